@@ -1,0 +1,18 @@
+//! Bridgehead: the reference implementation of clustered mail transfer.
+//!
+//! A map of the house, in the order in which to read it:
+//!
+//! | module | what it is | pure |
+//! |---|---|---|
+//! | [`kernel`] | what a machine is; the one interpreter of effects | yes |
+//! | [`wire`] | bytes to values and back, one file for each grammar | yes |
+//! | [`protocol`] | the machines of DELIVER, SUBMIT, LINK STATE and MASTER | yes |
+//! | [`clauses`] | the specification's sentences as constants | yes |
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod clauses;
+pub mod kernel;
+pub mod protocol;
+pub mod wire;

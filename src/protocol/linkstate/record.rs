@@ -1,0 +1,83 @@
+//! What one group says about itself.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::ids::{ConnectorName, GroupName, MemberName};
+use crate::protocol::message::Digest;
+
+/// The number of a mastership. Ordered by counter, then member, then nonce.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Term {
+    /// Counts masterships.
+    pub counter: u64,
+    /// The master.
+    pub member: MemberName,
+    /// Drawn when the mastership began.
+    pub nonce: u64,
+}
+
+/// How new a record is. Ordered by term, then major, minor, user.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Version {
+    /// Whose mastership published it.
+    pub term: Term,
+    /// The revision of the configuration.
+    pub major: u32,
+    /// Counts connector states.
+    pub minor: u32,
+    /// Counts changes of membership.
+    pub user: u32,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:x}.{:x}.{:x}", self.term.counter, self.major, self.minor, self.user)
+    }
+}
+
+/// There are only two states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ConnectorState {
+    /// Mail may be routed over it.
+    Up,
+    /// Its cost is infinite.
+    Down,
+}
+
+/// One connector in its group's record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ConnectorRecord {
+    /// Its name.
+    pub name: ConnectorName,
+    /// The group that it leads to.
+    pub to: GroupName,
+    /// 1 to 100.
+    pub cost: u32,
+    /// As the group's master publishes it.
+    pub state: ConnectorState,
+    /// The members that carry it.
+    pub sources: Vec<MemberName>,
+}
+
+/// One group's record. Only the group's master writes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Record {
+    /// The group.
+    pub group: GroupName,
+    /// Its identity: 32 lower-case hexadecimal digits.
+    pub uuid: String,
+    /// How new this is.
+    pub version: Version,
+    /// The members, and whether each is attached to the master.
+    pub members: Vec<(MemberName, bool)>,
+    /// The connectors that leave the group.
+    pub connectors: Vec<ConnectorRecord>,
+}
+
+/// The digest of a table or of a record.
+pub type TableDigest = Digest;

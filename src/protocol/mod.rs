@@ -1,0 +1,13 @@
+//! The machines: pure, total, deterministic.
+//!
+//! [`member::Member`] is one server at the level of custody: it holds the queue, hands messages over
+//! and delivers them, and contains [`linkstate::LinkState`]. [`server::Server`] adds the sessions
+//! that put custody on the wire.
+
+pub mod faults;
+pub mod ids;
+pub mod linkstate;
+pub mod member;
+pub mod message;
+pub mod organization;
+pub mod server;

@@ -1,0 +1,139 @@
+//! A whole server: one [`Member`] and a session for each connection.
+//!
+//! The host maps sockets to connection ids and does what it is told. It cuts the octets that it reads
+//! with a [`crate::wire::Framer`] in the mode that the session asked for, one unit at a time.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use super::ids::{ConnectionId, MemberName};
+use super::member::{self, Member, Port};
+use super::message::Body;
+use crate::kernel::{Cx, Input, Machine, Ticket};
+use crate::wire::{DecodeError, Mode};
+
+/// What passes between a session and the octets of its connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wire {
+    /// In and out: a line without CRLF.
+    Line(Vec<u8>),
+    /// In and out: the content of a counted frame.
+    Frame(Vec<u8>),
+    /// In: the body that the mode announced is complete and kept (synced if large) under its key.
+    Body(Body),
+    /// In: the body was read to its end but is not kept: too large, malformed, no space.
+    NoBody(BodyProblem),
+    /// In: the octets do not fit the mode.
+    Bad(DecodeError),
+    /// In: TLS is on; the certificate proves this member, or none.
+    Secured(Option<MemberName>),
+    /// In: reading stopped at the end of the stream. The host sends this before `Link Closed`.
+    End,
+    /// Out: how to read on. Until the session says so after a unit, nothing more is read.
+    Receive(Mode),
+    /// Out: start TLS after what was sent; as the server or as the client.
+    StartTls,
+    /// Out: stream a kept body, after `prefix`.
+    Content {
+        /// Octets before the body.
+        prefix: Vec<u8>,
+        /// The body.
+        body: Body,
+        /// How to code it.
+        coding: Coding,
+    },
+}
+
+/// How a body is put on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coding {
+    /// Dot-stuffed, ended by `<CRLF>.<CRLF>`.
+    Dots,
+    /// As it is.
+    Octets,
+}
+
+/// Why a body is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BodyProblem {
+    /// Longer than allowed.
+    TooLarge,
+    /// A bare CR or LF, at this offset.
+    BareLineEnd(u64),
+    /// No space, or another failure of the store that leaves the spool intact.
+    NoSpace,
+}
+
+/// What the host tells the server beside octets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// A client connected.
+    Accepted {
+        /// An odd number, never used before.
+        connection: ConnectionId,
+        /// To which port.
+        port: Port,
+        /// From where, `ADDRESS`, for logs and trace.
+        remote: String,
+        /// The member that is proved already: by TLS on the group and delivery ports, or by its
+        /// address where the organization runs without TLS (tests only).
+        member: Option<MemberName>,
+    },
+    /// No new connections; finish what is open. The host stops when all have closed.
+    ShutDown,
+    /// For the member.
+    Member(member::Command),
+}
+
+/// A server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Server {
+    member: Member,
+}
+
+impl Server {
+    /// The custody level, to look at.
+    #[must_use]
+    pub const fn member(&self) -> &Member {
+        &self.member
+    }
+}
+
+impl Machine for Server {
+    type Config = member::MemberConfig;
+    type Peer = ConnectionId;
+    type Endpoint = member::Endpoint;
+    type Pdu = Wire;
+    type Timer = member::Timer;
+    type Change = member::Change;
+    type Durable = member::Durable;
+    type Query = member::Query;
+    type Answer = member::Answer;
+    type Command = Command;
+    type Event = member::Event;
+    type View = member::View;
+
+    fn apply(durable: &mut member::Durable, change: &member::Change) {
+        Member::apply(durable, change);
+    }
+
+    fn boot(config: &Self::Config, durable: &Self::Durable, cx: &mut Cx<'_, Self>) -> Self {
+        let mut out = Vec::new();
+        let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut out };
+        Self { member: Member::boot(config, durable, &mut inner) }
+    }
+
+    fn step(&mut self, _config: &Self::Config, _input: Input<Self>, _cx: &mut Cx<'_, Self>) {
+        let _ = Ticket(0);
+    }
+
+    fn view(&self) -> member::View {
+        self.member.view()
+    }
+}

@@ -1,0 +1,22 @@
+//! Where decoding failed, and what was expected there.
+
+use core::fmt;
+
+use serde::Serialize;
+
+/// Malformed bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct DecodeError {
+    /// Octets from the start of the line, frame or stream that was decoded.
+    pub offset: usize,
+    /// What the grammar allows there, in words or ABNF.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "octet {}: expected {}", self.offset, self.expected)
+    }
+}
+
+impl core::error::Error for DecodeError {}
