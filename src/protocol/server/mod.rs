@@ -17,7 +17,7 @@ pub use table::{Server, ServerOf};
 
 use super::ids::{ConnectionId, MemberName};
 use super::member::{self, Port};
-use super::message::Body;
+use super::message::{Body, BodyKey};
 use crate::wire::{DecodeError, Mode};
 
 /// What passes between a session and the octets of its connection.
@@ -40,6 +40,8 @@ pub enum Wire {
     Secured(Option<MemberName>),
     /// In: reading stopped at the end of the stream. The host sends this before `Link Closed`.
     End,
+    /// Out: forget a body that was given; nothing names it, and nothing will.
+    Forget(BodyKey),
     /// Out: how to read on. Until the session says so after a unit, nothing more is read.
     Receive(Mode),
     /// Out: start TLS after what was sent; as the server or as the client.
