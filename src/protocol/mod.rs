@@ -7,7 +7,9 @@
 pub mod faults;
 pub mod ids;
 pub mod linkstate;
+pub mod master;
 pub mod member;
 pub mod message;
 pub mod organization;
 pub mod server;
+pub mod session;
