@@ -1,14 +1,13 @@
 //! The table of sessions, and the way between them and custody.
 
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Command, Custody, Wire};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, LinkChange, Machine};
-use crate::protocol::ids::{ConnectionId, MemberName, StoreId};
-use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Pdu, Port, Timer};
+use crate::protocol::ids::{ConnectionId, StoreId};
+use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Port, Timer};
 use crate::protocol::session::{Action, Session, SessionEvent, Talk};
 
 /// A server.
@@ -199,7 +198,7 @@ impl<C: Custody> ServerOf<C> {
     ) {
         for effect in effects {
             match effect {
-                Effect::Open { peer, endpoint } => self.open(config, peer, endpoint, cx),
+                Effect::Open { peer, endpoint } => self.open(peer, endpoint, cx),
                 Effect::Close { peer } => {
                     // Custody has done with it: it hears no more of this connection.
                     if let Some(entry) = self.sessions.get_mut(&peer) {
@@ -223,7 +222,6 @@ impl<C: Custody> ServerOf<C> {
 
     fn open(
         &mut self,
-        config: &MemberConfig,
         connection: ConnectionId,
         endpoint: Endpoint,
         cx: &mut Cx<'_, Self>,
@@ -232,7 +230,7 @@ impl<C: Custody> ServerOf<C> {
             // A member that goes hears nothing of what it can no longer use.
             return;
         }
-        let session = Session::open(config, &endpoint);
+        let session = Session::open(&endpoint);
         // Custody waits for this connection: it hears of its end even when it is never up.
         let entry = Entry { session, port: None, known: true };
         let previous = self.sessions.insert(connection, entry);

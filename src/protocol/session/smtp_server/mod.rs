@@ -21,7 +21,10 @@ use crate::wire::smtp::{COMMAND_LINE_LIMIT, Command, Extensions, Reply, Status};
 use crate::wire::{DecodeError, Mode};
 
 use handover::{MemberSide, Offering};
+pub(super) use transaction::body_refusal;
 use transaction::Transaction;
+
+pub use handover::TRANSFERRED_LIMIT;
 
 /// How many bad commands end the conversation.
 pub const ERRORS_LIMIT: u32 = 20;

@@ -8,9 +8,9 @@ use crate::protocol::linkstate::LinkPdu;
 use crate::protocol::member::Pdu;
 use crate::protocol::session::{SessionEvent, Tag, Talk};
 use crate::wire::link2state::{
-    Chunk, LINE_LIMIT, MESSAGE_LIMIT, ReassemblyError, message_reply, next_reply,
+    Chunk, LINE_LIMIT, ReassemblyError, message_reply, next_reply,
 };
-use crate::wire::news;
+use crate::wire::orginfo;
 use crate::wire::smtp::{Reply, Status};
 use crate::wire::DecodeError;
 
@@ -45,12 +45,12 @@ impl SmtpServer {
     }
 
     fn news(&mut self, message: &str, talk: &mut Talk<'_>) {
-        match news::decode(message) {
-            Ok(link @ LinkPdu::News { .. }) => {
-                talk.tell(Pdu::Link(link));
+        match orginfo::decode_message(message).as_deref() {
+            Ok([link @ LinkPdu::News { .. }]) => {
+                talk.tell(Pdu::Link(link.clone()));
                 self.state = State::News;
             }
-            Ok(_) => self.out_of_order(talk, "NEWS is what a client says"),
+            Ok(_) => self.out_of_order(talk, "A client says NEWS, once in a message"),
             Err(error) => {
                 talk.misbehaved(Tag::Submit, error.expected, message.as_bytes());
                 let text = format!("message, {error}");
@@ -65,12 +65,11 @@ impl SmtpServer {
             self.state = State::News;
             return talk.log(Tag::Submit, SessionEvent::Unspoken);
         };
-        let message = news::encode(link);
-        if message.len() > MESSAGE_LIMIT {
+        let Ok(message) = orginfo::encode_message(core::slice::from_ref(link)) else {
             talk.log(Tag::Submit, SessionEvent::Unspoken);
             let text = "The answer is longer than a message may be";
             return self.refuse(talk, 452, Status::new(4, 3, 0), text);
-        }
+        };
         peer.merged = true;
         self.answer(talk, &message_reply(&message));
     }
