@@ -60,7 +60,7 @@ impl<C: Custody> ServerOf<C> {
         act: impl FnOnce(&mut Session, &mut Talk<'_>),
     ) {
         let Some(entry) = self.sessions.get_mut(&connection) else { return };
-        let mut talk = Talk::new(config, self.store, cx.now, connection, gate);
+        let mut talk = Talk::new(config, self.store, cx.now, gate);
         act(&mut entry.session, &mut talk);
         for action in talk.into_actions() {
             self.perform(connection, action, cx, pending);
@@ -207,7 +207,9 @@ impl<C: Custody> ServerOf<C> {
                     self.turn(config, peer, Gate::Now, cx, pending, Session::leave);
                 }
                 Effect::Send { to, pdu, gate } => {
-                    self.turn(config, to, gate, cx, pending, |session, talk| session.say(pdu, talk));
+                    self.turn(config, to, gate, cx, pending, |session, talk| {
+                        session.say(pdu, talk)
+                    });
                 }
                 Effect::Ask { ticket, query, gate } => {
                     cx.out.push(Effect::Ask { ticket, query, gate });
@@ -220,12 +222,7 @@ impl<C: Custody> ServerOf<C> {
         }
     }
 
-    fn open(
-        &mut self,
-        connection: ConnectionId,
-        endpoint: Endpoint,
-        cx: &mut Cx<'_, Self>,
-    ) {
+    fn open(&mut self, connection: ConnectionId, endpoint: Endpoint, cx: &mut Cx<'_, Self>) {
         if self.shutting_down {
             // A member that goes hears nothing of what it can no longer use.
             return;
@@ -266,8 +263,7 @@ impl<C: Custody> Machine for ServerOf<C> {
             _ => None,
         });
         let store = drawn.unwrap_or_else(|| C::store(durable));
-        let mut server =
-            Self { member, store, sessions: BTreeMap::new(), shutting_down: false };
+        let mut server = Self { member, store, sessions: BTreeMap::new(), shutting_down: false };
         let mut pending = Pending::new();
         server.carry_out(config, out, cx, &mut pending);
         server.settle(config, cx, pending);
@@ -279,7 +275,9 @@ impl<C: Custody> Machine for ServerOf<C> {
         let to_do = &mut pending;
         match input {
             Input::Pdu { from, pdu } => {
-                self.turn(config, from, Gate::Now, cx, to_do, |session, talk| session.hear(pdu, talk));
+                self.turn(config, from, Gate::Now, cx, to_do, |session, talk| {
+                    session.hear(pdu, talk)
+                });
             }
             Input::Link { peer, change } => self.link(config, peer, change, cx, to_do),
             Input::Timer(Timer::Session(connection)) => {

@@ -50,7 +50,11 @@ impl Caller {
 
     /// Takes a line; the reply, if it is complete. A malformed line is an error: nobody knows any more
     /// which reply belongs to which command.
-    pub(super) fn line(&mut self, line: &[u8], talk: &mut Talk<'_>) -> Result<Option<Reply>, Ended> {
+    pub(super) fn line(
+        &mut self,
+        line: &[u8],
+        talk: &mut Talk<'_>,
+    ) -> Result<Option<Reply>, Ended> {
         match self.reader.line(line) {
             Ok(reply) => Ok(reply),
             Err(error) => Err(self.misbehaved(error.expected, line, talk)),

@@ -67,11 +67,6 @@ impl LmtpClient {
         Self { caller, state: State::Opening }
     }
 
-    /// The tag of its log lines.
-    pub(in crate::protocol) const fn tag(&self) -> Tag {
-        self.caller.tag()
-    }
-
     fn reply(&mut self, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
         match core::mem::replace(&mut self.state, State::Over) {
             State::Quit => {
@@ -162,10 +157,7 @@ impl LmtpClient {
 
     fn next_rcpt(delivering: Delivering, place: usize, talk: &mut Talk<'_>) -> State {
         if let Some(recipient) = delivering.parcel.envelope.recipients.get(place) {
-            let rcpt = Rcpt {
-                index: Some(recipient.index),
-                ..Rcpt::to(recipient.address.clone())
-            };
+            let rcpt = Rcpt { index: Some(recipient.index), ..Rcpt::to(recipient.address.clone()) };
             talk.line(Command::Rcpt(rcpt).encode());
             return State::Rcpt(delivering, place);
         }
@@ -241,14 +233,10 @@ impl LmtpClient {
         Ok(if is_last { State::Idle } else { State::Content(delivering) })
     }
 
-    fn inquire(
-        origin: OriginId,
-        asked: VecDeque<(u32, Address)>,
-        talk: &mut Talk<'_>,
-    ) -> State {
+    fn inquire(origin: OriginId, asked: VecDeque<(u32, Address)>, talk: &mut Talk<'_>) -> State {
         let Some((index, address)) = asked.front().cloned() else { return State::Idle };
         let inquire = Inquire { origin: origin.clone(), index, address };
-        talk.line(format!("X-DELIVER {}", inquire.encode()));
+        talk.line(Command::Deliver(inquire).encode());
         State::Inquire(origin, asked)
     }
 
@@ -273,6 +261,7 @@ impl LmtpClient {
     }
 
     fn quit(&mut self, talk: &mut Talk<'_>) {
+        clause!(SM_046);
         talk.line(Command::Quit.encode());
         talk.wait(QUIT_WAIT);
         self.state = State::Quit;

@@ -135,8 +135,8 @@ impl LmtpServer {
 
     fn line(&mut self, line: &[u8], talk: &mut Talk<'_>) {
         let verb = line.split(|octet| *octet == b' ').next().unwrap_or_default();
-        if verb.eq_ignore_ascii_case(b"X-DELIVER") {
-            return self.inquire(line, talk);
+        if verb.eq_ignore_ascii_case(b"X-DELIVER") && self.peer.is_none() {
+            return self.not_a_member(talk);
         }
         match Command::decode(line) {
             Ok(command) => self.command(command, talk),
@@ -166,10 +166,13 @@ impl LmtpServer {
                 self.answer(&Reply::new(252, Status::new(2, 1, 5), text), talk);
             }
             Command::Quit => self.hang_up(&Reply::new(221, Status::new(2, 0, 0), "Bye"), talk),
+            Command::Deliver(inquire) => self.inquire(inquire, talk),
             Command::Ehlo(_)
             | Command::Helo(_)
             | Command::Bdat { .. }
-            | Command::StartTls => {
+            | Command::StartTls
+            | Command::Submit(_)
+            | Command::LinkState(_) => {
                 clause!(SM_070);
                 let text = "this port speaks LMTP: LHLO";
                 self.blame(&Reply::new(500, Status::new(5, 5, 1), text), talk);
@@ -345,29 +348,14 @@ impl LmtpServer {
         self.state = State::Results(results);
     }
 
-    fn inquire(&mut self, line: &[u8], talk: &mut Talk<'_>) {
+    fn inquire(&mut self, inquire: Inquire, talk: &mut Talk<'_>) {
         if self.peer.is_none() {
             return self.not_a_member(talk);
         }
-        let front = "X-DELIVER ".len();
-        let behind = line.get(front..).unwrap_or_default();
-        let text = core::str::from_utf8(behind).map_err(|error| DecodeError {
-            offset: error.valid_up_to(),
-            expected: "UTF-8",
-        });
-        match text.and_then(Inquire::decode) {
-            Ok(Inquire { origin, index, address }) => {
-                let recipients = alloc::vec![(index, address)];
-                talk.tell(Pdu::Inquire { origin: origin.clone(), recipients });
-                self.state = State::Found(origin, index);
-            }
-            Err(error) => {
-                talk.misbehaved(Tag::Deliver, error.expected, line);
-                let error = DecodeError { offset: front + error.offset, ..error };
-                let reply = Reply::new(501, Status::new(5, 5, 4), &format!("{error}"));
-                self.blame(&reply, talk);
-            }
-        }
+        let Inquire { origin, index, address } = inquire;
+        let recipients = alloc::vec![(index, address)];
+        talk.tell(Pdu::Inquire { origin: origin.clone(), recipients });
+        self.state = State::Found(origin, index);
     }
 
     fn found(&mut self, index: u32, found: &Found, talk: &mut Talk<'_>) {

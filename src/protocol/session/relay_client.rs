@@ -156,6 +156,7 @@ impl RelayClient {
             return;
         }
         let prefix = received_lines(&envelope.hops).len() as u64;
+        clause!(SM_063);
         let mail = Mail {
             size: offered.size.map(|_| relaying.parcel.body.octets.saturating_add(prefix)),
             body: offered.eight_bit_mime.then_some(BodyKind::EightBitMime),
@@ -214,12 +215,7 @@ impl RelayClient {
         self.next_rcpt(relaying, place + 1, talk)
     }
 
-    fn data(
-        &self,
-        relaying: Relaying,
-        reply: &Reply,
-        talk: &mut Talk<'_>,
-    ) -> Result<State, Ended> {
+    fn data(&self, relaying: Relaying, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
         if reply.code() == 354 {
             let prefix = received_lines(&relaying.parcel.envelope.hops).into_bytes();
             let body = relaying.parcel.body;
@@ -252,6 +248,7 @@ impl RelayClient {
     }
 
     fn quit(&mut self, talk: &mut Talk<'_>) {
+        clause!(SM_046);
         talk.line(Command::Quit.encode());
         talk.wait(QUIT_WAIT);
         self.state = State::Quit;
@@ -288,7 +285,8 @@ fn refusal_of(reply: &Reply) -> Option<Refusal> {
     if reply.is_positive() {
         return None;
     }
-    let confused = || Refusal::new(451, "4.5.0", "The server answered with a code that has no place");
+    let confused =
+        || Refusal::new(451, "4.5.0", "The server answered with a code that has no place");
     Some(reply.refusal().unwrap_or_else(confused))
 }
 

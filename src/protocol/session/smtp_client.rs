@@ -15,7 +15,7 @@ use crate::protocol::linkstate::LinkPdu;
 use crate::protocol::member::{Pdu, Security};
 use crate::protocol::message::{Body, Refusal};
 use crate::protocol::server::{Coding, Wire};
-use crate::wire::link2state::{self, message_of_reply};
+use crate::wire::link2state::{self, Chunk, message_of_reply};
 use crate::wire::smtp::{Command, Extensions, Reply};
 use crate::wire::submit::{self, Answer};
 use crate::wire::{envelope, orginfo};
@@ -47,7 +47,7 @@ enum State {
     /// None: custody may speak.
     Idle,
     /// To a chunk, with those that follow it.
-    Chunk(VecDeque<String>),
+    Chunk(VecDeque<Chunk>),
     /// To the last chunk: the answer to the news.
     News,
     /// To OFFER: 354, or an answer at once.
@@ -138,13 +138,14 @@ impl SmtpClient {
             let reason = String::from("a member that does not offer X-SUBMIT and X-LINK2STATE");
             return Err(self.caller.refused(reason, talk));
         }
-        let hello = submit::Command::Hello { member: talk.config.member.clone(), store: talk.store };
-        Self::say_submit(&hello, talk);
+        let hello =
+            submit::Command::Hello { member: talk.config.member.clone(), store: talk.store };
+        Self::say_submit(hello, talk);
         Ok(State::Hello)
     }
 
-    fn say_submit(command: &submit::Command, talk: &mut Talk<'_>) {
-        talk.line(format!("X-SUBMIT {}", command.encode()));
+    fn say_submit(command: submit::Command, talk: &mut Talk<'_>) {
+        talk.line(Command::Submit(command).encode());
     }
 
     fn may_secure(&self, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
@@ -155,7 +156,11 @@ impl SmtpClient {
         Ok(State::Securing)
     }
 
-    fn secured(&mut self, member: Option<&MemberName>, talk: &mut Talk<'_>) -> Result<State, Ended> {
+    fn secured(
+        &mut self,
+        member: Option<&MemberName>,
+        talk: &mut Talk<'_>,
+    ) -> Result<State, Ended> {
         if member != Some(&self.target) {
             clause!(SM_043);
             let reason = format!("the certificate is not that of {}", self.target);
@@ -208,21 +213,21 @@ impl SmtpClient {
                     body_octets: body.octets,
                     digest: envelope::transfer_digest(&envelope, &body.digest),
                 };
-                Self::say_submit(&command, talk);
+                Self::say_submit(command, talk);
                 State::Offer { transfer, offer, envelope, body }
             }
             Pdu::Commit { transfer, offer } => {
                 let command = submit::Command::Commit { transfer: transfer.clone(), offer };
-                Self::say_submit(&command, talk);
+                Self::say_submit(command, talk);
                 State::Asked(Pdu::Commit { transfer, offer })
             }
             Pdu::Resolve { transfer, offer } => {
                 let command = submit::Command::Resolve { transfer: transfer.clone(), offer };
-                Self::say_submit(&command, talk);
+                Self::say_submit(command, talk);
                 State::Asked(Pdu::Resolve { transfer, offer })
             }
             Pdu::Status(transfer) => {
-                Self::say_submit(&submit::Command::Status { transfer: transfer.clone() }, talk);
+                Self::say_submit(submit::Command::Status { transfer: transfer.clone() }, talk);
                 State::Asked(Pdu::Status(transfer))
             }
             // The session has said hello already, as the first thing on the connection.
@@ -236,24 +241,24 @@ impl SmtpClient {
 
     fn begin_news(&self, link: &LinkPdu, talk: &mut Talk<'_>) -> State {
         let Ok(message) = orginfo::encode_message(core::slice::from_ref(link)) else {
+            // Custody waits for an answer that cannot come: the connection is of no use.
             talk.log(Tag::Submit, SessionEvent::Unspoken);
-            return State::Idle;
+            talk.end(LinkChange::Lost);
+            return State::Over;
         };
-        let lines = link2state::split(&message);
-        let lines = lines.iter().map(|chunk| format!("X-LINK2STATE {}", chunk.encode()));
-        Self::next_chunk(lines.collect(), talk)
+        Self::next_chunk(link2state::split(&message).into(), talk)
     }
 
-    fn next_chunk(mut lines: VecDeque<String>, talk: &mut Talk<'_>) -> State {
-        if let Some(line) = lines.pop_front() {
-            talk.line(line);
+    fn next_chunk(mut chunks: VecDeque<Chunk>, talk: &mut Talk<'_>) -> State {
+        if let Some(chunk) = chunks.pop_front() {
+            talk.line(Command::LinkState(chunk).encode());
         }
-        if lines.is_empty() { State::News } else { State::Chunk(lines) }
+        if chunks.is_empty() { State::News } else { State::Chunk(chunks) }
     }
 
     fn chunk(
         &self,
-        rest: VecDeque<String>,
+        rest: VecDeque<Chunk>,
         reply: &Reply,
         talk: &mut Talk<'_>,
     ) -> Result<State, Ended> {
@@ -264,9 +269,8 @@ impl SmtpClient {
     }
 
     fn news(&self, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
-        let message = match message_of_reply(reply) {
-            Ok(message) => message,
-            Err(_) => return Err(self.caller.unexpected("200 and a message", reply, talk)),
+        let Ok(message) = message_of_reply(reply) else {
+            return Err(self.caller.unexpected("200 and a message", reply, talk));
         };
         match orginfo::decode_message(&message).as_deref() {
             Ok([link @ LinkPdu::Merged { .. }]) => {
@@ -290,9 +294,7 @@ impl SmtpClient {
             talk.say(Wire::Content { prefix, body, coding: Coding::Octets });
             return Ok(State::Transfer { transfer, offer });
         }
-        self.concluded(&transfer, reply, talk, |answer| {
-            matches!(answer, Answer::Accepted { .. })
-        })
+        self.concluded(&transfer, reply, talk, |answer| matches!(answer, Answer::Accepted { .. }))
     }
 
     fn transferred(
@@ -369,6 +371,7 @@ impl SmtpClient {
     }
 
     fn quit(&mut self, talk: &mut Talk<'_>) {
+        clause!(SM_046);
         talk.line(Command::Quit.encode());
         talk.wait(QUIT_WAIT);
         self.state = State::Quit;

@@ -7,40 +7,32 @@ use crate::clause;
 use crate::protocol::linkstate::LinkPdu;
 use crate::protocol::member::Pdu;
 use crate::protocol::session::{SessionEvent, Tag, Talk};
-use crate::wire::link2state::{
-    Chunk, LINE_LIMIT, ReassemblyError, message_reply, next_reply,
-};
+use crate::wire::link2state::{Chunk, Reassembly, message_reply, next_reply};
 use crate::wire::orginfo;
 use crate::wire::smtp::{Reply, Status};
-use crate::wire::DecodeError;
-
-const VERB: &str = "X-LINK2STATE ";
 
 impl SmtpServer {
-    pub(super) fn link2state(&mut self, line: &[u8], talk: &mut Talk<'_>) {
-        if self.proved(talk.config.security).is_none() {
-            return self.not_a_member(talk);
-        }
+    /// A chunk, from a client whose name is proved.
+    pub(super) fn link2state(&mut self, chunk: &Chunk, talk: &mut Talk<'_>) {
         let Some(peer) = &mut self.peer else {
             return self.out_of_order(talk, "X-SUBMIT HELLO first");
         };
-        if line.len() + "\r\n".len() > LINE_LIMIT {
-            clause!(SM_030);
-            return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
-        }
-        let chunk = Chunk::decode(line.get(VERB.len()..).unwrap_or_default());
-        let taken = match chunk {
-            Ok(chunk) => peer.reassembly.take(&chunk),
-            Err(error) => Err(ReassemblyError::Malformed(shifted(error))),
-        };
-        match taken {
+        match peer.reassembly.take(chunk) {
             Ok(None) => self.answer(talk, &next_reply()),
             Ok(Some(message)) => self.news(&message, talk),
             Err(error) => {
                 clause!(SM_031);
-                talk.misbehaved(Tag::Submit, &format!("no {error}"), line);
+                talk.misbehaved(Tag::Submit, &format!("no {error}"), chunk.data.as_bytes());
                 self.blame(talk, &error.reply());
             }
+        }
+    }
+
+    /// Nothing is kept of a message with a bad line in it.
+    pub(super) fn drop_news(&mut self) {
+        clause!(SM_031);
+        if let Some(peer) = &mut self.peer {
+            peer.reassembly = Reassembly::default();
         }
     }
 
@@ -73,8 +65,4 @@ impl SmtpServer {
         peer.merged = true;
         self.answer(talk, &message_reply(&message));
     }
-}
-
-const fn shifted(error: DecodeError) -> DecodeError {
-    DecodeError { offset: error.offset + VERB.len(), ..error }
 }
