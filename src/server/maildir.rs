@@ -91,7 +91,7 @@ impl Maildirs {
         for part in ["tmp", "new", "cur"] {
             create_directories(&maildir.join(part))?;
         }
-        let write = || -> io::Result<()> {
+        let mut write = || -> io::Result<()> {
             let mut file = BufWriter::new(File::create(&path)?);
             file.write_all(trace_header(sender, hops).as_bytes())?;
             io::copy(body, &mut file)?;
@@ -277,15 +277,13 @@ fn letters(directory: &Path) -> Result<Vec<Letter>, MaildirError> {
 /// `Return-Path` (RFC 5321 section 4.4) and the `Received` lines, newest first.
 fn trace_header(sender: Option<&Address>, hops: &[Hop]) -> String {
     let mut header = format!("Return-Path: <{}>\r\n", sender.map_or("", |sender| &sender.0));
-    for hop in hops.iter().rev() {
-        header.push_str(&received(hop));
-    }
+    header.push_str(&received_lines(hops));
     header
 }
 
-fn received(hop: &Hop) -> String {
-    let seconds = i64::try_from(hop.at.0 / 1_000_000).unwrap_or(i64::MAX);
-    let date = mail_builder::headers::date::Date::new(seconds).to_rfc822();
-    let Hop { from, by, with, id, .. } = hop;
-    format!("Received: from {from}\r\n\tby {by} with {with} id {id};\r\n\t{date}\r\n")
+fn received_lines(hops: &[Hop]) -> String {
+    hops.iter().rev().map(|Hop { from, by, with, id, at, .. }| {
+        let date = mail_builder::headers::date::Date::new((at.0 / 1_000_000) as i64).to_rfc822();
+        format!("Received: from {from}\r\n\tby {by} with {with} id {id};\r\n\t{date}\r\n")
+    }).collect()
 }

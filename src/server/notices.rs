@@ -4,7 +4,6 @@ use std::io::{self, Read};
 
 use mail_builder::MessageBuilder;
 use mail_builder::headers::content_type::ContentType;
-use mail_builder::headers::date::Date;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::MimePart;
 
@@ -12,6 +11,7 @@ use crate::clause;
 use crate::kernel::Time;
 use crate::protocol::member::{Notice, NoticeKind};
 use crate::protocol::message::{Recipient, Refusal, Return};
+use crate::wire::smtp::xtext;
 
 /// The longest message that a notice returns whole.
 pub const RETURNED_LIMIT_OCTETS: u64 = 1024 * 1024;
@@ -76,10 +76,6 @@ fn boundary(notice: &Notice) -> String {
     format!("=_{}_{}", kind_name(notice.kind), &digest[..32])
 }
 
-fn date(time: Time) -> String {
-    Date::new(i64::try_from(time.0 / 1_000_000).unwrap_or(i64::MAX)).to_rfc822()
-}
-
 fn explanation(notice: &Notice) -> String {
     let (what, then) = match notice.kind {
         NoticeKind::Failure => (
@@ -106,7 +102,7 @@ fn diagnostic(refusal: &Refusal) -> String {
 fn status(notice: &Notice) -> String {
     let mut fields = format!("Reporting-MTA: dns; {}\r\n", notice.reporter);
     if let Some(envid) = &notice.envid {
-        fields.push_str(&format!("Original-Envelope-Id: {}\r\n", printable(&decode_xtext(envid))));
+        fields.push_str(&format!("Original-Envelope-Id: {}\r\n", printable(envid)));
     }
     fields.push_str(&format!("Arrival-Date: {}\r\n", date(notice.arrived)));
     for (recipient, refusal) in &notice.recipients {
@@ -119,8 +115,7 @@ fn status(notice: &Notice) -> String {
 fn recipient_fields(kind: NoticeKind, recipient: &Recipient, refusal: &Refusal) -> String {
     let mut fields = String::new();
     if let Some(original) = &recipient.original {
-        let original = printable(&decode_xtext(original));
-        fields.push_str(&format!("Original-Recipient: {original}\r\n"));
+        fields.push_str(&format!("Original-Recipient: {}\r\n", original_recipient(original)));
     }
     let address = printable(&recipient.address.0);
     fields.push_str(&format!("Final-Recipient: rfc822; {address}\r\n"));
@@ -165,22 +160,14 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 
-/// xtext of RFC 3461 section 4: `+` and two upper-case hexadecimal digits stand for an octet.
-fn decode_xtext(text: &str) -> String {
-    let mut octets = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let pair = tail.get(..2).and_then(|pair| core::str::from_utf8(pair).ok());
-        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(octet) if *first == b'+' => {
-                octets.push(octet);
-                rest = &tail[2..];
-            }
-            _ => {
-                octets.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&octets).into_owned()
+/// ORCPT as the field has it: the address without its xtext coding (RFC 3461 section 5.2).
+fn original_recipient(orcpt: &str) -> String {
+    let decoded = orcpt.split_once(';').and_then(|(kind, address)| {
+        Some(format!("{kind}; {}", xtext::decode(address).ok()?))
+    });
+    printable(&decoded.unwrap_or_else(|| orcpt.into()))
+}
+
+fn date(time: Time) -> String {
+    mail_builder::headers::date::Date::new(i64::try_from(time.0 / 1_000_000).unwrap_or(i64::MAX)).to_rfc822()
 }
