@@ -1,174 +1,16 @@
 //! One link-state machine, step by step: what it answers, what it refuses, when it waits.
 
+mod linkstate_bench;
 mod linkstate_network;
 
-use std::sync::Arc;
-
-use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Node, Seeded, Span, Time};
-use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::{ConnectionId, ConnectorName, MemberName};
+use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Span};
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu,
-    LinkState, LinkTimer, Neighbour, Record, Table, TableDigest, Term, Version, Way, check_record,
-    record_digest,
+    ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
+    Record, Table, Term, Way, check_record, record_digest,
 };
 use bridgehead::protocol::organization::Organization;
+use linkstate_bench::*;
 use linkstate_network::{figure_3_14, member, organization};
-use proptest::prelude::*;
-
-type Acts = Vec<Act<LinkState>>;
-
-/// A node whose host does nothing by itself.
-struct Bench {
-    node: Node<LinkState>,
-    config: LinkConfig,
-    durable: LinkDurable,
-    choose: Seeded,
-    boot: Acts,
-}
-
-impl Bench {
-    fn boot(organization: Organization, member: &MemberName, durable: LinkDurable) -> Self {
-        let organization = Arc::new(organization);
-        let config = LinkConfig { organization, member: member.clone(), faults: Faults::none() };
-        let mut choose = Seeded::new(7);
-        let (node, boot) = Node::boot(&config, &durable, Time(0), &mut choose);
-        Self { node, config, durable, choose, boot }
-    }
-
-    /// A step of which nothing is on disk yet.
-    fn raw(&mut self, input: Input<LinkState>) -> Acts {
-        self.node.step(&self.config, input, Time(0), &mut self.choose)
-    }
-
-    /// A step, and the disk is fast.
-    fn step(&mut self, input: Input<LinkState>) -> Acts {
-        let mut acts = self.raw(input);
-        acts.extend(self.sync());
-        acts
-    }
-
-    fn sync(&mut self) -> Acts {
-        let mut acts = Vec::new();
-        while self.node.is_writing() {
-            acts.extend(self.node.stored());
-        }
-        acts
-    }
-
-    fn link(&mut self, peer: &Neighbour, change: LinkChange) -> Acts {
-        self.step(Input::Link { peer: peer.clone(), change })
-    }
-
-    fn pdu(&mut self, from: &Neighbour, pdu: LinkPdu) -> Acts {
-        self.step(Input::Pdu { from: from.clone(), pdu })
-    }
-
-    fn news(&mut self, from: &Neighbour, records: Vec<Record>) -> Acts {
-        self.pdu(from, LinkPdu::News { digest: elsewhere(), records })
-    }
-
-    fn command(&mut self, command: LinkCommand) -> Acts {
-        self.step(Input::Command(command))
-    }
-
-    fn timer(&mut self, timer: LinkTimer) -> Acts {
-        assert!(self.node.armed().contains(&timer), "{timer:?} runs");
-        self.step(Input::Timer(timer))
-    }
-
-    fn digest(&self) -> TableDigest {
-        self.node.machine().table().digest()
-    }
-
-    fn version(&self, group: &str) -> String {
-        let record = self.node.machine().table().get(&group.into());
-        record.map_or_else(String::new, |record| record.version.to_string())
-    }
-}
-
-/// The digest of no table at all.
-fn elsewhere() -> TableDigest {
-    TableDigest::default()
-}
-
-fn inbound(number: u64, member: &MemberName) -> Neighbour {
-    Neighbour::Inbound(ConnectionId(number), member.clone())
-}
-
-fn over(name: &str, target: MemberName) -> Neighbour {
-    Neighbour::Connector { connector: ConnectorName::from(name), target }
-}
-
-fn way(name: &str) -> Way {
-    Way::Connector(ConnectorName::from(name))
-}
-
-/// A record of RG`number` with one connector, under the term of its `b`.
-fn record(number: usize, counter: u64, minor: u32, state: ConnectorState) -> Record {
-    Record {
-        group: format!("RG{number}").as_str().into(),
-        uuid: format!("{number:032x}"),
-        version: Version {
-            term: Term { counter, member: member(number, 'b'), nonce: 7 },
-            major: 1,
-            minor,
-            user: 0,
-        },
-        members: vec![(member(number, 'a'), true), (member(number, 'b'), true)],
-        connectors: vec![ConnectorRecord {
-            name: ConnectorName(format!("RG{number}-RG9")),
-            to: "RG9".into(),
-            cost: 10,
-            state,
-            sources: vec![member(number, 'a')],
-        }],
-    }
-}
-
-fn sent(acts: &Acts, peer: &Neighbour) -> Vec<LinkPdu> {
-    let sent = acts.iter().filter_map(|act| match act {
-        Act::Send { to, pdu } if to == peer => Some(pdu.clone()),
-        _ => None,
-    });
-    sent.collect()
-}
-
-/// The records in the only `Merged` that went to `peer`.
-fn answer(acts: &Acts, peer: &Neighbour) -> Vec<Record> {
-    match &sent(acts, peer)[..] {
-        [LinkPdu::Merged { records, .. }] => records.clone(),
-        other => panic!("expected one Merged, not {other:?}"),
-    }
-}
-
-fn opened(acts: &Acts) -> Vec<Neighbour> {
-    let opened = acts.iter().filter_map(|act| match act {
-        Act::Open { peer, .. } => Some(peer.clone()),
-        _ => None,
-    });
-    opened.collect()
-}
-
-fn closed(acts: &Acts, peer: &Neighbour) -> bool {
-    acts.contains(&Act::Close { peer: peer.clone() })
-}
-
-fn problems(acts: &Acts) -> Vec<String> {
-    let problems = acts.iter().filter_map(|act| match act {
-        Act::Event(LinkEvent::Misbehaved { problem, .. }) => Some(problem.clone()),
-        _ => None,
-    });
-    problems.collect()
-}
-
-fn armed(acts: &Acts, timer: &LinkTimer) -> Vec<Span> {
-    let armed = acts.iter().filter_map(|act| match act {
-        Act::Arm { timer: name, within } if name == timer => Some(*within.start()),
-        _ => None,
-    });
-    armed.collect()
-}
 
 /// LS-003, LS-004: the octets that are hashed. The expected values come from another program:
 /// `printf '%s' '{"group":…}' | sha256sum`.
@@ -315,6 +157,20 @@ fn answers_carry_what_the_other_end_lacks() {
     bench.news(&inbound(3, &member(3, 'a')), vec![record(5, 1, 6, ConnectorState::Down)]);
     let acts = bench.news(&from, vec![record(4, 1, 7, ConnectorState::Up)]);
     assert_eq!(answer(&acts, &from), [record(5, 1, 6, ConnectorState::Down)]);
+}
+
+/// LS-046: mail is refused on an inbound connection until its first news is answered.
+#[test]
+fn inbound_mail_waits_for_news() {
+    let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable::default());
+    let (from, other) = (inbound(1, &member(2, 'a')), inbound(3, &member(2, 'a')));
+    bench.link(&from, LinkChange::Up);
+    assert!(!bench.node.machine().may_offer(&from));
+    bench.news(&from, vec![]);
+    assert!(bench.node.machine().may_offer(&from));
+    assert!(!bench.node.machine().may_offer(&other));
+    bench.link(&from, LinkChange::Closed);
+    assert!(!bench.node.machine().may_offer(&from));
 }
 
 /// Two targets and two sources.
@@ -585,97 +441,4 @@ fn rows_show_the_table() {
 
 fn bench_durable(bench: &Bench) -> LinkDurable {
     LinkDurable { records: bench.node.machine().records().to_vec(), term: None }
-}
-
-/// Anything that a host can give a machine, in any order.
-fn input() -> impl Strategy<Value = Input<LinkState>> {
-    let neighbour = prop_oneof![
-        Just(Neighbour::Master(member(2, 'b'))),
-        Just(Neighbour::Attached(member(2, 'a'))),
-        Just(Neighbour::Attached(member(2, 'b'))),
-        Just(Neighbour::Member(member(2, 'b'))),
-        Just(Neighbour::Member(member(2, 'a'))),
-        Just(over("RG2-RG1", member(1, 'a'))),
-        Just(over("RG2-RG4", member(4, 'a'))),
-        Just(inbound(1, &member(1, 'a'))),
-        Just(inbound(3, &MemberName::from("unknown"))),
-    ];
-    let change = prop_oneof![
-        4 => Just(LinkChange::Up),
-        1 => Just(LinkChange::Refused),
-        1 => Just(LinkChange::TimedOut),
-        1 => Just(LinkChange::Lost),
-        1 => Just(LinkChange::Closed),
-    ];
-    let state = prop_oneof![Just(ConnectorState::Up), Just(ConnectorState::Down)];
-    let one =
-        (1..6_usize, 1..4_u64, 0..3_u32, state.clone()).prop_map(|(g, c, m, s)| record(g, c, m, s));
-    let records = prop::collection::vec(one, 0..4);
-    let pdu = prop_oneof![
-        records.clone().prop_map(|records| LinkPdu::News { digest: elsewhere(), records }),
-        records.prop_map(|records| LinkPdu::Merged { digest: elsewhere(), records }),
-        state.prop_map(|state| LinkPdu::Report { states: vec![("RG2-RG4".into(), state)] }),
-        Just(LinkPdu::Reported { term: Term { counter: 1, member: member(2, 'b'), nonce: 0 } }),
-    ];
-    let ways = prop_oneof![
-        Just(way("RG2-RG1")),
-        Just(way("RG2-RG4")),
-        Just(Way::Member(member(2, 'b'))),
-        Just(Way::Member(member(2, 'a'))),
-    ];
-    let name = prop_oneof![Just("RG2-RG1"), Just("RG2-RG4")];
-    let timer = (name, 0..6_u8).prop_map(|(name, kind)| match kind {
-        0 => LinkTimer::GlitchRetry(name.into()),
-        1 => LinkTimer::Probe(name.into()),
-        2 => LinkTimer::Calm(name.into()),
-        3 => LinkTimer::DampLimit(name.into()),
-        4 => LinkTimer::Reopen(way(name)),
-        _ => LinkTimer::Reattach,
-    });
-    prop_oneof![
-        4 => (neighbour.clone(), change).prop_map(|(peer, change)| Input::Link { peer, change }),
-        4 => (neighbour.clone(), pdu).prop_map(|(from, pdu)| Input::Pdu { from, pdu }),
-        2 => timer.prop_map(Input::Timer),
-        2 => ways.clone().prop_map(|way| Input::Command(LinkCommand::Want(way))),
-        1 => ways.prop_map(|way| Input::Command(LinkCommand::Done(way))),
-        1 => neighbour.prop_map(|peer| Input::Command(LinkCommand::Broken(peer))),
-        1 => Just(Input::Configuration),
-    ]
-}
-
-proptest! {
-    /// Total: any input in any state. Tables only grow; mail is offered only where nothing is owed;
-    /// the disk has the table; what is open is opened once.
-    #[test]
-    fn any_input_is_allowed_in_any_state(
-        inputs in prop::collection::vec(input(), 0..60),
-        is_master in any::<bool>(),
-    ) {
-        let letter = if is_master { 'b' } else { 'a' };
-        let mut bench = Bench::boot(figure_3_14(), &member(2, letter), LinkDurable::default());
-        let mut durable = LinkDurable::default();
-        let mut acts = bench.boot.clone();
-        acts.extend(bench.sync());
-        let mut offers = std::collections::BTreeSet::new();
-        for input in inputs {
-            for act in &acts {
-                match act {
-                    Act::Write(change) => LinkState::apply(&mut durable, change),
-                    Act::Event(LinkEvent::Ready { neighbour, .. }) => {
-                        offers.insert(neighbour.clone());
-                    }
-                    _ => {}
-                }
-            }
-            prop_assert_eq!(&durable.records[..], bench.node.machine().records());
-            let before = bench.node.machine().versions();
-            acts = bench.step(input);
-            prop_assert!(bench.node.machine().covers(&before), "a table only grows");
-            for neighbour in &offers {
-                let news = sent(&acts, neighbour);
-                let told = news.iter().any(|pdu| matches!(pdu, LinkPdu::News { .. }));
-                prop_assert!(!(told && bench.node.machine().may_offer(neighbour)), "LS-019");
-            }
-        }
-    }
 }

@@ -56,6 +56,9 @@ impl LinkState {
             }));
             groups.iter().filter_map(|group| self.table.get(group)).cloned().collect()
         };
+        if matches!(from, Neighbour::Inbound(..)) {
+            self.answered.insert(from.clone());
+        }
         clause!(LS_012);
         cx.send_durable(from.clone(), LinkPdu::Merged { digest: ours, records });
     }

@@ -26,6 +26,8 @@ use crate::protocol::organization::Group;
 pub struct LinkState {
     pub(super) table: Table,
     pub(super) links: BTreeMap<Neighbour, Link>,
+    /// Inbound connections on which news was answered: mail may come on them.
+    pub(super) answered: BTreeSet<Neighbour>,
     pub(super) detectors: BTreeMap<ConnectorName, Detector>,
     pub(super) wanted: BTreeSet<Way>,
     /// Set while this member is the master of its group.
@@ -93,9 +95,14 @@ impl LinkState {
     }
 
     /// Whether mail may be offered on this connection now: nothing is owed to its far end, and no
-    /// news waits for its `Merged`. When it becomes so again, `Ready` is said again.
+    /// news waits for its `Merged`. When it becomes so again, `Ready` is said again. On an inbound
+    /// connection: whether the far end may offer, because its first news was answered.
     #[must_use]
     pub fn may_offer(&self, neighbour: &Neighbour) -> bool {
+        if matches!(neighbour, Neighbour::Inbound(..)) {
+            clause!(LS_046);
+            return self.answered.contains(neighbour);
+        }
         self.links.get(neighbour).is_some_and(|link| link.ready)
     }
 
@@ -284,6 +291,7 @@ impl Machine for LinkState {
         let mut machine = Self {
             table: Table::new(durable.records.iter().cloned()),
             links: BTreeMap::new(),
+            answered: BTreeSet::new(),
             detectors: BTreeMap::new(),
             wanted: BTreeSet::new(),
             mastership: None,
