@@ -58,10 +58,16 @@ pub enum Unit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
     Paused,
-    Line { limit: usize },
+    Line {
+        limit: usize,
+    },
     Dots(Dots),
-    Octets { left: u64 },
-    Frame { limit: usize },
+    Octets {
+        left: u64,
+    },
+    Frame {
+        limit: usize,
+    },
     /// A frame was malformed: nobody knows where the next one begins.
     Broken,
 }

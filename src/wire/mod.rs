@@ -5,6 +5,8 @@ mod dots;
 mod error;
 pub mod frame;
 pub mod framer;
+mod parse;
+pub mod smtp;
 
 pub use error::DecodeError;
 pub use framer::{Framer, Mode, Unit};
