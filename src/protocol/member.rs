@@ -24,10 +24,25 @@ pub struct MemberConfig {
     pub organization: Arc<Organization>,
     /// This member.
     pub member: MemberName,
+    /// How the members prove their names to each other.
+    pub security: Security,
     /// How long, how often, how much.
     pub policy: Policy,
     /// Planted bugs, in test builds.
     pub faults: Faults,
+}
+
+/// How the members of an organization prove their names to each other.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// By a certificate. Without TLS nothing that only members may see is said, either side.
+    #[default]
+    Tls,
+    /// By the address that they connect from. For tests only.
+    Address,
 }
 
 /// How long, how often, how much. The defaults are the seed's.
@@ -239,6 +254,9 @@ pub enum Timer {
     Doubt(MemberName),
     /// Of the link-state machine.
     Link(LinkTimer),
+    /// A session waits too long: for a greeting, for a command, for the answer to `QUIT`. The server
+    /// arms it and takes it; a member never sees it.
+    Session(ConnectionId),
 }
 
 /// A question to the host. The answer to every one is an [`Answer`].
@@ -393,6 +411,15 @@ pub enum Event {
     },
     /// Of the link-state machine.
     Link(super::linkstate::LinkEvent),
+    /// Of a session. The server tells it; a member never does.
+    Session {
+        /// Whose connection.
+        connection: ConnectionId,
+        /// The kind of conversation, the tag of the log line.
+        tag: super::session::Tag,
+        /// What happened.
+        event: super::session::SessionEvent,
+    },
 }
 
 /// The projection onto the model's variables.

@@ -16,5 +16,13 @@
 #[cfg(not(loom))]
 pub mod bodies;
 #[cfg(not(loom))]
+pub mod configuration;
+#[cfg(not(loom))]
+pub mod identity;
+#[cfg(not(loom))]
+pub mod maildir;
+#[cfg(not(loom))]
+pub mod notices;
+#[cfg(not(loom))]
 pub mod spool;
 pub mod sync;

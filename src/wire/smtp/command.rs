@@ -17,7 +17,11 @@ use crate::clause;
 use crate::protocol::ids::OriginId;
 use crate::protocol::message::{Address, Notify, Return};
 use crate::wire::DecodeError;
+use crate::wire::deliver::Inquire;
+use crate::wire::fields::encode_origin;
+use crate::wire::link2state::{self, Chunk};
 use crate::wire::parse::{decimal, expect, public, text_of, whole};
+use crate::wire::submit;
 
 /// The most octets of a command line, CRLF included: the 512 of RFC 5321 and what SIZE, BODY, DSN,
 /// AUTH, SMTPUTF8 and our own parameters add.
@@ -131,6 +135,12 @@ pub enum Command {
     Vrfy(String),
     /// TLS, please.
     StartTls,
+    /// `X-SUBMIT`: hand-over between members.
+    Submit(submit::Command),
+    /// `X-LINK2STATE`: a chunk of news.
+    LinkState(Chunk),
+    /// `X-DELIVER`: what became of a recipient?
+    Deliver(Inquire),
 }
 
 /// Why a line is no command.
@@ -206,6 +216,9 @@ impl Command {
     /// Why it is no command; offsets count from the start of the line.
     pub fn decode(line: &[u8]) -> Result<Self, CommandError> {
         clause!(WI_040);
+        if let Some(chunk) = chunk_of(line) {
+            return Ok(Self::LinkState(chunk?));
+        }
         let text = text_of(line)?;
         let (verb, arguments) = match text.split_once(' ') {
             Some((verb, arguments)) => (verb, Some(arguments.trim_end_matches(' '))),
@@ -226,6 +239,10 @@ impl Command {
             "QUIT" => line.bare(Self::Quit),
             "VRFY" => Ok(Self::Vrfy(String::from(line.required("whom to verify")?))),
             "STARTTLS" => line.bare(Self::StartTls),
+            "X-SUBMIT" => {
+                Ok(Self::Submit(line.inner("a verb of X-SUBMIT", submit::Command::decode)?))
+            }
+            "X-DELIVER" => Ok(Self::Deliver(line.inner("INQUIRE", Inquire::decode)?)),
             other if NOT_IMPLEMENTED.contains(&other) => Err(CommandError::NotImplemented),
             _ => Err(CommandError::Unknown),
         }
@@ -248,10 +265,31 @@ impl Command {
             Self::Quit => String::from("QUIT"),
             Self::Vrfy(whom) => format!("VRFY {whom}"),
             Self::StartTls => String::from("STARTTLS"),
+            Self::Submit(command) => format!("X-SUBMIT {}", command.encode()),
+            Self::LinkState(chunk) => format!("{LINK_VERB}{}", chunk.encode()),
+            Self::Deliver(inquire) => format!("X-DELIVER {}", inquire.encode()),
         };
         assert!(!line.contains(['\r', '\n']), "no value of a command can hold a line end");
         line.into_bytes()
     }
+}
+
+/// The verb of a chunk, with the space behind it.
+const LINK_VERB: &str = "X-LINK2STATE ";
+
+/// A chunk has its own alphabet and its own limit, and spaces at its end belong to it.
+fn chunk_of(line: &[u8]) -> Option<Result<Chunk, DecodeError>> {
+    let (verb, arguments) = line.split_at_checked(LINK_VERB.len())?;
+    if !verb.eq_ignore_ascii_case(LINK_VERB.as_bytes()) {
+        return None;
+    }
+    let limit = link2state::LINE_LIMIT - 2;
+    if line.len() > limit {
+        let expected = "a line of at most 1,024 octets";
+        return Some(Err(DecodeError { offset: limit, expected }));
+    }
+    let shift = |error: DecodeError| DecodeError { offset: error.offset + verb.len(), ..error };
+    Some(Chunk::decode(arguments).map_err(shift))
 }
 
 /// What stands behind the verb.
@@ -276,6 +314,14 @@ impl<'a> Line<'a> {
             return Err(CommandError::Syntax(DecodeError { offset: self.before, expected }));
         }
         Ok(command)
+    }
+
+    fn inner<T>(
+        &self,
+        expected: &'static str,
+        decode: impl Fn(&str) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        decode(self.required(expected)?).map_err(|error| self.shift(error))
     }
 
     fn client_name(&self) -> Result<String, DecodeError> {
@@ -359,7 +405,7 @@ fn encode_mail(mail: &Mail) -> String {
     add("RET", mail.ret.map(|ret| String::from(if ret == Return::Full { "FULL" } else { "HDRS" })));
     add("ENVID", mail.envid.as_deref().map(xtext::encode));
     add("AUTH", mail.auth.as_deref().map(xtext::encode));
-    add("XORIGIN", mail.origin.as_ref().map(|origin| format!("{origin}")));
+    add("XORIGIN", mail.origin.as_ref().map(encode_origin));
     if mail.smtputf8 {
         line.push_str(" SMTPUTF8");
     }

@@ -10,6 +10,7 @@ pub mod xtext;
 pub use command::{BodyKind, COMMAND_LINE_LIMIT, Command, CommandError, Mail, Rcpt};
 pub use extensions::Extensions;
 pub use params::{ENVID_LIMIT, ORCPT_LIMIT};
+pub(super) use path::forward_path;
 pub use path::{DOMAIN_LIMIT, LABEL_LIMIT, LOCAL_PART_LIMIT, PATH_LIMIT};
 pub use reply::{
     REPLY_LINE_LIMIT, REPLY_LINES_LIMIT, REPLY_TEXT_LIMIT, Reply, ReplyReader, Status,

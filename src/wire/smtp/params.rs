@@ -1,7 +1,6 @@
 //! The parameters of MAIL and RCPT.
 
 use alloc::string::String;
-use core::str::FromStr;
 
 use nom::Parser;
 use nom::bytes::complete::{take_while, take_while1};
@@ -13,9 +12,10 @@ use nom::sequence::{pair, preceded};
 use super::command::{BodyKind, CommandError, Mail, Rcpt};
 use super::xtext;
 use crate::clause;
+use crate::protocol::ids::OriginId;
 use crate::protocol::message::{Notify, Return};
-use crate::wire::DecodeError;
-use crate::wire::parse::{Parsed, decimal, expect};
+use crate::wire::parse::{Parsed, decimal, expect, whole};
+use crate::wire::{DecodeError, fields};
 
 /// The most octets of ENVID, once decoded.
 pub const ENVID_LIMIT: usize = 100;
@@ -137,7 +137,7 @@ pub(super) fn apply_to_mail(
     }
     if parameter.is("XORIGIN") {
         let expected = "MEMBER/INCARNATION/SEQUENCE";
-        return once(&mut mail.origin, value.and_then(parsed), &place, expected);
+        return once(&mut mail.origin, value.and_then(origin_id), &place, expected);
     }
     Err(parameter.unknown(octets))
 }
@@ -164,8 +164,8 @@ pub(super) fn apply_to_rcpt(
     Err(parameter.unknown(octets))
 }
 
-fn parsed<T: FromStr>(text: &str) -> Option<T> {
-    text.parse().ok()
+fn origin_id(text: &str) -> Option<OriginId> {
+    whole(text, "the end of the id", fields::origin).ok()
 }
 
 /// `1*20DIGIT` (RFC 1870). A size beyond 64 bits is as much too large as the greatest one below.

@@ -33,7 +33,7 @@ pub(super) fn reverse_path(input: &str) -> Parsed<'_, Option<Address>> {
 }
 
 /// A path, or `<Postmaster>`, which needs no domain.
-pub(super) fn forward_path(input: &str) -> Parsed<'_, Address> {
+pub(in crate::wire) fn forward_path(input: &str) -> Parsed<'_, Address> {
     let postmaster = delimited(char('<'), tag_no_case("postmaster"), char('>'));
     alt((map(postmaster, Address::from), path)).parse(input)
 }

@@ -20,7 +20,7 @@ pub const REPLY_LINE_LIMIT: usize = 1_024;
 /// The most lines of a reply that is not one of X-LINK2STATE.
 pub const REPLY_LINES_LIMIT: usize = 128;
 /// The most octets of the text of one line that we write: with code and status it fits a line.
-pub const REPLY_TEXT_LIMIT: usize = REPLY_LINE_LIMIT - 32;
+pub const REPLY_TEXT_LIMIT: usize = REPLY_LINE_LIMIT - 16;
 
 /// An enhanced status code, such as `5.1.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
