@@ -193,18 +193,22 @@ impl<K: Clone + Ord> Timers<K> {
         self.due.keys().next().map(|(deadline, _)| *deadline)
     }
 
-    /// Takes what is due at `now`, in order of deadline and then in the order in which it was armed.
-    /// What is armed in answer to one of these is due in the next call.
+    /// A mark in the order of arming, for [`Self::pop_due`].
     #[must_use]
-    pub fn take_due(&mut self, now: Time) -> Vec<K> {
-        let later = self.due.split_off(&(now + Span(1), 0));
-        let due = core::mem::replace(&mut self.due, later);
-        let due: Vec<K> = due.into_values().collect();
-        for timer in &due {
-            self.places.remove(timer);
-        }
+    pub const fn mark(&self) -> u64 {
+        self.armed
+    }
+
+    /// Takes the first timer that is due at `now` and was armed before `mark`: earliest deadline first,
+    /// then in the order of arming. The mark keeps what is armed in answer to a due timer for the next
+    /// turn, so that a turn ends.
+    pub fn pop_due(&mut self, now: Time, mark: u64) -> Option<K> {
+        let due = self.due.range(..=(now, u64::MAX)).map(|(place, _)| *place);
+        let place = due.into_iter().find(|(_, armed)| *armed < mark)?;
+        let timer = self.due.remove(&place)?;
+        self.places.remove(&timer);
         assert_eq!(self.due.len(), self.places.len(), "each timer runs once");
-        due
+        Some(timer)
     }
 
     /// How many timers run.
@@ -234,10 +238,19 @@ mod tests {
         timers.arm('d', Time(6));
         timers.arm('b', Time(5)); // restarted: now armed after `a`
         assert_eq!(timers.next(), Some(Time(4)));
-        assert_eq!(timers.take_due(Time(5)), ['c', 'a', 'b']);
+        let mark = timers.mark();
+        assert_eq!(timers.pop_due(Time(5), mark), Some('c'));
+        timers.arm('c', Time(5)); // armed in answer: not before the next turn
+        timers.arm('e', Time(1));
+        assert_eq!(timers.pop_due(Time(5), mark), Some('a'));
+        assert_eq!(timers.pop_due(Time(5), mark), Some('b'));
+        assert_eq!(timers.pop_due(Time(5), mark), None);
+        let mark = timers.mark();
+        assert_eq!(timers.pop_due(Time(5), mark), Some('e'));
+        assert_eq!(timers.pop_due(Time(5), mark), Some('c'));
         assert_eq!(timers.next(), Some(Time(6)));
         timers.disarm(&'d');
-        assert!(timers.is_empty() && timers.take_due(Time(u64::MAX)).is_empty());
+        assert!(timers.is_empty() && timers.pop_due(Time(u64::MAX), u64::MAX).is_none());
     }
 
     #[test]

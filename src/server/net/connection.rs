@@ -318,8 +318,8 @@ impl Connection {
             tracing::error!(connection = self.id.0, "TLS was started twice");
             return Err(Ending::Broken);
         };
-        let network = Arc::clone(&self.network);
-        let mut handshake = core::pin::pin!(network.security.secure(stream, &self.end));
+        let (network, end) = (Arc::clone(&self.network), self.end.clone());
+        let mut handshake = core::pin::pin!(network.security.secure(stream, &end));
         let mut meanwhile = Vec::new();
         let secured = loop {
             tokio::select! {

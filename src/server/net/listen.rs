@@ -157,7 +157,7 @@ fn accepted(
         let network = Arc::clone(&arrival.network);
         let secured = tokio::select! {
             _ = cancelled => return,
-            secured = network.security.secure(stream, &End::Server) => secured,
+            secured = network.security.secure(stream, &End::Server(port)) => secured,
         };
         match secured {
             Ok((stream, member)) => {
@@ -190,8 +190,7 @@ impl Arrival {
             token,
         });
         let permit = Some(self.permit);
-        Connection::new(self.network, self.id, End::Server, stream, tasks, registered, permit)
-            .run()
-            .await;
+        let end = End::Server(self.port);
+        Connection::new(self.network, self.id, end, stream, tasks, registered, permit).run().await;
     }
 }

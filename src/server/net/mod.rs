@@ -21,9 +21,9 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
-pub(crate) use handle::{Handle, Overflow};
+pub(crate) use handle::Handle;
 pub use handle::UNWRITTEN_LIMIT_OCTETS;
-pub use listen::{ListenError, Listeners};
+pub use listen::{ListenError, Listeners, name_of};
 pub(crate) use open::Target;
 pub use registry::{Counters, Registry, Shown};
 pub use security::{Security, SecurityError};
@@ -34,6 +34,7 @@ use super::spool::Spool;
 use super::tokens::Tokens;
 use crate::kernel::Span;
 use crate::protocol::ids::ConnectionId;
+use crate::protocol::member::Port;
 use crate::protocol::server::Server;
 
 /// The most connections from others at a time. More wait in the backlog of the listener.
@@ -48,8 +49,8 @@ pub const LINGER: Span = Span::seconds(10);
 /// Which end of a connection we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// They opened it.
-    Server,
+    /// They opened it, to this port of ours.
+    Server(Port),
     /// We opened it, to the host of this name.
     Client(String),
 }

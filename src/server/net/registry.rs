@@ -109,6 +109,19 @@ impl Registry {
         self.entries(|entries| entries.values().filter(|entry| !entry.closed).count())
     }
 
+    /// A number that grows with every connection and every octet. Entries of closed connections count
+    /// until they are forgotten.
+    #[must_use]
+    pub fn activity(&self) -> u64 {
+        self.entries(|entries| {
+            entries.values().fold(entries.len() as u64, |sum, entry| {
+                let octets = entry.counters.received.load(Ordering::SeqCst)
+                    + entry.counters.sent.load(Ordering::SeqCst);
+                sum + octets + u64::from(entry.closed)
+            })
+        })
+    }
+
     /// Completes when no connection is open.
     pub async fn all_closed(&self) {
         while self.open() > 0 {
