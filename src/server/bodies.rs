@@ -114,7 +114,11 @@ impl Intake {
                 None
             }
         };
-        assert_eq!(row.is_some(), body.octets <= ROW_LIMIT_OCTETS as u64, "only small bodies are rows");
+        assert_eq!(
+            row.is_some(),
+            body.octets <= ROW_LIMIT_OCTETS as u64,
+            "only small bodies are rows"
+        );
         Ok(Taken { body, row })
     }
 }

@@ -282,8 +282,12 @@ fn trace_header(sender: Option<&Address>, hops: &[Hop]) -> String {
 }
 
 fn received_lines(hops: &[Hop]) -> String {
-    hops.iter().rev().map(|Hop { from, by, with, id, at, .. }| {
-        let date = mail_builder::headers::date::Date::new((at.0 / 1_000_000) as i64).to_rfc822();
-        format!("Received: from {from}\r\n\tby {by} with {with} id {id};\r\n\t{date}\r\n")
-    }).collect()
+    hops.iter()
+        .rev()
+        .map(|Hop { from, by, with, id, at, .. }| {
+            let date =
+                mail_builder::headers::date::Date::new((at.0 / 1_000_000) as i64).to_rfc822();
+            format!("Received: from {from}\r\n\tby {by} with {with} id {id};\r\n\t{date}\r\n")
+        })
+        .collect()
 }

@@ -162,12 +162,13 @@ fn printable(text: &str) -> String {
 
 /// ORCPT as the field has it: the address without its xtext coding (RFC 3461 section 5.2).
 fn original_recipient(orcpt: &str) -> String {
-    let decoded = orcpt.split_once(';').and_then(|(kind, address)| {
-        Some(format!("{kind}; {}", xtext::decode(address).ok()?))
-    });
+    let decoded = orcpt
+        .split_once(';')
+        .and_then(|(kind, address)| Some(format!("{kind}; {}", xtext::decode(address).ok()?)));
     printable(&decoded.unwrap_or_else(|| orcpt.into()))
 }
 
 fn date(time: Time) -> String {
-    mail_builder::headers::date::Date::new(i64::try_from(time.0 / 1_000_000).unwrap_or(i64::MAX)).to_rfc822()
+    mail_builder::headers::date::Date::new(i64::try_from(time.0 / 1_000_000).unwrap_or(i64::MAX))
+        .to_rfc822()
 }

@@ -12,6 +12,8 @@ use loom::sync::{Condvar, Mutex};
 #[cfg(not(loom))]
 use std::sync::{Condvar, Mutex};
 
+use crate::clause;
+
 /// The queue takes nothing any more: it was closed, or a commit failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
@@ -92,13 +94,14 @@ impl<T> GroupCommit<T> {
     pub fn serve<E>(
         &self,
         limit: usize,
-        mut commit: impl FnMut(&mut Vec<T>) -> Result<(), E>,
+        mut commit: impl FnMut(&[T]) -> Result<(), E>,
         mut acknowledge: impl FnMut(Vec<T>),
     ) -> Result<(), E> {
         assert!(limit > 0, "a group holds at least one operation");
-        while let Some(mut group) = self.take(limit) {
-            let taken = group.len();
-            if let Err(error) = commit(&mut group) {
+        while let Some(group) = self.take(limit) {
+            clause!(SV_002);
+            if let Err(error) = commit(&group) {
+                clause!(SV_003);
                 self.with(|state| {
                     state.closed = true;
                     state.waiting.clear();
@@ -106,7 +109,7 @@ impl<T> GroupCommit<T> {
                 });
                 return Err(error);
             }
-            assert_eq!(group.len(), taken, "a commit keeps its group together");
+            clause!(SV_001);
             acknowledge(group);
             self.with(|state| state.in_flight = 0);
         }

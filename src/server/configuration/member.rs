@@ -236,8 +236,9 @@ fn check_reach(
         if *neighbour == member.member {
             continue;
         }
-        let known = peer(neighbour)
-            .is_some_and(|peer| peer.smtp.is_some() && peer.deliver.is_some() && peer.group.is_some());
+        let known = peer(neighbour).is_some_and(|peer| {
+            peer.smtp.is_some() && peer.deliver.is_some() && peer.group.is_some()
+        });
         if !known {
             let expected = "expected a [[peer]] with `smtp`, `deliver` and `group` for each member";
             wrong("peer".into(), format!("`{neighbour}` is of our group; {expected} of it"));
@@ -248,7 +249,8 @@ fn check_reach(
             continue;
         }
         for target in &connector.targets {
-            let is_via = |via: &ViaSection| via.connector == connector.name && via.target == *target;
+            let is_via =
+                |via: &ViaSection| via.connector == connector.name && via.target == *target;
             let known = peer(target).is_some_and(|peer| peer.smtp.is_some());
             if !known && !member.vias.iter().any(is_via) {
                 let expected = "expected a [[peer]] with `smtp` for it";
@@ -330,8 +332,7 @@ fn configuration(
         let PeerSection { member, smtp, deliver, group, address } = section;
         (member, Peer { smtp, deliver, group, address })
     });
-    let vias =
-        member.vias.into_iter().map(|via| ((via.connector, via.target), via.address));
+    let vias = member.vias.into_iter().map(|via| ((via.connector, via.target), via.address));
     Configuration {
         member: MemberConfig {
             organization: Arc::new(organization),

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 pub use error::{ConfigurationError, report};
 pub use file::{Kind, kind_of};
 pub use member::{
-    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, SecuritySection, ViaSection, load,
+    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, SecuritySection,
+    ViaSection, load,
 };
 pub use organization::load_organization;
 

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use serde::de::DeserializeOwned;
 
 use super::{BodyFiles, SPOOL_FORMAT, SpoolError, sync_directory};
+use crate::clause;
 use crate::kernel::Machine;
 use crate::protocol::message::BodyKey;
 
@@ -59,7 +60,10 @@ pub(super) fn lock(directory: &Path) -> Result<File, SpoolError> {
         .map_err(SpoolError::io(&path, "open"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(SpoolError::Locked { path }),
+        Err(TryLockError::WouldBlock) => {
+            clause!(SV_007);
+            Err(SpoolError::Locked { path })
+        }
         Err(TryLockError::Error(source)) => Err(SpoolError::io(&path, "lock")(source)),
     }
 }
@@ -125,10 +129,26 @@ pub(super) fn pragma_check(connection: &Connection, name: &str) -> rusqlite::Res
     Ok(lines)
 }
 
-/// Refuses a database that is damaged or of another version, before anything is written to it.
-pub(super) fn verify(database: &Path, connection: &Connection) -> Result<(), SpoolError> {
-    let damage = pragma_check(connection, "quick_check")
-        .map_err(SpoolError::database(database, "check"))?;
+/// Verifies and folds an existing database through a connection that cannot write: what is refused is
+/// left as it is.
+pub(super) fn inspect<M>(database: &Path) -> Result<Folded<M::Durable>, SpoolError>
+where
+    M: Machine,
+    M::Change: DeserializeOwned,
+    M::Durable: DeserializeOwned,
+{
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)
+        .map_err(SpoolError::database(database, "open"))?;
+    verify(database, &connection)?;
+    fold::<M>(database, &connection)
+}
+
+/// Refuses a database that is damaged or of another version.
+fn verify(database: &Path, connection: &Connection) -> Result<(), SpoolError> {
+    clause!(SV_008);
+    let damage =
+        pragma_check(connection, "quick_check").map_err(SpoolError::database(database, "check"))?;
     if let Some(first) = damage.into_iter().next() {
         let path = database.to_owned();
         return Err(SpoolError::Corrupt { path, place: "pages".into(), problem: first });

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::SpoolError;
+use crate::clause;
 use crate::protocol::message::BodyKey;
 
 const TEMPORARY: &str = "part";
@@ -137,6 +138,7 @@ impl BodyFile {
     /// # Errors
     /// Any step fails; the body is then not there.
     pub fn finish(mut self) -> Result<(), SpoolError> {
+        clause!(SV_005);
         self.file.sync_all().map_err(SpoolError::io(&self.temporary, "sync"))?;
         assert!(!self.complete.exists(), "a body key is used once");
         fs::rename(&self.temporary, &self.complete)

@@ -14,11 +14,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::database::{
-    connect, count_opening, create, fold, integer, lock, pragma_check, refuse_lost_database,
-    row_keys, verify,
+    connect, count_opening, create, fold, inspect, integer, lock, pragma_check,
+    refuse_lost_database, row_keys,
 };
 use super::writer::{self, Shared, Writer};
 use super::{BodyFiles, Collected, Opened, Operation, Settled, Spool, SpoolError};
+use crate::clause;
 use crate::kernel::Machine;
 use crate::protocol::message::BodyKey;
 use crate::server::bodies::BodyReader;
@@ -69,11 +70,10 @@ where
             refuse_lost_database(&database, &files)?;
             create(directory, &database)?;
         }
+        let folded = inspect::<M>(&database)?;
         let connection = connect(&database)?;
-        let mut problems = Vec::new();
-        verify(&database, &connection)?;
         let opening = count_opening(&database, &connection)?;
-        let folded = fold::<M>(&database, &connection)?;
+        let mut problems = Vec::new();
         if folded.is_after_crash() {
             let count = folded.changes_since_snapshot;
             problems.push(format!("the spool was not closed: {count} changes folded again"));
@@ -118,6 +118,7 @@ where
     }
 
     fn next_key(&self) -> BodyKey {
+        clause!(SV_006);
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
         assert!((key + 1).trailing_zeros() < COUNTER_BITS, "one opening has keys enough");
         BodyKey(key)
@@ -143,8 +144,13 @@ where
     }
 
     fn collect(&self, live: &BTreeSet<BodyKey>) -> Result<Collected, SpoolError> {
-        assert_eq!(self.shared.queue.unsettled(), 0, "orphans are collected before the first write");
+        assert_eq!(
+            self.shared.queue.unsettled(),
+            0,
+            "orphans are collected before the first write"
+        );
         let connection = connect(&self.database)?;
+        clause!(SV_009);
         let rows = row_keys(&connection)
             .map_err(SpoolError::database(&self.database, "list the bodies"))?;
         let files = self.files.keys()?;
@@ -173,8 +179,8 @@ where
             Err(error @ SpoolError::Corrupt { .. }) => problems.push(error.to_string()),
             Err(error) => return Err(error),
         }
-        let rows = row_keys(&reader)
-            .map_err(SpoolError::database(&self.database, "list the bodies"))?;
+        let rows =
+            row_keys(&reader).map_err(SpoolError::database(&self.database, "list the bodies"))?;
         for key in rows.intersection(&self.files.keys()?) {
             problems.push(format!("body {:016x} is a row and a file", key.0));
         }

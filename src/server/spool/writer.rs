@@ -14,6 +14,7 @@ use super::database::{Folded, integer};
 use super::{
     BodyFiles, FOLD_AFTER_CHANGES, GROUP_LIMIT, Operation, ROW_LIMIT_OCTETS, Settled, SpoolError,
 };
+use crate::clause;
 use crate::kernel::Machine;
 use crate::protocol::message::BodyKey;
 use crate::server::sync::{Closed, GroupCommit};
@@ -121,10 +122,10 @@ where
 
     /// Writes a group in one transaction. Its files are removed only after the commit, when no change
     /// can need them any more.
-    fn commit(&mut self, group: &mut [Queued<M::Change>]) -> Result<(), SpoolError> {
+    fn commit(&mut self, group: &[Queued<M::Change>]) -> Result<(), SpoolError> {
         let failed = || SpoolError::database(&self.database, "write to");
         let transaction = self.connection.transaction().map_err(failed())?;
-        for operation in group.iter() {
+        for operation in group {
             match operation {
                 Queued::Write(change) => {
                     let json = encode(change)?;
@@ -179,7 +180,8 @@ where
 }
 
 fn encode(value: &impl Serialize) -> Result<String, SpoolError> {
-    serde_json::to_string(value).map_err(|error| SpoolError::Encoding { problem: error.to_string() })
+    serde_json::to_string(value)
+        .map_err(|error| SpoolError::Encoding { problem: error.to_string() })
 }
 
 /// Folding costs as much as the snapshot is long, so it waits until that much was written anyway:
@@ -203,6 +205,7 @@ fn write_change(to: &Transaction<'_>, sequence: i64, json: &str) -> rusqlite::Re
 }
 
 fn write_body(to: &Transaction<'_>, key: BodyKey, octets: &[u8]) -> rusqlite::Result<()> {
+    clause!(SV_005);
     let mut insert = to.prepare_cached("INSERT INTO bodies (key, octets) VALUES (?1, ?2)")?;
     let rows = insert.execute(params![integer(key.0), octets])?;
     assert_eq!(rows, 1, "a body is a row");
@@ -216,6 +219,7 @@ fn remove_body(from: &Transaction<'_>, key: BodyKey) -> rusqlite::Result<()> {
 
 /// The snapshot replaces every change that it folds, in the same transaction.
 fn write_snapshot(to: &Transaction<'_>, sequence: i64, json: &str) -> rusqlite::Result<()> {
+    clause!(SV_004);
     to.execute("DELETE FROM snapshot", [])?;
     to.execute("INSERT INTO snapshot (seq, json) VALUES (?1, ?2)", params![sequence, json])?;
     to.execute("DELETE FROM changes WHERE seq <= ?1", [sequence])?;
