@@ -102,10 +102,7 @@ impl AskedSecurity {
 }
 
 /// Checks everything and changes nothing.
-pub(super) fn configure(
-    body: &Map<String, Value>,
-    faults: &Faults,
-) -> Result<Configured, Refused> {
+pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Configured, Refused> {
     let asked: Asked = serde_json::from_value(Value::Object(body.clone()))
         .map_err(|error| wrong(format!("`configure`: {error}")))?;
     let problems: Vec<String> = asked

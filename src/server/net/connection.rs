@@ -355,9 +355,7 @@ impl Connection {
             return false;
         }
         let takes_units = !self.waits_for_host && !self.framer.is_paused();
-        self.phase != Phase::Open
-            || takes_units
-            || self.framer.buffered() < UNREAD_LIMIT_OCTETS
+        self.phase != Phase::Open || takes_units || self.framer.buffered() < UNREAD_LIMIT_OCTETS
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Happened> {
