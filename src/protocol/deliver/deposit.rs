@@ -9,13 +9,12 @@ use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::ids::{OriginId, QueueId};
 use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
-use crate::protocol::message::{
-    Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
+use crate::protocol::message::{Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
 use crate::protocol::queue::{Change, Home, Place, Recorded, Route, home};
 use crate::protocol::submit::{is_conflict, recipient_digest};
 
 /// How long a file that could not be moved to its place is left alone.
-pub const PUBLISH_INTERVAL: Span = Span::seconds(60);
+pub(super) const PUBLISH_INTERVAL: Span = Span::seconds(60);
 
 /// What is to be delivered.
 pub(super) struct Wanted<'a> {
@@ -295,12 +294,7 @@ impl Member {
         turn.arm(Timer::Publish, PUBLISH_INTERVAL);
     }
 
-    fn answer_askers(
-        &mut self,
-        key: &(OriginId, u32),
-        outcome: &Outcome,
-        turn: &mut Turn<'_, '_>,
-    ) {
+    fn answer_askers(&mut self, key: &(OriginId, u32), outcome: &Outcome, turn: &mut Turn<'_, '_>) {
         let askers = self.deposits.get_mut(key).map(|deposit| &mut deposit.askers);
         for asker in askers.map(core::mem::take).unwrap_or_default() {
             self.answer(asker, key, Some(outcome.clone()), turn);

@@ -96,6 +96,32 @@ pub(crate) enum Stage {
 }
 
 impl Talk {
+    /// The message for whose recipient an answer is awaited.
+    pub(crate) fn waits_for(&self, index: u32) -> Option<QueueId> {
+        match self {
+            Self::Inquiring { queue, open, .. } | Self::Delivering { queue, open } => {
+                open.contains(&index).then_some(*queue)
+            }
+            Self::Idle => None,
+        }
+    }
+
+    /// The answer for a recipient came; `unknown` if it says that nothing is recorded.
+    pub(crate) fn answered(&mut self, index: u32, unknown: bool) {
+        match self {
+            Self::Inquiring { open, again, .. } => {
+                open.remove(&index);
+                if unknown {
+                    again.push(index);
+                }
+            }
+            Self::Delivering { open, .. } => {
+                open.remove(&index);
+            }
+            Self::Idle => {}
+        }
+    }
+
     /// The message and the recipients that are without an answer.
     pub(crate) fn unanswered(self) -> Option<(QueueId, Vec<u32>)> {
         match self {

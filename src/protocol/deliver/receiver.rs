@@ -1,16 +1,17 @@
 //! The host of accounts: it stores, it answers once for each recipient, it never queues.
 
-use super::{Owed, Receiving};
-use crate::clause;
-use crate::protocol::deliver::deposit::{Begun, Wanted};
-use crate::protocol::ids::{ConnectionId, MemberName, OriginId};
-use crate::protocol::member::{Line, Member, Parcel, Pdu, Turn};
-use crate::protocol::message::{Address, Outcome};
-use crate::protocol::queue::Recorded;
-use crate::kernel::Gate;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use super::deposit::{Begun, Wanted};
+use super::{Deposit, Owed, Receiving, Stage};
+use crate::clause;
+use crate::kernel::Gate;
+use crate::protocol::ids::{ConnectionId, MemberName, OriginId};
+use crate::protocol::member::{Line, Member, Parcel, Pdu, Turn};
+use crate::protocol::message::{Address, Body, Outcome};
+use crate::protocol::queue::Recorded;
 
 impl Member {
     /// A member opened a connection to our delivery port. Its older ones are dead: what still arrives
@@ -105,9 +106,8 @@ impl Member {
             owed.word = Some(word.clone());
         }
         clause!(DE_022);
-        while let Some(Owed { word: Some(word), .. }) =
-            receiving.owed.pop_front_if(|owed| owed.word.is_some())
-        {
+        while let Some(word) = receiving.owed.front_mut().and_then(|owed| owed.word.take()) {
+            receiving.owed.pop_front();
             if turn.fault("result-before-publish") {
                 turn.cx.send(connection, word);
             } else {
@@ -117,14 +117,9 @@ impl Member {
     }
 
     /// Lets a received body go when no delivery reads it any more.
-    pub(crate) fn release_body(
-        &mut self,
-        body: crate::protocol::message::Body,
-        turn: &mut Turn<'_, '_>,
-    ) {
-        let reads = |deposit: &super::Deposit| {
-            deposit.body.key == body.key && deposit.stage == super::Stage::Depositing
-        };
+    pub(crate) fn release_body(&mut self, body: Body, turn: &mut Turn<'_, '_>) {
+        let reads =
+            |deposit: &Deposit| deposit.body.key == body.key && deposit.stage == Stage::Depositing;
         if !self.deposits.values().any(reads) {
             self.discard(body.key, Gate::Now, turn);
         }

@@ -106,20 +106,12 @@ impl Member {
         let Some(Line::Sending(sending)) = self.lines.get_mut(&connection) else { return };
         let host = sending.host.clone();
         let inquiring = matches!(sending.talk, Talk::Inquiring { .. });
-        let queue = match &mut sending.talk {
-            Talk::Inquiring { queue, open, again } if open.remove(&index) => {
-                if outcome.is_none() {
-                    again.push(index);
-                }
-                Some(*queue)
-            }
-            Talk::Delivering { queue, open } if open.remove(&index) => Some(*queue),
-            _ => None,
-        };
-        let expected = queue.filter(|queue| self.spool.queue[queue].envelope.origin == origin);
+        let waits = sending.talk.waits_for(index);
+        let expected = waits.filter(|queue| self.spool.queue[queue].envelope.origin == origin);
         let Some(queue) = expected.filter(|_| outcome.is_some() || inquiring) else {
             return self.misbehaved(connection, "a result that nobody waits for", turn);
         };
+        sending.talk.answered(index, outcome.is_none());
         self.expect_answer(connection, turn);
         if let Some(outcome) = outcome {
             self.settle_delivery(queue, index, &host, outcome, turn);

@@ -1,5 +1,8 @@
 //! The connections of a member: who speaks on which, and what happens when one is gone.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+
 use super::{Endpoint, Event, Member, Pdu, Port, Timer, Turn};
 use crate::clause;
 use crate::kernel::{Input, LinkChange, Span};
@@ -8,17 +11,16 @@ use crate::protocol::ids::{ConnectionId, MemberName, StoreId};
 use crate::protocol::linkstate::{LinkCommand, LinkPdu, Neighbour};
 
 use crate::protocol::queue::Relaying;
-use crate::protocol::submit::Exchange;
-use alloc::string::String;
+use crate::protocol::submit::{DOUBT_INTERVAL, Exchange};
 
 /// How long an answer may take.
-pub const SILENCE_LIMIT: Span = Span::minutes(5);
+pub(super) const SILENCE_LIMIT: Span = Span::minutes(5);
 
 /// A connection and what is spoken on it. Clients' connections have no line: their sessions speak.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Line {
     /// Hand-over and news.
-    Exchange(Exchange),
+    Exchange(Box<Exchange>),
     /// DELIVER, ours.
     Sending(Sending),
     /// DELIVER, theirs.
@@ -37,7 +39,7 @@ impl Member {
     /// The connections on which hand-over and news are spoken.
     pub(crate) fn exchanges(&self) -> impl Iterator<Item = (ConnectionId, &Exchange)> {
         self.lines.iter().filter_map(|(connection, line)| match line {
-            Line::Exchange(exchange) => Some((*connection, exchange)),
+            Line::Exchange(exchange) => Some((*connection, &**exchange)),
             _ => None,
         })
     }
@@ -79,7 +81,7 @@ impl Member {
             self.step_link(lost, turn);
         }
         let exchange = Exchange::new(Some(neighbour.clone()), member);
-        self.lines.insert(connection, Line::Exchange(exchange));
+        self.lines.insert(connection, Line::Exchange(Box::new(exchange)));
         self.step_link(Input::Link { peer: neighbour, change: LinkChange::Up }, turn);
     }
 
@@ -104,7 +106,7 @@ impl Member {
         assert!(self.connection_of(&neighbour).is_none(), "a neighbour has one connection");
         let connection = self.allot();
         let exchange = Exchange::new(Some(neighbour), member);
-        self.lines.insert(connection, Line::Exchange(exchange));
+        self.lines.insert(connection, Line::Exchange(Box::new(exchange)));
         turn.cx.open(connection, endpoint);
     }
 
@@ -147,7 +149,7 @@ impl Member {
                 if let Some(peer) = exchange.neighbour {
                     self.step_link(Input::Link { peer, change }, turn);
                 } else if self.doubts.contains_key(&exchange.member) {
-                    turn.arm(Timer::Doubt(exchange.member), crate::protocol::submit::DOUBT_INTERVAL);
+                    turn.arm(Timer::Doubt(exchange.member), DOUBT_INTERVAL);
                 }
             }
             Line::Sending(sending) => self.sending_lost(sending, turn),

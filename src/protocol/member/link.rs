@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use super::{Event, Member, Pdu, Timer, Turn};
 use crate::kernel::{Cx, Effect, Input, Machine};
-use crate::protocol::linkstate::{LinkCommand, LinkEvent, LinkState, Neighbour, Way};
-use crate::protocol::queue::{Change, Route};
+use crate::protocol::linkstate::{LinkCommand, LinkEvent, LinkPdu, LinkState, Neighbour, Way};
+use crate::protocol::queue::Change;
 
 impl Member {
     /// Gives the link-state machine an order.
@@ -36,6 +36,8 @@ impl Member {
                 Effect::Close { peer } => self.close_neighbour(&peer, turn),
                 Effect::Send { to, pdu, gate } => {
                     if let Some(to) = self.connection_of(&to) {
+                        let line = self.exchange_mut(to).expect("it was just found");
+                        line.merged |= matches!(pdu, LinkPdu::Merged { .. });
                         turn.cx.out.push(Effect::Send { to, pdu: Pdu::Link(pdu), gate });
                     }
                 }
@@ -59,10 +61,12 @@ impl Member {
         for event in events {
             match event {
                 LinkEvent::Ready { way, neighbour } => self.way_ready(way, &neighbour, turn),
-                LinkEvent::Failed { way } => self.way_failed(way, turn),
                 LinkEvent::TableChanged => self.route_all(turn),
-                LinkEvent::Gone { neighbour } => self.neighbour_gone(&neighbour, turn),
-                LinkEvent::Judged { .. }
+                LinkEvent::Gone { neighbour } => self.neighbour_gone(&neighbour),
+                // Mail for a way that failed stays in line: the machine goes on trying it, and a
+                // table that knows of the failure will route the mail anew.
+                LinkEvent::Failed { .. }
+                | LinkEvent::Judged { .. }
                 | LinkEvent::Misbehaved { .. }
                 | LinkEvent::Conflict { .. } => {}
             }
@@ -76,20 +80,11 @@ impl Member {
         self.pump(connection, turn);
     }
 
-    /// The connection may be open still where only its readiness is gone.
-    fn neighbour_gone(&mut self, neighbour: &Neighbour, turn: &mut Turn<'_, '_>) {
-        let way = match neighbour {
-            Neighbour::Connector { connector, .. } => Way::Connector(connector.clone()),
-            Neighbour::Member(member) => Way::Member(member.clone()),
-            _ => return,
-        };
+    /// The connection may be open still where only its readiness is gone. The machine goes on trying
+    /// every way that is wanted.
+    fn neighbour_gone(&mut self, neighbour: &Neighbour) {
         if let Some(connection) = self.connection_of(neighbour) {
             self.exchange_mut(connection).expect("it was just found").ready = None;
-        }
-        // Mail that still stands in line asks again.
-        self.wanted.remove(&way);
-        if self.lanes.contains_key(&Route::Way(way.clone())) {
-            self.reach_way(&way, turn);
         }
     }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deliver::Deposit;
 use super::ids::{ConnectionId, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
-use super::linkstate::{LinkDurable, LinkState, LinkView, Way};
+use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
 use super::message::Address;
 use super::queue::{Lanes, QueueRow, Spool, Work};
 use crate::clause;
@@ -269,6 +269,9 @@ impl Machine for Member {
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);
+                for way in self.wanted.clone() {
+                    self.command_link(LinkCommand::Want(way), turn);
+                }
                 self.route_all(turn);
             }
         }

@@ -1,8 +1,8 @@
 //! What one step works with.
 
-use crate::kernel::{Cx, Gate, Span};
+use crate::kernel::{Cx, Span};
 use crate::protocol::ids::ConnectionId;
-use crate::protocol::member::{Event, Member, MemberConfig, Pdu, Query, Timer};
+use crate::protocol::member::{Event, Member, MemberConfig, Pdu, Timer};
 use crate::protocol::message::Refusal;
 
 /// The configuration and the buffers of one step.
@@ -53,6 +53,3 @@ impl Turn<'_, '_> {
         self.cx.disarm(timer);
     }
 }
-
-/// A question and when it may be asked.
-pub(crate) type Question = (Query, Gate);

@@ -204,8 +204,14 @@ impl Message {
     /// A message that has just come into our custody.
     #[must_use]
     pub const fn new(envelope: Envelope, body: Body) -> Self {
-        let (transfers, deliveries) = (BTreeMap::new(), BTreeMap::new());
-        Self { envelope, body, transfers, deliveries, delayed: false, held: None }
+        Self {
+            envelope,
+            body,
+            transfers: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            delayed: false,
+            held: None,
+        }
     }
 
     /// With whom each recipient in doubt is in doubt.

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use super::routing::{Home, home};
 use super::{Acceptance, Change, Message, Work};
 use crate::clause;
+use crate::kernel::{Gate, Span};
 use crate::protocol::ids::{ConnectionId, OriginId, QueueId, TransferId};
 use crate::protocol::member::{Errand, Event, Member, NewMail, Pdu, Query, Timer, Turn};
 use crate::protocol::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
-use crate::kernel::{Gate, Span};
 
 impl Member {
     /// May mail for this address enter here?
@@ -29,8 +29,7 @@ impl Member {
         }
         let queue = self.spool.next();
         let origin = self.mint_origin(turn);
-        let mut hops = Vec::new();
-        hops.push(self.hop(mail.from, mail.with, &queue_name(queue), turn));
+        let hops = alloc::vec![self.hop(mail.from, mail.with, &queue_name(queue), turn)];
         let recipients = mail.recipients.into_iter().zip(0..);
         let envelope = Envelope {
             origin: origin.clone(),

@@ -15,6 +15,6 @@ pub use spool::Spool;
 
 pub(crate) use intake::queue_name;
 pub(crate) use places::{Lanes, Work};
-pub(crate) use routing::{Home, home};
 pub use places::{Place, Route};
 pub(crate) use relay::Relaying;
+pub(crate) use routing::{Home, home};

@@ -15,7 +15,7 @@ use crate::protocol::message::{Address, Body, Envelope, Notify, Recipient, Refus
 
 impl Member {
     /// Starts the timers that a message has from its arrival on.
-    pub(crate) fn start_clocks(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) {
+    pub(crate) fn start_clocks(&self, queue: QueueId, turn: &mut Turn<'_, '_>) {
         let message = &self.spool.queue[&queue];
         let envelope = &message.envelope;
         let policy = &turn.config.policy;
@@ -247,8 +247,7 @@ impl Member {
         let recipient =
             Recipient { index: 0, address: to, notify: Notify::default(), original: None };
         let by = turn.config.member.0.clone();
-        let mut hops = Vec::new();
-        hops.push(self.hop(by, String::from("LOCAL"), &queue_name(queue), turn));
+        let hops = alloc::vec![self.hop(by, String::from("LOCAL"), &queue_name(queue), turn)];
         let envelope = Envelope {
             origin: self.mint_origin(turn),
             sender: None,

@@ -69,12 +69,14 @@ impl Member {
     ) {
         let Some(Line::Relaying(relaying)) = self.lines.get_mut(&connection) else { return };
         let route = Route::Outside(relaying.server.clone());
-        let waited = relaying.open.as_mut().filter(|(_, open)| open.remove(&index));
-        let queue = waited.map(|(queue, _)| *queue);
-        let expected = |queue: &QueueId| self.spool.queue[queue].envelope.origin == origin;
-        let Some(queue) = queue.filter(expected) else {
+        let expected = relaying.open.as_mut().filter(|(queue, open)| {
+            open.contains(&index) && self.spool.queue[queue].envelope.origin == origin
+        });
+        let Some((queue, open)) = expected else {
             return self.misbehaved(connection, "a result that nobody waits for", turn);
         };
+        open.remove(&index);
+        let queue = *queue;
         self.expect_answer(connection, turn);
         match outcome {
             Outcome::Delivered => {

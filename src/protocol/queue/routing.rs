@@ -32,7 +32,8 @@ pub(crate) fn home(config: &MemberConfig, address: &Address) -> Home {
     let organization = &config.organization;
     let postmaster = || {
         let domain = organization.domains.first()?;
-        let bare = address.domain().is_empty() && address.local().eq_ignore_ascii_case("postmaster");
+        let bare =
+            address.domain().is_empty() && address.local().eq_ignore_ascii_case("postmaster");
         bare.then(|| Address::from(alloc::format!("postmaster@{domain}").as_str()))
     };
     let address = postmaster().unwrap_or_else(|| address.clone());
@@ -111,6 +112,7 @@ impl Member {
                 self.route(queue, &affected, turn);
             }
         }
+        self.drop_idle_wants(turn);
     }
 
     /// Sets the attempts for a route going.

@@ -65,8 +65,7 @@ impl Member {
     ) {
         let line = self.exchange_mut(connection).expect("the caller looked it up");
         let dialogue = core::mem::take(&mut line.dialogue);
-        let expected =
-            |queue| dialogue == Dialogue::Resolving(queue, transfer.clone(), offer);
+        let expected = |queue| dialogue == Dialogue::Resolving(queue, transfer.clone(), offer);
         let Dialogue::Resolving(queue, ..) = dialogue else {
             line.dialogue = dialogue;
             return self.misbehaved(connection, "FENCED without RESOLVE", turn);
@@ -109,7 +108,7 @@ impl Member {
         };
         let connection = self.allot();
         let line = Exchange::new(None, peer.clone());
-        self.lines.insert(connection, Line::Exchange(line));
+        self.lines.insert(connection, Line::Exchange(Box::new(line)));
         turn.cx.open(connection, endpoint);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Exchange {
     pub(crate) store: Option<StoreId>,
     /// Mail for this way may flow.
     pub(crate) ready: Option<Way>,
+    /// Inbound: the far end's link state is merged here, so its mail may follow.
+    pub(crate) merged: bool,
     /// What we wait for.
     pub(crate) dialogue: Dialogue,
     /// What the far end offered, complete and not committed.
@@ -79,7 +81,8 @@ impl Exchange {
     /// A connection that has just been named.
     pub(crate) const fn new(neighbour: Option<Neighbour>, member: MemberName) -> Self {
         let dialogue = Dialogue::Idle;
-        Self { neighbour, member, store: None, ready: None, dialogue, offered: None }
+        let (store, ready, merged, offered) = (None, None, false, None);
+        Self { neighbour, member, store, ready, merged, dialogue, offered }
     }
 }
 

@@ -38,12 +38,7 @@ impl Member {
     }
 
     /// What is already settled about a transfer that is offered again.
-    fn known(
-        &self,
-        transfer: &TransferId,
-        digest: Digest,
-        turn: &mut Turn<'_, '_>,
-    ) -> Option<Pdu> {
+    fn known(&self, transfer: &TransferId, digest: Digest, turn: &mut Turn<'_, '_>) -> Option<Pdu> {
         let acceptance = self.spool.accepted.get(transfer)?;
         if acceptance.digest == digest {
             clause!(SU_011);
@@ -68,7 +63,7 @@ impl Member {
         if line.store.is_none() {
             return Some(Refusal::new(503, "5.5.1", "HELLO first"));
         }
-        if !line.neighbour.as_ref().is_some_and(|neighbour| self.link.may_offer(neighbour)) {
+        if !line.merged {
             clause!(SU_013);
             return Some(Refusal::new(503, "5.5.1", "link state first"));
         }
@@ -106,7 +101,8 @@ impl Member {
             return turn.promise(connection, Pdu::HandedOver { transfer, queue });
         }
         let line = self.exchange_mut(connection).expect("the caller looked it up");
-        let matches = |offered: &mut Offered| (&offered.transfer, offered.offer) == (&transfer, offer);
+        let matches =
+            |offered: &mut Offered| (&offered.transfer, offered.offer) == (&transfer, offer);
         let Some(offered) = line.offered.take_if(matches) else {
             clause!(SU_016);
             return turn.refuse(connection, 503, "5.5.1", "COMMIT of what is not transferred");

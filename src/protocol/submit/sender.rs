@@ -6,7 +6,7 @@ use super::{Attempt, Dialogue, is_conflict, is_verdict};
 use crate::clause;
 use crate::protocol::ids::{ConnectionId, QueueId, TransferId};
 use crate::protocol::linkstate::{LinkCommand, Way};
-use crate::protocol::member::{Event, Line, Member, Parcel, Pdu, Turn};
+use crate::protocol::member::{Event, Member, Parcel, Pdu, Turn};
 use crate::protocol::message::{Recipient, Refusal};
 use crate::protocol::queue::{Change, Place, Route, Transfer};
 
@@ -38,6 +38,14 @@ impl Member {
             return self.hang_up(connection, turn);
         }
         let Some(way) = ready else { return };
+        // News that this member has learnt since then goes first; it says again when mail may follow.
+        clause!(SU_007);
+        let neighbour = self.exchange(connection).and_then(|line| line.neighbour.as_ref());
+        if !neighbour.is_some_and(|neighbour| self.link.may_offer(neighbour)) {
+            let line = self.exchange_mut(connection).expect("it was looked up");
+            line.ready = None;
+            return;
+        }
         let route = Route::Way(way.clone());
         if let Some(queue) = self.first_in_line(&route) {
             return self.offer(connection, queue, way, turn);
@@ -73,12 +81,7 @@ impl Member {
     }
 
     /// The message with only these recipients.
-    pub(crate) fn parcel(
-        &self,
-        queue: QueueId,
-        recipients: &[u32],
-        turn: &Turn<'_, '_>,
-    ) -> Parcel {
+    pub(crate) fn parcel(&self, queue: QueueId, recipients: &[u32], turn: &Turn<'_, '_>) -> Parcel {
         let message = &self.spool.queue[&queue];
         let mut envelope = message.envelope.clone();
         envelope.recipients.retain(|recipient| recipients.contains(&recipient.index));
@@ -237,19 +240,16 @@ impl Member {
         }
     }
 
-    /// A way could not be opened. The link-state machine goes on trying a connector; a member of our
-    /// own group is tried again by the schedule of its messages.
-    pub(crate) fn way_failed(&mut self, way: Way, turn: &mut Turn<'_, '_>) {
-        if matches!(way, Way::Connector(_)) {
-            return;
-        }
-        self.wanted.remove(&way);
-        let route = Route::Way(way);
-        let queues: Vec<QueueId> =
-            self.lanes.get(&route).into_iter().flatten().copied().collect();
-        for queue in queues {
-            let recipients = self.in_line(queue, &route);
-            self.retry_later(queue, &recipients, Some(&route), "the member cannot be reached", turn);
+    /// Tells the link-state machine which ways no mail stands in line for any more.
+    pub(crate) fn drop_idle_wants(&mut self, turn: &mut Turn<'_, '_>) {
+        let used = |way: &Way| {
+            self.lanes.contains_key(&Route::Way(way.clone()))
+                || self.exchanges().any(|(_, line)| line.ready.as_ref() == Some(way))
+        };
+        let idle: Vec<Way> = self.wanted.iter().filter(|way| !used(way)).cloned().collect();
+        for way in idle {
+            self.wanted.remove(&way);
+            self.command_link(LinkCommand::Done(way), turn);
         }
     }
 }
