@@ -13,7 +13,7 @@ use super::super::identity::Credentials;
 use super::request::Refused;
 use crate::protocol::faults::Faults;
 use crate::protocol::ids::{ConnectorName, MemberName};
-use crate::protocol::member::{MemberConfig, Policy};
+use crate::protocol::member::{MemberConfig, Policy, Security};
 use crate::protocol::organization::Organization;
 
 /// A member that may be started.
@@ -126,6 +126,7 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
         member: MemberConfig {
             organization: Arc::new(asked.organization),
             member: asked.member,
+            security: if credentials.is_some() { Security::Tls } else { Security::Address },
             policy: asked.policy,
             faults: faults.clone(),
         },

@@ -360,10 +360,11 @@ impl Connection {
 
     fn poll(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Happened> {
         let takes_tasks = self.phase == Phase::Open && self.tls_wanted.is_none();
-        if takes_tasks && self.outgoing.has_room() {
-            if let Poll::Ready(told) = self.tasks.poll_next(cx) {
-                return Poll::Ready(Happened::Told(told));
-            }
+        if takes_tasks
+            && self.outgoing.has_room()
+            && let Poll::Ready(told) = self.tasks.poll_next(cx)
+        {
+            return Poll::Ready(Happened::Told(told));
         }
         if let Poll::Ready(happened) = self.poll_out(cx) {
             return Poll::Ready(happened);
