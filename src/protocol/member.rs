@@ -239,6 +239,9 @@ pub enum Timer {
     Doubt(MemberName),
     /// Of the link-state machine.
     Link(LinkTimer),
+    /// A session waits too long: for a greeting, for a command, for the answer to `QUIT`. The server
+    /// arms it and takes it; a member never sees it.
+    Session(ConnectionId),
 }
 
 /// A question to the host. The answer to every one is an [`Answer`].
@@ -393,6 +396,15 @@ pub enum Event {
     },
     /// Of the link-state machine.
     Link(super::linkstate::LinkEvent),
+    /// Of a session. The server tells it; a member never does.
+    Session {
+        /// Whose connection.
+        connection: ConnectionId,
+        /// The kind of conversation, the tag of the log line.
+        tag: super::session::Tag,
+        /// What happened.
+        event: super::session::SessionEvent,
+    },
 }
 
 /// The projection onto the model's variables.

@@ -11,3 +11,4 @@ pub mod member;
 pub mod message;
 pub mod organization;
 pub mod server;
+pub mod session;

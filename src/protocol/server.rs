@@ -20,6 +20,8 @@ use crate::wire::{DecodeError, Mode};
 pub enum Wire {
     /// In and out: a line without CRLF.
     Line(Vec<u8>),
+    /// In: the octets that [`Mode::Block`] announced.
+    Block(Vec<u8>),
     /// In and out: the content of a counted frame.
     Frame(Vec<u8>),
     /// In: the body that the mode announced is complete and kept (synced if large) under its key.
