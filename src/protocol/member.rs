@@ -24,10 +24,25 @@ pub struct MemberConfig {
     pub organization: Arc<Organization>,
     /// This member.
     pub member: MemberName,
+    /// How the members prove their names to each other.
+    pub security: Security,
     /// How long, how often, how much.
     pub policy: Policy,
     /// Planted bugs, in test builds.
     pub faults: Faults,
+}
+
+/// How the members of an organization prove their names to each other.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// By a certificate. Without TLS nothing that only members may see is said, either side.
+    #[default]
+    Tls,
+    /// By the address that they connect from. For tests only.
+    Address,
 }
 
 /// How long, how often, how much. The defaults are the seed's.
