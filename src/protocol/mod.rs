@@ -7,6 +7,7 @@
 pub mod faults;
 pub mod ids;
 pub mod linkstate;
+pub mod master;
 pub mod member;
 pub mod message;
 pub mod organization;
