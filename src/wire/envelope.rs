@@ -7,27 +7,21 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::smtp::decode_address;
-use super::{DecodeError, is_name};
+use super::{DecodeError, TooLong, is_name};
 use crate::clause;
 use crate::protocol::message::{Address, Digest, Envelope};
 
 /// The most octets of an envelope.
 pub const ENVELOPE_LIMIT: usize = 1024 * 1024;
 
-/// What [`DecodeError::expected`] says of an envelope that is too long.
-pub const EXPECTED_SHORT: &str = "an envelope of at most 1,048,576 octets";
-
 /// The canonical octets: JSON without white space, fields in the order of the type, maps by key.
 ///
 /// # Errors
 /// The envelope is longer than [`ENVELOPE_LIMIT`].
-pub fn encode(envelope: &Envelope) -> Result<Vec<u8>, DecodeError> {
+pub fn encode(envelope: &Envelope) -> Result<Vec<u8>, TooLong> {
     clause!(WI_080);
     let octets = json(envelope);
-    if octets.len() > ENVELOPE_LIMIT {
-        return Err(DecodeError { offset: ENVELOPE_LIMIT, expected: EXPECTED_SHORT });
-    }
-    Ok(octets)
+    if octets.len() > ENVELOPE_LIMIT { Err(TooLong) } else { Ok(octets) }
 }
 
 /// Reads canonical octets.
@@ -37,7 +31,8 @@ pub fn encode(envelope: &Envelope) -> Result<Vec<u8>, DecodeError> {
 pub fn decode(octets: &[u8]) -> Result<Envelope, DecodeError> {
     if octets.len() > ENVELOPE_LIMIT {
         clause!(WI_081);
-        return Err(DecodeError { offset: ENVELOPE_LIMIT, expected: EXPECTED_SHORT });
+        let expected = "an envelope of at most 1,048,576 octets";
+        return Err(DecodeError { offset: ENVELOPE_LIMIT, expected });
     }
     let envelope: Envelope = serde_json::from_slice(octets).map_err(|error| DecodeError {
         offset: offset_of(octets, error.line(), error.column()),

@@ -8,11 +8,15 @@ mod error;
 mod fields;
 pub mod frame;
 pub mod framer;
+pub mod group;
+pub mod historic;
 pub mod link2state;
+mod names;
+pub mod orginfo;
 mod parse;
 pub mod smtp;
 pub mod submit;
 
-pub use error::DecodeError;
+pub use error::{DecodeError, TooLong};
 pub use fields::{NAME_LIMIT, is_name};
 pub use framer::{Framer, Mode, Unit};
