@@ -7,6 +7,7 @@
 //! | [`kernel`] | what a machine is; the one interpreter of effects | yes |
 //! | [`wire`] | bytes to values and back, one file for each grammar | yes |
 //! | [`protocol`] | the machines of DELIVER, SUBMIT, LINK STATE and MASTER | yes |
+//! | [`server`] | the shell: disk, sockets, clocks, certificates, configuration | no |
 //! | [`clauses`] | the specification's sentences as constants | yes |
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -15,4 +16,6 @@ extern crate alloc;
 pub mod clauses;
 pub mod kernel;
 pub mod protocol;
+#[cfg(feature = "std")]
+pub mod server;
 pub mod wire;
