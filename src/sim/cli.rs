@@ -19,6 +19,7 @@ use super::shrink::{shrink, size};
 use crate::kernel::{CHOICE_FORMAT, Span, Tape};
 use crate::protocol::faults::Faults;
 use crate::protocol::organization::Organization;
+use crate::server::configuration::load_organization;
 
 /// The version of tape files.
 pub const TAPE_FILE_FORMAT: u32 = 1;
@@ -215,14 +216,10 @@ fn hours(hours: f64) -> Result<Span, String> {
 }
 
 fn read_organization(path: &Path) -> Result<Organization, String> {
-    let shown = path.display();
-    let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
-    let organization: Organization =
-        toml::from_str(&text).map_err(|error| format!("{shown}: {error}"))?;
-    match organization.check().first() {
-        None => Ok(organization),
-        Some(wrong) => Err(format!("{shown}: {}: {}", wrong.place, wrong.problem)),
-    }
+    load_organization(path).map_err(|wrong| {
+        let lines: Vec<String> = wrong.iter().map(|error| format!("{error}")).collect();
+        lines.join("\n")
+    })
 }
 
 fn read_tape(path: &Path) -> Result<TapeFile, String> {

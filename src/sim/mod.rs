@@ -16,7 +16,6 @@ pub mod disk;
 pub mod draw;
 pub mod drive;
 pub mod faults;
-pub mod five_groups;
 pub mod host;
 pub mod log;
 pub mod maildir;
@@ -33,6 +32,5 @@ pub mod works;
 pub mod world;
 
 pub use checkers::Violation;
-pub use five_groups::five_groups;
 pub use run::{LIVENESS_BOUND, Plan, Played, Verdict, Watch, record_seed, run_seed, run_tape};
 pub use shrink::{shrink, size};
