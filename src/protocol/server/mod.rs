@@ -100,4 +100,3 @@ pub enum Command {
     /// For the member.
     Member(member::Command),
 }
-

@@ -1,14 +1,13 @@
 //! The table of sessions, and the way between them and custody.
 
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Command, Custody, Wire};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, LinkChange, Machine};
-use crate::protocol::ids::{ConnectionId, MemberName, StoreId};
-use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Pdu, Port, Timer};
+use crate::protocol::ids::{ConnectionId, StoreId};
+use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Port, Timer};
 use crate::protocol::session::{Action, Session, SessionEvent, Talk};
 
 /// A server.
@@ -61,7 +60,7 @@ impl<C: Custody> ServerOf<C> {
         act: impl FnOnce(&mut Session, &mut Talk<'_>),
     ) {
         let Some(entry) = self.sessions.get_mut(&connection) else { return };
-        let mut talk = Talk::new(config, self.store, cx.now, connection, gate);
+        let mut talk = Talk::new(config, self.store, cx.now, gate);
         act(&mut entry.session, &mut talk);
         for action in talk.into_actions() {
             self.perform(connection, action, cx, pending);
@@ -199,7 +198,7 @@ impl<C: Custody> ServerOf<C> {
     ) {
         for effect in effects {
             match effect {
-                Effect::Open { peer, endpoint } => self.open(config, peer, endpoint, cx),
+                Effect::Open { peer, endpoint } => self.open(peer, endpoint, cx),
                 Effect::Close { peer } => {
                     // Custody has done with it: it hears no more of this connection.
                     if let Some(entry) = self.sessions.get_mut(&peer) {
@@ -208,7 +207,9 @@ impl<C: Custody> ServerOf<C> {
                     self.turn(config, peer, Gate::Now, cx, pending, Session::leave);
                 }
                 Effect::Send { to, pdu, gate } => {
-                    self.turn(config, to, gate, cx, pending, |session, talk| session.say(pdu, talk));
+                    self.turn(config, to, gate, cx, pending, |session, talk| {
+                        session.say(pdu, talk)
+                    });
                 }
                 Effect::Ask { ticket, query, gate } => {
                     cx.out.push(Effect::Ask { ticket, query, gate });
@@ -221,18 +222,12 @@ impl<C: Custody> ServerOf<C> {
         }
     }
 
-    fn open(
-        &mut self,
-        config: &MemberConfig,
-        connection: ConnectionId,
-        endpoint: Endpoint,
-        cx: &mut Cx<'_, Self>,
-    ) {
+    fn open(&mut self, connection: ConnectionId, endpoint: Endpoint, cx: &mut Cx<'_, Self>) {
         if self.shutting_down {
             // A member that goes hears nothing of what it can no longer use.
             return;
         }
-        let session = Session::open(config, &endpoint);
+        let session = Session::open(&endpoint);
         // Custody waits for this connection: it hears of its end even when it is never up.
         let entry = Entry { session, port: None, known: true };
         let previous = self.sessions.insert(connection, entry);
@@ -268,8 +263,7 @@ impl<C: Custody> Machine for ServerOf<C> {
             _ => None,
         });
         let store = drawn.unwrap_or_else(|| C::store(durable));
-        let mut server =
-            Self { member, store, sessions: BTreeMap::new(), shutting_down: false };
+        let mut server = Self { member, store, sessions: BTreeMap::new(), shutting_down: false };
         let mut pending = Pending::new();
         server.carry_out(config, out, cx, &mut pending);
         server.settle(config, cx, pending);
@@ -281,7 +275,9 @@ impl<C: Custody> Machine for ServerOf<C> {
         let to_do = &mut pending;
         match input {
             Input::Pdu { from, pdu } => {
-                self.turn(config, from, Gate::Now, cx, to_do, |session, talk| session.hear(pdu, talk));
+                self.turn(config, from, Gate::Now, cx, to_do, |session, talk| {
+                    session.hear(pdu, talk)
+                });
             }
             Input::Link { peer, change } => self.link(config, peer, change, cx, to_do),
             Input::Timer(Timer::Session(connection)) => {

@@ -24,8 +24,7 @@ pub fn received_lines(hops: &[Hop]) -> String {
     let mut lines = String::new();
     for hop in hops.iter().rev() {
         let Hop { from, by, group, with, id, at } = hop;
-        let [from, by, group, with, id] =
-            [from, by, group.as_str(), with, id].map(printable);
+        let [from, by, group, with, id] = [from, by, group.as_str(), with, id].map(printable);
         lines.push_str(&format!(
             "Received: from {from}\r\n\tby {by} (group {group}) with {with} id {id};\r\n\t{}\r\n",
             date(*at)

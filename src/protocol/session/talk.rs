@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::{SessionEvent, Tag};
 use crate::kernel::{Gate, LinkChange, Span, Time};
-use crate::protocol::ids::{ConnectionId, MemberName, StoreId};
+use crate::protocol::ids::{MemberName, StoreId};
 use crate::protocol::member::{MemberConfig, Pdu};
 use crate::protocol::server::Wire;
 use crate::wire::Mode;
@@ -39,8 +39,6 @@ pub(in crate::protocol) struct Talk<'a> {
     pub(super) store: StoreId,
     /// The host's time.
     pub(super) now: Time,
-    /// The connection of the session.
-    pub(super) connection: ConnectionId,
     /// When that to which the session reacts allows it to speak.
     gate: Gate,
     actions: Vec<Action>,
@@ -52,10 +50,9 @@ impl<'a> Talk<'a> {
         config: &'a MemberConfig,
         store: StoreId,
         now: Time,
-        connection: ConnectionId,
         gate: Gate,
     ) -> Self {
-        Self { config, store, now, connection, gate, actions: Vec::new() }
+        Self { config, store, now, gate, actions: Vec::new() }
     }
 
     /// What the turn came to, in order.

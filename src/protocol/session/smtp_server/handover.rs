@@ -14,7 +14,7 @@ use crate::protocol::session::{SessionEvent, Tag, Talk};
 use crate::wire::link2state::Reassembly;
 use crate::wire::smtp::{Reply, Status};
 use crate::wire::submit::{Answer, Command};
-use crate::wire::{DecodeError, Mode, envelope};
+use crate::wire::{Mode, envelope};
 
 /// The most offers that are transferred on one connection and not committed.
 pub const TRANSFERRED_LIMIT: usize = 64;
@@ -41,17 +41,10 @@ pub(super) struct Offering {
 }
 
 impl SmtpServer {
-    pub(super) fn submit(&mut self, line: &[u8], talk: &mut Talk<'_>) {
+    /// A command of hand-over, from a client whose name is proved.
+    pub(super) fn submit(&mut self, command: Command, talk: &mut Talk<'_>) {
         let Some(proved) = self.proved(talk.config.security).cloned() else {
             return self.not_a_member(talk);
-        };
-        let command = match decode(line) {
-            Ok(command) => command,
-            Err(error) => {
-                talk.misbehaved(self.tag(), error.expected, line);
-                let text = alloc::format!("{error}");
-                return self.blame(talk, &Reply::new(501, Status::new(5, 5, 4), &text));
-            }
         };
         match (command, self.peer.is_some()) {
             (Command::Hello { member, store }, false) => {
@@ -188,6 +181,7 @@ impl SmtpServer {
                 Answer::Transferred { transfer, offer }
             }
             Pdu::HandedOver { transfer, queue } => {
+                clause!(SM_027);
                 peer.transferred.retain(|(other, _)| *other != transfer);
                 Answer::Accepted { transfer, queue }
             }
@@ -203,18 +197,6 @@ impl SmtpServer {
         };
         self.answer(talk, &answer.reply());
     }
-}
-
-/// What stands behind the verb.
-fn decode(line: &[u8]) -> Result<Command, DecodeError> {
-    let front = "X-SUBMIT ".len();
-    let behind = line.get(front..).unwrap_or_default();
-    let text = core::str::from_utf8(behind).map_err(|error| DecodeError {
-        offset: front + error.valid_up_to(),
-        expected: "US-ASCII",
-    })?;
-    Command::decode(text)
-        .map_err(|error| DecodeError { offset: front + error.offset, ..error })
 }
 
 /// The parcel, if envelope and body are what the offer announced.

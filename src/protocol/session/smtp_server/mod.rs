@@ -18,10 +18,13 @@ use crate::protocol::message::{Recipient, Refusal};
 use crate::protocol::server::Wire;
 use crate::wire::framer::EXPECTED_LINE_END;
 use crate::wire::smtp::{COMMAND_LINE_LIMIT, Command, Extensions, Reply, Status};
-use crate::wire::{DecodeError, Mode};
+use crate::wire::{DecodeError, Mode, link2state};
 
 use handover::{MemberSide, Offering};
 use transaction::Transaction;
+pub(super) use transaction::body_refusal;
+
+pub use handover::TRANSFERRED_LIMIT;
 
 /// How many bad commands end the conversation.
 pub const ERRORS_LIMIT: u32 = 20;
@@ -126,6 +129,7 @@ impl SmtpServer {
 
     /// Answers the command at hand, and asks for the next one.
     fn answer(&mut self, talk: &mut Talk<'_>, reply: &Reply) {
+        clause!(SM_016);
         Self::reply(talk, reply);
         self.listen(talk);
     }
@@ -179,16 +183,23 @@ impl SmtpServer {
 
     fn line(&mut self, line: &[u8], talk: &mut Talk<'_>) {
         let verb = line.split(|octet| *octet == b' ').next().unwrap_or_default();
-        if verb.eq_ignore_ascii_case(b"X-SUBMIT") {
-            return self.submit(line, talk);
+        let is_news = verb.eq_ignore_ascii_case(b"X-LINK2STATE");
+        let is_for_members = is_news || verb.eq_ignore_ascii_case(b"X-SUBMIT");
+        if is_for_members && self.proved(talk.config.security).is_none() {
+            return self.not_a_member(talk);
         }
-        if verb.eq_ignore_ascii_case(b"X-LINK2STATE") {
-            return self.link2state(line, talk);
+        if is_news && line.len() + "\r\n".len() > link2state::LINE_LIMIT {
+            clause!(SM_030);
+            self.drop_news();
+            return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
         }
         match Command::decode(line) {
             Ok(command) => self.command(command, talk),
             Err(error) => {
                 clause!(SM_004);
+                if is_news {
+                    self.drop_news();
+                }
                 talk.misbehaved(self.tag(), "a command", line);
                 self.blame(talk, &error.reply());
             }
@@ -214,7 +225,9 @@ impl SmtpServer {
             }
             Command::Quit => self.hang_up(talk, 221, Status::new(2, 0, 0), "Bye"),
             Command::StartTls => self.start_tls(talk),
-            Command::Lhlo(_) | Command::Bdat { .. } => {
+            Command::Submit(command) => self.submit(command, talk),
+            Command::LinkState(chunk) => self.link2state(&chunk, talk),
+            Command::Lhlo(_) | Command::Bdat { .. } | Command::Deliver(_) => {
                 self.blame(talk, &Reply::new(500, Status::new(5, 5, 1), "unknown command"));
             }
         }

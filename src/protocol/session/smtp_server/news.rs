@@ -7,50 +7,42 @@ use crate::clause;
 use crate::protocol::linkstate::LinkPdu;
 use crate::protocol::member::Pdu;
 use crate::protocol::session::{SessionEvent, Tag, Talk};
-use crate::wire::link2state::{
-    Chunk, LINE_LIMIT, MESSAGE_LIMIT, ReassemblyError, message_reply, next_reply,
-};
-use crate::wire::news;
+use crate::wire::link2state::{Chunk, Reassembly, message_reply, next_reply};
+use crate::wire::orginfo;
 use crate::wire::smtp::{Reply, Status};
-use crate::wire::DecodeError;
-
-const VERB: &str = "X-LINK2STATE ";
 
 impl SmtpServer {
-    pub(super) fn link2state(&mut self, line: &[u8], talk: &mut Talk<'_>) {
-        if self.proved(talk.config.security).is_none() {
-            return self.not_a_member(talk);
-        }
+    /// A chunk, from a client whose name is proved.
+    pub(super) fn link2state(&mut self, chunk: &Chunk, talk: &mut Talk<'_>) {
         let Some(peer) = &mut self.peer else {
             return self.out_of_order(talk, "X-SUBMIT HELLO first");
         };
-        if line.len() + "\r\n".len() > LINE_LIMIT {
-            clause!(SM_030);
-            return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
-        }
-        let chunk = Chunk::decode(line.get(VERB.len()..).unwrap_or_default());
-        let taken = match chunk {
-            Ok(chunk) => peer.reassembly.take(&chunk),
-            Err(error) => Err(ReassemblyError::Malformed(shifted(error))),
-        };
-        match taken {
+        match peer.reassembly.take(chunk) {
             Ok(None) => self.answer(talk, &next_reply()),
             Ok(Some(message)) => self.news(&message, talk),
             Err(error) => {
                 clause!(SM_031);
-                talk.misbehaved(Tag::Submit, &format!("no {error}"), line);
+                talk.misbehaved(Tag::Submit, &format!("no {error}"), chunk.data.as_bytes());
                 self.blame(talk, &error.reply());
             }
         }
     }
 
+    /// Nothing is kept of a message with a bad line in it.
+    pub(super) fn drop_news(&mut self) {
+        clause!(SM_031);
+        if let Some(peer) = &mut self.peer {
+            peer.reassembly = Reassembly::default();
+        }
+    }
+
     fn news(&mut self, message: &str, talk: &mut Talk<'_>) {
-        match news::decode(message) {
-            Ok(link @ LinkPdu::News { .. }) => {
-                talk.tell(Pdu::Link(link));
+        match orginfo::decode_message(message).as_deref() {
+            Ok([link @ LinkPdu::News { .. }]) => {
+                talk.tell(Pdu::Link(link.clone()));
                 self.state = State::News;
             }
-            Ok(_) => self.out_of_order(talk, "NEWS is what a client says"),
+            Ok(_) => self.out_of_order(talk, "A client says NEWS, once in a message"),
             Err(error) => {
                 talk.misbehaved(Tag::Submit, error.expected, message.as_bytes());
                 let text = format!("message, {error}");
@@ -65,17 +57,12 @@ impl SmtpServer {
             self.state = State::News;
             return talk.log(Tag::Submit, SessionEvent::Unspoken);
         };
-        let message = news::encode(link);
-        if message.len() > MESSAGE_LIMIT {
+        let Ok(message) = orginfo::encode_message(core::slice::from_ref(link)) else {
             talk.log(Tag::Submit, SessionEvent::Unspoken);
             let text = "The answer is longer than a message may be";
             return self.refuse(talk, 452, Status::new(4, 3, 0), text);
-        }
+        };
         peer.merged = true;
         self.answer(talk, &message_reply(&message));
     }
-}
-
-const fn shifted(error: DecodeError) -> DecodeError {
-    DecodeError { offset: error.offset + VERB.len(), ..error }
 }

@@ -8,8 +8,8 @@ use super::{BODY_WAIT, SmtpServer, State};
 use crate::clause;
 use crate::protocol::member::{NewMail, Pdu};
 use crate::protocol::message::{Address, Body, Recipient};
-use crate::protocol::server::{BodyProblem, Wire};
-use crate::protocol::session::Talk;
+use crate::protocol::server::BodyProblem;
+use crate::protocol::session::{Talk, address_literal};
 use crate::wire::Mode;
 use crate::wire::smtp::{BodyKind, Mail, Rcpt, Reply, Status};
 
@@ -118,7 +118,7 @@ impl SmtpServer {
             ret: mail.ret,
             envid: mail.envid,
             smtputf8: mail.smtputf8,
-            from: format!("{} ({})", greeting.name, literal(&self.remote)),
+            from: format!("{} ({})", greeting.name, address_literal(&self.remote)),
             with: String::from(with),
             body,
         }));
@@ -178,9 +178,3 @@ fn with_domain(address: Address, domains: &[String]) -> Address {
         _ => address,
     }
 }
-
-/// An address as `Received` writes it.
-fn literal(remote: &str) -> String {
-    if remote.contains(':') { format!("[IPv6:{remote}]") } else { format!("[{remote}]") }
-}
-
