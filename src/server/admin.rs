@@ -82,7 +82,9 @@ async fn answer_all(mut stream: UnixStream, observer: &Observer) -> io::Result<(
 async fn answer(line: &[u8], observer: &Observer) -> Value {
     let request: Request = match serde_json::from_slice(line) {
         Ok(request) => request,
-        Err(error) => return json!({"format": ADMIN_FORMAT, "error": format!("bad request: {error}")}),
+        Err(error) => {
+            return json!({"format": ADMIN_FORMAT, "error": format!("bad request: {error}")});
+        }
     };
     if request.format != ADMIN_FORMAT {
         let problem = format!("format {}, expected {ADMIN_FORMAT}", request.format);

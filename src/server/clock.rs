@@ -2,7 +2,10 @@
 //!
 //! The machines arm timers by span; the host turns spans into deadlines of its [`Clock`] and fires what
 //! is due. A [`RealClock`] goes by itself, a [`VirtualClock`] only when the adapter advances it.
-#![allow(clippy::disallowed_types, reason = "this is the module through which the shell reads time")]
+#![allow(
+    clippy::disallowed_types,
+    reason = "this is the module through which the shell reads time"
+)]
 
 use core::future::Future;
 use core::num::NonZeroU32;
@@ -291,10 +294,8 @@ mod tests {
         runtime.block_on(async {
             let clock = RealClock::new(10_000.0);
             let before = clock.now();
-            let waited = within_real_time(
-                Duration::from_secs(5),
-                clock.until(before + Span::seconds(60)),
-            );
+            let waited =
+                within_real_time(Duration::from_secs(5), clock.until(before + Span::seconds(60)));
             waited.await.expect("a minute is six milliseconds at this scale");
             assert!(clock.now() >= before + Span::seconds(60));
         });

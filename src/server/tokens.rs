@@ -31,15 +31,8 @@ pub enum Kind {
 }
 
 /// All kinds, in order.
-const KINDS: [Kind; 7] = [
-    Kind::Read,
-    Kind::Input,
-    Kind::Store,
-    Kind::Ask,
-    Kind::Write,
-    Kind::Connect,
-    Kind::Handshake,
-];
+const KINDS: [Kind; 7] =
+    [Kind::Read, Kind::Input, Kind::Store, Kind::Ask, Kind::Write, Kind::Connect, Kind::Handshake];
 
 impl Kind {
     /// Whether the work waits for the far end only. A far end that never answers must not keep the

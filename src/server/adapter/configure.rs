@@ -13,7 +13,7 @@ use super::super::identity::Credentials;
 use super::request::Refused;
 use crate::protocol::faults::Faults;
 use crate::protocol::ids::{ConnectorName, MemberName};
-use crate::protocol::member::{MemberConfig, Policy};
+use crate::protocol::member::{MemberConfig, Policy, Security};
 use crate::protocol::organization::Organization;
 
 /// A member that may be started.
@@ -102,10 +102,7 @@ impl AskedSecurity {
 }
 
 /// Checks everything and changes nothing.
-pub(super) fn configure(
-    body: &Map<String, Value>,
-    faults: &Faults,
-) -> Result<Configured, Refused> {
+pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Configured, Refused> {
     let asked: Asked = serde_json::from_value(Value::Object(body.clone()))
         .map_err(|error| wrong(format!("`configure`: {error}")))?;
     let problems: Vec<String> = asked
@@ -129,6 +126,7 @@ pub(super) fn configure(
         member: MemberConfig {
             organization: Arc::new(asked.organization),
             member: asked.member,
+            security: if credentials.is_some() { Security::Tls } else { Security::Address },
             policy: asked.policy,
             faults: faults.clone(),
         },

@@ -275,10 +275,10 @@ impl Adapter {
     fn inspect(&self, body: &Map<String, Value>) -> Result<Value, Refused> {
         let Running { runtime, member } = self.running.as_ref().ok_or_else(not_started)?;
         let name = string(body, "what")?;
-        let what = What::named(name).filter(|_| CAPABILITIES.contains(&&*format!("inspect.{name}")));
-        let what = what.ok_or_else(|| {
-            Refused::new("unsupported", format!("`{name}` cannot be inspected"))
-        })?;
+        let what =
+            What::named(name).filter(|_| CAPABILITIES.contains(&&*format!("inspect.{name}")));
+        let what = what
+            .ok_or_else(|| Refused::new("unsupported", format!("`{name}` cannot be inspected")))?;
         let report = runtime.block_on(member.observer().report(what));
         report.ok_or_else(|| Refused::new("stopped", "the member has stopped"))
     }

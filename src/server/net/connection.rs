@@ -355,17 +355,16 @@ impl Connection {
             return false;
         }
         let takes_units = !self.waits_for_host && !self.framer.is_paused();
-        self.phase != Phase::Open
-            || takes_units
-            || self.framer.buffered() < UNREAD_LIMIT_OCTETS
+        self.phase != Phase::Open || takes_units || self.framer.buffered() < UNREAD_LIMIT_OCTETS
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Happened> {
         let takes_tasks = self.phase == Phase::Open && self.tls_wanted.is_none();
-        if takes_tasks && self.outgoing.has_room() {
-            if let Poll::Ready(told) = self.tasks.poll_next(cx) {
-                return Poll::Ready(Happened::Told(told));
-            }
+        if takes_tasks
+            && self.outgoing.has_room()
+            && let Poll::Ready(told) = self.tasks.poll_next(cx)
+        {
+            return Poll::Ready(Happened::Told(told));
         }
         if let Poll::Ready(happened) = self.poll_out(cx) {
             return Poll::Ready(happened);

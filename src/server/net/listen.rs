@@ -154,10 +154,10 @@ fn accepted(
     let handshake = token.into_kind(Kind::Handshake);
     tokio::spawn(async move {
         clause!(CO_009);
-        let network = Arc::clone(&arrival.network);
+        let (network, end) = (Arc::clone(&arrival.network), End::Server(port));
         let secured = tokio::select! {
             _ = cancelled => return,
-            secured = network.security.secure(stream, &End::Server(port)) => secured,
+            secured = network.security.secure(stream, &end) => secured,
         };
         match secured {
             Ok((stream, member)) => {

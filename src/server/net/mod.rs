@@ -13,6 +13,8 @@ mod outgoing;
 mod registry;
 mod security;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -113,8 +113,7 @@ impl Network {
     }
 
     async fn connect_to(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        let socket =
-            if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if let Some(source) = self.source.filter(|source| source.is_ipv4() == address.is_ipv4()) {
             socket.bind(SocketAddr::new(source, 0))?;
         }

@@ -154,7 +154,11 @@ mod tests {
         let expected: &[u8] = b"..a\r\n...b\r\nc.\r\n..\r\n.\r\n";
         assert_eq!(coded(Coding::Dots, &[body]), expected);
         for cut in 0..body.len() {
-            assert_eq!(coded(Coding::Dots, &[&body[..cut], &body[cut..]]), expected, "cut at {cut}");
+            assert_eq!(
+                coded(Coding::Dots, &[&body[..cut], &body[cut..]]),
+                expected,
+                "cut at {cut}"
+            );
         }
     }
 

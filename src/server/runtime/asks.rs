@@ -52,8 +52,7 @@ fn answer(
                 Ok(reader) => reader,
                 Err(error) => return Ok(lost(&error)),
             };
-            let deposited =
-                maildirs.deposit(&account, &name, sender.as_ref(), &hops, &mut reader);
+            let deposited = maildirs.deposit(&account, &name, sender.as_ref(), &hops, &mut reader);
             Ok(deposited.map_or_else(|error| failed(&error, error.refusal()), |()| Answer::Done))
         }
         Query::Publish { account, name } => {
@@ -68,11 +67,7 @@ fn answer(
     }
 }
 
-fn compose_notice(
-    spool: &dyn Spool<Server>,
-    notice: &Notice,
-    now: Time,
-) -> Result<Answer, String> {
+fn compose_notice(spool: &dyn Spool<Server>, notice: &Notice, now: Time) -> Result<Answer, String> {
     let mut original = match spool.read(notice.body.key) {
         Ok(reader) => reader,
         Err(error) => return Ok(lost(&error)),

@@ -12,8 +12,8 @@ use core::net::SocketAddr;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-pub use serve::{Logging, serve};
 pub use host::GRACE;
+pub use serve::{Logging, serve};
 pub use start::{Entropy, Exit, Member, Observer, Settings, StartError, start};
 
 use super::net::Handle;

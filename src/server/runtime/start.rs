@@ -261,7 +261,8 @@ impl Observer {
     /// What the member shows; `None` when it has stopped.
     pub async fn report(&self, what: What) -> Option<Value> {
         if what == What::Accounts {
-            let (maildirs, configuration) = (self.maildirs.clone(), Arc::clone(&self.configuration));
+            let (maildirs, configuration) =
+                (self.maildirs.clone(), Arc::clone(&self.configuration));
             let listed =
                 tokio::task::spawn_blocking(move || report::accounts(&maildirs, &configuration));
             return Some(listed.await.unwrap_or_else(|error| json!({"error": error.to_string()})));
