@@ -12,6 +12,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 
 use crate::case::{Case, Needs};
+use crate::clock::Patience;
+use crate::doctor::{self, Probe};
 use crate::log::Recorder;
 use crate::runner::{Outcome, Plan, Results};
 use crate::select::{SelectError, select};
@@ -185,7 +187,9 @@ fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit 
         Ok(recorder) => recorder,
         Err(error) => return fail(Exit::Usage, &format!("{}: {error}", run.output.display())),
     };
-    let (hello, sick) = examine(&under_test, run.under.timeout_factor);
+    let nodes = run.output.join("nodes");
+    let (hello, probes) = examine(&under_test, run.under.timeout_factor, &nodes.join("doctor"));
+    let sick = first_problem(&probes);
     let plan = Plan {
         cases: chosen,
         under_test,
@@ -196,7 +200,7 @@ fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit 
         seed: run.seed,
         fail_fast: run.fail_fast,
         interrupted: on_interrupt(),
-        directory: run.output.join("nodes"),
+        directory: nodes,
         sick,
     };
     execute(run, &plan, &recorder, out_of_reach)
@@ -440,15 +444,22 @@ fn verify_command(directory: &Path, all: &[Case]) -> Exit {
 }
 
 /// Looks whether a run makes sense: what the adapter says of itself, and what makes it unusable.
-fn examine(under_test: &UnderTest, factor: f64) -> (Value, Option<String>) {
-    let patience = crate::clock::Patience::new(factor);
+fn examine(under_test: &UnderTest, factor: f64, logs: &Path) -> (Value, Vec<Probe>) {
+    let patience = Patience::new(factor);
     match under_test {
         UnderTest::Target(address) => {
             let dialled = crate::net::dial_from(None, *address, patience.connect());
-            (Value::Null, dialled.err().map(|error| format!("target {address} is dead: {error}")))
+            let problem = dialled.err().map(|error| format!("target {address} is dead: {error}"));
+            (Value::Null, vec![Probe { name: "accepts a connection", problem }])
         }
-        UnderTest::Adapter(_) => (Value::Null, Some("no adapter driver".into())),
+        UnderTest::Adapter(command) => doctor::examine(command, patience, logs),
     }
+}
+
+fn first_problem(probes: &[Probe]) -> Option<String> {
+    probes.iter().find_map(|probe| {
+        probe.problem.as_ref().map(|problem| format!("not fit to be tested: {problem}"))
+    })
 }
 
 fn doctor_command(under: &Under, default_adapter: Vec<OsString>) -> Exit {
@@ -456,8 +467,16 @@ fn doctor_command(under: &Under, default_adapter: Vec<OsString>) -> Exit {
         Ok(under_test) => under_test,
         Err(problem) => return fail(Exit::Usage, &problem),
     };
-    let (_, sick) = examine(&under_test, under.timeout_factor);
-    match sick {
+    let logs = match tempfile::tempdir() {
+        Ok(logs) => logs,
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
+    };
+    let (_, probes) = examine(&under_test, under.timeout_factor, logs.path());
+    for probe in &probes {
+        let verdict = if probe.problem.is_some() { "no " } else { "yes" };
+        println!("{verdict}  {}", probe.name);
+    }
+    match first_problem(&probes) {
         Some(problem) => fail(Exit::Unusable, &problem),
         None => {
             println!("{} can be tested", runner::show(&under_test));

@@ -4,13 +4,18 @@
 //! A run drives the cases and records everything that happens; the verdicts are a pure function of that
 //! record, so that `verify` can derive them again from the report alone.
 
+mod adapter;
+mod barrier;
 mod case;
 mod cases;
 mod cli;
 mod clock;
+mod cluster;
+mod doctor;
 mod event;
 mod log;
 mod net;
+mod organization;
 mod report;
 mod runner;
 mod script;

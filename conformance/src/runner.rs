@@ -127,7 +127,7 @@ fn run_one<'a>(
     hello: &Value,
 ) -> (Outcome<'a>, Option<Stop>) {
     let began = recorder.watch().micros();
-    stage.begin_case(recorder.begin());
+    stage.begin_case(&case.id, recorder.begin());
     recorder.record(Event::CaseStart { case: case.id.clone() });
     let stop = match claimed(case, hello) {
         false => Some(Stop::NotApplicable(format!("profile {} is not claimed", case.profile))),

@@ -1,6 +1,6 @@
 //! What a running case has to work with.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::clock::Patience;
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
-use crate::net::{Ledger, Port, Wire};
+use crate::cluster::{Cluster, Ground, OUTSIDE as OUTSIDE_ADDRESS};
+use crate::net::{Ledger, Port, Rule, Wire};
+use crate::organization::{Blueprint, solo};
 use crate::script::Seat;
 
 /// What is under test.
@@ -48,6 +50,9 @@ pub(crate) struct Stage {
     under_test: UnderTest,
     parameters: Parameters,
     ehlo: String,
+    /// The node that scripts talk to, one after the other.
+    solo: Option<Cluster>,
+    case: String,
 }
 
 impl Stage {
@@ -67,6 +72,8 @@ impl Stage {
             under_test,
             parameters,
             ehlo: OUTSIDE.to_owned(),
+            solo: None,
+            case: String::new(),
         }
     }
 
@@ -76,34 +83,84 @@ impl Stage {
     }
 
     /// Takes the recorder of the next case.
-    pub(crate) fn begin_case(&mut self, recorder: Recorder) {
+    pub(crate) fn begin_case(&mut self, case: &str, recorder: Recorder) {
+        case.clone_into(&mut self.case);
         self.recorder = recorder;
     }
 
     /// Lets go of what only one case uses.
     pub(crate) fn end_case(&mut self) {
         self.ledger = Ledger::default();
+        self.recorder = Recorder::nowhere();
         OUTSIDE.clone_into(&mut self.ehlo);
+    }
+
+    /// Starts a cluster for this case.
+    pub(crate) fn cluster(
+        &self,
+        blueprint: Blueprint,
+        rules: &[(&str, Rule)],
+    ) -> Result<Cluster, Stop> {
+        let recorder = self.recorder.clone();
+        self.start(&recorder, &self.case, blueprint, rules)
+    }
+
+    fn start(
+        &self,
+        recorder: &Recorder,
+        name: &str,
+        blueprint: Blueprint,
+        rules: &[(&str, Rule)],
+    ) -> Result<Cluster, Stop> {
+        let UnderTest::Adapter(command) = &self.under_test else {
+            return Err(Stop::CouldNotRun("only an adapter can start nodes".into()));
+        };
+        let logs = self.directory.join(name);
+        let ground = Ground { command, recorder, patience: self.patience, logs: &logs };
+        Cluster::start(&ground, blueprint, rules)
     }
 
     /// Opens the one connection of a script.
     pub(crate) fn seat(&mut self, link: &str, seat: Seat, port: Port) -> Result<Wire, Stop> {
-        let (from, to) = self.place(seat, port)?;
         let waits = (self.patience.connect(), self.patience.reply());
-        Wire::dial(&self.recorder, &self.ledger, link, from, to, waits)
-            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
+        let (from, to) = match (&self.under_test, seat, port) {
+            (UnderTest::Target(address), Seat::Outside, Port::Smtp) => (None, *address),
+            (UnderTest::Target(_), ..) => {
+                let problem = "only an adapter can make the suite a member";
+                return Err(Stop::CouldNotRun(problem.into()));
+            }
+            (UnderTest::Adapter(_), ..) => self.solo_place(seat, port)?,
+        };
+        let dialled = Wire::dial(&self.recorder, &self.ledger, link, from, to, waits);
+        dialled.map_err(|error| {
+            self.solo = None;
+            Stop::Unusable(format!("cannot connect to {}", error.0))
+        })
     }
 
-    fn place(&mut self, seat: Seat, port: Port) -> Result<(Option<Ipv4Addr>, SocketAddr), Stop> {
-        match &self.under_test {
-            UnderTest::Target(address) if seat == Seat::Outside && port == Port::Smtp => {
-                Ok((None, *address))
-            }
-            UnderTest::Target(_) => {
-                Err(Stop::CouldNotRun("only an adapter can make the suite a member".into()))
-            }
-            UnderTest::Adapter(_) => Err(Stop::CouldNotRun("no node".into())),
+    /// Where the suite sits when it talks to the one node of all scripts.
+    fn solo_place(
+        &mut self,
+        seat: Seat,
+        port: Port,
+    ) -> Result<(Option<core::net::Ipv4Addr>, SocketAddr), Stop> {
+        if self.solo.is_none() {
+            let nowhere = Recorder::nowhere();
+            let rules = [("RG1-RG2", Rule::Refuse)];
+            let mut cluster = self.start(&nowhere, "solo", solo(), &rules)?;
+            cluster.settle()?;
+            self.solo = Some(cluster);
         }
+        let Some(cluster) = &self.solo else {
+            return Err(Stop::Bug("the node of the scripts has just been started".into()));
+        };
+        let (from, name) = match seat {
+            Seat::Outside => (OUTSIDE_ADDRESS, OUTSIDE),
+            Seat::Member => (cluster.address_of("rg2-a"), "rg2-a"),
+            Seat::Fellow => (cluster.address_of("rg1-c"), "rg1-c"),
+        };
+        name.clone_into(&mut self.ehlo);
+        Ok((Some(from), cluster.listens("rg1-a", port)?))
     }
 
     /// Replaces `{recipient}`, `{unknown}`, `{sender}` and `{ehlo}`.

@@ -7,6 +7,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Ledger;
@@ -112,7 +113,13 @@ impl fmt::Debug for Network {
 struct Path {
     link: String,
     source: Ipv4Addr,
-    target: (String, Port),
+    target: Target,
+}
+
+#[derive(Clone, Debug)]
+enum Target {
+    Node(String, Port),
+    Suite(Sender<(String, TcpStream)>),
 }
 
 impl Shared {
@@ -149,10 +156,28 @@ impl Network {
         let listener = TcpListener::bind(SocketAddr::new(IpAddr::V4(at), 0))?;
         let address = listener.local_addr()?;
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(address);
-        let path = Path { link: name.to_owned(), source, target: (target.0.to_owned(), target.1) };
+        let target = Target::Node(target.0.to_owned(), target.1);
+        let path = Path { link: name.to_owned(), source, target };
         let shared = Arc::clone(&self.shared);
         std::thread::spawn(move || accept(&shared, &listener, &path));
         Ok(address)
+    }
+
+    /// Opens a link to a member that the suite plays: gives every connection that a node opens, with
+    /// its name.
+    pub(crate) fn play(
+        &self,
+        name: &str,
+        at: Ipv4Addr,
+    ) -> std::io::Result<(SocketAddr, Receiver<(String, TcpStream)>)> {
+        let listener = TcpListener::bind(SocketAddr::new(IpAddr::V4(at), 0))?;
+        let address = listener.local_addr()?;
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(address);
+        let (sender, receiver) = channel();
+        let path = Path { link: name.to_owned(), source: at, target: Target::Suite(sender) };
+        let shared = Arc::clone(&self.shared);
+        std::thread::spawn(move || accept(&shared, &listener, &path));
+        Ok((address, receiver))
     }
 
     /// Says where a port of a node is.
@@ -164,6 +189,11 @@ impl Network {
     pub(crate) fn start(&self) {
         self.shared.lock().started = true;
         self.shared.changed.notify_all();
+    }
+
+    /// Gives a link its first rule, which is nothing that happens in the case.
+    pub(crate) fn quietly(&self, link: &str, rule: Rule) {
+        self.shared.lock().rules.insert(link.to_owned(), rule);
     }
 
     /// Changes the rule of a link; what was held goes on if the new rule lets it.
@@ -248,8 +278,12 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener, path: &Path) {
         *count += 1;
         let name = format!("{}#{count}", path.link);
         let rule = state.rules.get(&path.link).cloned().unwrap_or(Rule::Pass);
-        let target = state.targets.get(&path.target).copied();
+        let target = match &path.target {
+            Target::Node(node, port) => state.targets.get(&(node.clone(), *port)).copied(),
+            Target::Suite(_) => None,
+        };
         drop(state);
+        // Without it small answers wait for the peer's delayed acknowledgement.
         let _ = near.set_nodelay(true);
         admit(shared, path, name, near, &rule, target);
     }
@@ -284,6 +318,11 @@ fn admit(
         shared.ledger.change(entry, |half| half.unread = true);
         let open = Open { link: path.link.clone(), near, far: None, entries: vec![entry] };
         shared.lock().open.insert(name, open);
+        return;
+    }
+    if let Target::Suite(visitors) = &path.target {
+        // Whoever plays the member enters and records the connection; if nobody does, it is dropped.
+        let _ = visitors.send((name, near));
         return;
     }
     let far = target.and_then(|to| dial_from(Some(path.source), to, shared.connect).ok());
