@@ -7,6 +7,7 @@
 //! | [`kernel`] | what a machine is; the one interpreter of effects | yes |
 //! | [`wire`] | bytes to values and back, one file for each grammar | yes |
 //! | [`protocol`] | the machines of DELIVER, SUBMIT, LINK STATE and MASTER | yes |
+//! | `sim` | the deterministic simulator: whole organizations with faults | no clock, no socket |
 //! | [`server`] | the shell: disk, sockets, clocks, certificates, configuration | no |
 //! | [`cli`] | the commands | no |
 //! | [`clauses`] | the specification's sentences as constants | yes |
@@ -21,4 +22,6 @@ pub mod kernel;
 pub mod protocol;
 #[cfg(feature = "std")]
 pub mod server;
+#[cfg(all(feature = "std", not(loom)))]
+pub mod sim;
 pub mod wire;
