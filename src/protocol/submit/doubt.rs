@@ -1,5 +1,6 @@
 //! What is in doubt, and how it is settled.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Dialogue, Exchange};
