@@ -5,8 +5,9 @@ mod linkstate_network;
 
 use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Span};
 use bridgehead::protocol::linkstate::{
-    ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
-    Record, Table, Term, Way, check_record, record_digest,
+    ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer,
+    NEWS_RECORDS_LIMIT, Neighbour, Record, TABLE_LIMIT, Table, Term, Way, check_record,
+    record_digest,
 };
 use bridgehead::protocol::organization::Organization;
 use linkstate_bench::*;
@@ -135,6 +136,113 @@ fn no_exchange_is_endless() {
     assert_eq!(told, [0, 2], "a query, then the whole table");
     let ready = LinkEvent::Ready { way: way("RG1-RG2"), neighbour: there };
     assert!(acts.contains(&Act::Event(ready)), "mail flows all the same");
+}
+
+/// LS-017, LS-014: a growth opens a connection at once, is told alone, and told again when the
+/// connection breaks before its `Merged`; only then comes the repair.
+#[test]
+fn news_that_was_not_merged_is_told_again() {
+    let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable::default());
+    let there = over("RG1-RG2", member(2, 'a'));
+    bench.link(&there, LinkChange::Up);
+    let digest = bench.digest();
+    let acts = bench.pdu(&there, LinkPdu::Merged { digest, records: vec![] });
+    assert!(closed(&acts, &there), "LS-009");
+    let grown = vec![record(5, 1, 0, ConnectorState::Up)];
+    let acts = bench.news(&inbound(1, &member(3, 'a')), grown.clone());
+    assert_eq!(opened(&acts), core::slice::from_ref(&there), "and not RG1-RG3, where it came from");
+    let acts = bench.link(&there, LinkChange::Up);
+    let news = LinkPdu::News { digest: bench.digest(), records: grown };
+    assert_eq!(sent(&acts, &there), core::slice::from_ref(&news));
+    // A second growth is told after the first one, on the same connection.
+    let later = vec![record(4, 1, 0, ConnectorState::Up)];
+    let acts = bench.news(&inbound(1, &member(3, 'a')), later.clone());
+    assert_eq!(sent(&acts, &there), []);
+    let acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    let second = LinkPdu::News { digest: bench.digest(), records: later };
+    assert_eq!(sent(&acts, &there), core::slice::from_ref(&second));
+    let acts = bench.link(&there, LinkChange::Lost);
+    assert_eq!(opened(&acts), core::slice::from_ref(&there), "LS-027");
+    let acts = bench.link(&there, LinkChange::Up);
+    assert_eq!(sent(&acts, &there), [second]);
+    // The tables still differ: a query, then everything, then rest.
+    let mut told = Vec::new();
+    let mut acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    while let [LinkPdu::News { records, .. }] = &sent(&acts, &there)[..] {
+        told.push(records.len());
+        acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    }
+    assert_eq!(told, [0, 2]);
+    assert!(closed(&acts, &there));
+}
+
+/// LS-031: a record from far away shows another way: the connector is not persistent any more.
+#[test]
+fn news_of_another_way_ends_persistence() {
+    let line = organization(3, &[(1, 2, 10), (2, 3, 10)]);
+    let mut bench = Bench::boot(line, &member(1, 'a'), LinkDurable::default());
+    let there = over("RG1-RG2", member(2, 'a'));
+    bench.link(&there, LinkChange::Refused);
+    for _ in 0..2 {
+        bench.timer(LinkTimer::GlitchRetry("RG1-RG2".into()));
+        bench.link(&there, LinkChange::Refused);
+    }
+    let judged = |judgement: &str| {
+        let (connector, judgement) = ("RG1-RG2".into(), judgement.into());
+        Act::Event(LinkEvent::Judged { connector, judgement })
+    };
+    bench.timer(LinkTimer::GlitchRetry("RG1-RG2".into()));
+    assert!(bench.link(&there, LinkChange::Refused).contains(&judged("persistent")));
+    let lead = |number: usize, to: &[&str]| {
+        let mut record = record(number, 1, 0, ConnectorState::Down);
+        let one = record.connectors[0].clone();
+        record.connectors = to
+            .iter()
+            .map(|to| {
+                let mut connector = one.clone();
+                connector.name = format!("RG{number}-{to}").as_str().into();
+                connector.to = (*to).into();
+                connector
+            })
+            .collect();
+        record
+    };
+    let master = Neighbour::Master(member(1, 'b'));
+    bench.link(&master, LinkChange::Up);
+    let acts = bench.news(&master, vec![lead(1, &["RG2", "RG3"])]);
+    assert!(acts.contains(&judged("down")), "by RG3, as the configuration says of RG3");
+    let acts = bench.news(&master, vec![lead(3, &["RG1"])]);
+    assert!(acts.contains(&judged("persistent")), "RG3 says that it does not lead to RG2");
+}
+
+/// LS-048: a table that is longer than one NEWS may be is told in several.
+#[test]
+fn long_news_is_told_in_parts() {
+    let records = (0..NEWS_RECORDS_LIMIT + 3).map(|n| record(1_000 + n, 1, 0, ConnectorState::Up));
+    let durable = LinkDurable { records: records.collect(), term: None };
+    let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
+    let there = over("RG1-RG2", member(2, 'a'));
+    let mut acts = bench.link(&there, LinkChange::Up);
+    let mut told = Vec::new();
+    while let [LinkPdu::News { records, .. }] = &sent(&acts, &there)[..] {
+        told.push(records.len());
+        acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    }
+    assert_eq!(told, [0, NEWS_RECORDS_LIMIT, 3]);
+}
+
+/// LS-005: a full table takes news of the groups that it has, and of no other.
+#[test]
+fn a_full_table_takes_no_new_group() {
+    let records = (0..TABLE_LIMIT).map(|n| record(10_000 + n, 1, 0, ConnectorState::Up));
+    let durable = LinkDurable { records: records.collect(), term: None };
+    let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
+    let from = inbound(1, &member(2, 'a'));
+    let known = record(10_000, 1, 1, ConnectorState::Up);
+    let acts = bench.news(&from, vec![record(9, 1, 0, ConnectorState::Up), known]);
+    assert_eq!(problems(&acts), ["record of RG9: the table is full"]);
+    assert_eq!(bench.version("RG10000"), "1.1.1.0");
+    assert_eq!(bench.node.machine().records().len(), TABLE_LIMIT);
 }
 
 /// LS-015, LS-016, LS-013: what is in the answers.
@@ -375,14 +483,24 @@ fn the_owner_outbids() {
     let own = bench.node.machine().records()[0].clone();
     let from = inbound(1, &member(4, 'a'));
     let conflict = Act::Event(LinkEvent::Conflict { group: "RG5".into() });
+    // The same version with another content, whichever digest is the greater one.
     let mut forged = own.clone();
-    forged.connectors[0].cost = 99;
-    let acts = bench.news(&from, vec![forged.clone()]);
-    assert!(acts.contains(&conflict));
-    assert_eq!(bench.version("RG5"), "1.1.1.0", "the same version, another content");
-    forged.version.minor = 7;
+    let mut outcomes = std::collections::BTreeSet::new();
+    for cost in 11..=40 {
+        let present = bench.node.machine().records()[0].clone();
+        forged = present.clone();
+        forged.connectors[0].cost = cost;
+        outcomes.insert(record_digest(&forged) > record_digest(&present));
+        let acts = bench.news(&from, vec![forged.clone()]);
+        assert!(acts.contains(&conflict));
+        let next = bench.node.machine().records()[0].clone();
+        assert_eq!(next.version.minor, present.version.minor + 1);
+        assert_eq!(next.connectors, own.connectors);
+    }
+    assert_eq!(outcomes.len(), 2, "both have come up");
+    forged.version.minor = 77;
     bench.news(&from, vec![forged.clone()]);
-    assert_eq!(bench.version("RG5"), "1.1.8.0", "a later version of another content");
+    assert_eq!(bench.version("RG5"), "1.1.4e.0", "a later version of another content");
     forged.version.term = Term { counter: 4, member: "someone".into(), nonce: 1 };
     bench.news(&from, vec![forged.clone()]);
     assert_eq!(bench.version("RG5"), "5.1.0.0", "a greater term");

@@ -33,7 +33,7 @@ fn done(name: &str) -> LinkCommand {
     LinkCommand::Done(Way::Connector(ConnectorName::from(name)))
 }
 
-/// LS-006, LS-007, LS-017, MA-001, MA-005: after the first boot all ten members have the same five
+/// LS-006, LS-007, LS-017, LS-047, MA-001, MA-005: after the first boot all ten members have the same five
 /// records, and every connection between groups is closed again (LS-009).
 #[test]
 fn all_members_agree_soon_after_the_first_boot() {
