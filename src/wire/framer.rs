@@ -16,6 +16,9 @@ use crate::clause;
 /// The most octets of one [`Unit::Body`].
 pub const PIECE_LIMIT: usize = 64 * 1024;
 
+/// The most octets of one [`Unit::Block`].
+pub const BLOCK_LIMIT: usize = 1 << 20;
+
 /// What [`DecodeError::expected`] says of a bare CR or LF.
 pub const EXPECTED_CRLF: &str = "CR and LF only together, as the end of a line";
 /// What [`DecodeError::expected`] says of a line longer than its mode allows.
@@ -34,8 +37,10 @@ pub enum Mode {
     /// Dot-stuffed text up to `<CRLF>.<CRLF>`, at most this many octets once unstuffed. Bare CR or LF
     /// is an error.
     Dots(u64),
-    /// Exactly this many octets.
+    /// Exactly this many octets, as a body.
     Octets(u64),
+    /// Exactly this many octets, kept in memory and given as one piece; at most [`BLOCK_LIMIT`].
+    Block(usize),
     /// One counted frame, `{8 hex}` and that many octets, at most this many.
     Frame(usize),
 }
@@ -50,6 +55,8 @@ pub enum Unit {
     Body(Vec<u8>),
     /// The body is complete.
     BodyEnd,
+    /// As many octets as [`Mode::Block`] announced.
+    Block(Vec<u8>),
     /// The content of a counted frame.
     Frame(Vec<u8>),
 }
@@ -65,6 +72,9 @@ enum State {
     Octets {
         left: u64,
     },
+    Block {
+        length: usize,
+    },
     Frame {
         limit: usize,
     },
@@ -74,7 +84,7 @@ enum State {
 
 /// An incremental decoder for one direction of one connection.
 ///
-/// After [`Unit::Line`], [`Unit::BodyEnd`], [`Unit::Frame`] and after each error it is paused until
+/// After [`Unit::Line`], [`Unit::BodyEnd`], [`Unit::Block`], [`Unit::Frame`] and after each error it is paused until
 /// [`Framer::read_as`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Framer {
@@ -152,6 +162,7 @@ impl Framer {
             State::Line { limit } => self.next_line(limit),
             State::Dots(dots) => self.next_of_dots(dots),
             State::Octets { left } => Ok(self.next_of_octets(left)),
+            State::Block { length } => Ok(self.next_block(length)),
             State::Frame { limit } => self.next_frame(limit),
         }
     }
@@ -254,6 +265,13 @@ impl Framer {
         Some(Unit::Body(piece))
     }
 
+    fn next_block(&mut self, length: usize) -> Option<Unit> {
+        let block = self.waiting().get(..length)?.to_vec();
+        self.consume(length);
+        self.state = State::Paused;
+        Some(Unit::Block(block))
+    }
+
     fn next_frame(&mut self, limit: usize) -> Result<Option<Unit>, DecodeError> {
         let length = match read_header(self.waiting(), limit) {
             Ok(Some(length)) => length,
@@ -281,6 +299,10 @@ const fn state_of(mode: Mode) -> State {
         Mode::Line(limit) => State::Line { limit },
         Mode::Dots(limit) => State::Dots(Dots::new(limit)),
         Mode::Octets(left) => State::Octets { left },
+        // A session refuses what is longer before it announces a block; the bound holds in any case.
+        Mode::Block(length) => {
+            State::Block { length: if length < BLOCK_LIMIT { length } else { BLOCK_LIMIT } }
+        }
         Mode::Frame(limit) => State::Frame { limit },
     }
 }
