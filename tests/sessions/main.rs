@@ -2,6 +2,7 @@
 
 mod deliver;
 mod group;
+mod joined;
 mod members;
 mod random;
 mod relay;

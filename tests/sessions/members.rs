@@ -73,6 +73,11 @@ fn offer_line() -> String {
     )
 }
 
+fn announce() -> String {
+    let digest = transfer_digest(octets().as_bytes(), &body().digest);
+    json(&Pdu::Announce { transfer: transfer(), offer: 1, octets: body().octets, digest })
+}
+
 fn escaped(text: &str) -> String {
     text.replace('\r', "\\r").replace('\n', "\\n")
 }
@@ -161,6 +166,8 @@ fn a_message_is_handed_over() {
     let mut stage = ready_for_offers();
     stage.play(&format!(
         r#"C: {}
+           M> {}
+           M< "ok"
            S: 354 2.0.0 Go ahead
            ? Block({})
            C~ {}
@@ -176,6 +183,7 @@ fn a_message_is_handed_over() {
            C: MAIL FROM:<>
            S: 503 5.5.1 Between members mail moves by X-SUBMIT only"#,
         offer_line(),
+        announce(),
         octets().len(),
         escaped(&(octets() + BODY)),
         json(&offer()),
@@ -188,6 +196,8 @@ fn a_wrong_digest_is_refused() {
     let mut stage = ready_for_offers();
     stage.play(&format!(
         "C: {}
+         M> {}
+         M< \"ok\"
          S: 354 2.0.0 Go ahead
          ? Block({})
          C~ {}
@@ -197,8 +207,30 @@ fn a_wrong_digest_is_refused() {
          C: X-SUBMIT COMMIT ID=rg1-a/0000000000000001/9 OFFER=1
          S: 503 5.5.1 This offer was not transferred on this connection",
         offer_line(),
+        announce(),
         octets().len(),
         escaped(&(octets() + &BODY.replace("body", "bady"))),
+    ));
+}
+
+/// SM-028: a repeat of what is accepted needs no transfer; another content is refused without one.
+#[test]
+fn a_repeat_is_answered_at_once() {
+    let mut stage = ready_for_offers();
+    stage.play(&format!(
+        r#"C: {}
+           M> {}
+           M<! {{"handed_over":{{"transfer":"rg1-a/0000000000000001/9","queue":17}}}}
+           + stored
+           S: 250 2.0.0 ACCEPTED ID=rg1-a/0000000000000001/9 QUEUE=0000000000000011
+           C: {}
+           M> {}
+           M< {{"refused":{{"code":554,"status":"5.7.0","text":"another content"}}}}
+           S: 554 5.7.0 another content"#,
+        offer_line(),
+        announce(),
+        offer_line(),
+        announce(),
     ));
 }
 

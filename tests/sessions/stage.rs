@@ -100,7 +100,7 @@ impl Custody for Script {
     }
 }
 
-/// Two groups of two members, and two accounts.
+/// Two groups of two members, and three accounts.
 pub(crate) const ORGANIZATION: &str = r#"
 format = 1
 revision = 1
@@ -137,6 +137,9 @@ host = "rg2-a"
 [[account]]
 address = "bert@example.org"
 host = "rg1-a"
+[[account]]
+address = "cora@example.org"
+host = "rg2-b"
 "#;
 
 /// The configuration of `member`.
