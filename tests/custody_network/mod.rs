@@ -92,6 +92,14 @@ pub(crate) struct Site {
     pub(crate) full: bool,
 }
 
+impl Site {
+    /// The files of the accounts, also those that are not in their place yet.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (&str, Digest)> {
+        let tmp = self.tmp.iter().map(|((_, name), digest)| (name.as_str(), *digest));
+        tmp.chain(self.new.iter().map(|((_, name), (digest, _))| (name.as_str(), *digest)))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Client,
