@@ -9,12 +9,16 @@ pub mod cluster;
 mod show;
 mod table;
 
-use std::io;
+use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::protocol::faults::Faults;
+use crate::server::adapter::run as run_adapter;
+use crate::server::runtime::{Logging, log_to_stderr, serve};
 
 /// It failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -46,6 +50,27 @@ enum Command {
     Check {
         /// organization.toml or member.toml
         file: PathBuf,
+    },
+    /// Run one member as a service
+    #[command(
+        after_help = "Prints `ready` with its addresses on standard output, and its log on standard \
+                      error.\nSIGTERM and SIGINT stop it in order.\n\nExample:\n  bridgehead serve \
+                      /etc/bridgehead/member.toml"
+    )]
+    Serve {
+        /// member.toml
+        file: PathBuf,
+        /// Write the log as JSON, one object a line
+        #[arg(long)]
+        json_log: bool,
+    },
+    /// Run one member for the conformance suite: JSON Lines on standard input and output
+    #[command(after_help = "Example:\n  bridgehead conformance run -- bridgehead adapter --fault \
+                      reply-before-durable")]
+    Adapter {
+        /// Switch a planted bug on; test builds only
+        #[arg(long = "fault", value_name = "NAME")]
+        faults: Vec<String>,
     },
     /// Run all members of an organization on this machine, look at them, break their links
     #[command(subcommand)]
@@ -101,6 +126,10 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Check { file } => check::run(&file),
+        Command::Serve { file, json_log } => {
+            serve(&file, if json_log { Logging::Json } else { Logging::Text })
+        }
+        Command::Adapter { faults } => adapter(&faults),
         Command::Cluster(command) => cluster::run(command),
         Command::Linkstate(Linkstate::Show(arguments)) => {
             show::run(&arguments, show::What::LinkState)
@@ -111,6 +140,16 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Man => manual(),
+    }
+}
+
+fn adapter(names: &[String]) -> ExitCode {
+    match Faults::named(names.iter().map(String::as_str)) {
+        Ok(faults) => {
+            log_to_stderr(Logging::Text);
+            run_adapter(BufReader::new(io::stdin()), io::stdout(), faults)
+        }
+        Err(name) => refused(&format!("this build has no planted bug `{name}`")),
     }
 }
 
