@@ -182,6 +182,10 @@ impl Member {
         turn.disarm(Timer::Silence(connection));
         self.dialogue_lost(dialogue, turn);
         self.command_link(LinkCommand::Broken(neighbour), turn);
+        // Connections that others opened are not its to close.
+        if self.lines.contains_key(&connection) {
+            self.hang_up(connection, turn);
+        }
     }
 
     /// A peer broke the protocol on a connection that we opened.

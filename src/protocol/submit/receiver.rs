@@ -101,6 +101,7 @@ impl Member {
             return turn.promise(connection, Pdu::HandedOver { transfer, queue });
         }
         let line = self.exchange_mut(connection).expect("the caller looked it up");
+        let member = line.member.clone();
         let matches =
             |offered: &mut Offered| (&offered.transfer, offered.offer) == (&transfer, offer);
         let Some(offered) = line.offered.take_if(matches) else {
@@ -114,8 +115,7 @@ impl Member {
             self.discard(offered.parcel.body.key, Gate::Now, turn);
             return turn.say(connection, Pdu::Refused(refusal));
         }
-        let member = line_member(self, connection);
-        let (queue, fresh) = self.accept(transfer.clone(), offered, member, turn);
+        let (queue, fresh) = self.accept(transfer.clone(), offered, member.0, turn);
         turn.promise(connection, Pdu::HandedOver { transfer, queue });
         if fresh {
             self.set_going(queue, turn);
@@ -160,10 +160,8 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) -> Option<QueueId> {
         let mut owner = None;
-        for (queue, message) in &self.spool.queue {
-            if message.envelope.origin != envelope.origin {
-                continue;
-            }
+        for queue in self.origins.get(&envelope.origin).into_iter().flatten() {
+            let message = &self.spool.queue[queue];
             let doubts = message.doubts();
             let ours = |index: &u32| message.has(*index) && !doubts.contains_key(index);
             let doubled: Vec<u32> =
@@ -236,8 +234,4 @@ impl Member {
             self.discard(offered.parcel.body.key, Gate::Now, turn);
         }
     }
-}
-
-fn line_member(member: &Member, connection: ConnectionId) -> String {
-    member.exchange(connection).expect("the caller looked it up").member.0.clone()
 }
