@@ -3,9 +3,10 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::state::first_neighbour;
 use super::{
     Fate, LinkConfig, LinkEvent, LinkPdu, LinkState, Neighbour, Record, TABLE_LIMIT, TableChange,
-    TableDigest, check_record,
+    TableDigest, Way, check_record,
 };
 use crate::clause;
 use crate::kernel::Cx;
@@ -55,6 +56,9 @@ impl LinkState {
             }));
             groups.iter().filter_map(|group| self.table.get(group)).cloned().collect()
         };
+        if matches!(from, Neighbour::Inbound(..)) {
+            self.answered.insert(from.clone());
+        }
         clause!(LS_012);
         cx.send_durable(from.clone(), LinkPdu::Merged { digest: ours, records });
     }
@@ -182,9 +186,9 @@ impl LinkState {
                 clause!(LS_017);
                 continue;
             }
-            let link = self.links.iter_mut().find(|(neighbour, _)| {
-                matches!(neighbour, Neighbour::Connector { connector, .. } if *connector == detector.name)
-            });
+            let way = Way::Connector(detector.name.clone());
+            let link = self.links.range_mut(first_neighbour(&way)..).next();
+            let link = link.filter(|(neighbour, _)| neighbour.serves(&way));
             let owed = link.map_or(&mut detector.owed, |(_, link)| &mut link.owed);
             owed.extend(groups.iter().filter(|group| *group != to).cloned());
         }
@@ -255,6 +259,7 @@ impl LinkState {
             clause!(LS_009);
             self.links.remove(neighbour);
             cx.close(neighbour.clone());
+            self.forget_losses(&way);
         }
     }
 }

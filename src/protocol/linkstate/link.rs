@@ -21,6 +21,16 @@ impl Neighbour {
         }
     }
 
+    /// Whether mail of this way takes this connection.
+    #[must_use]
+    pub fn serves(&self, way: &Way) -> bool {
+        match (self, way) {
+            (Self::Connector { connector, .. }, Way::Connector(name)) => connector == name,
+            (Self::Member(member), Way::Member(name)) => member == name,
+            _ => false,
+        }
+    }
+
     /// The member at the far end.
     #[must_use]
     pub const fn member(&self) -> &MemberName {

@@ -27,13 +27,18 @@ pub fn first_connector<'a>(
 ) -> Option<&'a ConnectorRecord> {
     assert_ne!(from, to, "a route leads to another group");
     clause!(LS_040);
+    let limited = organization.connectors.iter();
+    let too_small: BTreeSet<_> = limited
+        .filter(|connector| connector.size_limit_octets.is_some_and(|limit| limit < octets))
+        .map(|connector| &connector.name)
+        .collect();
     let mut best: BTreeMap<&GroupName, Label<'_>> = BTreeMap::new();
     let mut frontier: BTreeSet<(Label<'_>, &GroupName)> = BTreeSet::new();
     let mut settled: BTreeSet<&GroupName> = BTreeSet::from([from]);
     let mut here = from;
     let mut reached: Option<Label<'_>> = None;
     loop {
-        for connector in usable(table, organization, here, octets) {
+        for connector in usable(table, &too_small, here) {
             if settled.contains(&connector.to) {
                 continue;
             }
@@ -61,18 +66,16 @@ pub fn first_connector<'a>(
     }
 }
 
-/// The connectors that leave `group`, are UP in the table, and permit a message of `octets`.
+/// The connectors that leave `group`, are UP in the table, and permit the message.
 fn usable<'a>(
     table: &'a Table,
-    organization: &Organization,
+    too_small: &BTreeSet<&ConnectorName>,
     group: &GroupName,
-    octets: u64,
 ) -> impl Iterator<Item = &'a ConnectorRecord> {
     let connectors = table.get(group).map_or(&[][..], |record| &record.connectors);
-    connectors.iter().filter(move |connector| {
+    connectors.iter().filter(|connector| {
         clause!(LS_041);
-        let limit = organization.connector(&connector.name).and_then(|c| c.size_limit_octets);
-        connector.state == ConnectorState::Up && limit.is_none_or(|limit| octets <= limit)
+        connector.state == ConnectorState::Up && !too_small.contains(&connector.name)
     })
 }
 

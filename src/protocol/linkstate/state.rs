@@ -26,6 +26,8 @@ use crate::protocol::organization::Group;
 pub struct LinkState {
     pub(super) table: Table,
     pub(super) links: BTreeMap<Neighbour, Link>,
+    /// Inbound connections on which news was answered: mail may come on them.
+    pub(super) answered: BTreeSet<Neighbour>,
     pub(super) detectors: BTreeMap<ConnectorName, Detector>,
     pub(super) wanted: BTreeSet<Way>,
     /// Set while this member is the master of its group.
@@ -93,9 +95,14 @@ impl LinkState {
     }
 
     /// Whether mail may be offered on this connection now: nothing is owed to its far end, and no
-    /// news waits for its `Merged`. When it becomes so again, `Ready` is said again.
+    /// news waits for its `Merged`. When it becomes so again, `Ready` is said again. On an inbound
+    /// connection: whether the far end may offer, because its first news was answered.
     #[must_use]
     pub fn may_offer(&self, neighbour: &Neighbour) -> bool {
+        if matches!(neighbour, Neighbour::Inbound(..)) {
+            clause!(LS_046);
+            return self.answered.contains(neighbour);
+        }
         self.links.get(neighbour).is_some_and(|link| link.ready)
     }
 
@@ -147,13 +154,29 @@ impl LinkState {
         let open = self.link_of(&way);
         self.wanted.insert(way);
         match open {
-            Some(neighbour) => self.pump(&neighbour, cx),
+            Some(neighbour) => {
+                // Each want has its answer, also one on a connection that is ready already.
+                if let Some(link) = self.links.get_mut(&neighbour) {
+                    link.ready = false;
+                }
+                self.pump(&neighbour, cx);
+            }
             None => self.open_what_is_needed(cx),
         }
     }
 
     fn done(&mut self, way: &Way, cx: &mut Cx<'_, Self>) {
         self.wanted.remove(way);
+        self.forget_losses(way);
+        cx.disarm(LinkTimer::Reopen(way.clone()));
+        if let Some(neighbour) = self.link_of(way) {
+            self.pump(&neighbour, cx);
+        }
+        self.open_what_is_needed(cx);
+    }
+
+    /// The next loss of a connection of this way is the first one again.
+    pub(super) fn forget_losses(&mut self, way: &Way) {
         match way {
             Way::Connector(name) => {
                 if let Some(detector) = self.detectors.get_mut(name) {
@@ -164,16 +187,13 @@ impl LinkState {
                 self.pauses.remove(member);
             }
         }
-        cx.disarm(LinkTimer::Reopen(way.clone()));
-        if let Some(neighbour) = self.link_of(way) {
-            self.pump(&neighbour, cx);
-        }
-        self.open_what_is_needed(cx);
     }
 
     /// The connection that serves a way now, open or opening.
     pub(super) fn link_of(&self, way: &Way) -> Option<Neighbour> {
-        self.links.keys().find(|neighbour| neighbour.way().as_ref() == Some(way)).cloned()
+        let first = first_neighbour(way);
+        let found = self.links.range(first..).next().map(|(neighbour, _)| neighbour);
+        found.filter(|neighbour| neighbour.serves(way)).cloned()
     }
 
     pub(super) fn misbehaved(
@@ -271,6 +291,7 @@ impl Machine for LinkState {
         let mut machine = Self {
             table: Table::new(durable.records.iter().cloned()),
             links: BTreeMap::new(),
+            answered: BTreeSet::new(),
             detectors: BTreeMap::new(),
             wanted: BTreeSet::new(),
             mastership: None,
@@ -300,6 +321,17 @@ impl Machine for LinkState {
         let connectors = records.iter().flat_map(|record| &record.connectors);
         let down = connectors.filter(|connector| connector.state == ConnectorState::Down);
         LinkView { table: table.collect(), down: down.map(|c| c.name.clone()).collect::<Vec<_>>() }
+    }
+}
+
+/// The least name that a connection of this way can have.
+pub(super) fn first_neighbour(way: &Way) -> Neighbour {
+    match way {
+        Way::Connector(connector) => {
+            let target = MemberName(String::new());
+            Neighbour::Connector { connector: connector.clone(), target }
+        }
+        Way::Member(member) => Neighbour::Member(member.clone()),
     }
 }
 

@@ -169,6 +169,7 @@ impl LinkState {
         neighbour: &Neighbour,
         cx: &mut Cx<'_, Self>,
     ) {
+        self.answered.remove(neighbour);
         let Some(link) = self.links.remove(neighbour) else { return };
         let (was_up, was_synced) = (link.up, link.synced);
         if was_up && neighbour.way().is_some() {
