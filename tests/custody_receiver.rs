@@ -17,6 +17,7 @@ use bridgehead::protocol::message::{
     Address, Body, BodyKey, Digest, Envelope, Notify, Outcome, Recipient,
 };
 use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::protocol::submit::OFFERS_LIMIT;
 
 /// A member `a` whose disk is at once; its peer is `b`.
 struct Host {
@@ -185,6 +186,9 @@ fn a_transfer_is_accepted_once_and_answers_the_same_id() {
     let commit = Pdu::Commit { transfer: id.clone(), offer: 1 };
     assert_eq!(refusal(&host.say(C1, commit.clone())), (503, "5.5.1"), "COMMIT before OFFER");
     let parcel = host.parcel(1, 0, "here@example.org");
+    let (octets, digest) = (40, Digest([0; 32]));
+    let announce = Pdu::Announce { transfer: id.clone(), offer: 1, octets, digest };
+    assert_eq!(host.say(C1, announce), [Pdu::Ok]);
     let offer = Pdu::Offer { transfer: id.clone(), offer: 1, parcel };
     let answer = host.say(C1, offer.clone());
     assert_eq!(answer, [Pdu::Transferred { transfer: id.clone(), offer: 1 }]);
@@ -288,6 +292,25 @@ fn offers_are_refused_with_their_reasons() {
     assert_eq!(refusal(&host.say(C2, pdu)), (552, "5.3.4"), "too large");
     let discarded = host.asked.iter().filter(|query| matches!(query, Query::Discard(_))).count();
     assert_eq!(discarded, 4, "a refused body is let go");
+}
+
+/// The offers that one connection may leave uncommitted are bounded; each can be committed.
+#[test]
+fn offers_that_are_not_committed_are_bounded() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.connect(C1);
+    let offer = |host: &mut Host, sequence| {
+        let parcel = host.parcel(sequence, 0, "here@example.org");
+        host.say(C1, Pdu::Offer { transfer: transfer("b", sequence), offer: 1, parcel })
+    };
+    for sequence in 1..=OFFERS_LIMIT as u64 {
+        assert!(matches!(offer(&mut host, sequence)[..], [Pdu::Transferred { .. }]));
+    }
+    let beyond = OFFERS_LIMIT as u64 + 1;
+    assert_eq!(refusal(&offer(&mut host, beyond)), (452, "4.5.3"));
+    let answer = host.say(C1, Pdu::Commit { transfer: transfer("b", 1), offer: 1 });
+    assert!(matches!(answer[..], [Pdu::HandedOver { .. }]), "{answer:?}");
+    assert!(matches!(offer(&mut host, beyond)[..], [Pdu::Transferred { .. }]), "there is room");
 }
 
 /// SU-018: another transfer brings what is in our custody already.

@@ -140,7 +140,7 @@ impl Member {
 
     /// A connection is gone: whoever used it draws the consequences.
     fn lose(&mut self, connection: ConnectionId, change: LinkChange, turn: &mut Turn<'_, '_>) {
-        self.drop_offer(connection, turn);
+        self.drop_offers(connection, None, turn);
         let Some(line) = self.lines.remove(&connection) else { return };
         turn.disarm(Timer::Silence(connection));
         match line {
@@ -178,7 +178,7 @@ impl Member {
         };
         exchange.ready = None;
         let dialogue = core::mem::take(&mut exchange.dialogue);
-        self.drop_offer(connection, turn);
+        self.drop_offers(connection, None, turn);
         turn.disarm(Timer::Silence(connection));
         self.dialogue_lost(dialogue, turn);
         self.command_link(LinkCommand::Broken(neighbour), turn);

@@ -68,7 +68,7 @@ impl Member {
     ) {
         let line = self.exchange_mut(connection).expect("the caller looked it up");
         let queue = match &line.dialogue {
-            Dialogue::Resolving(queue, id, asked) if (id, *asked) == (&transfer, offer) => *queue,
+            Dialogue::Resolving(queue, id, asked) if *id == transfer && *asked <= offer => *queue,
             _ => return self.misbehaved(connection, "FENCED of what was not asked", turn),
         };
         line.dialogue = Dialogue::Idle;
