@@ -9,6 +9,8 @@ pub mod cluster;
 mod show;
 mod table;
 
+#[cfg(feature = "conformance")]
+use std::ffi::OsString;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,9 +18,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::protocol::faults::Faults;
-use crate::server::adapter::run as run_adapter;
-use crate::server::runtime::{Logging, log_to_stderr, serve};
+use crate::protocol::faults::{Faults, NAMES};
+use crate::server::runtime::{Logging, serve};
 
 /// It failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -43,6 +44,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run one member until a signal stops it
+    #[command(after_help = "Example:\n  bridgehead serve /etc/bridgehead/member.toml")]
+    Serve {
+        /// member.toml
+        file: PathBuf,
+        /// Write the log as JSON, one object a line
+        #[arg(long)]
+        log_json: bool,
+    },
     /// Check an organization or a member file and tell everything that is wrong
     #[command(
         after_help = "Examples:\n  bridgehead check organization.toml\n  bridgehead check member.toml"
@@ -50,27 +60,6 @@ enum Command {
     Check {
         /// organization.toml or member.toml
         file: PathBuf,
-    },
-    /// Run one member as a service
-    #[command(
-        after_help = "Prints `ready` with its addresses on standard output, and its log on standard \
-                      error.\nSIGTERM and SIGINT stop it in order.\n\nExample:\n  bridgehead serve \
-                      /etc/bridgehead/member.toml"
-    )]
-    Serve {
-        /// member.toml
-        file: PathBuf,
-        /// Write the log as JSON, one object a line
-        #[arg(long)]
-        json_log: bool,
-    },
-    /// Run one member for the conformance suite: JSON Lines on standard input and output
-    #[command(after_help = "Example:\n  bridgehead conformance run -- bridgehead adapter --fault \
-                      reply-before-durable")]
-    Adapter {
-        /// Switch a planted bug on; test builds only
-        #[arg(long = "fault", value_name = "NAME")]
-        faults: Vec<String>,
     },
     /// Run all members of an organization on this machine, look at them, break their links
     #[command(subcommand)]
@@ -81,6 +70,27 @@ enum Command {
     /// Show the messages that members have in custody
     #[command(subcommand)]
     Queue(Queue),
+    /// Run an organization in the simulator
+    #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
+    Sim(crate::sim::cli::Arguments),
+    /// Run one member for the conformance suite: JSON requests on standard input, answers on standard output
+    #[command(after_help = "Example:\n  bridgehead adapter --fault reply-before-durable")]
+    Adapter {
+        /// Turn a planted bug on (may be repeated)
+        #[arg(long, value_name = "NAME")]
+        fault: Vec<String>,
+    },
+    /// Run the conformance suite, against this implementation unless the arguments name another
+    #[cfg(feature = "conformance")]
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  bridgehead conformance\n  bridgehead conformance list"
+    )]
+    Conformance {
+        /// What the suite is told; `--help` shows it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        arguments: Vec<OsString>,
+    },
     /// Write the completions of a shell to standard output
     #[command(
         after_help = "Example:\n  bridgehead completions bash > /etc/bash_completion.d/bridgehead"
@@ -125,11 +135,14 @@ pub fn main() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Check { file } => check::run(&file),
-        Command::Serve { file, json_log } => {
-            serve(&file, if json_log { Logging::Json } else { Logging::Text })
+        Command::Serve { file, log_json } => {
+            serve(&file, if log_json { Logging::Json } else { Logging::Text })
         }
-        Command::Adapter { faults } => adapter(&faults),
+        Command::Sim(arguments) => crate::sim::cli::run(&arguments),
+        Command::Adapter { fault } => adapter(&fault),
+        #[cfg(feature = "conformance")]
+        Command::Conformance { arguments } => conformance(arguments),
+        Command::Check { file } => check::run(&file),
         Command::Cluster(command) => cluster::run(command),
         Command::Linkstate(Linkstate::Show(arguments)) => {
             show::run(&arguments, show::What::LinkState)
@@ -143,14 +156,29 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn adapter(names: &[String]) -> ExitCode {
-    match Faults::named(names.iter().map(String::as_str)) {
+fn adapter(faults: &[String]) -> ExitCode {
+    match Faults::named(faults.iter().map(String::as_str)) {
         Ok(faults) => {
-            log_to_stderr(Logging::Text);
-            run_adapter(BufReader::new(io::stdin()), io::stdout(), faults)
+            crate::server::adapter::run(BufReader::new(io::stdin()), io::stdout(), faults)
         }
-        Err(name) => refused(&format!("this build has no planted bug `{name}`")),
+        Err(name) => {
+            let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            let known = known.join(", ");
+            let problem = if cfg!(feature = "planted-faults") {
+                format!("--fault: there is no fault `{name}`, expected one of {known}")
+            } else {
+                format!("--fault: this build has no faults (feature `planted-faults`): `{name}`")
+            };
+            refused(&problem)
+        }
     }
+}
+
+/// Without other arguments the suite starts this very program as its adapter.
+#[cfg(feature = "conformance")]
+fn conformance(arguments: Vec<OsString>) -> ExitCode {
+    let own = std::env::current_exe().map(|path| vec![path.into(), "adapter".into()]);
+    bridgehead_conformance::main_with(arguments, own.ok())
 }
 
 fn manual() -> ExitCode {

@@ -1,5 +1,6 @@
 //! What is in doubt, and how it is settled.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Dialogue, Exchange};
@@ -40,7 +41,9 @@ impl Member {
         };
         if self.doubts[peer].is_empty() {
             self.doubts.remove(peer);
-            turn.disarm(Timer::Doubt(peer.clone()));
+            if !self.inquiries.contains_key(peer) {
+                turn.disarm(Timer::Doubt(peer.clone()));
+            }
         }
         let transfer = self.spool.queue.get(&queue).and_then(|m| m.transfers.get(&id));
         let Some((offer, store)) = transfer.map(|transfer| (transfer.offer, transfer.store)) else {
