@@ -244,6 +244,9 @@ impl Member {
         match pdu {
             Pdu::Hello { member, store } => self.hello(from, &member, store, turn),
             Pdu::Link(pdu) => self.hear_link(from, pdu, turn),
+            Pdu::Announce { transfer, offer, octets, digest } => {
+                self.announced(from, (transfer, offer), (octets, digest), turn);
+            }
             Pdu::Offer { transfer, offer, parcel } => {
                 self.offered(from, (transfer, offer), parcel, turn);
             }

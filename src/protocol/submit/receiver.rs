@@ -12,6 +12,22 @@ use crate::protocol::message::{Digest, Envelope, Refusal};
 use crate::protocol::queue::{Acceptance, Change, Message, queue_name};
 
 impl Member {
+    /// A member is about to offer a message: a repeat is answered at once, and what would be refused in
+    /// any case is refused before it is transferred.
+    pub(crate) fn announced(
+        &self,
+        connection: ConnectionId,
+        (transfer, offer): (TransferId, u32),
+        (octets, digest): (u64, Digest),
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if let Some(word) = self.known(&transfer, digest, turn) {
+            return turn.promise(connection, word);
+        }
+        let objection = self.offer_objection(connection, (&transfer, offer), octets, turn);
+        turn.say(connection, objection.map_or(Pdu::Ok, Pdu::Refused));
+    }
+
     /// A member offers a message: it is kept on the connection, and nothing is promised.
     pub(crate) fn offered(
         &mut self,
@@ -27,7 +43,11 @@ impl Member {
             self.discard(key, Gate::Now, turn);
             return turn.promise(connection, word);
         }
-        if let Some(refusal) = self.offer_objection(connection, &transfer, offer, &parcel, turn) {
+        let octets = parcel.body.octets;
+        let nobody = parcel.envelope.recipients.is_empty();
+        let nobody = nobody.then(|| Refusal::new(554, "5.5.1", "no recipients"));
+        let objection = self.offer_objection(connection, (&transfer, offer), octets, turn);
+        if let Some(refusal) = objection.or(nobody) {
             self.discard(key, Gate::Now, turn);
             return turn.say(connection, Pdu::Refused(refusal));
         }
@@ -54,9 +74,8 @@ impl Member {
     fn offer_objection(
         &self,
         connection: ConnectionId,
-        transfer: &TransferId,
-        offer: u32,
-        parcel: &Parcel,
+        (transfer, offer): (&TransferId, u32),
+        octets: u64,
         turn: &mut Turn<'_, '_>,
     ) -> Option<Refusal> {
         let line = self.exchange(connection).expect("the caller looked it up");
@@ -74,10 +93,7 @@ impl Member {
             clause!(SU_014);
             return Some(Refusal::new(450, "4.5.0", "this offer is fenced"));
         }
-        if parcel.envelope.recipients.is_empty() {
-            return Some(Refusal::new(554, "5.5.1", "no recipients"));
-        }
-        self.no_room(parcel.body.octets, turn)
+        self.no_room(octets, turn)
     }
 
     /// Only the member that minted an id may move or fence it.
