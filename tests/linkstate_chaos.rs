@@ -138,12 +138,13 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 /// The ends of a directed connector, by number.
 fn ends(number: usize) -> (usize, usize) {
     let (u, v) = EDGES[number / 2];
-    if number % 2 == 0 { (u, v) } else { (v, u) }
+    if number.is_multiple_of(2) { (u, v) } else { (v, u) }
 }
 
 fn happen(network: &mut Network, trouble: &Trouble) {
     let group = |number: usize| format!("RG{number}");
-    let site = |number: usize| member(number / 2 + 1, if number % 2 == 0 { 'a' } else { 'b' });
+    let site =
+        |number: usize| member(number / 2 + 1, if number.is_multiple_of(2) { 'a' } else { 'b' });
     let name = |number: usize| format!("RG{}-RG{}", ends(number).0, ends(number).1);
     match *trouble {
         Trouble::Cut(edge) => network.cut(&group(EDGES[edge].0), &group(EDGES[edge].1)),

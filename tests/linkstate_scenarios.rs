@@ -93,7 +93,7 @@ fn one_link_fails_and_heals() {
     network.run_until(t + Span::seconds(600));
     let attempts: Vec<_> =
         network.attempts("RG2-RG4").iter().filter(|at| **at >= t).map(|at| at.since(t)).collect();
-    let expected: Vec<_> = (0..=10).map(|minute| Span::minutes(minute)).collect();
+    let expected: Vec<_> = (0..=10).map(Span::minutes).collect();
     let drift = Span::milliseconds(1);
     for (attempt, expected) in attempts.iter().zip(&expected) {
         assert!(attempt.0 - expected.0 <= drift.0, "{attempt} against {expected}");

@@ -1,0 +1,299 @@
+//! What a case is: a permanent id, the checks that it declares, a way to drive the implementation, and a
+//! judge that reads the record of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::event::{Event, Record, Stop};
+use crate::script::Script;
+use crate::stage::Stage;
+use crate::transcript::Transcript;
+use crate::verdict::{Level, Verdict};
+
+/// What a case needs beyond a host and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Needs {
+    /// Nothing: it runs against any SMTP server.
+    Nothing,
+    /// An adapter that starts nodes.
+    Adapter,
+    /// An adapter whose clock the suite moves.
+    Clock,
+}
+
+impl Needs {
+    /// As `list` prints it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Adapter => "adapter",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+/// Drives the implementation; everything that matters is recorded on the way.
+pub(crate) type Drive = fn(&mut Stage) -> Result<(), Stop>;
+/// Judges the record.
+pub(crate) type Judge = fn(&Transcript<'_>, &mut Findings);
+
+/// The two halves of a case.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// One connection, line by line; the script is driver and judge.
+    Script(Script),
+    /// Rust.
+    Program(Drive, Judge),
+}
+
+/// One case, or one vector.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    /// `protocol.area.topic.nn`, for ever.
+    pub(crate) id: String,
+    /// What it shows.
+    pub(crate) title: String,
+    /// Clauses of the specification, or sections of RFCs as `RFC5321:4.1.4`.
+    pub(crate) verifies: Vec<String>,
+    /// The checks that must all be reached and hold.
+    pub(crate) checks: Vec<String>,
+    /// How binding it is.
+    pub(crate) level: Level,
+    /// The role that it tests.
+    pub(crate) profile: &'static str,
+    /// What it needs.
+    pub(crate) needs: Needs,
+    /// The case that differs only in that nothing is wrong; each negative case has one.
+    pub(crate) twin: Option<String>,
+    /// The mutants that must fail it.
+    pub(crate) kills: Vec<&'static str>,
+    /// Whether it comes from a vector file.
+    pub(crate) is_vector: bool,
+    /// Driver and judge.
+    pub(crate) body: Body,
+}
+
+impl Case {
+    /// A case that a script drives and judges.
+    pub(crate) fn script(id: &str, title: &str, profile: &'static str, script: Script) -> Self {
+        let needs = if script.needs_adapter() { Needs::Adapter } else { Needs::Nothing };
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            verifies: Vec::new(),
+            checks: script.checks(),
+            level: Level::Must,
+            profile,
+            needs,
+            twin: None,
+            kills: Vec::new(),
+            is_vector: false,
+            body: Body::Script(script),
+        }
+    }
+
+    /// A case in Rust.
+    pub(crate) fn program(
+        id: &str,
+        title: &str,
+        profile: &'static str,
+        checks: &[&str],
+        drive: Drive,
+        judge: Judge,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            verifies: Vec::new(),
+            checks: checks.iter().map(|check| (*check).to_owned()).collect(),
+            level: Level::Must,
+            profile,
+            needs: Needs::Clock,
+            twin: None,
+            kills: Vec::new(),
+            is_vector: false,
+            body: Body::Program(drive, judge),
+        }
+    }
+
+    /// Names what it verifies.
+    pub(crate) fn verifies(mut self, ids: &[&str]) -> Self {
+        self.verifies.extend(ids.iter().map(|id| (*id).to_owned()));
+        self
+    }
+
+    /// Names its positive twin.
+    pub(crate) fn twin(mut self, id: &str) -> Self {
+        self.twin = Some(id.to_owned());
+        self
+    }
+
+    /// Names the mutants that it kills.
+    pub(crate) fn kills(mut self, mutants: &[&'static str]) -> Self {
+        self.kills.extend(mutants);
+        self
+    }
+
+    /// Makes it a SHOULD.
+    pub(crate) const fn should(mut self) -> Self {
+        self.level = Level::Should;
+        self
+    }
+
+    /// The first part of the id.
+    pub(crate) fn protocol(&self) -> &str {
+        self.id.split('.').next().unwrap_or_default()
+    }
+
+    /// Runs the half that touches the world.
+    pub(crate) fn drive(&self, stage: &mut Stage) -> Result<(), Stop> {
+        match &self.body {
+            Body::Script(script) => script.drive(stage),
+            Body::Program(drive, _) => drive(stage),
+        }
+    }
+
+    /// Derives the verdict from the records alone.
+    pub(crate) fn judge(&self, records: &[Record]) -> Judgement {
+        let transcript = Transcript::new(records);
+        let mut findings = Findings::default();
+        match transcript.stop() {
+            Some(Stop::NotApplicable(reason)) => {
+                return Judgement::without_checks(Verdict::NotApplicable, reason);
+            }
+            Some(Stop::CouldNotRun(reason) | Stop::Unusable(reason)) => {
+                return Judgement::without_checks(Verdict::CouldNotRun, reason);
+            }
+            Some(Stop::Bug(reason)) => {
+                return Judgement::without_checks(Verdict::SuiteError, reason);
+            }
+            None => {}
+        }
+        match &self.body {
+            Body::Script(script) => script.judge(&transcript, &mut findings),
+            Body::Program(_, judge) => judge(&transcript, &mut findings),
+        }
+        self.conclude(findings)
+    }
+
+    fn conclude(&self, findings: Findings) -> Judgement {
+        let mut found = findings.found;
+        if let Some(undeclared) = found.keys().find(|check| !self.checks.contains(check)) {
+            let reason = format!("the judge spoke of `{undeclared}`, which is not declared");
+            return Judgement::without_checks(Verdict::SuiteError, &reason);
+        }
+        let mut verdict = Verdict::Pass;
+        let mut reason = String::new();
+        let mut checks = Vec::new();
+        for check in &self.checks {
+            let finding = found.remove(check).unwrap_or_else(|| Finding {
+                holds: false,
+                because: "was not reached".into(),
+                evidence: Vec::new(),
+            });
+            if !finding.holds && verdict == Verdict::Pass {
+                verdict = Verdict::Fail;
+                reason = format!("{check}: {}", finding.because);
+            }
+            checks.push((check.clone(), finding));
+        }
+        Judgement { verdict, reason, checks }
+    }
+}
+
+/// What a judge says of one check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// Whether it holds.
+    pub(crate) holds: bool,
+    /// Why, or what was seen instead.
+    pub(crate) because: String,
+    /// The records that show it.
+    pub(crate) evidence: Vec<u64>,
+}
+
+/// What a judge says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    found: BTreeMap<String, Finding>,
+}
+
+impl Findings {
+    /// The check holds, as these records show. A pass without evidence is none.
+    pub(crate) fn holds(&mut self, check: &str, because: impl Into<String>, evidence: &[u64]) {
+        assert!(!evidence.is_empty(), "{check}: a pass without evidence is none");
+        self.note(check, true, because.into(), evidence);
+    }
+
+    /// The check does not hold.
+    pub(crate) fn fails(&mut self, check: &str, because: impl Into<String>, evidence: &[u64]) {
+        self.note(check, false, because.into(), evidence);
+    }
+
+    /// The check holds if there is evidence, and fails with `missing` if there is none.
+    pub(crate) fn shown(&mut self, check: &str, evidence: Option<u64>, missing: &str) {
+        match evidence {
+            Some(n) => self.holds(check, "seen", &[n]),
+            None => self.fails(check, missing, &[]),
+        }
+    }
+
+    /// The check holds if `holds`.
+    pub(crate) fn is(&mut self, check: &str, holds: bool, seen: &str, evidence: &[u64]) {
+        self.note(check, holds && !evidence.is_empty(), seen.to_owned(), evidence);
+    }
+
+    fn note(&mut self, check: &str, holds: bool, because: String, evidence: &[u64]) {
+        let finding = Finding { holds, because, evidence: evidence.to_vec() };
+        // A check that failed once stays failed, whatever is found later.
+        match self.found.get(check) {
+            Some(before) if !before.holds => {}
+            _ => {
+                self.found.insert(check.to_owned(), finding);
+            }
+        }
+    }
+}
+
+/// The verdict on a case, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    /// What it came to.
+    pub(crate) verdict: Verdict,
+    /// The first reason, empty for a pass.
+    pub(crate) reason: String,
+    /// All declared checks, in order.
+    pub(crate) checks: Vec<(String, Finding)>,
+}
+
+impl Judgement {
+    fn without_checks(verdict: Verdict, reason: &str) -> Self {
+        Self { verdict, reason: reason.to_owned(), checks: Vec::new() }
+    }
+
+    /// The records that tell it.
+    pub(crate) fn events(&self, case: &str) -> Vec<Event> {
+        let mut events: Vec<_> = self
+            .checks
+            .iter()
+            .map(|(check, finding)| Event::Check {
+                check: check.clone(),
+                holds: finding.holds,
+                because: finding.because.clone(),
+                evidence: finding.evidence.clone(),
+            })
+            .collect();
+        events.push(Event::CaseEnd {
+            case: case.to_owned(),
+            verdict: self.verdict,
+            reason: self.reason.clone(),
+        });
+        events
+    }
+}
+
+/// A mark without a value.
+pub(crate) fn mark(name: &str) -> Event {
+    Event::Mark { name: name.to_owned(), value: Value::Null }
+}

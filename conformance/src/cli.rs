@@ -1,0 +1,486 @@
+//! The commands.
+
+use core::net::SocketAddr;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Value, json};
+
+use crate::case::{Case, Needs};
+use crate::clock::Patience;
+use crate::doctor::{self, Probe};
+use crate::log::Recorder;
+use crate::runner::{Outcome, Plan, Results};
+use crate::select::{SelectError, select};
+use crate::stage::{Parameters, UnderTest};
+use crate::verdict::{Exit, Level, Verdict};
+use crate::{cases, report, runner, verify};
+
+#[derive(Debug, Parser)]
+#[command(name = "bridgehead-conformance", version, about, arg_required_else_help = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run cases and vectors; this is what happens without arguments
+    Run(Run),
+    /// List the cases
+    List(List),
+    /// Explain a case, or the cases of a clause
+    Explain {
+        /// Id of a case, a clause such as LS-017, or RFC5321:4.1.4
+        id: String,
+    },
+    /// Derive every verdict of a report again from its transcript
+    Verify {
+        /// The directory of the report
+        directory: PathBuf,
+    },
+    /// Ask whether the adapter or the target can be tested, and whether the adapter is honest
+    Doctor(Under),
+}
+
+#[derive(Debug, Args)]
+struct Under {
+    /// Test this server, started by somebody else; only cases that need no adapter
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "adapter")]
+    target: Option<String>,
+    /// All waits times this
+    #[arg(long, value_name = "F", default_value_t = 1.0)]
+    timeout_factor: f64,
+    /// The adapter and its arguments
+    #[arg(last = true, value_name = "ADAPTER")]
+    adapter: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    #[command(flatten)]
+    under: Under,
+    /// Only cases that a glob matches (`*` one part, `**` any number); may be repeated
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+    /// No case that a glob matches; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    skip: Vec<String>,
+    /// Only cases of these profiles; may be repeated
+    #[arg(long, value_name = "PROFILE")]
+    profile: Vec<String>,
+    /// Up to this level
+    #[arg(long, value_enum, default_value_t = Level::Should)]
+    level: Level,
+    /// A failed SHOULD is non-conformance, too
+    #[arg(long)]
+    strict: bool,
+    /// Stop at the first failure
+    #[arg(long)]
+    fail_fast: bool,
+    /// Shuffles the order of the cases; 0 keeps it
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// An address that the target accepts mail for
+    #[arg(long, value_name = "ADDRESS", default_value = "postmaster")]
+    recipient: String,
+    /// An address in a domain of the target that does not exist there
+    #[arg(long, value_name = "ADDRESS")]
+    unknown: Option<String>,
+    /// A sender that the target accepts
+    #[arg(long, value_name = "ADDRESS", default_value = "suite@client.example.net")]
+    sender: String,
+    /// Where the report goes
+    #[arg(short, long, value_name = "DIR", default_value = "conformance-report")]
+    output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only cases that a glob matches; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs a command line.
+pub(crate) fn main(mut args: Vec<OsString>, default_adapter: Option<Vec<OsString>>) -> ExitCode {
+    if args.is_empty() {
+        args.push("run".into());
+    }
+    let line = core::iter::once(OsString::from("bridgehead-conformance")).chain(args);
+    let exit = match Cli::try_parse_from(line) {
+        Ok(cli) => dispatch(cli.command, default_adapter.unwrap_or_default()),
+        Err(error) => {
+            let _ = error.print();
+            if error.use_stderr() { Exit::Usage } else { Exit::Conformant }
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn dispatch(command: Command, default_adapter: Vec<OsString>) -> Exit {
+    let all = match cases::all() {
+        Ok(all) => all,
+        Err(problem) => return fail(Exit::SuiteBug, &problem),
+    };
+    match command {
+        Command::Run(run) => run_command(&run, default_adapter, &all),
+        Command::List(list) => list_command(&list, &all),
+        Command::Explain { id } => explain_command(&id, &all),
+        Command::Verify { directory } => verify_command(&directory, &all),
+        Command::Doctor(under) => doctor_command(&under, default_adapter),
+    }
+}
+
+fn fail(exit: Exit, problem: &str) -> Exit {
+    eprintln!("bridgehead-conformance: {problem}");
+    exit
+}
+
+/// What the arguments put under test.
+fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest, String> {
+    if !(under.timeout_factor > 0.0 && under.timeout_factor <= 1_000.0) {
+        return Err(format!(
+            "--timeout-factor {}: expected more than 0, at most 1000",
+            under.timeout_factor
+        ));
+    }
+    if let Some(target) = &under.target {
+        return resolve(target).map(UnderTest::Target);
+    }
+    let adapter = if under.adapter.is_empty() { default_adapter } else { under.adapter.clone() };
+    if adapter.is_empty() {
+        return Err("nothing to test: give --target HOST:PORT, or -- ADAPTER [ARGS]".into());
+    }
+    Ok(UnderTest::Adapter(adapter))
+}
+
+fn resolve(target: &str) -> Result<SocketAddr, String> {
+    use std::net::ToSocketAddrs as _;
+    let mut addresses = target
+        .to_socket_addrs()
+        .map_err(|error| format!("--target {target}: expected HOST:PORT: {error}"))?;
+    addresses.next().ok_or_else(|| format!("--target {target}: has no address"))
+}
+
+fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit {
+    let under_test = match under_test(&run.under, default_adapter) {
+        Ok(under_test) => under_test,
+        Err(problem) => return fail(Exit::Usage, &problem),
+    };
+    let (chosen, out_of_reach) = match choose(run, &under_test, all) {
+        Ok(chosen) => chosen,
+        Err((exit, problem)) => return fail(exit, &problem),
+    };
+    // The report is open before anything is started, so that whatever happens is in it.
+    let recorder = std::fs::create_dir_all(&run.output)
+        .and_then(|()| Recorder::create(&run.output.join("events.jsonl")));
+    let recorder = match recorder {
+        Ok(recorder) => recorder,
+        Err(error) => return fail(Exit::Usage, &format!("{}: {error}", run.output.display())),
+    };
+    let nodes = run.output.join("nodes");
+    let (hello, probes) = examine(&under_test, run.under.timeout_factor, &nodes.join("doctor"));
+    let sick = first_problem(&probes);
+    let plan = Plan {
+        cases: chosen,
+        under_test,
+        hello,
+        parameters: parameters(run),
+        timeout_factor: run.under.timeout_factor,
+        strict: run.strict,
+        seed: run.seed,
+        fail_fast: run.fail_fast,
+        interrupted: on_interrupt(),
+        directory: nodes,
+        sick,
+    };
+    execute(run, &plan, &recorder, out_of_reach)
+}
+
+fn parameters(run: &Run) -> Parameters {
+    Parameters {
+        recipient: run.recipient.clone(),
+        unknown: run.unknown.clone(),
+        sender: run.sender.clone(),
+    }
+}
+
+fn on_interrupt() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    // Without the flag an interrupt ends the process at once; the report is valid up to there, too.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&flag));
+    flag
+}
+
+fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: usize) -> Exit {
+    let total = plan.cases.len();
+    println!("{} against {}", count(total), runner::show(&plan.under_test));
+    if plan.seed != 0 {
+        println!("order shuffled with --seed {}", plan.seed);
+    }
+    let results = runner::run(plan, recorder, |place, outcome| progress(place, total, outcome));
+    if let Err(problem) = report::write(&run.output, plan, &results, out_of_reach) {
+        return fail(Exit::SuiteBug, &problem);
+    }
+    println!("\n{}", report::table(&results.outcomes));
+    explain_failures(plan, &results);
+    if out_of_reach > 0 {
+        println!("{} out of reach without an adapter", count(out_of_reach));
+    }
+    if !results.pending.is_empty() {
+        println!("{} not begun, the first is {}", count(results.pending.len()), results.pending[0]);
+    }
+    println!("report: {}", run.output.display());
+    if let Some(problem) = recorder.broken() {
+        return fail(Exit::SuiteBug, &format!("events.jsonl could not be written: {problem}"));
+    }
+    if let Some(problem) = &results.unusable {
+        return fail(results.exit, problem);
+    }
+    if plan.interrupted.load(Ordering::SeqCst) {
+        return fail(results.exit, "interrupted; the report is valid as far as it goes");
+    }
+    results.exit
+}
+
+fn count(number: usize) -> String {
+    if number == 1 { "1 case".into() } else { format!("{number} cases") }
+}
+
+/// A line for whatever did not pass, and now and then one for the rest.
+fn progress(place: usize, total: usize, outcome: &Outcome<'_>) {
+    let verdict = outcome.judgement.verdict;
+    let slow = outcome.took_us > 500_000;
+    let mut out = std::io::stdout();
+    if verdict != Verdict::Pass || slow || !outcome.case.is_vector || place.is_multiple_of(50) {
+        let seconds = outcome.took_us as f64 / 1e6;
+        let name = verdict.name();
+        let _ = writeln!(
+            out,
+            "[{:>4}/{total}] {name:<14} {:>6.2} s  {}",
+            place + 1,
+            seconds,
+            outcome.case.id
+        );
+        let _ = out.flush();
+    }
+}
+
+fn explain_failures(plan: &Plan<'_>, results: &Results<'_>) {
+    let bad =
+        |o: &&Outcome<'_>| !matches!(o.judgement.verdict, Verdict::Pass | Verdict::NotApplicable);
+    for outcome in results.outcomes.iter().filter(bad) {
+        let judgement = &outcome.judgement;
+        let (case, level) = (outcome.case, outcome.case.level.name());
+        println!("{} {} ({level}): {}", judgement.verdict.name(), case.id, judgement.reason);
+        println!("    {}; verifies {}", case.title, case.verifies.join(" "));
+        println!("    again: run --seed {} --only {}", plan.seed, case.id);
+    }
+}
+
+/// The chosen cases and how many more an adapter would reach.
+fn choose<'a>(
+    run: &Run,
+    under_test: &UnderTest,
+    all: &'a [Case],
+) -> Result<(Vec<&'a Case>, usize), (Exit, String)> {
+    let ids: Vec<&str> = all.iter().map(|case| case.id.as_str()).collect();
+    let places = select(&ids, &run.only, &run.skip).map_err(|error| match error {
+        SelectError::Bad(problem) => (Exit::Usage, format!("bad pattern {problem}")),
+        SelectError::Unmatched(pattern) => {
+            (Exit::NothingSelected, format!("pattern `{pattern}` matches no case"))
+        }
+    })?;
+    for profile in &run.profile {
+        if !all.iter().any(|case| case.profile == profile) {
+            return Err((Exit::NothingSelected, format!("no case has profile `{profile}`")));
+        }
+    }
+    let wanted = |case: &&Case| {
+        case.level <= run.level
+            && (run.profile.is_empty() || run.profile.iter().any(|p| p == case.profile))
+    };
+    let chosen: Vec<&Case> = places.iter().map(|place| &all[*place]).filter(wanted).collect();
+    let reach =
+        |case: &&Case| matches!(under_test, UnderTest::Adapter(_)) || case.needs == Needs::Nothing;
+    let before = chosen.len();
+    let mut chosen: Vec<&Case> = chosen.into_iter().filter(reach).collect();
+    let out_of_reach = before - chosen.len();
+    if chosen.is_empty() {
+        let problem = format!("nothing selected ({out_of_reach} out of reach without an adapter)");
+        return Err((Exit::NothingSelected, problem));
+    }
+    shuffle(&mut chosen, run.seed);
+    Ok((chosen, out_of_reach))
+}
+
+/// Fisher–Yates by splitmix64; 0 keeps the order.
+fn shuffle<T>(list: &mut [T], seed: u64) {
+    let mut state = seed;
+    for place in (1..list.len()).rev().take_while(|_| seed != 0) {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        list.swap(place, ((mixed ^ (mixed >> 31)) % (place as u64 + 1)) as usize);
+    }
+}
+
+fn list_command(list: &List, all: &[Case]) -> Exit {
+    let ids: Vec<&str> = all.iter().map(|case| case.id.as_str()).collect();
+    let places = match select(&ids, &list.only, &[]) {
+        Ok(places) => places,
+        Err(SelectError::Bad(problem)) => return fail(Exit::Usage, &problem),
+        Err(SelectError::Unmatched(pattern)) => {
+            return fail(Exit::NothingSelected, &format!("pattern `{pattern}` matches no case"));
+        }
+    };
+    let chosen = places.iter().map(|place| &all[*place]);
+    if list.json {
+        let rows: Vec<Value> = chosen.map(row).collect();
+        println!("{}", Value::Array(rows));
+        return Exit::Conformant;
+    }
+    for case in chosen {
+        let (level, needs) = (case.level.name(), case.needs.name());
+        println!("{:<40} {level:<7} {:<18} {needs:<8} {}", case.id, case.profile, case.title);
+    }
+    println!("{} of {}", count(places.len()), all.len());
+    Exit::Conformant
+}
+
+fn row(case: &Case) -> Value {
+    json!({
+        "id": case.id, "title": case.title, "level": case.level.name(), "profile": case.profile,
+        "needs": case.needs.name(), "verifies": case.verifies, "checks": case.checks,
+        "twin": case.twin, "kills": case.kills, "vector": case.is_vector,
+    })
+}
+
+fn explain_command(id: &str, all: &[Case]) -> Exit {
+    if let Some(case) = all.iter().find(|case| case.id == id) {
+        explain_case(case);
+        return Exit::Conformant;
+    }
+    let clause = crate::cases::clause(id);
+    let citing: Vec<&Case> =
+        all.iter().filter(|case| case.verifies.iter().any(|clause| clause == id)).collect();
+    if citing.is_empty() && clause.is_none() {
+        let problem = format!("`{id}` is neither a case nor a clause that one verifies");
+        return fail(Exit::NothingSelected, &problem);
+    }
+    println!("{id}{}", clause.map(|text| format!(": {text}")).unwrap_or_default());
+    for case in &citing {
+        println!("    {}  {}", case.id, case.title);
+    }
+    println!("verified by {}", count(citing.len()));
+    Exit::Conformant
+}
+
+fn explain_case(case: &Case) {
+    println!("{}\n    {}", case.id, case.title);
+    println!(
+        "    level {}, profile {}, needs {}",
+        case.level.name(),
+        case.profile,
+        case.needs.name()
+    );
+    for id in &case.verifies {
+        let text = crate::cases::clause(id).map(|text| format!(": {text}")).unwrap_or_default();
+        println!("    verifies {id}{text}");
+    }
+    for check in &case.checks {
+        println!("    checks {check}");
+    }
+    if let Some(twin) = &case.twin {
+        println!("    positive twin {twin}");
+    }
+    for mutant in &case.kills {
+        println!("    kills mutant {mutant}");
+    }
+    if let crate::case::Body::Script(script) = &case.body {
+        println!("    on the {} port, as {:?}:", script.port.name(), script.seat);
+        for step in &script.steps {
+            println!("        {}", crate::script::show(step));
+        }
+    }
+}
+
+fn verify_command(directory: &Path, all: &[Case]) -> Exit {
+    let verified = match verify::verify(directory, all) {
+        Ok(verified) => verified,
+        Err(verify::VerifyError::Usage(problem)) => return fail(Exit::Usage, &problem),
+        Err(verify::VerifyError::Tampered(problem)) => {
+            return fail(Exit::NonConformant, &format!("tampered: {problem}"));
+        }
+    };
+    for difference in &verified.differences {
+        println!("differs: {difference}");
+    }
+    for missing in &verified.missing {
+        println!("missing: {missing}");
+    }
+    println!("{} derived again from the transcript", count(verified.cases));
+    if !verified.differences.is_empty() {
+        return fail(Exit::NonConformant, "the report is not what its transcript shows");
+    }
+    if !verified.missing.is_empty() {
+        return fail(
+            Exit::Incomplete,
+            "every verdict that is there is right; the run is incomplete",
+        );
+    }
+    let recorded = verified.recorded.map_or(0, Exit::code);
+    println!("every verdict is what the transcript shows; the run's own exit was {recorded}");
+    Exit::Conformant
+}
+
+/// Looks whether a run makes sense: what the adapter says of itself, and what makes it unusable.
+fn examine(under_test: &UnderTest, factor: f64, logs: &Path) -> (Value, Vec<Probe>) {
+    let patience = Patience::new(factor);
+    match under_test {
+        UnderTest::Target(address) => {
+            let dialled = crate::net::dial_from(None, *address, patience.connect());
+            let problem = dialled.err().map(|error| format!("target {address} is dead: {error}"));
+            (Value::Null, vec![Probe { name: "accepts a connection", problem }])
+        }
+        UnderTest::Adapter(command) => doctor::examine(command, patience, logs),
+    }
+}
+
+fn first_problem(probes: &[Probe]) -> Option<String> {
+    probes.iter().find_map(|probe| {
+        probe.problem.as_ref().map(|problem| format!("not fit to be tested: {problem}"))
+    })
+}
+
+fn doctor_command(under: &Under, default_adapter: Vec<OsString>) -> Exit {
+    let under_test = match under_test(under, default_adapter) {
+        Ok(under_test) => under_test,
+        Err(problem) => return fail(Exit::Usage, &problem),
+    };
+    let logs = match tempfile::tempdir() {
+        Ok(logs) => logs,
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
+    };
+    let (_, probes) = examine(&under_test, under.timeout_factor, logs.path());
+    for probe in &probes {
+        let verdict = if probe.problem.is_some() { "no " } else { "yes" };
+        println!("{verdict}  {}", probe.name);
+    }
+    match first_problem(&probes) {
+        Some(problem) => fail(Exit::Unusable, &problem),
+        None => {
+            println!("{} can be tested", runner::show(&under_test));
+            Exit::Conformant
+        }
+    }
+}

@@ -1,0 +1,495 @@
+//! A cluster of nodes under test, on a network and a clock that the suite owns.
+//!
+//! The clock only moves when nothing is under way: every octet that one side has sent was taken by the
+//! other side, on every connection, by the count of the nodes and by the suite's own, twice running.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+
+use serde_json::{Value, json};
+
+use crate::adapter::{Adapter, AdapterError};
+use crate::barrier::{self, Quiet};
+use crate::clock::{Patience, Stopwatch};
+use crate::event::{Event, Stop};
+use crate::log::Recorder;
+use crate::net::{Ledger, Network, Port, Rule, Wire};
+use crate::organization::Blueprint;
+
+/// The address of a client that is no member.
+pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 77, 250, 1);
+/// How many timers may fire at one instant before the suite takes the node to run in circles.
+const INSTANT_LIMIT: u32 = 1_000;
+/// One second of virtual time.
+pub(crate) const SECOND: u64 = 1_000_000;
+/// One hour of virtual time.
+pub(crate) const HOUR: u64 = 3_600 * SECOND;
+
+/// The address of a member.
+pub(crate) const fn address(place: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 77, place, 1)
+}
+
+struct Node {
+    adapter: Option<Adapter>,
+    configuration: Value,
+    listen: BTreeMap<Port, SocketAddr>,
+    address: Ipv4Addr,
+}
+
+/// Connections that nodes open to a member that the suite plays: name and stream.
+pub(crate) type Visitors = Receiver<(String, TcpStream)>;
+
+/// Everything that runs.
+pub(crate) struct Cluster {
+    nodes: BTreeMap<String, Node>,
+    blueprint: Blueprint,
+    network: Network,
+    ledger: Ledger,
+    recorder: Recorder,
+    patience: Patience,
+    command: Vec<OsString>,
+    logs: PathBuf,
+    clients: BTreeMap<String, u64>,
+    visitors: BTreeMap<(String, Port), Visitors>,
+    now_us: u64,
+    // Last, so that the nodes are gone before their files are.
+    files: tempfile::TempDir,
+}
+
+/// What a cluster is started with.
+pub(crate) struct Ground<'a> {
+    /// The adapter.
+    pub(crate) command: &'a [OsString],
+    /// Where everything is recorded.
+    pub(crate) recorder: &'a Recorder,
+    /// How long to wait.
+    pub(crate) patience: Patience,
+    /// Where the logs go.
+    pub(crate) logs: &'a Path,
+}
+
+fn broken(node: &str, error: &AdapterError) -> Stop {
+    Stop::Unusable(format!("adapter of {node}: {error}"))
+}
+
+fn no_network(error: &std::io::Error) -> Stop {
+    Stop::CouldNotRun(format!("the suite cannot open its own addresses: {error}"))
+}
+
+impl Cluster {
+    /// Starts every member that the suite does not play, at virtual time 0. Links for which `rules` has
+    /// a rule begin with it.
+    pub(crate) fn start(
+        ground: &Ground<'_>,
+        blueprint: Blueprint,
+        rules: &[(&str, Rule)],
+    ) -> Result<Self, Stop> {
+        let ledger = Ledger::default();
+        let network = Network::new(ground.recorder, &ledger, ground.patience.connect());
+        let files = tempfile::tempdir().map_err(|error| no_network(&error))?;
+        let mut cluster = Self {
+            nodes: BTreeMap::new(),
+            blueprint,
+            network,
+            ledger,
+            recorder: ground.recorder.clone(),
+            patience: ground.patience,
+            command: ground.command.to_vec(),
+            logs: ground.logs.to_path_buf(),
+            clients: BTreeMap::new(),
+            visitors: BTreeMap::new(),
+            now_us: 0,
+            files: files,
+        };
+        for (link, rule) in rules {
+            cluster.network.rule(link, rule.clone());
+        }
+        let under_test: Vec<String> = cluster
+            .blueprint
+            .members
+            .iter()
+            .filter(|member| !cluster.blueprint.played.contains(member))
+            .cloned()
+            .collect();
+        for member in &under_test {
+            cluster.prepare(member)?;
+        }
+        let members: Vec<&str> = under_test.iter().map(String::as_str).collect();
+        cluster.boot(&members)?;
+        cluster.network.start();
+        Ok(cluster)
+    }
+
+    /// Opens the links that lead from a member and writes its configuration.
+    fn prepare(&mut self, member: &str) -> Result<(), Stop> {
+        let place = self.blueprint.place(member).ok_or_else(|| bug(member))?;
+        let own = address(place);
+        let stray = format!("{member}>stray");
+        let stray_address = self
+            .network
+            .link(&stray, Ipv4Addr::new(127, 77, place, 254), own, (member, Port::Smtp))
+            .map_err(|error| no_network(&error))?;
+        self.network.quietly(&stray, Rule::Refuse);
+        let mut peers = Vec::new();
+        for other in self.blueprint.members.clone() {
+            if other == member {
+                continue;
+            }
+            let there = self.blueprint.place(&other).ok_or_else(|| bug(&other))?;
+            let mut peer = json!({"member": other, "address": address(there).to_string()});
+            for port in Port::ALL {
+                let at = if self.blueprint.are_fellows(member, &other) {
+                    let link = format!("{member}>{other}/{}", port.name());
+                    self.lead(&link, (place, there), &other, port)?
+                } else {
+                    stray_address
+                };
+                peer[port.name()] = json!(at.to_string());
+            }
+            peers.push(peer);
+        }
+        let mut via = Vec::new();
+        for (connector, target) in self.blueprint.carried(member) {
+            let there = self.blueprint.place(&target).ok_or_else(|| bug(&target))?;
+            let at = self.lead(&connector, (place, there), &target, Port::Smtp)?;
+            via.push(json!({"connector": connector, "target": target, "address": at.to_string()}));
+        }
+        let any = format!("{own}:0");
+        let mut configuration = json!({
+            "member": member,
+            "organization": self.blueprint.organization,
+            "listen": {"smtp": any, "deliver": any, "group": any},
+            "source": own.to_string(),
+            "peers": peers,
+            "via": via,
+            "dir": self.files.path().join(member),
+            "security": "address",
+        });
+        if !self.blueprint.policy.is_null() {
+            configuration["policy"] = self.blueprint.policy.clone();
+        }
+        let node =
+            Node { adapter: None, configuration, listen: BTreeMap::new(), address: own };
+        self.nodes.insert(member.to_owned(), node);
+        Ok(())
+    }
+
+    /// Opens one link, to a node or to a member that the suite plays.
+    fn lead(
+        &mut self,
+        link: &str,
+        (from, to): (u8, u8),
+        target: &str,
+        port: Port,
+    ) -> Result<SocketAddr, Stop> {
+        let at = Ipv4Addr::new(127, 77, from, to);
+        let opened = if self.blueprint.played.iter().any(|played| played == target) {
+            self.network.play(link, at).map(|(address, visitors)| {
+                self.visitors.insert((link.to_owned(), port), visitors);
+                address
+            })
+        } else {
+            self.network.link(link, at, address(from), (target, port))
+        };
+        opened.map_err(|error| no_network(&error))
+    }
+
+    /// Starts processes and nodes, all at once.
+    fn boot(&mut self, members: &[&str]) -> Result<(), Stop> {
+        for member in members {
+            let log = self.logs.join(format!("{member}.log"));
+            let adapter = Adapter::spawn(&self.command, &log, self.patience)
+                .map_err(|error| broken(member, &error))?;
+            let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
+            node.adapter = Some(adapter);
+        }
+        let hello = json!({"proto": 1, "suite": env!("CARGO_PKG_VERSION")});
+        self.ask_all(members, "hello", |_| hello.clone())?;
+        let now_us = self.now_us;
+        self.ask_all(members, "configure", |node| {
+            let mut configuration = node.configuration.clone();
+            if now_us > 0 {
+                configuration["now_us"] = json!(now_us);
+            }
+            configuration
+        })?;
+        let started = self.ask_all(members, "start", |_| json!({}))?;
+        for (member, answer) in members.iter().zip(started) {
+            for port in Port::ALL {
+                let text = answer["listen"][port.name()].as_str().unwrap_or_default();
+                let address: SocketAddr = text.parse().map_err(|_| {
+                    Stop::Unusable(format!("adapter of {member}: start names no {} port", port.name()))
+                })?;
+                self.network.target(member, port, address);
+                let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
+                node.listen.insert(port, address);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks many nodes the same at once.
+    fn ask_all(
+        &mut self,
+        members: &[&str],
+        op: &str,
+        fields: impl Fn(&Node) -> Value,
+    ) -> Result<Vec<Value>, Stop> {
+        let mut pending = Vec::with_capacity(members.len());
+        for member in members {
+            let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
+            let fields = fields(node);
+            let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
+            pending.push(adapter.send(op, &fields).map_err(|error| broken(member, &error))?);
+        }
+        let mut answers = Vec::with_capacity(members.len());
+        for (member, pending) in members.iter().zip(&pending) {
+            let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
+            let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
+            answers.push(adapter.receive(pending).map_err(|error| broken(member, &error))?);
+        }
+        Ok(answers)
+    }
+
+    fn living(&self) -> Vec<String> {
+        let alive = self.nodes.iter().filter(|(_, node)| node.adapter.is_some());
+        alive.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Waits until nothing is under way, and says when the next timer of each node is due.
+    pub(crate) fn settle(&mut self) -> Result<Option<u64>, Stop> {
+        let members = self.living();
+        let names: Vec<&str> = members.iter().map(String::as_str).collect();
+        let watch = Stopwatch::start();
+        let mut before = None;
+        let mut rounds = 0_u32;
+        loop {
+            let under_way = self.network.under_way();
+            let answers = self.ask_all(&names, "quiesce", |_| json!({}))?;
+            let addresses: Vec<_> = names.iter().map(|name| self.nodes[*name].address).collect();
+            let (halves, ever) = self.ledger.living();
+            match barrier::compare(&names, &addresses, &answers, &halves, self.now_us)? {
+                Quiet::Agreed { next_us } if under_way == 0 && self.network.under_way() == 0 => {
+                    let now = Some((halves, ever));
+                    if before == now {
+                        return Ok(next_us);
+                    }
+                    before = now;
+                }
+                Quiet::Agreed { .. } => before = None,
+                Quiet::Not(problem) => {
+                    before = None;
+                    if watch.elapsed() > self.patience.quiesce() {
+                        return Err(Stop::CouldNotRun(format!("not quiescent: {problem}")));
+                    }
+                    rounds += 1;
+                    barrier::breathe(rounds);
+                }
+            }
+            if watch.elapsed() > self.patience.quiesce() * 2 {
+                return Err(Stop::CouldNotRun("not quiescent: octets keep moving".into()));
+            }
+        }
+    }
+
+    /// Lets virtual time pass until `goal_us`, timer by timer: never over one that is due.
+    pub(crate) fn run_until(&mut self, goal_us: u64) -> Result<(), Stop> {
+        let mut at_once = 0;
+        loop {
+            let next = self.settle()?;
+            let to = next.map_or(goal_us, |next| next.min(goal_us)).max(self.now_us);
+            let is_due = next.is_some_and(|next| next <= goal_us);
+            if to == self.now_us && !is_due {
+                return Ok(());
+            }
+            at_once = if to == self.now_us { at_once + 1 } else { 0 };
+            if at_once > INSTANT_LIMIT {
+                let problem = format!("more than {INSTANT_LIMIT} timers are due at {to} us");
+                return Err(Stop::CouldNotRun(problem));
+            }
+            self.now_us = to;
+            self.recorder.set_now(to);
+            self.recorder.record(Event::Time {});
+            let members = self.living();
+            let names: Vec<&str> = members.iter().map(String::as_str).collect();
+            self.ask_all(&names, "advance", |_| json!({"to_us": to}))?;
+        }
+    }
+
+    /// Lets virtual time pass.
+    pub(crate) fn run_for(&mut self, span_us: u64) -> Result<(), Stop> {
+        self.run_until(self.now_us + span_us)
+    }
+
+    /// The virtual time.
+    pub(crate) const fn now_us(&self) -> u64 {
+        self.now_us
+    }
+
+    /// The network.
+    pub(crate) const fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Asks a node for its view of something; the answer stands in the record.
+    pub(crate) fn inspect(&mut self, member: &str, what: &str) -> Result<Value, Stop> {
+        let request = json!({"op": "inspect", "what": what});
+        let answer = self.ask_all(&[member], "inspect", |_| json!({"what": what}))?.remove(0);
+        let (node, recorded) = (member.to_owned(), answer.clone());
+        self.recorder.record(Event::Asked { node, request, answer: recorded });
+        Ok(answer)
+    }
+
+    /// Expects a node to refuse a request.
+    pub(crate) fn must_refuse(
+        &mut self,
+        member: &str,
+        op: &str,
+        fields: &Value,
+        expected: &str,
+    ) -> Result<(), Stop> {
+        let node = self.nodes.get_mut(member).ok_or_else(|| bug(member))?;
+        let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
+        let seen = match adapter.ask(op, fields) {
+            Err(AdapterError::Refused { slug, .. }) if slug == expected => return Ok(()),
+            Err(error) => error.to_string(),
+            Ok(answer) => format!("ok {answer}"),
+        };
+        Err(Stop::Unusable(format!("`{op}` {fields}: expected the error `{expected}`, got {seen}")))
+    }
+
+    /// Expects a second node to fail to start where the first one listens.
+    pub(crate) fn must_not_share(&mut self, member: &str) -> Result<(), Stop> {
+        let node = self.nodes.get(member).ok_or_else(|| bug(member))?;
+        let mut configuration = node.configuration.clone();
+        for (port, address) in &node.listen {
+            configuration["listen"][port.name()] = json!(address.to_string());
+        }
+        configuration["dir"] = json!(self.files.path().join("second"));
+        let log = self.logs.join("second.log");
+        let second = || -> Result<Value, AdapterError> {
+            let mut adapter = Adapter::spawn(&self.command, &log, self.patience)?;
+            adapter.ask("hello", &json!({"proto": 1}))?;
+            adapter.ask("configure", &configuration)?;
+            adapter.ask("start", &json!({}))
+        };
+        match second() {
+            Err(AdapterError::Refused { .. }) => Ok(()),
+            Err(error) => Err(broken(member, &error)),
+            Ok(answer) => {
+                Err(Stop::Unusable(format!("a second start on the same ports says ok {answer}")))
+            }
+        }
+    }
+
+    /// Makes a node forget everything, and starts it again.
+    pub(crate) fn reset(&mut self, member: &str) -> Result<(), Stop> {
+        self.ask_all(&[member], "reset", |_| json!({}))?;
+        self.kill(member)?;
+        self.restart(member)
+    }
+
+    /// Sends a message as a client that is no member; gives the queue id of the answer.
+    pub(crate) fn submit(
+        &mut self,
+        name: &str,
+        member: &str,
+        from: &str,
+        to: &[&str],
+        subject: &str,
+    ) -> Result<Option<String>, Stop> {
+        let wire = self.dial(name, OUTSIDE, (member, Port::Smtp))?;
+        let mut lines = vec!["EHLO client.example.net".to_owned(), format!("MAIL FROM:<{from}>")];
+        lines.extend(to.iter().map(|to| format!("RCPT TO:<{to}>")));
+        lines.push("DATA".to_owned());
+        let text = format!("From: <{from}>\r\nSubject: {subject}\r\n\r\n{subject}\r\n.");
+        lines.push(text);
+        let mut reply = wire.reply().this();
+        for line in &lines {
+            if reply.as_ref().is_none_or(|reply| reply.code >= 400) {
+                return Ok(None);
+            }
+            reply = wire.ask(line).this();
+        }
+        let accepted = reply.filter(|reply| reply.code == 250);
+        if wire.ask("QUIT").this().is_some() {
+            // The end belongs to the conversation: without it the barrier would wait for it.
+            let _ = wire.closed();
+        }
+        Ok(accepted.and_then(|reply| crate::smtp::queue_id(&reply)))
+    }
+
+    /// Kills a node.
+    pub(crate) fn kill(&mut self, member: &str) -> Result<(), Stop> {
+        let node = self.nodes.get_mut(member).ok_or_else(|| bug(member))?;
+        if let Some(mut adapter) = node.adapter.take() {
+            adapter.kill();
+        }
+        let (node, reason) = (member.to_owned(), "killed by the suite".to_owned());
+        self.recorder.record(Event::Died { node, reason });
+        Ok(())
+    }
+
+    /// Starts a killed node again, with the same files, at the present virtual time.
+    pub(crate) fn restart(&mut self, member: &str) -> Result<(), Stop> {
+        self.boot(&[member])
+    }
+
+    /// Where a node listens.
+    pub(crate) fn listens(&self, member: &str, port: Port) -> Result<SocketAddr, Stop> {
+        let node = self.nodes.get(member).ok_or_else(|| bug(member))?;
+        node.listen.get(&port).copied().ok_or_else(|| bug(member))
+    }
+
+    /// Opens a connection of the suite's own, from any address.
+    pub(crate) fn dial(
+        &mut self,
+        name: &str,
+        from: Ipv4Addr,
+        to: (&str, Port),
+    ) -> Result<Wire, Stop> {
+        let target = self.listens(to.0, to.1)?;
+        let count = self.clients.entry(name.to_owned()).or_insert(0);
+        *count += 1;
+        let connection = format!("{name}#{count}");
+        let waits = (self.patience.connect(), self.patience.reply());
+        Wire::dial(&self.recorder, &self.ledger, &connection, Some(from), target, waits)
+            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
+    }
+
+    /// Waits for a node to visit a member that the suite plays.
+    pub(crate) fn visitor(&self, link: &str, port: Port) -> Result<Option<Wire>, Stop> {
+        let visitors =
+            self.visitors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
+        let Ok((name, stream)) = visitors.recv_timeout(self.patience.reply()) else {
+            return Ok(None);
+        };
+        Wire::accepted(&self.recorder, &self.ledger, &name, stream, self.patience.reply())
+            .map(Some)
+            .map_err(|error| Stop::Unusable(error.0))
+    }
+
+    /// The address of a member.
+    pub(crate) fn address_of(&self, member: &str) -> Ipv4Addr {
+        address(self.blueprint.place(member).unwrap_or_default())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.network.stop();
+        // All at once first, so that the ends overlap.
+        for node in self.nodes.values_mut() {
+            node.adapter = None;
+        }
+    }
+}
+
+fn bug(what: &str) -> Stop {
+    Stop::Bug(format!("the suite knows no running `{what}`"))
+}

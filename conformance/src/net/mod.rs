@@ -1,0 +1,9 @@
+//! The suite's network: its own connections, and the links between nodes that run through it.
+
+mod ledger;
+mod proxy;
+mod wire;
+
+pub(crate) use ledger::{Half, Ledger};
+pub(crate) use proxy::{Network, Port, Rule};
+pub(crate) use wire::{DialError, Got, Wire, dial_from};

@@ -1,0 +1,159 @@
+//! The organizations that the suite tests with, as its own data.
+
+use serde_json::{Value, json};
+
+/// What a cluster is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Blueprint {
+    /// `organization.toml`, as JSON.
+    pub(crate) organization: Value,
+    /// Policy of all nodes; `Null` leaves the defaults.
+    pub(crate) policy: Value,
+    /// The members, in order; the place gives the address.
+    pub(crate) members: Vec<String>,
+    /// The members that the suite plays itself.
+    pub(crate) played: Vec<String>,
+}
+
+impl Blueprint {
+    /// The third octet of a member's address.
+    pub(crate) fn place(&self, member: &str) -> Option<u8> {
+        let place = self.members.iter().position(|name| name == member)?;
+        u8::try_from(place + 1).ok()
+    }
+
+    /// Whether two members are in one group.
+    pub(crate) fn are_fellows(&self, one: &str, other: &str) -> bool {
+        let groups = self.organization["group"].as_array().into_iter().flatten();
+        let has = |group: &&Value, member: &str| {
+            group["members"].as_array().is_some_and(|list| list.iter().any(|name| name == member))
+        };
+        groups.into_iter().any(|group| has(&group, one) && has(&group, other))
+    }
+
+    /// The connectors that a member carries: name and target.
+    pub(crate) fn carried(&self, member: &str) -> Vec<(String, String)> {
+        let connectors = self.organization["connector"].as_array().into_iter().flatten();
+        connectors
+            .filter(|connector| connector["sources"][0] == member)
+            .filter_map(|connector| {
+                let name = connector["name"].as_str()?.to_owned();
+                Some((name, connector["targets"][0].as_str()?.to_owned()))
+            })
+            .collect()
+    }
+
+    /// Sets one field of the policy.
+    pub(crate) fn policy(mut self, key: &str, value: Value) -> Self {
+        if self.policy.is_null() {
+            self.policy = json!({});
+        }
+        self.policy[key] = value;
+        self
+    }
+}
+
+/// The domain of all accounts.
+pub(crate) const DOMAIN: &str = "example.test";
+
+fn group(number: usize, members: &[&str], master: &str) -> Value {
+    json!({
+        "name": format!("RG{number}"),
+        "uuid": format!("{number:032x}"),
+        "members": members,
+        "master": master,
+    })
+}
+
+/// One direction of a connection between groups; bridgeheads are the members `rgN-a`.
+fn connector(from: usize, to: usize, cost: u32) -> Value {
+    json!({
+        "name": format!("RG{from}-RG{to}"),
+        "from": format!("RG{from}"),
+        "to": format!("RG{to}"),
+        "cost": cost,
+        "sources": [format!("rg{from}-a")],
+        "targets": [format!("rg{to}-a")],
+    })
+}
+
+fn organization(groups: &[Value], edges: &[(usize, usize, u32)], accounts: &[(&str, &str)]) -> Value {
+    let both = edges.iter().flat_map(|(from, to, cost)| {
+        [connector(*from, *to, *cost), connector(*to, *from, *cost)]
+    });
+    let accounts = accounts.iter().map(|(name, host)| {
+        json!({"address": format!("{name}@{DOMAIN}"), "host": host})
+    });
+    json!({
+        "format": 1,
+        "revision": 1,
+        "name": "conformance",
+        "domains": [DOMAIN],
+        "group": groups,
+        "connector": both.collect::<Vec<_>>(),
+        "account": accounts.collect::<Vec<_>>(),
+    })
+}
+
+fn pairs(count: usize) -> (Vec<Value>, Vec<String>) {
+    let name = |number: usize, letter: char| format!("rg{number}-{letter}");
+    let groups = (1..=count).map(|n| group(n, &[&name(n, 'a'), &name(n, 'b')], &name(n, 'b')));
+    let members = (1..=count).flat_map(|n| [name(n, 'a'), name(n, 'b')]);
+    (groups.collect(), members.collect())
+}
+
+/// Figure 3.14 of the seed: five groups; in each, `a` is the bridgehead and `b` the master, so that the
+/// group port is really used. Ann sits in RG1, Eve in RG5; both have the master as their host, so that
+/// the last step is a delivery to another member.
+pub(crate) fn five_groups() -> Blueprint {
+    let (groups, members) = pairs(5);
+    let edges = [(1, 2, 10), (2, 4, 10), (1, 3, 20), (3, 4, 20), (4, 5, 10)];
+    let accounts = [("ann", "rg1-b"), ("bob", "rg2-b"), ("dan", "rg4-b"), ("eve", "rg5-b")];
+    Blueprint {
+        organization: organization(&groups, &edges, &accounts),
+        policy: Value::Null,
+        members,
+        played: Vec::new(),
+    }
+}
+
+/// Two groups of two members and one connection between them: the smallest organization with a link
+/// that has no alternative.
+pub(crate) fn two_groups() -> Blueprint {
+    let (groups, members) = pairs(2);
+    let accounts = [("ann", "rg1-b"), ("bob", "rg2-b")];
+    Blueprint {
+        organization: organization(&groups, &[(1, 2, 10)], &accounts),
+        policy: Value::Null,
+        members,
+        played: Vec::new(),
+    }
+}
+
+/// Four groups of one member in a ring: each connection has an alternative.
+pub(crate) fn ring() -> Blueprint {
+    let name = |number: usize| format!("rg{number}-a");
+    let groups: Vec<Value> = (1..=4).map(|n| group(n, &[&name(n)], &name(n))).collect();
+    let edges = [(1, 2, 10), (2, 3, 10), (3, 4, 10), (4, 1, 10)];
+    let accounts = [("ann", "rg1-a"), ("bob", "rg2-a"), ("col", "rg3-a")];
+    Blueprint {
+        organization: organization(&groups, &edges, &accounts),
+        policy: Value::Null,
+        members: (1..=4).map(name).collect(),
+        played: Vec::new(),
+    }
+}
+
+/// One node under test, among members that the suite plays: a fellow of its group and a bridgehead of
+/// another group.
+pub(crate) fn solo() -> Blueprint {
+    let groups = [group(1, &["rg1-a", "rg1-c"], "rg1-a"), group(2, &["rg2-a"], "rg2-a")];
+    let accounts = [("ann", "rg1-a"), ("amy", "rg1-a"), ("carl", "rg1-c"), ("bob", "rg2-a")];
+    let blueprint = Blueprint {
+        organization: organization(&groups, &[(1, 2, 10)], &accounts),
+        policy: Value::Null,
+        members: vec!["rg1-a".into(), "rg1-c".into(), "rg2-a".into()],
+        played: vec!["rg1-c".into(), "rg2-a".into()],
+    };
+    blueprint.policy("message_limit_octets", json!(100_000))
+}

@@ -1,0 +1,187 @@
+//! Runs the chosen cases one after the other and records everything.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+
+use crate::case::{Case, Judgement, Needs};
+use crate::clock::Patience;
+use crate::event::{Event, FORMAT, Stop};
+use crate::log::Recorder;
+use crate::stage::{Parameters, Stage, UnderTest};
+use crate::verdict::{Exit, Verdict};
+
+/// The version of the suite, as reports carry it.
+pub(crate) const SUITE: &str = env!("CARGO_PKG_VERSION");
+
+/// What a run is asked to do.
+pub(crate) struct Plan<'a> {
+    /// The cases, in order.
+    pub(crate) cases: Vec<&'a Case>,
+    /// Against what.
+    pub(crate) under_test: UnderTest,
+    /// What the adapter said of itself, if there is one.
+    pub(crate) hello: Value,
+    /// Addresses.
+    pub(crate) parameters: Parameters,
+    /// All waits times this.
+    pub(crate) timeout_factor: f64,
+    /// Whether a failed SHOULD counts.
+    pub(crate) strict: bool,
+    /// Of the order.
+    pub(crate) seed: u64,
+    /// Stop at the first failure.
+    pub(crate) fail_fast: bool,
+    /// Set by SIGINT.
+    pub(crate) interrupted: Arc<AtomicBool>,
+    /// Where the nodes keep their files and logs.
+    pub(crate) directory: PathBuf,
+    /// Why nothing can be run at all.
+    pub(crate) sick: Option<String>,
+}
+
+/// One result.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome<'a> {
+    /// The case.
+    pub(crate) case: &'a Case,
+    /// What it came to.
+    pub(crate) judgement: Judgement,
+    /// Real time that it took, in microseconds.
+    pub(crate) took_us: u64,
+}
+
+/// All results of a run.
+#[derive(Debug)]
+pub(crate) struct Results<'a> {
+    /// In the order of the run.
+    pub(crate) outcomes: Vec<Outcome<'a>>,
+    /// The exit.
+    pub(crate) exit: Exit,
+    /// What made the target or the adapter unusable.
+    pub(crate) unusable: Option<String>,
+    /// Cases that were selected and not begun.
+    pub(crate) pending: Vec<String>,
+}
+
+/// Runs the plan. `progress` is told each result at once.
+pub(crate) fn run<'a>(
+    plan: &Plan<'a>,
+    recorder: &Recorder,
+    mut progress: impl FnMut(usize, &Outcome<'a>),
+) -> Results<'a> {
+    recorder.record(Event::RunStart {
+        format: FORMAT,
+        suite: SUITE.to_owned(),
+        under_test: show(&plan.under_test),
+        hello: plan.hello.clone(),
+        seed: plan.seed,
+        timeout_factor: plan.timeout_factor.to_string(),
+        strict: plan.strict,
+        cases: plan.cases.iter().map(|case| case.id.clone()).collect(),
+    });
+    let mut stage = Stage::new(
+        recorder,
+        Patience::new(plan.timeout_factor),
+        plan.directory.clone(),
+        plan.under_test.clone(),
+        plan.parameters.clone(),
+    );
+    let mut outcomes = Vec::new();
+    let mut unusable = plan.sick.clone();
+    let mut begun = 0;
+    for (place, case) in plan.cases.iter().enumerate() {
+        let interrupted = plan.interrupted.load(Ordering::SeqCst);
+        let failed = plan.fail_fast
+            && outcomes.iter().any(|o: &Outcome<'_>| o.judgement.verdict == Verdict::Fail);
+        if interrupted || failed || unusable.is_some() || recorder.broken().is_some() {
+            break;
+        }
+        begun = place + 1;
+        let (outcome, stop) = run_one(case, &mut stage, recorder, &plan.hello);
+        if let Some(Stop::Unusable(reason)) = stop {
+            unusable = Some(format!("{}: {reason}", case.id));
+        }
+        progress(place, &outcome);
+        outcomes.push(outcome);
+    }
+    let exit = Exit::of_run(
+        outcomes.iter().map(|o| (o.judgement.verdict, o.case.level)),
+        plan.strict,
+        unusable.is_some(),
+        plan.interrupted.load(Ordering::SeqCst),
+    );
+    let exit = if recorder.broken().is_some() { Exit::SuiteBug } else { exit };
+    recorder.record(Event::RunEnd { exit });
+    let pending = plan.cases[begun..].iter().map(|case| case.id.clone()).collect();
+    Results { outcomes, exit, unusable, pending }
+}
+
+fn run_one<'a>(
+    case: &'a Case,
+    stage: &mut Stage,
+    recorder: &Recorder,
+    hello: &Value,
+) -> (Outcome<'a>, Option<Stop>) {
+    let began = recorder.watch().micros();
+    stage.begin_case(&case.id, recorder.begin());
+    recorder.record(Event::CaseStart { case: case.id.clone() });
+    let stop = match claimed(case, hello) {
+        false => Some(Stop::NotApplicable(format!("profile {} is not claimed", case.profile))),
+        true => attempt(|| case.drive(stage)).err(),
+    };
+    stage.end_case();
+    if let Some(stop) = &stop {
+        recorder.record(Event::Stopped { stop: stop.clone() });
+    }
+    let records = recorder.seal();
+    let judgement = judge(case, &records);
+    for event in judgement.events(&case.id) {
+        recorder.record(event);
+    }
+    let took_us = recorder.watch().micros() - began;
+    (Outcome { case, judgement, took_us }, stop)
+}
+
+/// Judges; a judge that panics is an error of the suite.
+pub(crate) fn judge(case: &Case, records: &[crate::event::Record]) -> Judgement {
+    catch_unwind(AssertUnwindSafe(|| case.judge(records))).unwrap_or_else(|panic| Judgement {
+        verdict: Verdict::SuiteError,
+        reason: format!("the judge panicked: {}", panic_text(panic.as_ref())),
+        checks: Vec::new(),
+    })
+}
+
+/// Runs part of a case; a panic there is an error of the suite.
+fn attempt(part: impl FnOnce() -> Result<(), Stop>) -> Result<(), Stop> {
+    catch_unwind(AssertUnwindSafe(part)).unwrap_or_else(|panic| {
+        Err(Stop::Bug(format!("the driver panicked: {}", panic_text(panic.as_ref()))))
+    })
+}
+
+fn panic_text(panic: &(dyn core::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text").to_owned()
+}
+
+/// Whether the implementation claims the profile of the case. A bare target claims to be an SMTP server.
+fn claimed(case: &Case, hello: &Value) -> bool {
+    match hello["profiles"].as_array() {
+        Some(profiles) => profiles.iter().any(|profile| profile == case.profile),
+        None => case.needs == Needs::Nothing,
+    }
+}
+
+/// As reports name what is under test.
+pub(crate) fn show(under_test: &UnderTest) -> String {
+    match under_test {
+        UnderTest::Target(address) => format!("target {address}"),
+        UnderTest::Adapter(command) => {
+            let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+            format!("adapter {}", words.join(" "))
+        }
+    }
+}
