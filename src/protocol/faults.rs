@@ -15,6 +15,18 @@ pub const NAMES: &[(&str, &str)] = &[
     ("reply-before-durable", "says 250 before the message is on disk"),
     ("fallback-while-in-doubt", "gives an in-doubt transfer to another member without RESOLVE"),
     ("reroute-while-in-doubt", "reroutes an in-doubt message when its connector goes down"),
+    ("skip-journal-on-acceptance", "accepts a hand-over without recording its id"),
+    ("commit-refused-means-refused", "takes a refusal of COMMIT for the end of the transfer"),
+    ("bounce-while-in-doubt", "returns recipients in doubt when their time is over"),
+    ("expiry-at-49h", "returns mail one hour late"),
+    ("no-delay-notice", "never tells a sender that a message is late"),
+    ("retry-ignores-schedule", "tries again every minute"),
+    ("dsn-about-null-sender", "writes a notice about a message from the null sender"),
+    ("resolve-without-fence", "answers RESOLVE with a fence that it does not keep"),
+    ("status-fences", "lets STATUS fence a transfer that is still arriving"),
+    ("second-deposit-on-repeat", "delivers again when a delivery is repeated"),
+    ("renumber-index", "numbers the recipients of each hop from zero"),
+    ("result-before-publish", "says delivered before the file is in its place"),
 ];
 
 impl Faults {

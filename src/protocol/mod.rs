@@ -4,10 +4,15 @@
 //! and delivers them, and contains [`linkstate::LinkState`]. [`server::Server`] adds the sessions
 //! that put custody on the wire.
 
+pub mod deliver;
 pub mod faults;
 pub mod ids;
 pub mod linkstate;
+pub mod master;
 pub mod member;
 pub mod message;
 pub mod organization;
+pub mod queue;
 pub mod server;
+pub mod session;
+pub mod submit;

@@ -1,10 +1,30 @@
 //! Cuts the octets of a connection into units, as the session has asked for.
+//!
+//! The framer is the only place that decides where a line, a body or a frame ends. It knows one end of
+//! line, CRLF; it holds no more than the host has pushed; and it gives the same units however the
+//! octets were split on their way.
 
 use alloc::vec::Vec;
 
 use serde::Serialize;
 
 use super::DecodeError;
+use super::dots::Dots;
+use super::frame::{HEADER_OCTETS, read_header};
+use crate::clause;
+
+/// The most octets of one [`Unit::Body`].
+pub const PIECE_LIMIT: usize = 64 * 1024;
+
+/// The most octets of one [`Unit::Block`].
+pub const BLOCK_LIMIT: usize = 1 << 20;
+
+/// What [`DecodeError::expected`] says of a bare CR or LF.
+pub const EXPECTED_CRLF: &str = "CR and LF only together, as the end of a line";
+/// What [`DecodeError::expected`] says of a line longer than its mode allows.
+pub const EXPECTED_LINE_END: &str = "CRLF before the limit of the line";
+/// What [`DecodeError::expected`] says of a body longer than its mode allows.
+pub const EXPECTED_BODY_END: &str = "the end of the body before its limit";
 
 /// How the next octets are to be read. The session says so after each unit that changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -14,10 +34,13 @@ pub enum Mode {
     Paused,
     /// One line of at most this many octets, with CRLF. A bare CR or LF is an error.
     Line(usize),
-    /// Dot-stuffed text up to `<CRLF>.<CRLF>`, at most this many octets. Bare CR or LF is an error.
+    /// Dot-stuffed text up to `<CRLF>.<CRLF>`, at most this many octets once unstuffed. Bare CR or LF
+    /// is an error.
     Dots(u64),
-    /// Exactly this many octets.
+    /// Exactly this many octets, as a body.
     Octets(u64),
+    /// Exactly this many octets, kept in memory and given as one piece; at most [`BLOCK_LIMIT`].
+    Block(usize),
     /// One counted frame, `{8 hex}` and that many octets, at most this many.
     Frame(usize),
 }
@@ -28,52 +51,258 @@ pub enum Mode {
 pub enum Unit {
     /// A line without its CRLF.
     Line(Vec<u8>),
-    /// A piece of a body, unstuffed.
+    /// A piece of a body, unstuffed; never empty, at most [`PIECE_LIMIT`] octets.
     Body(Vec<u8>),
     /// The body is complete.
     BodyEnd,
+    /// As many octets as [`Mode::Block`] announced.
+    Block(Vec<u8>),
     /// The content of a counted frame.
     Frame(Vec<u8>),
 }
 
+/// What the framer remembers of the unit that it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum State {
+    Paused,
+    Line {
+        limit: usize,
+    },
+    Dots(Dots),
+    Octets {
+        left: u64,
+    },
+    Block {
+        length: usize,
+    },
+    Frame {
+        limit: usize,
+    },
+    /// A frame was malformed: nobody knows where the next one begins.
+    Broken,
+}
+
 /// An incremental decoder for one direction of one connection.
+///
+/// After [`Unit::Line`], [`Unit::BodyEnd`], [`Unit::Block`], [`Unit::Frame`] and after each error it is paused until
+/// [`Framer::read_as`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Framer {
-    mode: Mode,
+    state: State,
+    /// The rest of a bad line is still to be skipped, before anything else is read.
+    skipping: bool,
     buffer: Vec<u8>,
+    /// How much of the front of `buffer` is consumed.
+    start: usize,
 }
 
 impl Framer {
     /// Starts in `mode`.
     #[must_use]
     pub const fn new(mode: Mode) -> Self {
-        Self { mode, buffer: Vec::new() }
+        Self { state: state_of(mode), skipping: false, buffer: Vec::new(), start: 0 }
     }
 
-    /// Changes how the octets that were not consumed yet are read.
+    /// Changes how the octets that were not consumed yet are read. In the midst of a body this starts
+    /// anew at the first octet that was not consumed; after a malformed frame it does nothing.
     pub const fn read_as(&mut self, mode: Mode) {
-        self.mode = mode;
+        if !matches!(self.state, State::Broken) {
+            self.state = state_of(mode);
+        }
     }
 
     /// Takes octets from the connection.
     pub fn push(&mut self, octets: &[u8]) {
+        if self.state == State::Broken {
+            return;
+        }
+        // What is consumed is dropped here, once for each push, and not at each unit.
+        self.buffer.drain(..self.start);
+        self.start = 0;
         self.buffer.extend_from_slice(octets);
     }
 
     /// How many octets wait; the host stops reading while they are many.
     #[must_use]
-    pub fn buffered(&self) -> usize {
-        self.buffer.len()
+    pub const fn buffered(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    /// Whether units wait for [`Framer::read_as`]. A host that got `None` from a framer which is not
+    /// paused reads on, however much is buffered: a frame is given only as a whole.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        matches!(self.state, State::Paused | State::Broken)
+    }
+
+    /// Drops what waits and says how much that was. Octets that came in clear behind `STARTTLS` must
+    /// not be read as if TLS had protected them.
+    pub fn discard(&mut self) -> usize {
+        clause!(WI_016);
+        let dropped = self.buffered();
+        self.buffer.clear();
+        self.start = 0;
+        self.skipping = false;
+        dropped
     }
 
     /// The next unit, `None` when more octets (or another mode) are needed.
     ///
     /// # Errors
-    /// What is malformed. In [`Mode::Line`] the framer has skipped to the next line and goes on; in
-    /// [`Mode::Dots`] it has skipped to the end of the body and goes on; in [`Mode::Frame`] nothing
-    /// after the error can be read and the session closes.
+    /// What is malformed, once. In [`Mode::Line`] the error comes with the octet that makes the line
+    /// bad, and the framer then skips to the next line. In [`Mode::Dots`] it comes in place of
+    /// [`Unit::BodyEnd`], when the body has been skipped to its end. In [`Mode::Frame`] nothing after
+    /// the error can be read and the session closes.
     pub fn next_unit(&mut self) -> Result<Option<Unit>, DecodeError> {
-        let _ = self.mode;
-        Ok(None)
+        if self.is_paused() || (self.skipping && !self.skip_line()) {
+            return Ok(None);
+        }
+        match self.state {
+            State::Paused | State::Broken => Ok(None),
+            State::Line { limit } => self.next_line(limit),
+            State::Dots(dots) => self.next_of_dots(dots),
+            State::Octets { left } => Ok(self.next_of_octets(left)),
+            State::Block { length } => Ok(self.next_block(length)),
+            State::Frame { limit } => self.next_frame(limit),
+        }
+    }
+
+    fn waiting(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    fn consume(&mut self, octets: usize) {
+        self.start += octets;
+        assert!(self.start <= self.buffer.len(), "only what was pushed can be consumed");
+    }
+
+    /// Drops octets up to and with the next CRLF; false while it has not come.
+    fn skip_line(&mut self) -> bool {
+        let waiting = self.waiting();
+        if let Some(place) = waiting.windows(2).position(|pair| pair == b"\r\n") {
+            self.consume(place + 2);
+            self.skipping = false;
+            return true;
+        }
+        // A CR at the end may be the first half of the CRLF.
+        let kept = usize::from(waiting.last() == Some(&b'\r'));
+        self.consume(waiting.len() - kept);
+        false
+    }
+
+    fn next_line(&mut self, limit: usize) -> Result<Option<Unit>, DecodeError> {
+        let waiting = self.waiting();
+        let looked_at = &waiting[..waiting.len().min(limit)];
+        let place = looked_at.iter().position(|octet| matches!(octet, b'\r' | b'\n'));
+        match place {
+            Some(place) if waiting[place] == b'\n' => {
+                clause!(WI_010);
+                Err(self.bad_line(place, place + 1, EXPECTED_CRLF))
+            }
+            Some(place) if place + 1 < limit => match waiting.get(place + 1) {
+                None => Ok(None),
+                Some(b'\n') => {
+                    let line = waiting[..place].to_vec();
+                    self.consume(place + 2);
+                    self.state = State::Paused;
+                    Ok(Some(Unit::Line(line)))
+                }
+                Some(_) => {
+                    clause!(WI_010);
+                    Err(self.bad_line(place, place + 1, EXPECTED_CRLF))
+                }
+            },
+            // A CR that is the last octet allowed leaves no room for its LF.
+            Some(place) => {
+                clause!(WI_011);
+                Err(self.bad_line(limit, place, EXPECTED_LINE_END))
+            }
+            None if waiting.len() >= limit => {
+                clause!(WI_011);
+                Err(self.bad_line(limit, limit, EXPECTED_LINE_END))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn bad_line(&mut self, offset: usize, dropped: usize, expected: &'static str) -> DecodeError {
+        self.consume(dropped);
+        self.skipping = true;
+        self.state = State::Paused;
+        DecodeError { offset, expected }
+    }
+
+    fn next_of_dots(&mut self, mut dots: Dots) -> Result<Option<Unit>, DecodeError> {
+        let mut piece = Vec::new();
+        let taken = dots.take(self.waiting(), &mut piece, PIECE_LIMIT);
+        self.consume(taken);
+        self.state = State::Dots(dots);
+        if !piece.is_empty() {
+            return Ok(Some(Unit::Body(piece)));
+        }
+        if !dots.ended() {
+            return Ok(None);
+        }
+        self.state = State::Paused;
+        dots.verdict().map(|()| Some(Unit::BodyEnd))
+    }
+
+    fn next_of_octets(&mut self, left: u64) -> Option<Unit> {
+        clause!(WI_014);
+        if left == 0 {
+            self.state = State::Paused;
+            return Some(Unit::BodyEnd);
+        }
+        let waiting = self.waiting();
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX);
+        let taken = waiting.len().min(PIECE_LIMIT).min(wanted);
+        if taken == 0 {
+            return None;
+        }
+        let piece = waiting[..taken].to_vec();
+        self.consume(taken);
+        self.state = State::Octets { left: left - taken as u64 };
+        Some(Unit::Body(piece))
+    }
+
+    fn next_block(&mut self, length: usize) -> Option<Unit> {
+        let block = self.waiting().get(..length)?.to_vec();
+        self.consume(length);
+        self.state = State::Paused;
+        Some(Unit::Block(block))
+    }
+
+    fn next_frame(&mut self, limit: usize) -> Result<Option<Unit>, DecodeError> {
+        let length = match read_header(self.waiting(), limit) {
+            Ok(Some(length)) => length,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                clause!(WI_015);
+                self.discard();
+                self.state = State::Broken;
+                return Err(error);
+            }
+        };
+        let Some(content) = self.waiting().get(HEADER_OCTETS..HEADER_OCTETS + length) else {
+            return Ok(None);
+        };
+        let content = content.to_vec();
+        self.consume(HEADER_OCTETS + length);
+        self.state = State::Paused;
+        Ok(Some(Unit::Frame(content)))
+    }
+}
+
+const fn state_of(mode: Mode) -> State {
+    match mode {
+        Mode::Paused => State::Paused,
+        Mode::Line(limit) => State::Line { limit },
+        Mode::Dots(limit) => State::Dots(Dots::new(limit)),
+        Mode::Octets(left) => State::Octets { left },
+        // A session refuses what is longer before it announces a block; the bound holds in any case.
+        Mode::Block(length) => {
+            State::Block { length: if length < BLOCK_LIMIT { length } else { BLOCK_LIMIT } }
+        }
+        Mode::Frame(limit) => State::Frame { limit },
     }
 }

@@ -1,8 +1,22 @@
 //! Bytes to values and back: one file for each grammar. Nothing here panics on any input; each decoder
 //! says at which offset it expected what, and decoding what was encoded gives the same value.
 
+pub mod deliver;
+mod dots;
+pub mod envelope;
 mod error;
+mod fields;
+pub mod frame;
 pub mod framer;
+pub mod group;
+pub mod historic;
+pub mod link2state;
+mod names;
+pub mod orginfo;
+mod parse;
+pub mod smtp;
+pub mod submit;
 
-pub use error::DecodeError;
+pub use error::{DecodeError, TooLong};
+pub use fields::{NAME_LIMIT, is_name};
 pub use framer::{Framer, Mode, Unit};

@@ -1,6 +1,6 @@
-//! The link-state machine of one member.
+//! What the link-state machine of one member is told and says: its contract with custody.
 //!
-//! It owns three things: the table, the connections on which news travels (group port, connectors,
+//! The machine, [`super::LinkState`], owns three things: the table, the connections on which news travels (group port, connectors,
 //! members of the group), and the detection of failed connectors. Custody asks it for a way and for a
 //! connection; it answers when the news that must precede mail has been merged at the far end.
 
@@ -10,10 +10,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{ConnectorState, Record, TableDigest, Term};
-use crate::kernel::{Cx, Input, Machine};
 use crate::protocol::faults::Faults;
 use crate::protocol::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
-use crate::protocol::message::TableVersions;
 use crate::protocol::organization::Organization;
 
 /// What the machine is configured with.
@@ -105,6 +103,8 @@ pub enum LinkTimer {
     DampLimit(ConnectorName),
     /// Reconnect to the master.
     Reattach,
+    /// Open a wanted way again whose connection was lost twice in a row, or refused by a member.
+    Reopen(Way),
 }
 
 /// Durable steps.
@@ -206,65 +206,4 @@ pub struct LinkView {
     pub table: Vec<(GroupName, String)>,
     /// Connectors that are DOWN in the table.
     pub down: Vec<ConnectorName>,
-}
-
-/// The machine.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LinkState {
-    records: Vec<Record>,
-}
-
-impl LinkState {
-    /// Where a message of `octets` for `group` goes by the present table.
-    #[must_use]
-    pub fn next_hop(&self, _config: &LinkConfig, _group: &GroupName, _octets: u64) -> NextHop {
-        NextHop::Unknown
-    }
-
-    /// The versions of the present table.
-    #[must_use]
-    pub fn versions(&self) -> TableVersions {
-        self.records.iter().map(|r| (r.group.clone(), r.version.clone())).collect()
-    }
-
-    /// Whether the present table is not smaller than `versions`, group by group.
-    #[must_use]
-    pub fn covers(&self, versions: &TableVersions) -> bool {
-        let own = self.versions();
-        versions.iter().all(|(group, version)| own.get(group).is_some_and(|ours| ours >= version))
-    }
-
-    /// The records of the present table, in order of the groups' names.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
-}
-
-impl Machine for LinkState {
-    type Config = LinkConfig;
-    type Peer = Neighbour;
-    /// The neighbour's name says where to.
-    type Endpoint = ();
-    type Pdu = LinkPdu;
-    type Timer = LinkTimer;
-    type Change = TableChange;
-    type Durable = LinkDurable;
-    type Query = ();
-    type Answer = ();
-    type Command = LinkCommand;
-    type Event = LinkEvent;
-    type View = LinkView;
-
-    fn apply(_durable: &mut LinkDurable, _change: &TableChange) {}
-
-    fn boot(_config: &LinkConfig, durable: &LinkDurable, _cx: &mut Cx<'_, Self>) -> Self {
-        Self { records: durable.records.clone() }
-    }
-
-    fn step(&mut self, _config: &LinkConfig, _input: Input<Self>, _cx: &mut Cx<'_, Self>) {}
-
-    fn view(&self) -> LinkView {
-        LinkView { table: Vec::new(), down: Vec::new() }
-    }
 }

@@ -1,7 +1,33 @@
 //! LINK STATE: every member knows the state of every connector.
+//!
+//! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `route`
+//! (what follows from it), `detector` (how a broken connector is noticed), `exchange` (how news travels),
+//! `ways` (which connections exist) and `state`, which ties them together.
 
+mod backoff;
+mod detector;
+mod exchange;
+mod group_port;
+mod link;
 mod machine;
 mod record;
+mod report;
+mod route;
+mod state;
+mod table;
+mod ways;
 
+pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
+pub use detector::{
+    CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
+    PROBE_INTERVAL,
+};
+pub use link::NEWS_RECORDS_LIMIT;
 pub use machine::*;
 pub use record::*;
+pub use report::{ConnectorRow, ReportRow};
+pub use route::{first_connector, is_cut_edge};
+pub use state::LinkState;
+pub use table::{
+    CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record, record_digest,
+};

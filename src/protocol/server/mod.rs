@@ -1,17 +1,23 @@
 //! A whole server: one [`Member`] and a session for each connection.
 //!
 //! The host maps sockets to connection ids and does what it is told. It cuts the octets that it reads
-//! with a [`crate::wire::Framer`] in the mode that the session asked for, one unit at a time.
+//! with a [`crate::wire::Framer`] in the mode that the session asked for, one unit at a time: after
+//! each unit (a line, a block, a frame, a whole body) nothing more is read until [`Wire::Receive`].
+
+mod custody;
+mod table;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Serialize;
 
+pub use custody::Custody;
+pub use table::{Server, ServerOf};
+
 use super::ids::{ConnectionId, MemberName};
-use super::member::{self, Member, Port};
-use super::message::Body;
-use crate::kernel::{Cx, Input, Machine, Ticket};
+use super::member::{self, Port};
+use super::message::{Body, BodyKey};
 use crate::wire::{DecodeError, Mode};
 
 /// What passes between a session and the octets of its connection.
@@ -20,6 +26,8 @@ use crate::wire::{DecodeError, Mode};
 pub enum Wire {
     /// In and out: a line without CRLF.
     Line(Vec<u8>),
+    /// In: the octets that [`Mode::Block`] announced.
+    Block(Vec<u8>),
     /// In and out: the content of a counted frame.
     Frame(Vec<u8>),
     /// In: the body that the mode announced is complete and kept (synced if large) under its key.
@@ -32,6 +40,8 @@ pub enum Wire {
     Secured(Option<MemberName>),
     /// In: reading stopped at the end of the stream. The host sends this before `Link Closed`.
     End,
+    /// Out: forget a body that was given; nothing names it, and nothing will.
+    Forget(BodyKey),
     /// Out: how to read on. Until the session says so after a unit, nothing more is read.
     Receive(Mode),
     /// Out: start TLS after what was sent; as the server or as the client.
@@ -89,51 +99,4 @@ pub enum Command {
     ShutDown,
     /// For the member.
     Member(member::Command),
-}
-
-/// A server.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Server {
-    member: Member,
-}
-
-impl Server {
-    /// The custody level, to look at.
-    #[must_use]
-    pub const fn member(&self) -> &Member {
-        &self.member
-    }
-}
-
-impl Machine for Server {
-    type Config = member::MemberConfig;
-    type Peer = ConnectionId;
-    type Endpoint = member::Endpoint;
-    type Pdu = Wire;
-    type Timer = member::Timer;
-    type Change = member::Change;
-    type Durable = member::Durable;
-    type Query = member::Query;
-    type Answer = member::Answer;
-    type Command = Command;
-    type Event = member::Event;
-    type View = member::View;
-
-    fn apply(durable: &mut member::Durable, change: &member::Change) {
-        Member::apply(durable, change);
-    }
-
-    fn boot(config: &Self::Config, durable: &Self::Durable, cx: &mut Cx<'_, Self>) -> Self {
-        let mut out = Vec::new();
-        let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut out };
-        Self { member: Member::boot(config, durable, &mut inner) }
-    }
-
-    fn step(&mut self, _config: &Self::Config, _input: Input<Self>, _cx: &mut Cx<'_, Self>) {
-        let _ = Ticket(0);
-    }
-
-    fn view(&self) -> member::View {
-        self.member.view()
-    }
 }

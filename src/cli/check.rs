@@ -1,0 +1,44 @@
+//! `bridgehead check`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::refused;
+use crate::server::configuration::{self, ConfigurationError, Kind, report};
+
+/// Checks a file of either kind; prints what it holds, or all that is wrong with it.
+pub(super) fn run(file: &Path) -> ExitCode {
+    match summary(file) {
+        Ok(summary) => {
+            println!("{}: good: {summary}", file.display());
+            ExitCode::SUCCESS
+        }
+        Err(errors) => refused(&report(&errors)),
+    }
+}
+
+fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
+    match configuration::kind_of(file).map_err(|error| vec![error])? {
+        Kind::Organization => {
+            let organization = configuration::load_organization(file)?;
+            let members: usize = organization.groups.iter().map(|group| group.members.len()).sum();
+            Ok(format!(
+                "organization `{}`, {} groups, {members} members, {} connectors, {} accounts",
+                organization.name,
+                organization.groups.len(),
+                organization.connectors.len(),
+                organization.accounts.len(),
+            ))
+        }
+        Kind::Member => {
+            let configuration = configuration::load(file)?;
+            let organization = &configuration.member.organization;
+            Ok(format!(
+                "member `{}` of organization `{}`, {} peers",
+                configuration.member.member,
+                organization.name,
+                configuration.peers.len()
+            ))
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The commands. `main.rs` only calls [`main`].
+//!
+//! Exit codes: 0 it is done, 1 it failed, 2 the arguments or the configuration are wrong.
+#![allow(clippy::disallowed_types, reason = "the commands meet the operating system")]
+
+mod admin;
+mod check;
+pub mod cluster;
+mod show;
+mod table;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// It failed.
+pub const EXIT_FAILED: u8 = 1;
+/// The arguments or the configuration are wrong.
+pub const EXIT_USAGE: u8 = 2;
+
+const EXAMPLES: &str = "\
+Examples:
+  bridgehead check examples/five-groups.toml
+  bridgehead cluster up examples/five-groups.toml --time-scale 60
+  bridgehead cluster link cut RG2 RG4
+  bridgehead linkstate show
+  bridgehead serve /etc/bridgehead/member.toml";
+
+/// Clustered mail transfer: a group of mail servers behaves as one, and groups route around broken links
+#[derive(Debug, Parser)]
+#[command(name = "bridgehead", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check an organization or a member file and tell everything that is wrong
+    #[command(
+        after_help = "Examples:\n  bridgehead check organization.toml\n  bridgehead check member.toml"
+    )]
+    Check {
+        /// organization.toml or member.toml
+        file: PathBuf,
+    },
+    /// Run all members of an organization on this machine, look at them, break their links
+    #[command(subcommand)]
+    Cluster(cluster::Command),
+    /// Show what the members know of the connectors
+    #[command(subcommand)]
+    Linkstate(Linkstate),
+    /// Show the messages that members have in custody
+    #[command(subcommand)]
+    Queue(Queue),
+    /// Write the completions of a shell to standard output
+    #[command(
+        after_help = "Example:\n  bridgehead completions bash > /etc/bash_completion.d/bridgehead"
+    )]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the manual page to standard output
+    #[command(after_help = "Example:\n  bridgehead man | man -l -")]
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+enum Linkstate {
+    /// Print the link-state table of every member, or of one
+    #[command(
+        after_help = "Examples:\n  bridgehead linkstate show\n  bridgehead linkstate show --member rg1-b --json"
+    )]
+    Show(show::Arguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum Queue {
+    /// Print the messages of every member, or of one
+    #[command(
+        after_help = "Examples:\n  bridgehead queue list\n  bridgehead queue list --member rg2-a --json"
+    )]
+    List(show::Arguments),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
+            // A closed pipe takes no usage text either.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match cli.command {
+        Command::Check { file } => check::run(&file),
+        Command::Cluster(command) => cluster::run(command),
+        Command::Linkstate(Linkstate::Show(arguments)) => {
+            show::run(&arguments, show::What::LinkState)
+        }
+        Command::Queue(Queue::List(arguments)) => show::run(&arguments, show::What::Queue),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "bridgehead", &mut io::stdout());
+            ExitCode::SUCCESS
+        }
+        Command::Man => manual(),
+    }
+}
+
+fn manual() -> ExitCode {
+    match clap_mangen::Man::new(Cli::command()).render(&mut io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&format!("the manual cannot be written: {error}")),
+    }
+}
+
+/// Says why a command failed.
+fn failed(problem: &str) -> ExitCode {
+    eprintln!("bridgehead: {problem}");
+    ExitCode::from(EXIT_FAILED)
+}
+
+/// Says what is wrong with the arguments or the configuration.
+fn refused(problem: &str) -> ExitCode {
+    eprintln!("bridgehead: {}", problem.trim_end());
+    ExitCode::from(EXIT_USAGE)
+}

@@ -1,0 +1,320 @@
+//! Into an account, at most once: file, journal, place.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Deposit, Stage};
+use crate::clause;
+use crate::kernel::{Gate, Span};
+use crate::protocol::ids::{OriginId, QueueId};
+use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
+use crate::protocol::message::{Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
+use crate::protocol::queue::{Change, Home, Place, Recorded, Route, home};
+use crate::protocol::submit::{is_conflict, recipient_digest};
+
+/// How long a file that could not be moved to its place is left alone.
+pub(super) const PUBLISH_INTERVAL: Span = Span::seconds(60);
+
+/// What is to be delivered.
+pub(super) struct Wanted<'a> {
+    /// The message.
+    pub(super) envelope: &'a Envelope,
+    /// To whom.
+    pub(super) recipient: &'a Recipient,
+    /// The content.
+    pub(super) body: Body,
+    /// The message in our own queue.
+    pub(super) queue: Option<QueueId>,
+}
+
+/// What came of the wish.
+pub(super) enum Begun {
+    /// It is being made.
+    Underway,
+    /// It was settled before, or is refused.
+    Settled(Outcome),
+}
+
+impl Member {
+    /// Delivers everybody in line who has an account here.
+    pub(crate) fn deposit_line(&mut self, turn: &mut Turn<'_, '_>) {
+        while let Some(queue) = self.first_in_line(&Route::Local) {
+            for index in self.in_line(queue, &Route::Local) {
+                self.put(queue, index, Place::Underway(Route::Local));
+                self.deposit_own(queue, index, turn);
+            }
+        }
+    }
+
+    fn deposit_own(&mut self, queue: QueueId, index: u32, turn: &mut Turn<'_, '_>) {
+        let message = &self.spool.queue[&queue];
+        let envelope = message.envelope.clone();
+        let recipient = envelope.recipients.iter().find(|recipient| recipient.index == index);
+        let recipient = recipient.expect("who is in line is in the envelope");
+        let (envelope, body) = (&envelope, message.body);
+        let wanted = Wanted { envelope, recipient, body, queue: Some(queue) };
+        let key = (envelope.origin.clone(), index);
+        match self.begin(wanted, turn) {
+            Begun::Underway => {
+                let deposit = &self.deposits[&key];
+                if deposit.queue != Some(queue) {
+                    let why = "another copy is being delivered";
+                    self.retry_later(queue, &[index], Some(&Route::Local), why, turn);
+                }
+            }
+            Begun::Settled(outcome) => self.own_settled(queue, index, outcome, turn),
+        }
+    }
+
+    fn own_settled(
+        &mut self,
+        queue: QueueId,
+        index: u32,
+        outcome: Outcome,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        match outcome {
+            Outcome::Delivered => {
+                let recipients = alloc::vec![index];
+                let change = Change::Removed { queue, recipients, notice: None };
+                self.finish(queue, &[index], change, turn);
+            }
+            Outcome::Refused(refusal) if is_conflict(&refusal) => {
+                self.put(queue, index, Place::Retry { failed: None, why: refusal.text });
+                self.hold(queue, "its id was delivered with another content", turn);
+            }
+            Outcome::Refused(refusal) if refusal.is_permanent() => {
+                self.give_up(queue, index, refusal, turn);
+            }
+            Outcome::Refused(refusal) => {
+                self.retry_later(queue, &[index], Some(&Route::Local), &refusal.text, turn);
+            }
+        }
+    }
+
+    /// Starts a delivery, unless the journal or another attempt knows it.
+    pub(super) fn begin(&mut self, wanted: Wanted<'_>, turn: &mut Turn<'_, '_>) -> Begun {
+        let Wanted { envelope, recipient, body, queue } = wanted;
+        let key = (envelope.origin.clone(), recipient.index);
+        let digest = recipient_digest(envelope, recipient, &body);
+        if !turn.fault("second-deposit-on-repeat") {
+            let underway = self.deposits.get(&key).map(|deposit| &deposit.digest);
+            let recorded = self.spool.recorded(&key.0, key.1);
+            let known = underway.or_else(|| recorded.map(Recorded::digest));
+            if known.is_some_and(|known| *known != digest) {
+                return self.conflict(&key, turn);
+            }
+            if underway.is_some() {
+                clause!(DE_023);
+                return Begun::Underway;
+            }
+            if let Some(recorded) = recorded {
+                clause!(DE_024);
+                return Begun::Settled(word(recorded));
+            }
+        }
+        let account = match home(turn.config, &recipient.address) {
+            Home::Account(account, host) if host == turn.config.member => account,
+            Home::Account(..) => return later(450, "4.2.1", "the account is open elsewhere"),
+            Home::Foreign(_) => return later(450, "4.7.1", "the account is not ours"),
+            Home::Nobody(refusal) => return self.refuse_for_ever(&key, digest, refusal, turn),
+        };
+        let mut name = file_name(&key);
+        if turn.fault("second-deposit-on-repeat") && self.spool.recorded(&key.0, key.1).is_some() {
+            name.push_str(".again");
+        }
+        let query = Query::Deposit {
+            account: account.clone(),
+            name: name.clone(),
+            sender: envelope.sender.clone(),
+            hops: envelope.hops.clone(),
+            body,
+        };
+        // The body of a message of ours is in the same transaction as the message.
+        let gate = if queue.is_some() { Gate::Durable } else { Gate::Now };
+        if !self.ask(Errand::Deposit(key.clone()), (query, gate), turn) {
+            return later(452, "4.3.2", "too many deliveries at once");
+        }
+        clause!(DE_025);
+        let (askers, stage) = (BTreeSet::new(), Stage::Depositing);
+        self.deposits.insert(key, Deposit { digest, account, name, body, queue, askers, stage });
+        Begun::Underway
+    }
+
+    fn refuse_for_ever(
+        &mut self,
+        key: &(OriginId, u32),
+        digest: Digest,
+        refusal: Refusal,
+        turn: &mut Turn<'_, '_>,
+    ) -> Begun {
+        clause!(DE_026);
+        let (origin, index) = key.clone();
+        let recorded = Recorded::Refused { digest, refusal: refusal.clone() };
+        self.store_change(Change::Recorded { origin, index, recorded, queue: None }, turn);
+        Begun::Settled(Outcome::Refused(refusal))
+    }
+
+    fn conflict(&self, key: &(OriginId, u32), turn: &mut Turn<'_, '_>) -> Begun {
+        clause!(DE_027);
+        turn.tell(Event::Conflict { id: alloc::format!("{} [{}]", key.0, key.1) });
+        let text = "this id was delivered with another content";
+        Begun::Settled(Outcome::Refused(Refusal::new(554, "5.7.0", text)))
+    }
+
+    /// The file is written, or cannot be.
+    pub(crate) fn deposited(
+        &mut self,
+        key: (OriginId, u32),
+        answer: Answer,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if let Answer::Failed(refusal) = answer {
+            if let Some(deposit) = self.deposits.remove(&key) {
+                self.deposit_failed(&key, deposit, refusal, turn);
+            }
+            return;
+        }
+        let Some(deposit) = self.deposits.get_mut(&key) else { return };
+        deposit.stage = Stage::Publishing;
+        let Deposit { digest, account, name, body, queue, .. } = deposit.clone();
+        let (origin, index) = key.clone();
+        let recorded = Recorded::Delivered { digest, account, name, published: false };
+        let queue = queue.filter(|queue| self.spool.queue.get(queue).is_some_and(|m| m.has(index)));
+        clause!(DE_028);
+        let change = Change::Recorded { origin, index, recorded, queue };
+        match queue {
+            Some(queue) => self.finish(queue, &[index], change, turn),
+            None => {
+                self.store_change(change, turn);
+                self.release_body(body, turn);
+            }
+        }
+        if turn.fault("result-before-publish") {
+            self.answer_askers(&key, &Outcome::Delivered, turn);
+        }
+        self.publish(&key, turn);
+    }
+
+    fn deposit_failed(
+        &mut self,
+        key: &(OriginId, u32),
+        deposit: Deposit,
+        refusal: Refusal,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        // The host speaks of now; nothing that it says of its disk is a verdict on the message.
+        let refusal = if refusal.is_permanent() {
+            Refusal::new(452, "4.3.1", &refusal.text)
+        } else {
+            refusal
+        };
+        clause!(DE_029);
+        match deposit.queue {
+            Some(queue) => {
+                self.retry_later(queue, &[key.1], Some(&Route::Local), &refusal.text, turn);
+            }
+            None => self.release_body(deposit.body, turn),
+        }
+        for asker in deposit.askers {
+            self.answer(asker, key, Some(Outcome::Refused(refusal.clone())), turn);
+        }
+    }
+
+    /// Has the file moved to its place, once the journal is on disk.
+    pub(crate) fn publish(&mut self, key: &(OriginId, u32), turn: &mut Turn<'_, '_>) {
+        let Some(deposit) = self.deposits.get(key) else { return };
+        let (account, name) = (deposit.account.clone(), deposit.name.clone());
+        clause!(DE_030);
+        let question = (Query::Publish { account, name }, Gate::Durable);
+        if !self.ask(Errand::Publish(key.clone()), question, turn) {
+            self.stuck(key, turn);
+        }
+    }
+
+    /// The file is in its place, or cannot be moved there now.
+    pub(crate) fn published(
+        &mut self,
+        key: &(OriginId, u32),
+        answer: &Answer,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if let Answer::Failed(_) = answer {
+            return self.stuck(key, turn);
+        }
+        let (origin, index) = key.clone();
+        turn.tell(Event::Deposited { origin: origin.clone(), index });
+        self.store_change(Change::Published { origin, index }, turn);
+        self.answer_askers(key, &Outcome::Delivered, turn);
+        self.deposits.remove(key);
+    }
+
+    /// Tries again what could not be moved to its place. Nobody is answered before: the delivery will
+    /// happen, so neither "no" nor "later" would be true.
+    pub(crate) fn publish_again(&mut self, turn: &mut Turn<'_, '_>) {
+        let stuck = self.deposits.iter_mut().filter(|(_, deposit)| deposit.stage == Stage::Stuck);
+        let mut keys: Vec<(OriginId, u32)> = Vec::new();
+        for (key, deposit) in stuck {
+            deposit.stage = Stage::Publishing;
+            keys.push(key.clone());
+        }
+        for key in keys {
+            self.publish(&key, turn);
+        }
+    }
+
+    /// At a boot: what the journal has and the account may not show yet.
+    pub(crate) fn redo_deposits(&mut self, turn: &mut Turn<'_, '_>) {
+        let mut redo = Vec::new();
+        for (origin, entries) in &self.spool.journal {
+            for (index, recorded) in entries {
+                let Recorded::Delivered { digest, account, name, published: false } = recorded
+                else {
+                    continue;
+                };
+                redo.push(((origin.clone(), *index), *digest, account.clone(), name.clone()));
+            }
+        }
+        for (key, digest, account, name) in redo {
+            clause!(DE_031);
+            // The file is complete; no body is read any more.
+            let body = Body { key: BodyKey(0), digest, octets: 0 };
+            let (askers, stage) = (BTreeSet::new(), Stage::Publishing);
+            let deposit = Deposit { digest, account, name, body, queue: None, askers, stage };
+            self.deposits.insert(key.clone(), deposit);
+            self.publish(&key, turn);
+        }
+    }
+
+    fn stuck(&mut self, key: &(OriginId, u32), turn: &mut Turn<'_, '_>) {
+        if let Some(deposit) = self.deposits.get_mut(key) {
+            deposit.stage = Stage::Stuck;
+        }
+        turn.arm(Timer::Publish, PUBLISH_INTERVAL);
+    }
+
+    fn answer_askers(&mut self, key: &(OriginId, u32), outcome: &Outcome, turn: &mut Turn<'_, '_>) {
+        let askers = self.deposits.get_mut(key).map(|deposit| &mut deposit.askers);
+        for asker in askers.map(core::mem::take).unwrap_or_default() {
+            self.answer(asker, key, Some(outcome.clone()), turn);
+        }
+    }
+}
+
+fn word(recorded: &Recorded) -> Outcome {
+    match recorded {
+        Recorded::Delivered { .. } => Outcome::Delivered,
+        Recorded::Refused { refusal, .. } => Outcome::Refused(refusal.clone()),
+    }
+}
+
+fn later(code: u16, status: &str, text: &str) -> Begun {
+    Begun::Settled(Outcome::Refused(Refusal::new(code, status, text)))
+}
+
+/// The same for every attempt, so that a repeat can only overwrite what it repeats.
+fn file_name((origin, index): &(OriginId, u32)) -> String {
+    let OriginId { member, incarnation, sequence } = origin;
+    alloc::format!("{incarnation}.{sequence}_{index}.{member}")
+}

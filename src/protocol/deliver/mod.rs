@@ -1,0 +1,135 @@
+//! DELIVER: a message reaches the host of an account, with one truthful result for each recipient.
+
+mod deposit;
+mod receiver;
+mod sender;
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::protocol::ids::{ConnectionId, MemberName, OriginId, QueueId};
+use crate::protocol::member::Pdu;
+use crate::protocol::message::{Address, Body, Digest};
+
+/// Our connection to the delivery port of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Sending {
+    /// The host.
+    pub(crate) host: MemberName,
+    /// It is open.
+    pub(crate) up: bool,
+    /// What we wait for.
+    pub(crate) talk: Talk,
+}
+
+/// What the sender waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Talk {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// The answers to INQUIRE.
+    Inquiring {
+        /// The message.
+        queue: QueueId,
+        /// Those without an answer yet.
+        open: BTreeSet<u32>,
+        /// Those of whom the host knows nothing.
+        again: Vec<u32>,
+    },
+    /// The results.
+    Delivering {
+        /// The message.
+        queue: QueueId,
+        /// Those without a result yet.
+        open: BTreeSet<u32>,
+    },
+}
+
+/// A connection to our delivery port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Receiving {
+    /// Who opened it.
+    pub(crate) member: MemberName,
+    /// The answers that it waits for, in their order.
+    pub(crate) owed: VecDeque<Owed>,
+}
+
+/// An answer that a connection waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Owed {
+    /// The message and the recipient.
+    pub(crate) key: (OriginId, u32),
+    /// The answer, once it is known.
+    pub(crate) word: Option<Pdu>,
+}
+
+/// A delivery into an account of ours that is being made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Deposit {
+    /// Of what is delivered to whom.
+    pub(crate) digest: Digest,
+    /// The account.
+    pub(crate) account: Address,
+    /// The file.
+    pub(crate) name: String,
+    /// The content.
+    pub(crate) body: Body,
+    /// The message in our own queue that it is for.
+    pub(crate) queue: Option<QueueId>,
+    /// The connections that wait for the result.
+    pub(crate) askers: BTreeSet<ConnectionId>,
+    /// How far it is.
+    pub(crate) stage: Stage,
+}
+
+/// How far a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Stage {
+    /// The file is being written.
+    Depositing,
+    /// It is in the journal, and the file is being moved to its place.
+    Publishing,
+    /// The move failed and will be tried again.
+    Stuck,
+}
+
+impl Talk {
+    /// The message for whose recipient an answer is awaited.
+    pub(crate) fn waits_for(&self, index: u32) -> Option<QueueId> {
+        match self {
+            Self::Inquiring { queue, open, .. } | Self::Delivering { queue, open } => {
+                open.contains(&index).then_some(*queue)
+            }
+            Self::Idle => None,
+        }
+    }
+
+    /// The answer for a recipient came; `unknown` if it says that nothing is recorded.
+    pub(crate) fn answered(&mut self, index: u32, unknown: bool) {
+        match self {
+            Self::Inquiring { open, again, .. } => {
+                open.remove(&index);
+                if unknown {
+                    again.push(index);
+                }
+            }
+            Self::Delivering { open, .. } => {
+                open.remove(&index);
+            }
+            Self::Idle => {}
+        }
+    }
+
+    /// The message and the recipients that are without an answer.
+    pub(crate) fn unanswered(self) -> Option<(QueueId, Vec<u32>)> {
+        match self {
+            Self::Idle => None,
+            Self::Inquiring { queue, open, again } => {
+                Some((queue, open.into_iter().chain(again).collect()))
+            }
+            Self::Delivering { queue, open } => Some((queue, open.into_iter().collect())),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The host of accounts: it stores, it answers once for each recipient, it never queues.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::deposit::{Begun, Wanted};
+use super::{Deposit, Owed, Receiving, Stage};
+use crate::clause;
+use crate::kernel::Gate;
+use crate::protocol::ids::{ConnectionId, MemberName, OriginId};
+use crate::protocol::member::{Line, Member, Parcel, Pdu, Turn};
+use crate::protocol::message::{Address, Body, Outcome};
+use crate::protocol::queue::Recorded;
+
+impl Member {
+    /// A member opened a connection to our delivery port. Its older ones are dead: what still arrives
+    /// on them must not be delivered after the newer one has had its answers.
+    pub(crate) fn receive(
+        &mut self,
+        connection: ConnectionId,
+        member: MemberName,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let older: Vec<ConnectionId> = self
+            .lines
+            .iter()
+            .filter(|(_, line)| matches!(line, Line::Receiving(old) if old.member == member))
+            .map(|(connection, _)| *connection)
+            .collect();
+        for connection in older {
+            clause!(DE_020);
+            self.hang_up(connection, turn);
+        }
+        let receiving = Receiving { member, owed: VecDeque::new() };
+        self.lines.insert(connection, Line::Receiving(receiving));
+    }
+
+    /// A parcel for accounts of ours.
+    pub(crate) fn take_delivery(
+        &mut self,
+        connection: ConnectionId,
+        parcel: Parcel,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(Line::Receiving(receiving)) = self.lines.get(&connection) else { return };
+        let member = receiving.member.0.clone();
+        let Parcel { mut envelope, body } = parcel;
+        let id = alloc::format!("{}", envelope.origin);
+        envelope.hops.push(self.hop(member, String::from("LMTP"), &id, turn));
+        for recipient in core::mem::take(&mut envelope.recipients) {
+            let key = (envelope.origin.clone(), recipient.index);
+            self.owe(connection, key.clone());
+            let wanted = Wanted { envelope: &envelope, recipient: &recipient, body, queue: None };
+            match self.begin(wanted, turn) {
+                Begun::Underway => {
+                    let deposit = self.deposits.get_mut(&key).expect("it is under way");
+                    deposit.askers.insert(connection);
+                }
+                Begun::Settled(outcome) => self.answer(connection, &key, Some(outcome), turn),
+            }
+        }
+        self.release_body(body, turn);
+    }
+
+    /// What became of these recipients?
+    pub(crate) fn inquired(
+        &mut self,
+        connection: ConnectionId,
+        origin: &OriginId,
+        recipients: Vec<(u32, Address)>,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        clause!(DE_021);
+        for (index, _) in recipients {
+            let key = (origin.clone(), index);
+            self.owe(connection, key.clone());
+            if let Some(deposit) = self.deposits.get_mut(&key) {
+                deposit.askers.insert(connection);
+                continue;
+            }
+            let outcome = self.spool.recorded(origin, index).map(|recorded| match recorded {
+                Recorded::Delivered { .. } => Outcome::Delivered,
+                Recorded::Refused { refusal, .. } => Outcome::Refused(refusal.clone()),
+            });
+            self.answer(connection, &key, outcome, turn);
+        }
+    }
+
+    /// One answer is known; it leaves when those before it have left.
+    pub(crate) fn answer(
+        &mut self,
+        connection: ConnectionId,
+        key: &(OriginId, u32),
+        outcome: Option<Outcome>,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(Line::Receiving(receiving)) = self.lines.get_mut(&connection) else { return };
+        let (origin, index) = key.clone();
+        let word = match outcome {
+            Some(outcome) => Pdu::Result { origin, index, outcome },
+            None => Pdu::NoResult { origin, index },
+        };
+        let open = receiving.owed.iter_mut().filter(|owed| owed.key == *key && owed.word.is_none());
+        for owed in open {
+            owed.word = Some(word.clone());
+        }
+        clause!(DE_022);
+        while let Some(word) = receiving.owed.front_mut().and_then(|owed| owed.word.take()) {
+            receiving.owed.pop_front();
+            if turn.fault("result-before-publish") {
+                turn.cx.send(connection, word);
+            } else {
+                turn.promise(connection, word);
+            }
+        }
+    }
+
+    /// Lets a received body go when no delivery reads it any more.
+    pub(crate) fn release_body(&mut self, body: Body, turn: &mut Turn<'_, '_>) {
+        let reads =
+            |deposit: &Deposit| deposit.body.key == body.key && deposit.stage == Stage::Depositing;
+        if !self.deposits.values().any(reads) {
+            self.discard(body.key, Gate::Now, turn);
+        }
+    }
+
+    fn owe(&mut self, connection: ConnectionId, key: (OriginId, u32)) {
+        if let Some(Line::Receiving(receiving)) = self.lines.get_mut(&connection) {
+            receiving.owed.push_back(Owed { key, word: None });
+        }
+    }
+}

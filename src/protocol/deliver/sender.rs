@@ -1,0 +1,226 @@
+//! The side that has custody and wants one result for each recipient.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::{Sending, Talk};
+use crate::clause;
+use crate::protocol::ids::{ConnectionId, MemberName, OriginId, QueueId};
+use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Timer, Turn};
+use crate::protocol::message::Outcome;
+use crate::protocol::queue::{Change, Place, Route};
+use crate::protocol::submit::{DOUBT_INTERVAL, is_conflict, is_verdict};
+
+impl Member {
+    /// There is something for this host: uses the connection to it, or opens the only one.
+    pub(crate) fn reach_host(&mut self, host: &MemberName, turn: &mut Turn<'_, '_>) {
+        let open = self.lines.iter().find_map(|(connection, line)| match line {
+            Line::Sending(sending) if sending.host == *host => Some(*connection),
+            _ => None,
+        });
+        // One connection at a time: a newer one tells the host that the older one is dead.
+        clause!(DE_001);
+        if let Some(connection) = open {
+            return self.pump_delivery(connection, turn);
+        }
+        let connection = self.allot();
+        let sending = Sending { host: host.clone(), up: false, talk: Talk::Idle };
+        self.lines.insert(connection, Line::Sending(sending));
+        turn.cx.open(connection, Endpoint::Deliver(host.clone()));
+    }
+
+    /// Says the next thing on a connection that waits for nothing.
+    pub(crate) fn pump_delivery(&mut self, connection: ConnectionId, turn: &mut Turn<'_, '_>) {
+        let Some(Line::Sending(sending)) = self.lines.get(&connection) else { return };
+        if !sending.up || sending.talk != Talk::Idle {
+            return;
+        }
+        let host = sending.host.clone();
+        if let Some(queue) = self.inquiries.get_mut(&host).and_then(BTreeSet::pop_first) {
+            return self.inquire(connection, queue, &host, turn);
+        }
+        self.inquiries.remove(&host);
+        let route = Route::Deliver(host.clone());
+        if let Some(queue) = self.first_in_line(&route) {
+            let recipients = self.in_line(queue, &route);
+            self.put_all(queue, &recipients, &Place::Underway(route));
+            clause!(DE_002);
+            let marked = recipients.clone();
+            self.store_change(Change::Delivering { queue, host, recipients: marked }, turn);
+            return self.deliver(connection, queue, recipients, turn);
+        }
+        self.hang_up(connection, turn);
+    }
+
+    fn deliver(
+        &mut self,
+        connection: ConnectionId,
+        queue: QueueId,
+        recipients: Vec<u32>,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let parcel = self.parcel(queue, &recipients, turn);
+        let open = recipients.into_iter().collect();
+        self.set_talk(connection, Talk::Delivering { queue, open });
+        turn.cx.send_durable(connection, Pdu::Deliver(parcel));
+        self.expect_answer(connection, turn);
+    }
+
+    fn inquire(
+        &mut self,
+        connection: ConnectionId,
+        queue: QueueId,
+        host: &MemberName,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        clause!(DE_003);
+        let doubtful =
+            self.standing(queue, |place| matches!(place, Place::Doubt(with) if with == host));
+        let Some(message) = self.spool.queue.get(&queue) else {
+            return self.pump_delivery(connection, turn);
+        };
+        let marked = message.deliveries.get(host).cloned().unwrap_or_default();
+        let recipients = message.envelope.recipients.iter();
+        let asked = recipients
+            .filter(|r| doubtful.contains(&r.index) && marked.contains(&r.index))
+            .map(|r| (r.index, r.address.clone()));
+        let recipients: Vec<_> = asked.collect();
+        if recipients.is_empty() {
+            return self.pump_delivery(connection, turn);
+        }
+        let origin = message.envelope.origin.clone();
+        let open = recipients.iter().map(|(index, _)| *index).collect();
+        self.set_talk(connection, Talk::Inquiring { queue, open, again: Vec::new() });
+        turn.say(connection, Pdu::Inquire { origin, recipients });
+        self.expect_answer(connection, turn);
+    }
+
+    /// The host says what became of one recipient, or that it knows nothing of it.
+    pub(crate) fn delivery_result(
+        &mut self,
+        connection: ConnectionId,
+        (origin, index): (OriginId, u32),
+        outcome: Option<Outcome>,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(Line::Sending(sending)) = self.lines.get_mut(&connection) else { return };
+        let host = sending.host.clone();
+        let inquiring = matches!(sending.talk, Talk::Inquiring { .. });
+        let waits = sending.talk.waits_for(index);
+        let expected = waits.filter(|queue| self.spool.queue[queue].envelope.origin == origin);
+        let Some(queue) = expected.filter(|_| outcome.is_some() || inquiring) else {
+            return self.misbehaved(connection, "a result that nobody waits for", turn);
+        };
+        sending.talk.answered(index, outcome.is_none());
+        self.expect_answer(connection, turn);
+        if let Some(outcome) = outcome {
+            self.settle_delivery(queue, index, &host, outcome, turn);
+        }
+        self.talk_on(connection, queue, turn);
+    }
+
+    fn settle_delivery(
+        &mut self,
+        queue: QueueId,
+        index: u32,
+        host: &MemberName,
+        outcome: Outcome,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        match outcome {
+            Outcome::Delivered => {
+                clause!(DE_004);
+                turn.tell(Event::Delivered { queue, index });
+                let recipients = alloc::vec![index];
+                let change = Change::Removed { queue, recipients, notice: None };
+                self.finish(queue, &[index], change, turn);
+            }
+            Outcome::Refused(refusal) if is_verdict(&refusal) => {
+                clause!(DE_005);
+                self.give_up(queue, index, refusal, turn);
+            }
+            Outcome::Refused(refusal) => {
+                clause!(DE_006);
+                if is_conflict(&refusal) {
+                    self.hold(queue, "the host knows its id with another content", turn);
+                }
+                let (host, recipients) = (host.clone(), alloc::vec![index]);
+                let route = Route::Deliver(host.clone());
+                self.store_change(Change::Undelivered { queue, host, recipients }, turn);
+                let why = alloc::format!("{} {} {}", refusal.code, refusal.status, refusal.text);
+                self.retry_later(queue, &[index], Some(&route), &why, turn);
+            }
+        }
+    }
+
+    /// After an answer: waits for the next, delivers what the host knows nothing of, or goes on.
+    fn talk_on(&mut self, connection: ConnectionId, queue: QueueId, turn: &mut Turn<'_, '_>) {
+        let Some(Line::Sending(sending)) = self.lines.get_mut(&connection) else { return };
+        let again = match &mut sending.talk {
+            Talk::Inquiring { open, again, .. } if open.is_empty() => core::mem::take(again),
+            Talk::Delivering { open, .. } if open.is_empty() => Vec::new(),
+            _ => return,
+        };
+        sending.talk = Talk::Idle;
+        self.heard(connection, turn);
+        if again.is_empty() {
+            return self.pump_delivery(connection, turn);
+        }
+        // "Unknown" is no fence, so nobody is released by it: only delivering again settles it.
+        clause!(DE_007);
+        self.deliver(connection, queue, again, turn);
+    }
+
+    /// The connection is gone: whoever is without an answer is in doubt, the others go on.
+    pub(crate) fn sending_lost(&mut self, sending: Sending, turn: &mut Turn<'_, '_>) {
+        let Sending { host, up, talk } = sending;
+        if let Some((queue, open)) = talk.unanswered() {
+            self.doubt_delivery(queue, &open, &host, turn);
+        }
+        if self.inquiries.contains_key(&host) {
+            turn.arm(Timer::Doubt(host.clone()), DOUBT_INTERVAL);
+        }
+        let route = Route::Deliver(host.clone());
+        if !self.lanes.contains_key(&route) {
+            return;
+        }
+        if up {
+            return self.reach_host(&host, turn);
+        }
+        self.fail_lane(&route, "the host cannot be reached", turn);
+    }
+
+    /// These recipients are in doubt with the host: it may have stored them.
+    fn doubt_delivery(
+        &mut self,
+        queue: QueueId,
+        recipients: &[u32],
+        host: &MemberName,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if recipients.is_empty() {
+            return;
+        }
+        clause!(DE_008);
+        self.put_all(queue, recipients, &Place::Doubt(host.clone()));
+        self.inquiries.entry(host.clone()).or_default().insert(queue);
+        let (peer, recipients) = (host.clone(), recipients.to_vec());
+        turn.tell(Event::InDoubt { queue, peer, recipients });
+    }
+
+    /// Nobody in line for `route` can leave now.
+    pub(crate) fn fail_lane(&mut self, route: &Route, why: &str, turn: &mut Turn<'_, '_>) {
+        let queues: Vec<QueueId> = self.lanes.get(route).into_iter().flatten().copied().collect();
+        for queue in queues {
+            let recipients = self.in_line(queue, route);
+            self.retry_later(queue, &recipients, Some(route), why, turn);
+        }
+    }
+
+    fn set_talk(&mut self, connection: ConnectionId, talk: Talk) {
+        match self.lines.get_mut(&connection) {
+            Some(Line::Sending(sending)) => sending.talk = talk,
+            _ => unreachable!("the caller looked the connection up"),
+        }
+    }
+}

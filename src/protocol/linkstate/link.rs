@@ -1,0 +1,129 @@
+//! One connection on which news is exchanged.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::{LinkPdu, Neighbour, Table, TableDigest, Way};
+use crate::clause;
+use crate::protocol::ids::{GroupName, MemberName};
+
+/// The most records of one `News`; what is left follows after its `Merged`.
+pub const NEWS_RECORDS_LIMIT: usize = 1_024;
+
+impl Neighbour {
+    /// The way that mail takes on this connection; `None` on the group port and inbound.
+    #[must_use]
+    pub fn way(&self) -> Option<Way> {
+        match self {
+            Self::Connector { connector, .. } => Some(Way::Connector(connector.clone())),
+            Self::Member(member) => Some(Way::Member(member.clone())),
+            Self::Master(_) | Self::Attached(_) | Self::Inbound(..) => None,
+        }
+    }
+
+    /// Whether mail of this way takes this connection.
+    #[must_use]
+    pub fn serves(&self, way: &Way) -> bool {
+        match (self, way) {
+            (Self::Connector { connector, .. }, Way::Connector(name)) => connector == name,
+            (Self::Member(member), Way::Member(name)) => member == name,
+            _ => false,
+        }
+    }
+
+    /// The member at the far end.
+    #[must_use]
+    pub const fn member(&self) -> &MemberName {
+        match self {
+            Self::Connector { target: member, .. }
+            | Self::Member(member)
+            | Self::Master(member)
+            | Self::Attached(member)
+            | Self::Inbound(_, member) => member,
+        }
+    }
+
+    /// Whether the far end may begin an exchange on this connection.
+    #[must_use]
+    pub const fn may_tell(&self) -> bool {
+        matches!(self, Self::Master(_) | Self::Attached(_) | Self::Inbound(..))
+    }
+}
+
+/// A connection that this member opened or serves, but for inbound ones: those only answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Link {
+    /// It is open.
+    pub(super) up: bool,
+    /// The first `Merged` has come.
+    pub(super) synced: bool,
+    /// Custody was told that mail may flow, and that still holds.
+    pub(super) ready: bool,
+    /// A `News` that waits for its `Merged`, with the groups whose records it told.
+    pub(super) outstanding: Option<BTreeSet<GroupName>>,
+    /// Groups whose present records the far end is still to be told.
+    pub(super) owed: BTreeSet<GroupName>,
+    /// A digest query is to be sent.
+    pub(super) query: bool,
+    /// Reports that wait for their `Reported`.
+    pub(super) reports: u32,
+    /// A query was sent since the digests agreed.
+    pub(super) queried: bool,
+    /// The whole table was told since the digests agreed.
+    pub(super) told_all: bool,
+}
+
+impl Link {
+    /// The next `News` to send, `None` while one is outstanding or nothing is owed.
+    pub(super) fn next_news(&mut self, table: &Table) -> Option<LinkPdu> {
+        if !self.up || self.outstanding.is_some() {
+            clause!(LS_011);
+            return None;
+        }
+        if !self.query && self.owed.is_empty() {
+            return None;
+        }
+        self.ready = false;
+        let digest = table.digest();
+        if core::mem::take(&mut self.query) {
+            self.queried = true;
+            self.outstanding = Some(BTreeSet::new());
+            return Some(LinkPdu::News { digest, records: Vec::new() });
+        }
+        let told: BTreeSet<_> = self.owed.iter().take(NEWS_RECORDS_LIMIT).cloned().collect();
+        self.owed.retain(|group| !told.contains(group));
+        let records: Vec<_> = told.iter().filter_map(|group| table.get(group)).cloned().collect();
+        assert_eq!(records.len(), told.len(), "only known records are owed");
+        self.outstanding = Some(told);
+        Some(LinkPdu::News { digest, records })
+    }
+
+    /// The answer to the outstanding `News` is merged here. When the tables still differ and nothing
+    /// is owed, first ask for everything, then tell everything; then let it be.
+    pub(super) fn merged(&mut self, theirs: TableDigest, table: &Table) {
+        self.outstanding = None;
+        self.synced = true;
+        if theirs == table.digest() {
+            clause!(LS_013);
+            self.owed.clear();
+            self.query = false;
+            self.queried = false;
+            self.told_all = false;
+        } else if self.owed.is_empty() && !self.query {
+            clause!(LS_014);
+            if !self.queried {
+                self.query = true;
+            } else if !self.told_all {
+                self.told_all = true;
+                self.owed = table.records().iter().map(|record| record.group.clone()).collect();
+            }
+        }
+    }
+
+    /// What the far end may not have when the connection ends here.
+    pub(super) fn untold(self) -> BTreeSet<GroupName> {
+        let mut untold = self.owed;
+        untold.extend(self.outstanding.into_iter().flatten());
+        untold
+    }
+}

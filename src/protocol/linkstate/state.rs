@@ -1,0 +1,347 @@
+//! The machine itself: what it holds, and how inputs find their way.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::backoff::Backoff;
+use super::detector::Detector;
+use super::link::Link;
+use super::{
+    ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkTimer, LinkView,
+    Neighbour, NextHop, Record, Table, TableChange, Term, Way, first_connector,
+};
+use crate::clause;
+use crate::kernel::{Cx, Input, LinkChange, Machine};
+use crate::protocol::ids::{ConnectorName, GroupName, MemberName};
+use crate::protocol::master::Mastership;
+use crate::protocol::message::TableVersions;
+use crate::protocol::organization::Group;
+
+/// The machine.
+///
+/// After a `Close` of a neighbour, or after the host has reported a connection as refused, timed out,
+/// lost or closed, the host reports nothing more of that connection: its name may be opened again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LinkState {
+    pub(super) table: Table,
+    pub(super) links: BTreeMap<Neighbour, Link>,
+    /// Inbound connections on which news was answered: mail may come on them.
+    pub(super) answered: BTreeSet<Neighbour>,
+    pub(super) detectors: BTreeMap<ConnectorName, Detector>,
+    pub(super) wanted: BTreeSet<Way>,
+    /// Set while this member is the master of its group.
+    pub(super) mastership: Option<Mastership>,
+    /// The latest term of this member, which is on disk.
+    pub(super) term: Option<Term>,
+    /// Before the master is called again.
+    pub(super) reattach: Backoff,
+    /// Before a member of the group is called again.
+    pub(super) pauses: BTreeMap<MemberName, Backoff>,
+}
+
+impl LinkConfig {
+    /// The group of this member.
+    ///
+    /// # Panics
+    /// When the organization has no such member: a host never configures that.
+    #[must_use]
+    pub fn group(&self) -> &Group {
+        let group = self.organization.group_of(&self.member);
+        group.expect("the host configures a member of the organization")
+    }
+}
+
+impl LinkState {
+    /// Where a message of `octets` for `group` goes by the present table, and by nothing else.
+    #[must_use]
+    pub fn next_hop(&self, config: &LinkConfig, group: &GroupName, octets: u64) -> NextHop {
+        let own = &config.group().name;
+        if group == own {
+            return NextHop::Here;
+        }
+        if self.table.get(group).is_none() {
+            clause!(LS_044);
+            return NextHop::Unknown;
+        }
+        let organization = &config.organization;
+        let Some(first) = first_connector(&self.table, organization, own, group, octets) else {
+            clause!(LS_043);
+            return NextHop::Infinite;
+        };
+        if self.detectors.contains_key(&first.name) {
+            return NextHop::Connector(first.name.clone());
+        }
+        clause!(LS_042);
+        let source = first.sources.iter().find(|source| **source != config.member);
+        source
+            .map_or(NextHop::Infinite, |source| NextHop::Member(source.clone(), first.name.clone()))
+    }
+
+    /// The versions of the present table.
+    #[must_use]
+    pub fn versions(&self) -> TableVersions {
+        let records = self.table.records().iter();
+        records.map(|record| (record.group.clone(), record.version.clone())).collect()
+    }
+
+    /// Whether the present table is not smaller than `versions`, group by group.
+    #[must_use]
+    pub fn covers(&self, versions: &TableVersions) -> bool {
+        clause!(LS_045);
+        versions.iter().all(|(group, version)| {
+            self.table.get(group).is_some_and(|record| record.version >= *version)
+        })
+    }
+
+    /// Whether mail may be offered on this connection now: nothing is owed to its far end, and no
+    /// news waits for its `Merged`. When it becomes so again, `Ready` is said again. On an inbound
+    /// connection: whether the far end may offer, because its first news was answered.
+    #[must_use]
+    pub fn may_offer(&self, neighbour: &Neighbour) -> bool {
+        if matches!(neighbour, Neighbour::Inbound(..)) {
+            clause!(LS_046);
+            return self.answered.contains(neighbour);
+        }
+        self.links.get(neighbour).is_some_and(|link| link.ready)
+    }
+
+    /// The records of the present table, in order of the groups' names.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        self.table.records()
+    }
+
+    /// The present table.
+    #[must_use]
+    pub const fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Takes the configuration over: at the boot, and whenever it changes.
+    fn adopt(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        self.adopt_connectors(config, cx);
+        self.adopt_master(config, cx);
+        self.publish(config, false, cx);
+        self.rejudge_failed(config, cx);
+        self.open_what_is_needed(cx);
+    }
+
+    fn command(&mut self, config: &LinkConfig, command: LinkCommand, cx: &mut Cx<'_, Self>) {
+        match command {
+            LinkCommand::Want(way) => self.want(config, way, cx),
+            LinkCommand::Done(way) => self.done(&way, cx),
+            LinkCommand::Broken(neighbour) => {
+                if self.links.contains_key(&neighbour) {
+                    cx.close(neighbour.clone());
+                    self.ended(config, &neighbour, cx);
+                }
+            }
+        }
+    }
+
+    fn want(&mut self, config: &LinkConfig, way: Way, cx: &mut Cx<'_, Self>) {
+        let exists = match &way {
+            Way::Connector(name) => self.detectors.contains_key(name),
+            Way::Member(member) => {
+                *member != config.member && config.group().members.contains(member)
+            }
+        };
+        if !exists {
+            cx.event(LinkEvent::Failed { way });
+            return;
+        }
+        let open = self.link_of(&way);
+        self.wanted.insert(way);
+        match open {
+            Some(neighbour) => {
+                // Each want has its answer, also one on a connection that is ready already.
+                if let Some(link) = self.links.get_mut(&neighbour) {
+                    link.ready = false;
+                }
+                self.pump(&neighbour, cx);
+            }
+            None => self.open_what_is_needed(cx),
+        }
+    }
+
+    fn done(&mut self, way: &Way, cx: &mut Cx<'_, Self>) {
+        self.wanted.remove(way);
+        self.forget_losses(way);
+        cx.disarm(LinkTimer::Reopen(way.clone()));
+        if let Some(neighbour) = self.link_of(way) {
+            self.pump(&neighbour, cx);
+        }
+        self.open_what_is_needed(cx);
+    }
+
+    /// The next loss of a connection of this way is the first one again.
+    pub(super) fn forget_losses(&mut self, way: &Way) {
+        match way {
+            Way::Connector(name) => {
+                if let Some(detector) = self.detectors.get_mut(name) {
+                    detector.pause.reset();
+                }
+            }
+            Way::Member(member) => {
+                self.pauses.remove(member);
+            }
+        }
+    }
+
+    /// The connection that serves a way now, open or opening.
+    pub(super) fn link_of(&self, way: &Way) -> Option<Neighbour> {
+        let first = first_neighbour(way);
+        let found = self.links.range(first..).next().map(|(neighbour, _)| neighbour);
+        found.filter(|neighbour| neighbour.serves(way)).cloned()
+    }
+
+    pub(super) fn misbehaved(
+        neighbour: &Neighbour,
+        problem: impl Into<String>,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        let (neighbour, problem) = (neighbour.clone(), problem.into());
+        cx.event(LinkEvent::Misbehaved { neighbour, problem });
+    }
+
+    fn hear(&mut self, config: &LinkConfig, from: &Neighbour, pdu: LinkPdu, cx: &mut Cx<'_, Self>) {
+        let is_inbound = matches!(from, Neighbour::Inbound(..));
+        if !is_inbound && !self.links.get(from).is_some_and(|link| link.up) {
+            Self::misbehaved(from, "spoke on a connection that is not open", cx);
+            return;
+        }
+        match pdu {
+            LinkPdu::News { digest, records } => self.news(config, from, digest, records, cx),
+            LinkPdu::Merged { digest, records } => self.merged(config, from, digest, records, cx),
+            LinkPdu::Report { states } => self.report_heard(config, from, states, cx),
+            LinkPdu::Reported { .. } => self.reported(from, cx),
+        }
+    }
+
+    fn timer(&mut self, config: &LinkConfig, timer: LinkTimer, cx: &mut Cx<'_, Self>) {
+        match timer {
+            LinkTimer::GlitchRetry(name) | LinkTimer::Probe(name) => self.try_again(&name, cx),
+            LinkTimer::Calm(name) => {
+                if let Some(detector) = self.detectors.get_mut(&name) {
+                    detector.calm();
+                }
+                self.rejudge(config, &name, cx);
+            }
+            LinkTimer::DampLimit(name) => {
+                if let Some(detector) = self.detectors.get_mut(&name) {
+                    detector.outlast();
+                }
+                self.rejudge(config, &name, cx);
+            }
+            LinkTimer::Reattach => {
+                self.reattach.waiting = false;
+                self.attach(config, cx);
+            }
+            LinkTimer::Reopen(way) => {
+                match &way {
+                    Way::Connector(name) => {
+                        if let Some(detector) = self.detectors.get_mut(name) {
+                            detector.pause.waiting = false;
+                        }
+                    }
+                    Way::Member(member) => {
+                        if let Some(pause) = self.pauses.get_mut(member) {
+                            pause.waiting = false;
+                        }
+                    }
+                }
+                self.open_what_is_needed(cx);
+            }
+        }
+    }
+}
+
+impl Machine for LinkState {
+    type Config = LinkConfig;
+    type Peer = Neighbour;
+    /// The neighbour's name says where to.
+    type Endpoint = ();
+    type Pdu = LinkPdu;
+    type Timer = LinkTimer;
+    type Change = TableChange;
+    type Durable = LinkDurable;
+    type Query = ();
+    type Answer = ();
+    type Command = LinkCommand;
+    type Event = LinkEvent;
+    type View = LinkView;
+
+    fn apply(durable: &mut LinkDurable, change: &TableChange) {
+        match change {
+            TableChange::Merged(records) => {
+                for record in records {
+                    fold_record(&mut durable.records, record);
+                }
+            }
+            TableChange::Term(term) => {
+                assert!(durable.term.as_ref() < Some(term), "terms only grow");
+                durable.term = Some(term.clone());
+            }
+        }
+    }
+
+    fn boot(config: &LinkConfig, durable: &LinkDurable, cx: &mut Cx<'_, Self>) -> Self {
+        clause!(LS_006);
+        let mut machine = Self {
+            table: Table::new(durable.records.iter().cloned()),
+            links: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            detectors: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            mastership: None,
+            term: durable.term.clone(),
+            reattach: Backoff::default(),
+            pauses: BTreeMap::new(),
+        };
+        machine.adopt(config, cx);
+        machine
+    }
+
+    fn step(&mut self, config: &LinkConfig, input: Input<Self>, cx: &mut Cx<'_, Self>) {
+        match input {
+            Input::Pdu { from, pdu } => self.hear(config, &from, pdu, cx),
+            Input::Link { peer, change: LinkChange::Up } => self.opened(config, &peer, cx),
+            Input::Link { peer, .. } => self.ended(config, &peer, cx),
+            Input::Timer(timer) => self.timer(config, timer, cx),
+            Input::Command(command) => self.command(config, command, cx),
+            Input::Configuration => self.adopt(config, cx),
+            Input::Answer { .. } | Input::StoreFailed { .. } => {}
+        }
+    }
+
+    fn view(&self) -> LinkView {
+        let records = self.table.records();
+        let table = records.iter().map(|r| (r.group.clone(), alloc::format!("{}", r.version)));
+        let connectors = records.iter().flat_map(|record| &record.connectors);
+        let down = connectors.filter(|connector| connector.state == ConnectorState::Down);
+        LinkView { table: table.collect(), down: down.map(|c| c.name.clone()).collect::<Vec<_>>() }
+    }
+}
+
+/// The least name that a connection of this way can have.
+pub(super) fn first_neighbour(way: &Way) -> Neighbour {
+    match way {
+        Way::Connector(connector) => {
+            let target = MemberName(String::new());
+            Neighbour::Connector { connector: connector.clone(), target }
+        }
+        Way::Member(member) => Neighbour::Member(member.clone()),
+    }
+}
+
+/// Puts a record that was merged in its place.
+fn fold_record(records: &mut Vec<Record>, record: &Record) {
+    match records.binary_search_by(|known| known.group.cmp(&record.group)) {
+        Ok(place) => {
+            assert!(records[place].version <= record.version, "only growth is stored");
+            records[place] = record.clone();
+        }
+        Err(place) => records.insert(place, record.clone()),
+    }
+}

@@ -1,0 +1,298 @@
+//! Which connections exist: attempts on connectors, connections to members, and what follows when
+//! one opens or ends.
+
+use alloc::vec::Vec;
+
+use super::detector::{Detector, Health, TimerOrder};
+use super::link::Link;
+use super::{
+    ConnectorState, GLITCH_RETRY, LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
+    PROBE_INTERVAL, Way, is_cut_edge,
+};
+use crate::clause;
+use crate::kernel::Cx;
+use crate::protocol::ids::{ConnectorName, MemberName};
+use crate::protocol::organization::Connector;
+
+impl LinkState {
+    /// Takes over which connectors this member carries.
+    pub(super) fn adopt_connectors(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        let connectors = config.organization.connectors.iter();
+        let carried: Vec<_> = connectors.filter(|c| c.sources.contains(&config.member)).collect();
+        let is_kept = |detector: &Detector| {
+            carried.iter().any(|c| {
+                (&c.name, &c.from, &c.to, &c.targets)
+                    == (&detector.name, &detector.from, &detector.to, &detector.targets)
+            })
+        };
+        let gone: Vec<_> =
+            self.detectors.values().filter(|d| !is_kept(d)).map(|d| d.name.clone()).collect();
+        for name in gone {
+            self.drop_connector(&name, cx);
+        }
+        for connector in carried {
+            if !self.detectors.contains_key(&connector.name) {
+                let detector = Detector::new(connector, self.published_state(connector));
+                self.detectors.insert(connector.name.clone(), detector);
+            }
+        }
+    }
+
+    fn published_state(&self, connector: &Connector) -> ConnectorState {
+        let record = self.table.get(&connector.from);
+        let published =
+            record.and_then(|r| r.connectors.iter().find(|known| known.name == connector.name));
+        published.map_or(ConnectorState::Up, |published| published.state)
+    }
+
+    fn drop_connector(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
+        let way = Way::Connector(name.clone());
+        if let Some(neighbour) = self.link_of(&way) {
+            self.links.remove(&neighbour);
+            cx.close(neighbour.clone());
+            cx.event(LinkEvent::Gone { neighbour });
+        }
+        if let Some(detector) = self.detectors.remove(name) {
+            detector.timers().into_iter().for_each(|timer| cx.disarm(timer));
+        }
+        cx.disarm(LinkTimer::Reopen(way.clone()));
+        self.wanted.remove(&way);
+    }
+
+    /// Opens every connection that there is a reason for and that nothing holds back.
+    pub(super) fn open_what_is_needed(&mut self, cx: &mut Cx<'_, Self>) {
+        let names: Vec<_> = self.detectors.keys().cloned().collect();
+        for name in &names {
+            if self.needs_attempt(name) {
+                self.begin_attempt(name, cx);
+            }
+        }
+        let members = self.wanted.iter().filter_map(|way| match way {
+            Way::Member(member) => Some(member.clone()),
+            Way::Connector(_) => None,
+        });
+        for member in members.collect::<Vec<_>>() {
+            let is_waiting = self.pauses.get(&member).is_some_and(|pause| pause.waiting);
+            let neighbour = Neighbour::Member(member);
+            if !is_waiting && !self.links.contains_key(&neighbour) {
+                self.links.insert(neighbour.clone(), Link::default());
+                cx.open(neighbour, ());
+            }
+        }
+    }
+
+    /// A connector that fails is attempted by its timers alone, whatever waits for it.
+    fn needs_attempt(&self, name: &ConnectorName) -> bool {
+        let Some(detector) = self.detectors.get(name) else { return false };
+        let way = Way::Connector(name.clone());
+        let has_reason = self.wanted.contains(&way) || !detector.owed.is_empty() || detector.greet;
+        let is_held_back = match detector.health {
+            Health::Working => detector.pause.waiting,
+            // One that was DOWN before the boot is probed at the boot.
+            Health::Broken => !detector.greet,
+            Health::Retrying(_) => true,
+        };
+        if has_reason && detector.health != Health::Working {
+            clause!(LS_026);
+        }
+        has_reason && !is_held_back && self.link_of(&way).is_none()
+    }
+
+    /// The time for the next attempt on a failing connector has come.
+    pub(super) fn try_again(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
+        let Some(detector) = self.detectors.get(name) else { return };
+        if detector.trying.is_none() {
+            self.begin_attempt(name, cx);
+            return;
+        }
+        // The running attempt has not ended yet: this turn is left out, the next one is on time.
+        match detector.health {
+            Health::Retrying(_) => cx.arm(LinkTimer::GlitchRetry(name.clone()), GLITCH_RETRY),
+            Health::Broken => cx.arm(LinkTimer::Probe(name.clone()), PROBE_INTERVAL),
+            Health::Working => {}
+        }
+    }
+
+    fn begin_attempt(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
+        let Some(detector) = self.detectors.get_mut(name) else { return };
+        detector.greet = false;
+        let order = detector.begin();
+        let target = detector.targets[0].clone();
+        obey(order, cx);
+        self.open_target(name, target, cx);
+    }
+
+    fn open_target(&mut self, name: &ConnectorName, target: MemberName, cx: &mut Cx<'_, Self>) {
+        let Some(detector) = self.detectors.get_mut(name) else { return };
+        let link = Link { owed: core::mem::take(&mut detector.owed), ..Link::default() };
+        let neighbour = Neighbour::Connector { connector: name.clone(), target };
+        let before = self.links.insert(neighbour.clone(), link);
+        assert!(before.is_none(), "one connection at a time over a connector");
+        cx.open(neighbour, ());
+    }
+
+    /// A connection is open.
+    pub(super) fn opened(
+        &mut self,
+        config: &LinkConfig,
+        neighbour: &Neighbour,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        match neighbour {
+            Neighbour::Inbound(..) => return,
+            Neighbour::Attached(member) => {
+                self.attached(config, member, cx);
+                return;
+            }
+            Neighbour::Connector { .. } | Neighbour::Member(_) | Neighbour::Master(_) => {}
+        }
+        let report = self.report();
+        let Some(link) = self.links.get_mut(neighbour) else {
+            cx.close(neighbour.clone());
+            return;
+        };
+        clause!(LS_010);
+        link.up = true;
+        link.query = link.owed.is_empty();
+        if matches!(neighbour, Neighbour::Master(_)) {
+            clause!(MA_011);
+            link.reports += 1;
+            cx.send(neighbour.clone(), LinkPdu::Report { states: report });
+        }
+        self.pump(neighbour, cx);
+    }
+
+    /// A connection did not open, or has ended.
+    pub(super) fn ended(
+        &mut self,
+        config: &LinkConfig,
+        neighbour: &Neighbour,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        self.answered.remove(neighbour);
+        let Some(link) = self.links.remove(neighbour) else { return };
+        let (was_up, was_synced) = (link.up, link.synced);
+        if was_up && neighbour.way().is_some() {
+            cx.event(LinkEvent::Gone { neighbour: neighbour.clone() });
+        }
+        match neighbour {
+            Neighbour::Connector { connector, .. } => {
+                if let Some(detector) = self.detectors.get_mut(connector) {
+                    detector.owed.extend(link.untold());
+                }
+                if was_synced {
+                    self.connector_lost(connector, cx);
+                } else {
+                    self.target_failed(config, connector, cx);
+                }
+            }
+            Neighbour::Member(member) => self.member_lost(member, was_synced, cx),
+            Neighbour::Master(_) => {
+                clause!(MA_010);
+                let wait = self.reattach.next();
+                cx.arm(LinkTimer::Reattach, wait);
+            }
+            Neighbour::Attached(_) | Neighbour::Inbound(..) => {}
+        }
+    }
+
+    /// A working connection was lost: that is no failure; the next attempt decides.
+    fn connector_lost(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
+        clause!(LS_027);
+        let Some(detector) = self.detectors.get_mut(name) else { return };
+        let is_first = detector.pause.is_fresh();
+        let wait = detector.pause.next();
+        detector.pause.waiting = !is_first;
+        if is_first {
+            self.open_what_is_needed(cx);
+        } else {
+            cx.arm(LinkTimer::Reopen(Way::Connector(name.clone())), wait);
+        }
+    }
+
+    fn member_lost(&mut self, member: &MemberName, was_synced: bool, cx: &mut Cx<'_, Self>) {
+        let way = Way::Member(member.clone());
+        let pause = self.pauses.entry(member.clone()).or_default();
+        let at_once = was_synced && pause.is_fresh();
+        let wait = pause.next();
+        pause.waiting = !at_once;
+        if !was_synced && self.wanted.contains(&way) {
+            cx.event(LinkEvent::Failed { way: way.clone() });
+        }
+        if at_once {
+            self.open_what_is_needed(cx);
+        } else {
+            clause!(LS_028);
+            cx.arm(LinkTimer::Reopen(way), wait);
+        }
+    }
+
+    fn target_failed(&mut self, config: &LinkConfig, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
+        let Some(detector) = self.detectors.get_mut(name) else { return };
+        if let Some(target) = detector.next_target() {
+            self.open_target(name, target, cx);
+            return;
+        }
+        let orders = detector.fail();
+        obey(orders, cx);
+        let way = Way::Connector(name.clone());
+        if self.wanted.contains(&way) {
+            cx.event(LinkEvent::Failed { way });
+        }
+        self.rejudge(config, name, cx);
+    }
+
+    /// News was merged over the connector: it works.
+    pub(super) fn succeeded(
+        &mut self,
+        config: &LinkConfig,
+        name: &ConnectorName,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        let Some(detector) = self.detectors.get_mut(name) else { return };
+        let orders = detector.succeed();
+        obey(orders, cx);
+        self.rejudge(config, name, cx);
+    }
+
+    /// Judges every failed connector anew.
+    pub(super) fn rejudge_failed(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        let failed = self.detectors.values().filter(|d| d.health == Health::Broken);
+        let failed: Vec<_> = failed.map(|detector| detector.name.clone()).collect();
+        for name in &failed {
+            self.rejudge(config, name, cx);
+        }
+    }
+
+    /// Judges a connector; a change of judgement is logged, a change of state is reported.
+    pub(super) fn rejudge(
+        &mut self,
+        config: &LinkConfig,
+        name: &ConnectorName,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        let Some(detector) = self.detectors.get_mut(name) else { return };
+        let is_cut = detector.health == Health::Broken
+            && is_cut_edge(&self.table, &config.organization, name, &detector.from, &detector.to);
+        let judgement = detector.judge(is_cut);
+        let before = core::mem::replace(&mut detector.judgement, judgement);
+        if before == judgement {
+            return;
+        }
+        let (connector, text) = (name.clone(), judgement.as_str().into());
+        cx.event(LinkEvent::Judged { connector, judgement: text });
+        if before.reported() != judgement.reported() {
+            self.tell_master(config, name, judgement.reported(), cx);
+        }
+    }
+}
+
+/// Does what a detector says with its timers.
+fn obey(orders: impl IntoIterator<Item = TimerOrder>, cx: &mut Cx<'_, LinkState>) {
+    for order in orders {
+        match order {
+            TimerOrder::Arm(timer, span) => cx.arm(timer, span),
+            TimerOrder::Disarm(timer) => cx.disarm(timer),
+        }
+    }
+}

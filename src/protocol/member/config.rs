@@ -1,0 +1,105 @@
+//! What a member is told: the organization, its own name, its policy.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::Span;
+use crate::protocol::faults::Faults;
+use crate::protocol::ids::MemberName;
+use crate::protocol::linkstate::LinkConfig;
+use crate::protocol::organization::Organization;
+
+/// What a member is configured with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MemberConfig {
+    /// The organization, the same everywhere.
+    pub organization: Arc<Organization>,
+    /// This member.
+    pub member: MemberName,
+    /// How the members prove their names to each other.
+    pub security: Security,
+    /// How long, how often, how much.
+    pub policy: Policy,
+    /// Planted bugs, in test builds.
+    pub faults: Faults,
+}
+
+/// How the members of an organization prove their names to each other.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// By a certificate. Without TLS nothing that only members may see is said, either side.
+    #[default]
+    Tls,
+    /// By the address that they connect from. For tests only.
+    Address,
+}
+
+/// How long, how often, how much. The defaults are the seed's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// The waits before the first retries of a message.
+    pub first_retries_minutes: Vec<u32>,
+    /// The wait before each later retry; at least 1.
+    pub retry_interval_minutes: u32,
+    /// When the sender is told that the message is late.
+    pub delay_notice_hours: u32,
+    /// When the message is returned.
+    pub expiry_hours: u32,
+    /// Groups that a message may visit before it is held.
+    pub hop_limit: u32,
+    /// The largest message that is accepted.
+    pub message_limit_octets: u64,
+    /// The most recipients of one message.
+    pub recipients_limit: u32,
+    /// The most messages in the queue before new mail is refused.
+    pub queue_limit: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            first_retries_minutes: alloc::vec![10, 10, 10],
+            retry_interval_minutes: 15,
+            delay_notice_hours: 12,
+            expiry_hours: 48,
+            hop_limit: 25,
+            message_limit_octets: 50 * 1024 * 1024,
+            recipients_limit: 1_000,
+            queue_limit: 100_000,
+        }
+    }
+}
+
+impl Policy {
+    /// The wait before the attempt that follows `attempts` failed ones.
+    #[must_use]
+    pub fn wait_after(&self, attempts: u32) -> Span {
+        let first = usize::try_from(attempts).ok().and_then(|n| self.first_retries_minutes.get(n));
+        let minutes = first.copied().unwrap_or(self.retry_interval_minutes);
+        Span::minutes(u64::from(minutes.max(1)))
+    }
+
+    /// The number of failed attempts after which every wait is the same.
+    #[must_use]
+    pub fn steady_after(&self) -> u32 {
+        u32::try_from(self.first_retries_minutes.len()).unwrap_or(u32::MAX)
+    }
+}
+
+impl MemberConfig {
+    /// The part of the configuration that the link-state machine sees.
+    #[must_use]
+    pub fn link(&self) -> LinkConfig {
+        LinkConfig {
+            organization: Arc::clone(&self.organization),
+            member: self.member.clone(),
+            faults: self.faults.clone(),
+        }
+    }
+}

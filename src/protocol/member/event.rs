@@ -1,0 +1,157 @@
+//! What the log is told.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::ids::{ConnectionId, MemberName, OriginId, QueueId, TransferId};
+use crate::protocol::linkstate::LinkEvent;
+use crate::protocol::message::Digest;
+use crate::protocol::session::{SessionEvent, Tag};
+
+/// What the log is told. Everything that an operator may want to follow stands here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A message came into our custody.
+    Received {
+        /// Under this id.
+        queue: QueueId,
+        /// With this origin id.
+        origin: OriginId,
+    },
+    /// A digest of envelope and body, for the trace.
+    Digested {
+        /// The message.
+        origin: OriginId,
+        /// Of envelope and body.
+        digest: Digest,
+    },
+    /// A member is the custodian now.
+    HandedOver {
+        /// The message.
+        queue: QueueId,
+        /// The hand-over.
+        transfer: TransferId,
+        /// The member.
+        peer: MemberName,
+    },
+    /// This member may have these recipients; nothing happens to them before it has said so.
+    InDoubt {
+        /// The message.
+        queue: QueueId,
+        /// The member.
+        peer: MemberName,
+        /// The recipients.
+        recipients: Vec<u32>,
+    },
+    /// A hand-over in doubt did not happen; its recipients are free.
+    Released {
+        /// The message.
+        queue: QueueId,
+        /// The hand-over.
+        transfer: TransferId,
+    },
+    /// A member that is asked about a hand-over in doubt has another disk than when it was committed:
+    /// what follows may be double.
+    OtherDisk {
+        /// The member.
+        peer: MemberName,
+        /// The hand-over.
+        transfer: TransferId,
+    },
+    /// The host of the account, or an outside server, has it.
+    Delivered {
+        /// The message.
+        queue: QueueId,
+        /// The recipient.
+        index: u32,
+    },
+    /// It is in an account of ours.
+    Deposited {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+    },
+    /// These recipients wait for another attempt.
+    Deferred {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// Why.
+        why: String,
+    },
+    /// These recipients are given up and the sender is told.
+    Returned {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// The DSN.
+        notice: QueueId,
+    },
+    /// These recipients are given up and nobody is told: the sender is null or does not want it.
+    Dropped {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+    },
+    /// The sender is told that the message is late.
+    Delayed {
+        /// The message.
+        queue: QueueId,
+        /// The DSN.
+        notice: QueueId,
+    },
+    /// No attempt is made any more.
+    Held {
+        /// The message.
+        queue: QueueId,
+        /// Why.
+        reason: String,
+    },
+    /// The last recipient is done with.
+    Removed {
+        /// The message.
+        queue: QueueId,
+    },
+    /// A hand-over brought recipients that were in our custody already; they are not queued twice.
+    Doubled {
+        /// The message.
+        origin: OriginId,
+        /// The recipients.
+        recipients: Vec<u32>,
+    },
+    /// The same id was used for another content: somebody lost a disk or forges.
+    Conflict {
+        /// The id.
+        id: String,
+    },
+    /// A peer broke the protocol.
+    Misbehaved {
+        /// Its connection.
+        connection: ConnectionId,
+        /// What was wrong.
+        problem: String,
+    },
+    /// The store failed; the host stops this member.
+    StoreFailed {
+        /// What the host knows of it.
+        reason: String,
+    },
+    /// Of the link-state machine.
+    Link(LinkEvent),
+    /// Of a session. The server tells it; a member never does.
+    Session {
+        /// Whose connection.
+        connection: ConnectionId,
+        /// The kind of conversation, the tag of the log line.
+        tag: Tag,
+        /// What happened.
+        event: SessionEvent,
+    },
+}

@@ -1,0 +1,293 @@
+//! One server at the level of custody.
+
+mod config;
+mod event;
+mod lines;
+mod link;
+mod pdu;
+mod query;
+mod turn;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::deliver::Deposit;
+use super::ids::{ConnectionId, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
+use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
+use super::message::Address;
+use super::queue::{Lanes, QueueRow, Spool, Work};
+use crate::clause;
+use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
+
+pub use super::queue::Change;
+pub use config::{MemberConfig, Policy, Security};
+pub use event::Event;
+pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
+pub use query::{Answer, Notice, NoticeKind, Query};
+
+pub(crate) use lines::Line;
+pub(crate) use turn::Turn;
+
+/// What survives a crash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Durable {
+    /// Which disk this is; zero before the first boot.
+    pub store: StoreId,
+    /// The incarnation of the latest boot.
+    pub incarnation: Incarnation,
+    /// Of the link-state machine.
+    pub link: LinkDurable,
+    /// Queue and journals.
+    pub spool: Spool,
+}
+
+/// The projection onto the model's variables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// The queue, with where each recipient stands.
+    pub queue: Vec<QueueRow>,
+    /// The hand-overs that were accepted.
+    pub accepted: Vec<TransferId>,
+    /// The hand-overs that are fenced, and up to which offer.
+    pub fences: Vec<(TransferId, u32)>,
+    /// The recipients in the delivery journal.
+    pub journal: Vec<(OriginId, u32)>,
+    /// Of the link-state machine.
+    pub link: LinkView,
+}
+
+/// What a question to the host is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Errand {
+    /// A failure notice to this sender about these recipients.
+    Failure { queue: QueueId, recipients: Vec<u32>, to: Address },
+    /// A delay notice to this sender.
+    Delay { queue: QueueId, to: Address },
+    /// The file of a delivery.
+    Deposit((OriginId, u32)),
+    /// The place of that file.
+    Publish((OriginId, u32)),
+    /// A body that nobody needs.
+    Discard,
+}
+
+/// One server at the level of custody.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Member {
+    pub(crate) store: StoreId,
+    pub(crate) incarnation: Incarnation,
+    /// Counts the ids of this boot.
+    pub(crate) sequence: u64,
+    /// Counts the connections that this member opened; an id is never used twice.
+    pub(crate) opened: u64,
+    pub(crate) link: LinkState,
+    /// The same fold that the host keeps: every change is applied here when it is handed out.
+    pub(crate) spool: Spool,
+    pub(crate) work: BTreeMap<QueueId, Work>,
+    pub(crate) lanes: Lanes,
+    /// The ways that the link-state machine was asked to open.
+    pub(crate) wanted: BTreeSet<Way>,
+    pub(crate) lines: BTreeMap<ConnectionId, Line>,
+    /// Hand-overs in doubt that nobody is being asked about, by the member that knows.
+    pub(crate) doubts: BTreeMap<MemberName, BTreeSet<(QueueId, TransferId)>>,
+    /// Messages with deliveries in doubt that nobody is being asked about, by host.
+    pub(crate) inquiries: BTreeMap<MemberName, BTreeSet<QueueId>>,
+    pub(crate) deposits: BTreeMap<(OriginId, u32), Deposit>,
+    pub(crate) errands: Tickets<Errand>,
+}
+
+impl Member {
+    /// The link-state machine, to look at.
+    #[must_use]
+    pub const fn link(&self) -> &LinkState {
+        &self.link
+    }
+
+    /// The id of this member's disk, as HELLO tells it.
+    #[must_use]
+    pub const fn store(&self) -> StoreId {
+        self.store
+    }
+
+    /// Queue and journals, to look at.
+    #[must_use]
+    pub const fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    /// Stores a change, and folds it into what we know.
+    pub(crate) fn store_change(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
+        self.spool.apply(&change);
+        turn.cx.store(change);
+    }
+
+    /// Asks the host; `false` if every ticket is out.
+    pub(crate) fn ask(
+        &mut self,
+        errand: Errand,
+        (query, gate): (Query, Gate),
+        turn: &mut Turn<'_, '_>,
+    ) -> bool {
+        let Some(ticket) = self.errands.issue(errand) else { return false };
+        turn.cx.out.push(Effect::Ask { ticket, query, gate });
+        true
+    }
+
+    fn answered(&mut self, ticket: Ticket, answer: Answer, turn: &mut Turn<'_, '_>) {
+        match self.errands.redeem(ticket) {
+            Some(Errand::Failure { queue, recipients, to }) => {
+                self.failure_composed((queue, recipients, to), answer, turn);
+            }
+            Some(Errand::Delay { queue, to }) => self.delay_composed((queue, to), answer, turn),
+            Some(Errand::Deposit(key)) => self.deposited(key, answer, turn),
+            Some(Errand::Publish(key)) => self.published(&key, &answer, turn),
+            Some(Errand::Discard) | None => {}
+        }
+    }
+
+    fn timer(&mut self, timer: Timer, turn: &mut Turn<'_, '_>) {
+        match timer {
+            Timer::Retry(queue) => self.retry_due(queue, turn),
+            Timer::Delay(queue) => self.delay_due(queue, turn),
+            Timer::Expire(queue) => self.expire(queue, turn),
+            Timer::Silence(connection) => self.silent(connection, turn),
+            Timer::Doubt(member) => {
+                self.resolve(&member, turn);
+                if self.inquiries.contains_key(&member) {
+                    self.reach_host(&member, turn);
+                }
+            }
+            Timer::Publish => self.publish_again(turn),
+            Timer::Link(timer) => self.step_link(Input::Timer(timer), turn),
+            // The server takes these itself.
+            Timer::Session(_) => {}
+        }
+    }
+
+    /// Rebuilds what is only in memory, and goes on where the last boot stopped.
+    fn wake(&mut self, turn: &mut Turn<'_, '_>) {
+        clause!(CU_005);
+        let queues: Vec<QueueId> = self.spool.queue.keys().copied().collect();
+        for queue in &queues {
+            let message = &self.spool.queue[queue];
+            self.work.insert(*queue, Work::rebuilt(message));
+            for (id, transfer) in message.transfers.iter().filter(|(_, t)| !t.fenced) {
+                let peer = self.doubts.entry(transfer.peer.clone()).or_default();
+                peer.insert((*queue, id.clone()));
+            }
+            for host in message.deliveries.keys() {
+                self.inquiries.entry(host.clone()).or_default().insert(*queue);
+            }
+        }
+        self.redo_deposits(turn);
+        let peers: Vec<MemberName> = self.doubts.keys().cloned().collect();
+        for peer in peers {
+            self.resolve(&peer, turn);
+        }
+        let hosts: Vec<MemberName> = self.inquiries.keys().cloned().collect();
+        for host in hosts {
+            self.reach_host(&host, turn);
+        }
+        for queue in queues {
+            self.set_going(queue, turn);
+        }
+    }
+}
+
+impl Machine for Member {
+    type Config = MemberConfig;
+    type Peer = ConnectionId;
+    type Endpoint = Endpoint;
+    type Pdu = Pdu;
+    type Timer = Timer;
+    type Change = Change;
+    type Durable = Durable;
+    type Query = Query;
+    type Answer = Answer;
+    type Command = Command;
+    type Event = Event;
+    type View = View;
+
+    fn apply(durable: &mut Durable, change: &Change) {
+        match change {
+            Change::Boot { store, incarnation } => {
+                let known = durable.store != StoreId::default();
+                assert!(!known || durable.store == *store, "a disk keeps its id");
+                (durable.store, durable.incarnation) = (*store, *incarnation);
+            }
+            Change::Link(change) => LinkState::apply(&mut durable.link, change),
+            _ => durable.spool.apply(change),
+        }
+    }
+
+    fn boot(config: &MemberConfig, durable: &Durable, cx: &mut Cx<'_, Self>) -> Self {
+        let store = match durable.store {
+            StoreId(0) => StoreId(draw_u64(cx.choose, "member/store").max(1)),
+            known => known,
+        };
+        clause!(CU_006);
+        let incarnation = Incarnation(draw_u64(cx.choose, "member/incarnation"));
+        cx.store(Change::Boot { store, incarnation });
+        let mut effects = Vec::new();
+        let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut effects };
+        let link = LinkState::boot(&config.link(), &durable.link, &mut inner);
+        let mut member = Self {
+            store,
+            incarnation,
+            sequence: 0,
+            opened: 0,
+            link,
+            spool: durable.spool.clone(),
+            work: BTreeMap::new(),
+            lanes: Lanes::new(),
+            wanted: BTreeSet::new(),
+            lines: BTreeMap::new(),
+            doubts: BTreeMap::new(),
+            inquiries: BTreeMap::new(),
+            deposits: BTreeMap::new(),
+            errands: Tickets::default(),
+        };
+        let turn = &mut Turn { config, cx };
+        let events = member.map_link(effects, turn);
+        member.wake(turn);
+        member.link_events(events, turn);
+        member
+    }
+
+    fn step(&mut self, config: &MemberConfig, input: Input<Self>, cx: &mut Cx<'_, Self>) {
+        let turn = &mut Turn { config, cx };
+        match input {
+            Input::Pdu { from, pdu } => self.hear(from, pdu, turn),
+            Input::Link { peer, change } => self.connection_changed(peer, change, turn),
+            Input::Timer(timer) => self.timer(timer, turn),
+            Input::Answer { ticket, answer } => self.answered(ticket, answer, turn),
+            Input::Command(Command::Inbound { connection, member, port }) => {
+                self.inbound(connection, member, port, turn);
+            }
+            Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
+            Input::Configuration => {
+                self.step_link(Input::Configuration, turn);
+                for way in self.wanted.clone() {
+                    self.command_link(LinkCommand::Want(way), turn);
+                }
+                self.route_all(turn);
+            }
+        }
+    }
+
+    fn view(&self) -> View {
+        let journal = self.spool.journal.iter().flat_map(|(origin, entries)| {
+            entries.keys().map(move |index| (origin.clone(), *index))
+        });
+        View {
+            // The view has no clock; ages are for people.
+            queue: self.queue_report(crate::kernel::Time(0)),
+            accepted: self.spool.accepted.keys().cloned().collect(),
+            fences: self.spool.fences.iter().map(|(id, offer)| (id.clone(), *offer)).collect(),
+            journal: journal.collect(),
+            link: self.link.view(),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What custody says, where to, and when.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::ids::{
+    ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
+};
+use crate::protocol::linkstate::{LinkPdu, LinkTimer};
+use crate::protocol::message::{Address, Body, Envelope, Outcome, Recipient, Refusal, Return};
+
+/// Where a member opens a connection to. The host maps it to a socket address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// The SMTP port of a target bridgehead, over a connector.
+    Connector(ConnectorName, MemberName),
+    /// The SMTP port of a member of our own group.
+    Member(MemberName),
+    /// The delivery port of the host of an account.
+    Deliver(MemberName),
+    /// The group port of the master.
+    Group(MemberName),
+    /// An outside server, `HOST:PORT`.
+    Outside(String),
+}
+
+/// What custody says on a connection. Sessions turn these into lines and frames, and back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pdu {
+    // --- an outside client, on the SMTP port; the session is the speaker ---
+    /// May mail for this address enter? Answered by `Ok` or `Refused`, in order.
+    Recipient(Address),
+    /// A whole message from outside. Answered by `Accepted` or `Refused`.
+    Mail(NewMail),
+    /// Yes.
+    Ok,
+    /// The message is durable here, under this id.
+    Accepted(QueueId),
+    /// No.
+    Refused(Refusal),
+
+    // --- our connection to an outside server ---
+    /// Please relay. Answered by one `Result` for each recipient.
+    Relay(Parcel),
+
+    // --- hand-over between members, SMTP port ---
+    /// First on each connection, both ways: who I am, and which disk I have.
+    Hello {
+        /// The speaker.
+        member: MemberName,
+        /// Its disk.
+        store: StoreId,
+    },
+    /// Take this. The session streams envelope and body behind it. Answered by `Transferred`,
+    /// `HandedOver` (a repeat), or `Refused`.
+    Offer {
+        /// The hand-over.
+        transfer: TransferId,
+        /// Counts the offers of this transfer.
+        offer: u32,
+        /// The message.
+        parcel: Parcel,
+    },
+    /// The offer is here completely and its digest is right; nothing is promised.
+    Transferred {
+        /// The hand-over.
+        transfer: TransferId,
+        /// Which offer.
+        offer: u32,
+    },
+    /// From now on it is yours. Answered by `HandedOver` or `Refused`; a refusal settles nothing.
+    Commit {
+        /// The hand-over.
+        transfer: TransferId,
+        /// Which offer.
+        offer: u32,
+    },
+    /// Custody is here, durably.
+    HandedOver {
+        /// The hand-over.
+        transfer: TransferId,
+        /// The queue id at the receiver; the same for each repeat.
+        queue: QueueId,
+    },
+    /// Settle this transfer in doubt: accepted, or fenced for ever up to `offer`.
+    Resolve {
+        /// The hand-over.
+        transfer: TransferId,
+        /// All offers up to this one.
+        offer: u32,
+    },
+    /// The answer to `Resolve`: durably fenced. (`HandedOver` is the other answer.)
+    Fenced {
+        /// The hand-over.
+        transfer: TransferId,
+        /// All offers up to this one.
+        offer: u32,
+    },
+    /// What do you know of it? Read-only, permits nothing.
+    Status(TransferId),
+    /// Nothing is known. (`HandedOver` and `Fenced` are the other answers.)
+    Unknown(TransferId),
+
+    // --- DELIVER, on the delivery port ---
+    /// Deliver to these recipients. Answered by one `Result` each, in order, as each is known.
+    Deliver(Parcel),
+    /// What became of these? Answered by one `Result` or `NoResult` each, in order.
+    Inquire {
+        /// The message.
+        origin: OriginId,
+        /// The recipients.
+        recipients: Vec<(u32, Address)>,
+    },
+    /// The final word on one recipient, durable at the speaker.
+    Result {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+        /// The word.
+        outcome: Outcome,
+    },
+    /// Nothing is recorded for this recipient.
+    NoResult {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+    },
+
+    // --- LINK STATE, on the SMTP port and the group port ---
+    /// News and its answers.
+    Link(LinkPdu),
+}
+
+/// A message from outside, as the session collected it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NewMail {
+    /// The return path; `None` is the null sender.
+    pub sender: Option<Address>,
+    /// The recipients, in order; the position becomes the index.
+    pub recipients: Vec<Recipient>,
+    /// RET.
+    pub ret: Option<Return>,
+    /// ENVID.
+    pub envid: Option<String>,
+    /// SMTPUTF8 was used.
+    pub smtputf8: bool,
+    /// Who gave it: EHLO name and address.
+    pub from: String,
+    /// `SMTP` or `ESMTP`.
+    pub with: String,
+    /// The content.
+    pub body: Body,
+}
+
+/// An envelope with its body.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Parcel {
+    /// The envelope; its recipients are those that this parcel is for.
+    pub envelope: Envelope,
+    /// The content.
+    pub body: Body,
+}
+
+/// Names of the timers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timer {
+    /// Try a message again.
+    Retry(QueueId),
+    /// Tell the sender that it is late.
+    Delay(QueueId),
+    /// Return it.
+    Expire(QueueId),
+    /// A connection has been silent for too long.
+    Silence(ConnectionId),
+    /// Ask again about what is in doubt with this member.
+    Doubt(MemberName),
+    /// Finish the deliveries whose last step failed.
+    Publish,
+    /// Of the link-state machine.
+    Link(LinkTimer),
+    /// A session waits too long: for a greeting, for a command, for the answer to `QUIT`. The server
+    /// arms it and takes it; a member never sees it.
+    Session(ConnectionId),
+}
+
+/// Orders from the sessions and the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// A member opened a connection to us, on the port of this kind; its name is proved.
+    ///
+    /// Connections that others open have odd numbers, those that the member opens even ones.
+    Inbound {
+        /// The connection.
+        connection: ConnectionId,
+        /// Who opened it.
+        member: MemberName,
+        /// On which port.
+        port: Port,
+    },
+}
+
+/// Which port a member connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Port {
+    /// SMTP, with hand-over and news.
+    Smtp,
+    /// Delivery port.
+    Deliver,
+    /// Group port.
+    Group,
+}

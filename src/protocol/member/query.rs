@@ -1,0 +1,87 @@
+//! What a member asks its host.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::Time;
+use crate::protocol::ids::{MemberName, OriginId};
+use crate::protocol::message::{Address, Body, BodyKey, Hop, Recipient, Refusal, Return};
+
+/// A question to the host. The answer to every one is an [`Answer`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Query {
+    /// Write a DSN and keep it as a body. Answered by `Composed` or `Failed`.
+    Compose(Notice),
+    /// Write `hops` (as `Received` lines), the return path and the body to the account's `tmp/` under
+    /// `name`, synced. Answered by `Done` or `Failed`.
+    Deposit {
+        /// The account.
+        account: Address,
+        /// The file name, without directory.
+        name: String,
+        /// The return path.
+        sender: Option<Address>,
+        /// The trace, oldest first.
+        hops: Vec<Hop>,
+        /// The content.
+        body: Body,
+    },
+    /// Rename from `tmp/` to `new/`, directories synced. A missing `tmp/` file means that it is done
+    /// already. Answered by `Done` or `Failed`.
+    Publish {
+        /// The account.
+        account: Address,
+        /// The file name.
+        name: String,
+    },
+    /// Forget a body that no message needs any more. Answered by `Done`.
+    Discard(BodyKey),
+}
+
+/// What a DSN is to say.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Notice {
+    /// Failure or delay.
+    pub kind: NoticeKind,
+    /// Who writes it.
+    pub reporter: MemberName,
+    /// Whom it goes to.
+    pub to: Address,
+    /// The message that it is about.
+    pub origin: OriginId,
+    /// ENVID of that message.
+    pub envid: Option<String>,
+    /// When that message arrived.
+    pub arrived: Time,
+    /// RET of that message.
+    pub ret: Option<Return>,
+    /// The recipients that it is about, and why.
+    pub recipients: Vec<(Recipient, Refusal)>,
+    /// The content of that message.
+    pub body: Body,
+}
+
+/// Failure or delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// The message is given up.
+    Failure,
+    /// The message is late.
+    Delay,
+}
+
+/// The host's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The DSN is stored as this body.
+    Composed(Body),
+    /// It is done, durably.
+    Done,
+    /// It cannot be done now: full disk, missing directory.
+    Failed(Refusal),
+}

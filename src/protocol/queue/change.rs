@@ -1,0 +1,272 @@
+//! The durable steps, and what they are about.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
+use crate::protocol::linkstate::{TableChange, Way};
+use crate::protocol::message::{Address, Body, Digest, Envelope, Refusal};
+
+/// One durable custody step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// A boot: the store id (drawn at the first one) and a fresh incarnation.
+    Boot {
+        /// Which disk this is.
+        store: StoreId,
+        /// For the ids of this boot.
+        incarnation: Incarnation,
+    },
+    /// A message is in our custody. For one that a member handed over, the acceptance is part of it.
+    Queued {
+        /// Under this id.
+        queue: QueueId,
+        /// The message.
+        message: Message,
+        /// The hand-over that brought it.
+        accepted: Option<(TransferId, Acceptance)>,
+    },
+    /// A hand-over is accepted whose recipients were all in our custody before.
+    Known {
+        /// The hand-over.
+        transfer: TransferId,
+        /// The message that has them.
+        acceptance: Acceptance,
+    },
+    /// Receiver: all offers up to this one are refused for ever.
+    Fence {
+        /// The hand-over.
+        transfer: TransferId,
+        /// All offers up to this one.
+        offer: u32,
+    },
+    /// Sender: COMMIT may leave from now on; these recipients are in doubt until the peer has said.
+    Committing {
+        /// The message.
+        queue: QueueId,
+        /// The hand-over.
+        id: TransferId,
+        /// What is in doubt.
+        transfer: Transfer,
+    },
+    /// Sender: the peer is the custodian of these recipients.
+    HandedOver {
+        /// The message.
+        queue: QueueId,
+        /// The hand-over.
+        id: TransferId,
+        /// The recipients that it was for.
+        recipients: Vec<u32>,
+    },
+    /// Sender: the peer has fenced the hand-over; the recipients may go anywhere.
+    Released {
+        /// The message.
+        queue: QueueId,
+        /// The hand-over.
+        id: TransferId,
+    },
+    /// Sender: DELIVER may leave from now on; these recipients are in doubt until the host has said.
+    Delivering {
+        /// The message.
+        queue: QueueId,
+        /// The host of their accounts.
+        host: MemberName,
+        /// The recipients.
+        recipients: Vec<u32>,
+    },
+    /// Sender: the host refused these recipients for now.
+    Undelivered {
+        /// The message.
+        queue: QueueId,
+        /// The host.
+        host: MemberName,
+        /// The recipients.
+        recipients: Vec<u32>,
+    },
+    /// These recipients are done with: delivered, or returned with this notice.
+    Removed {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// The DSN, as a message of its own.
+        notice: Option<(QueueId, Message)>,
+    },
+    /// The sender of a message is told that it is late.
+    Delayed {
+        /// The message.
+        queue: QueueId,
+        /// The DSN.
+        notice: (QueueId, Message),
+    },
+    /// No attempt is made any more, for this reason.
+    Held {
+        /// The message.
+        queue: QueueId,
+        /// Why.
+        reason: String,
+    },
+    /// Receiver of DELIVER: the final word on one recipient. Where the message is in our own queue,
+    /// the recipient leaves it by the same change.
+    Recorded {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+        /// The word.
+        recorded: Recorded,
+        /// The message in our own queue.
+        queue: Option<QueueId>,
+    },
+    /// The file of a recorded delivery is where the account's owner sees it.
+    Published {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+    },
+    /// Of the link-state machine.
+    Link(TableChange),
+}
+
+/// A message in the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Message {
+    /// The envelope; its recipients are those that are still in our custody or in doubt.
+    pub envelope: Envelope,
+    /// The content.
+    pub body: Body,
+    /// The hand-overs that were begun, also those that are fenced.
+    pub transfers: BTreeMap<TransferId, Transfer>,
+    /// The recipients that a host may have stored.
+    pub deliveries: BTreeMap<MemberName, BTreeSet<u32>>,
+    /// Whether the sender was told that it is late.
+    pub delayed: bool,
+    /// Why nothing is tried any more.
+    pub held: Option<String>,
+}
+
+/// A hand-over for which COMMIT was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The latest offer for which COMMIT was stored.
+    pub offer: u32,
+    /// The way that it went.
+    pub way: Way,
+    /// To whom.
+    pub peer: MemberName,
+    /// The peer's disk.
+    pub store: StoreId,
+    /// For which recipients.
+    pub recipients: Vec<u32>,
+    /// The peer has fenced this offer.
+    pub fenced: bool,
+}
+
+/// An accepted hand-over.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// Of envelope and body.
+    pub digest: Digest,
+    /// The queue id that was answered.
+    pub queue: QueueId,
+}
+
+/// The final word on a recipient in the delivery journal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recorded {
+    /// Stored.
+    Delivered {
+        /// Of what was stored for whom.
+        digest: Digest,
+        /// The account.
+        account: Address,
+        /// The file.
+        name: String,
+        /// Whether the file was moved to its final place.
+        published: bool,
+    },
+    /// Refused for ever.
+    Refused {
+        /// Of what was refused for whom.
+        digest: Digest,
+        /// In these words.
+        refusal: Refusal,
+    },
+}
+
+impl Message {
+    /// A message that has just come into our custody.
+    #[must_use]
+    pub const fn new(envelope: Envelope, body: Body) -> Self {
+        Self {
+            envelope,
+            body,
+            transfers: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            delayed: false,
+            held: None,
+        }
+    }
+
+    /// With whom each recipient in doubt is in doubt.
+    #[must_use]
+    pub fn doubts(&self) -> BTreeMap<u32, &MemberName> {
+        let handed = self.transfers.values().filter(|transfer| !transfer.fenced);
+        let handed = handed.map(|transfer| (&transfer.peer, transfer.recipients.iter()));
+        let mut doubts: BTreeMap<_, _> =
+            handed.flat_map(|(peer, indexes)| indexes.map(move |index| (*index, peer))).collect();
+        for (host, indexes) in &self.deliveries {
+            doubts.extend(indexes.iter().map(|index| (*index, host)));
+        }
+        doubts
+    }
+
+    /// Whether this recipient is still here.
+    #[must_use]
+    pub fn has(&self, index: u32) -> bool {
+        self.envelope.recipients.iter().any(|recipient| recipient.index == index)
+    }
+
+    /// Forgets recipients, and every hand-over and delivery that was only for them.
+    pub(super) fn remove(&mut self, indexes: &[u32]) {
+        let gone = |index: &u32| indexes.contains(index);
+        self.envelope.recipients.retain(|recipient| !gone(&recipient.index));
+        for host in self.deliveries.values_mut() {
+            host.retain(|index| !gone(index));
+        }
+        self.deliveries.retain(|_, indexes| !indexes.is_empty());
+        for transfer in self.transfers.values_mut() {
+            transfer.recipients.retain(|index| !gone(index));
+        }
+        self.transfers.retain(|_, transfer| !transfer.recipients.is_empty());
+    }
+}
+
+impl Recorded {
+    /// What the word is about.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        match self {
+            Self::Delivered { digest, .. } | Self::Refused { digest, .. } => digest,
+        }
+    }
+}
+
+impl Change {
+    /// The bodies that become durable with this change.
+    #[must_use]
+    pub fn bodies(&self) -> Vec<Body> {
+        match self {
+            Self::Queued { message, .. }
+            | Self::Delayed { notice: (_, message), .. }
+            | Self::Removed { notice: Some((_, message)), .. } => alloc::vec![message.body],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Mail comes in, and recipients leave.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::routing::{Home, home};
+use super::{Acceptance, Change, Message, Work};
+use crate::clause;
+use crate::kernel::{Gate, Span};
+use crate::protocol::ids::{ConnectionId, OriginId, QueueId, TransferId};
+use crate::protocol::member::{Errand, Event, Member, NewMail, Pdu, Query, Timer, Turn};
+use crate::protocol::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
+
+impl Member {
+    /// May mail for this address enter here?
+    pub(crate) fn recipient(&self, from: ConnectionId, address: &Address, turn: &mut Turn<'_, '_>) {
+        clause!(CU_001);
+        match home(turn.config, address) {
+            Home::Account(..) | Home::Foreign(_) => turn.say(from, Pdu::Ok),
+            Home::Nobody(refusal) => turn.say(from, Pdu::Refused(refusal)),
+        }
+    }
+
+    /// A whole message from outside.
+    pub(crate) fn mail(&mut self, from: ConnectionId, mail: NewMail, turn: &mut Turn<'_, '_>) {
+        if let Some(refusal) = self.objection(&mail, turn) {
+            self.discard(mail.body.key, Gate::Now, turn);
+            return turn.say(from, Pdu::Refused(refusal));
+        }
+        let queue = self.spool.next();
+        let origin = self.mint_origin(turn);
+        let hops = alloc::vec![self.hop(mail.from, mail.with, &queue_name(queue), turn)];
+        let recipients = mail.recipients.into_iter().zip(0..);
+        let envelope = Envelope {
+            origin: origin.clone(),
+            sender: mail.sender,
+            recipients: recipients.map(|(r, index)| Recipient { index, ..r }).collect(),
+            arrived: turn.cx.now,
+            expires: turn.cx.now + Span::hours(u64::from(turn.config.policy.expiry_hours)),
+            ret: mail.ret,
+            envid: mail.envid,
+            smtputf8: mail.smtputf8,
+            hops,
+            routed_by: Default::default(),
+        };
+        clause!(CU_002);
+        turn.tell(Event::Received { queue, origin });
+        self.enqueue(Message::new(envelope, mail.body), None, turn);
+        turn.promise(from, Pdu::Accepted(queue));
+        self.set_going(queue, turn);
+    }
+
+    fn objection(&self, mail: &NewMail, turn: &Turn<'_, '_>) -> Option<Refusal> {
+        let policy = &turn.config.policy;
+        let limit = usize::try_from(policy.recipients_limit).unwrap_or(usize::MAX);
+        clause!(CU_003);
+        if mail.recipients.is_empty() {
+            return Some(Refusal::new(554, "5.5.1", "no recipients"));
+        }
+        if mail.recipients.len() > limit {
+            return Some(Refusal::new(452, "4.5.3", "too many recipients"));
+        }
+        self.no_room(mail.body.octets, turn)
+    }
+
+    /// Why a message of this size cannot come into our custody now.
+    pub(crate) fn no_room(&self, octets: u64, turn: &Turn<'_, '_>) -> Option<Refusal> {
+        let policy = &turn.config.policy;
+        if octets > policy.message_limit_octets {
+            return Some(Refusal::new(552, "5.3.4", "the message is too large"));
+        }
+        let limit = usize::try_from(policy.queue_limit).unwrap_or(usize::MAX);
+        let full = self.spool.queue.len() >= limit;
+        full.then(|| Refusal::new(452, "4.3.1", "the queue is full"))
+    }
+
+    /// Our own line in the trace of a message.
+    pub(crate) fn hop(&self, from: String, with: String, id: &str, turn: &Turn<'_, '_>) -> Hop {
+        let group = turn.config.organization.group_of(&turn.config.member);
+        let group = group.expect("a member has a group").name.clone();
+        let by = turn.config.member.0.clone();
+        Hop { from, by, group, with, id: String::from(id), at: turn.cx.now }
+    }
+
+    /// An id for a message that is born or enters here.
+    pub(crate) fn mint_origin(&mut self, turn: &Turn<'_, '_>) -> OriginId {
+        self.sequence += 1;
+        OriginId {
+            member: turn.config.member.clone(),
+            incarnation: self.incarnation,
+            sequence: self.sequence,
+        }
+    }
+
+    /// An id for a hand-over.
+    pub(crate) fn mint_transfer(&mut self, turn: &Turn<'_, '_>) -> TransferId {
+        let OriginId { member, incarnation, sequence } = self.mint_origin(turn);
+        TransferId { member, incarnation, sequence }
+    }
+
+    /// Takes a message into our custody. The caller speaks, and then calls [`Self::set_going`].
+    pub(crate) fn enqueue(
+        &mut self,
+        message: Message,
+        accepted: Option<(TransferId, Acceptance)>,
+        turn: &mut Turn<'_, '_>,
+    ) -> QueueId {
+        let queue = self.spool.next();
+        self.store_change(Change::Queued { queue, message, accepted }, turn);
+        self.work.insert(queue, Work::default());
+        queue
+    }
+
+    /// Starts the clocks of a message and routes it. At a boot, too.
+    pub(crate) fn set_going(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) {
+        self.start_clocks(queue, turn);
+        let message = &self.spool.queue[&queue];
+        let places = &self.work[&queue].places;
+        let indexes = message.envelope.recipients.iter().map(|recipient| recipient.index);
+        let free: Vec<u32> = indexes.filter(|index| !places.contains_key(index)).collect();
+        if !free.is_empty() {
+            self.route(queue, &free, turn);
+        }
+    }
+
+    /// Stores a change that ends our duty for `indexes`, and cleans up behind it.
+    pub(crate) fn finish(
+        &mut self,
+        queue: QueueId,
+        indexes: &[u32],
+        change: Change,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let body = self.spool.queue.get(&queue).map(|message| message.body);
+        self.store_change(change, turn);
+        for index in indexes {
+            self.unplace(queue, *index);
+        }
+        if self.spool.queue.contains_key(&queue) {
+            return;
+        }
+        let work = self.work.remove(&queue);
+        assert!(work.is_none_or(|work| work.places.is_empty()), "who is gone stands nowhere");
+        for timer in [Timer::Retry(queue), Timer::Delay(queue), Timer::Expire(queue)] {
+            turn.disarm(timer);
+        }
+        turn.tell(Event::Removed { queue });
+        clause!(CU_004);
+        if let Some(Body { key, .. }) = body {
+            self.discard(key, Gate::Durable, turn);
+        }
+    }
+
+    /// Lets the host forget a body.
+    pub(crate) fn discard(&mut self, key: BodyKey, gate: Gate, turn: &mut Turn<'_, '_>) {
+        // With every ticket out the body stays until the next boot collects what nobody names.
+        self.ask(Errand::Discard, (Query::Discard(key), gate), turn);
+    }
+}
+
+/// A queue id as people read it.
+pub(crate) fn queue_name(queue: QueueId) -> String {
+    alloc::format!("{queue}")
+}

@@ -1,0 +1,125 @@
+//! To an outside server: RFC 1047's window remains here, and only here.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Change, Place, Route};
+use crate::clause;
+use crate::protocol::ids::{ConnectionId, OriginId, QueueId};
+use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Turn};
+use crate::protocol::message::Outcome;
+
+/// Our connection to an outside server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Relaying {
+    /// The server.
+    pub(crate) server: String,
+    /// It is open.
+    pub(crate) up: bool,
+    /// The message, and the recipients without a result yet.
+    pub(crate) open: Option<(QueueId, BTreeSet<u32>)>,
+}
+
+impl Member {
+    /// There is mail for this outside server.
+    pub(crate) fn reach_outside(&mut self, server: &str, turn: &mut Turn<'_, '_>) {
+        let open = self.lines.iter().find_map(|(connection, line)| match line {
+            Line::Relaying(relaying) if relaying.server == server => Some(*connection),
+            _ => None,
+        });
+        if let Some(connection) = open {
+            return self.pump_relay(connection, turn);
+        }
+        let connection = self.allot();
+        let server = String::from(server);
+        let relaying = Relaying { server: server.clone(), up: false, open: None };
+        self.lines.insert(connection, Line::Relaying(relaying));
+        turn.cx.open(connection, Endpoint::Outside(server));
+    }
+
+    /// Relays the next message on a connection that waits for nothing.
+    pub(crate) fn pump_relay(&mut self, connection: ConnectionId, turn: &mut Turn<'_, '_>) {
+        let Some(Line::Relaying(relaying)) = self.lines.get(&connection) else { return };
+        if !relaying.up || relaying.open.is_some() {
+            return;
+        }
+        let route = Route::Outside(relaying.server.clone());
+        let Some(queue) = self.first_in_line(&route) else {
+            return self.hang_up(connection, turn);
+        };
+        let recipients = self.in_line(queue, &route);
+        self.put_all(queue, &recipients, &Place::Underway(route));
+        let parcel = self.parcel(queue, &recipients, turn);
+        let open = Some((queue, recipients.into_iter().collect()));
+        if let Some(Line::Relaying(relaying)) = self.lines.get_mut(&connection) {
+            relaying.open = open;
+        }
+        turn.cx.send_durable(connection, Pdu::Relay(parcel));
+        self.expect_answer(connection, turn);
+    }
+
+    /// The outside server's word on one recipient.
+    pub(crate) fn relay_result(
+        &mut self,
+        connection: ConnectionId,
+        (origin, index): (OriginId, u32),
+        outcome: Outcome,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(Line::Relaying(relaying)) = self.lines.get_mut(&connection) else { return };
+        let route = Route::Outside(relaying.server.clone());
+        let expected = relaying.open.as_mut().filter(|(queue, open)| {
+            open.contains(&index) && self.spool.queue[queue].envelope.origin == origin
+        });
+        let Some((queue, open)) = expected else {
+            return self.misbehaved(connection, "a result that nobody waits for", turn);
+        };
+        open.remove(&index);
+        let queue = *queue;
+        self.expect_answer(connection, turn);
+        match outcome {
+            Outcome::Delivered => {
+                clause!(CU_040);
+                turn.tell(Event::Delivered { queue, index });
+                let recipients = alloc::vec![index];
+                let change = Change::Removed { queue, recipients, notice: None };
+                self.finish(queue, &[index], change, turn);
+            }
+            Outcome::Refused(refusal) if refusal.is_permanent() => {
+                self.give_up(queue, index, refusal, turn);
+            }
+            Outcome::Refused(refusal) => {
+                let why = alloc::format!("{} {} {}", refusal.code, refusal.status, refusal.text);
+                self.retry_later(queue, &[index], Some(&route), &why, turn);
+            }
+        }
+        let Some(Line::Relaying(relaying)) = self.lines.get_mut(&connection) else { return };
+        if relaying.open.as_ref().is_some_and(|(_, open)| open.is_empty()) {
+            relaying.open = None;
+            self.heard(connection, turn);
+            self.pump_relay(connection, turn);
+        }
+    }
+
+    /// The connection is gone. A message without a reply may have been taken: it is sent again by its
+    /// schedule, because losing it would be worse.
+    pub(crate) fn relaying_lost(&mut self, relaying: Relaying, turn: &mut Turn<'_, '_>) {
+        let route = Route::Outside(relaying.server.clone());
+        if let Some((queue, open)) = relaying.open {
+            clause!(CU_041);
+            let open: Vec<u32> = open.into_iter().collect();
+            if !open.is_empty() {
+                let why = "the connection was lost before the reply";
+                self.retry_later(queue, &open, Some(&route), why, turn);
+            }
+        }
+        if !self.lanes.contains_key(&route) {
+            return;
+        }
+        if relaying.up {
+            return self.reach_outside(&relaying.server, turn);
+        }
+        self.fail_lane(&route, "the server cannot be reached", turn);
+    }
+}

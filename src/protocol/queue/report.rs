@@ -1,0 +1,98 @@
+//! What people are shown of the queue and of the accounts.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use super::{Place, Recorded};
+use crate::kernel::{Span, Time};
+use crate::protocol::ids::{MemberName, OriginId};
+use crate::protocol::member::{Member, MemberConfig};
+use crate::protocol::message::Address;
+
+/// One message of the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct QueueRow {
+    /// The queue id, as printed everywhere.
+    pub queue: String,
+    /// The origin id.
+    pub origin: OriginId,
+    /// The return path; `None` is the null sender.
+    pub sender: Option<Address>,
+    /// How long it has been in the organization.
+    pub age: Span,
+    /// The length of the content.
+    pub octets: u64,
+    /// Why nothing is tried any more.
+    pub held: Option<String>,
+    /// The recipients that are not done with.
+    pub recipients: Vec<RecipientRow>,
+}
+
+/// One recipient of a message in the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct RecipientRow {
+    /// The position in the original envelope.
+    pub index: u32,
+    /// Whom it is for.
+    pub address: Address,
+    /// Where it stands: the next hop, what it waits for, or with whom it is in doubt.
+    pub place: Option<Place>,
+}
+
+/// One account that is open here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct AccountRow {
+    /// The account.
+    pub address: Address,
+    /// The member that has it open.
+    pub host: MemberName,
+    /// How many messages the delivery journal has for it.
+    pub delivered: u64,
+}
+
+impl Member {
+    /// The queue, oldest message first.
+    #[must_use]
+    pub fn queue_report(&self, now: Time) -> Vec<QueueRow> {
+        let rows = self.spool.queue.iter().map(|(queue, message)| {
+            let places = self.work.get(queue).map(|work| &work.places);
+            let recipients = message.envelope.recipients.iter().map(|recipient| RecipientRow {
+                index: recipient.index,
+                address: recipient.address.clone(),
+                place: places.and_then(|places| places.get(&recipient.index)).cloned(),
+            });
+            QueueRow {
+                queue: super::queue_name(*queue),
+                origin: message.envelope.origin.clone(),
+                sender: message.envelope.sender.clone(),
+                age: now.since(message.envelope.arrived),
+                octets: message.body.octets,
+                held: message.held.clone(),
+                recipients: recipients.collect(),
+            }
+        });
+        rows.collect()
+    }
+
+    /// The accounts that are open here, in the order of the configuration.
+    #[must_use]
+    pub fn account_report(&self, config: &MemberConfig) -> Vec<AccountRow> {
+        let mut counts: BTreeMap<&Address, u64> = BTreeMap::new();
+        for recorded in self.spool.journal.values().flat_map(BTreeMap::values) {
+            if let Recorded::Delivered { account, .. } = recorded {
+                *counts.entry(account).or_default() += 1;
+            }
+        }
+        let accounts = config.organization.accounts.iter();
+        let ours = accounts.filter(|account| account.host == config.member);
+        let row = |account: &crate::protocol::organization::Account| AccountRow {
+            address: account.address.clone(),
+            host: account.host.clone(),
+            delivered: counts.get(&account.address).copied().unwrap_or(0),
+        };
+        ours.map(row).collect()
+    }
+}

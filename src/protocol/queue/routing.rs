@@ -1,0 +1,186 @@
+//! Where each recipient goes next.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Place, Route};
+use crate::clause;
+use crate::protocol::ids::{GroupName, MemberName, QueueId};
+use crate::protocol::linkstate::{NextHop, Way};
+use crate::protocol::member::{Event, Member, MemberConfig, Turn};
+use crate::protocol::message::{Address, Hop, Refusal};
+
+/// Whose an address is, by the configuration.
+pub(crate) enum Home {
+    /// An account of the organization and its host.
+    Account(Address, MemberName),
+    /// An outside server takes it.
+    Foreign(String),
+    /// Nobody.
+    Nobody(Refusal),
+}
+
+/// What is to be done with a recipient.
+enum Decision {
+    Go(Route),
+    Wait(String),
+    Never(Refusal),
+}
+
+/// Whose `address` is.
+pub(crate) fn home(config: &MemberConfig, address: &Address) -> Home {
+    let organization = &config.organization;
+    let postmaster = || {
+        let domain = organization.domains.first()?;
+        let bare =
+            address.domain().is_empty() && address.local().eq_ignore_ascii_case("postmaster");
+        bare.then(|| Address::from(alloc::format!("postmaster@{domain}").as_str()))
+    };
+    let address = postmaster().unwrap_or_else(|| address.clone());
+    if let Some(account) = organization.account(&address) {
+        return Home::Account(account.address.clone(), account.host.clone());
+    }
+    if organization.is_local_domain(address.domain()) || address.domain().is_empty() {
+        return Home::Nobody(Refusal::new(550, "5.1.1", "no such account"));
+    }
+    match &organization.smart_host {
+        Some(host) => Home::Foreign(host.clone()),
+        None => Home::Nobody(Refusal::new(550, "5.7.1", "no relaying to foreign domains")),
+    }
+}
+
+/// How many groups the trace visits; a group that is visited again counts again.
+fn visits(hops: &[Hop]) -> usize {
+    let groups: Vec<&GroupName> = hops.iter().map(|hop| &hop.group).collect();
+    groups.chunk_by(|earlier, later| earlier == later).count()
+}
+
+impl Member {
+    /// Routes the recipients of `queue` that nobody holds, and sets them going.
+    pub(crate) fn route(&mut self, queue: QueueId, indexes: &[u32], turn: &mut Turn<'_, '_>) {
+        let Some(message) = self.spool.queue.get(&queue) else { return };
+        if self.work[&queue].expired {
+            return self.return_expired(queue, indexes, turn);
+        }
+        if message.held.is_some() {
+            return self.put_all(queue, indexes, &waiting("it is held"));
+        }
+        if visits(&message.envelope.hops) > turn.config.policy.hop_limit as usize {
+            clause!(CU_021);
+            self.put_all(queue, indexes, &waiting("it is held"));
+            return self.hold(queue, "it has visited too many groups", turn);
+        }
+        // A message is never routed by a table that is not at least as great as every table that
+        // routed it before: that is what ends a loop.
+        if !self.link.covers(&message.envelope.routed_by) {
+            clause!(CU_020);
+            return self.put_all(queue, indexes, &Place::Table);
+        }
+        let mut routes = Vec::new();
+        for index in indexes {
+            match self.decide(queue, *index, turn.config) {
+                Decision::Go(route) => {
+                    self.put(queue, *index, Place::Line(route.clone()));
+                    if !routes.contains(&route) {
+                        routes.push(route);
+                    }
+                }
+                Decision::Wait(why) => self.retry_later(queue, &[*index], None, &why, turn),
+                Decision::Never(refusal) => self.give_up(queue, *index, refusal, turn),
+            }
+        }
+        for route in routes {
+            self.serve(&route, turn);
+        }
+    }
+
+    /// Routes again, after the table has grown, whatever the new table may send another way.
+    pub(crate) fn route_all(&mut self, turn: &mut Turn<'_, '_>) {
+        clause!(CU_022);
+        let queues: Vec<QueueId> = self.work.keys().copied().collect();
+        for queue in queues {
+            let candidates = self.standing(queue, |place| match place {
+                Place::Table | Place::Retry { .. } | Place::Line(Route::Way(_)) => true,
+                Place::Doubt(_) => turn.fault("reroute-while-in-doubt"),
+                _ => false,
+            });
+            let affected: Vec<u32> = candidates
+                .into_iter()
+                .filter(|index| self.table_matters(queue, *index, turn.config))
+                .collect();
+            if !affected.is_empty() {
+                self.route(queue, &affected, turn);
+            }
+        }
+        self.drop_idle_wants(turn);
+    }
+
+    /// Sets the attempts for a route going.
+    pub(crate) fn serve(&mut self, route: &Route, turn: &mut Turn<'_, '_>) {
+        match route {
+            Route::Local => self.deposit_line(turn),
+            Route::Deliver(host) => self.reach_host(host, turn),
+            Route::Way(way) => self.reach_way(way, turn),
+            Route::Outside(server) => self.reach_outside(server, turn),
+        }
+    }
+
+    /// Stops all attempts for a message until its time is over.
+    pub(crate) fn hold(&mut self, queue: QueueId, reason: &str, turn: &mut Turn<'_, '_>) {
+        let reason = String::from(reason);
+        turn.tell(Event::Held { queue, reason: reason.clone() });
+        self.store_change(super::Change::Held { queue, reason }, turn);
+    }
+
+    fn table_matters(&self, queue: QueueId, index: u32, config: &MemberConfig) -> bool {
+        let message = &self.spool.queue[&queue];
+        if message.held.is_some() || !self.link.covers(&message.envelope.routed_by) {
+            return false;
+        }
+        let new = match self.decide(queue, index, config) {
+            Decision::Go(route) => Some(route),
+            Decision::Wait(_) | Decision::Never(_) => None,
+        };
+        match &self.work[&queue].places[&index] {
+            Place::Retry { failed, .. } => new != *failed && new.is_some(),
+            Place::Line(route) => new.as_ref() != Some(route),
+            _ => true,
+        }
+    }
+
+    fn decide(&self, queue: QueueId, index: u32, config: &MemberConfig) -> Decision {
+        let message = &self.spool.queue[&queue];
+        let recipients = &message.envelope.recipients;
+        let recipient = recipients.iter().find(|recipient| recipient.index == index);
+        let address = &recipient.expect("who is routed is in the envelope").address;
+        let host = match home(config, address) {
+            Home::Account(_, host) => host,
+            Home::Foreign(server) => return Decision::Go(Route::Outside(server)),
+            Home::Nobody(refusal) => return Decision::Never(refusal),
+        };
+        if host == config.member {
+            return Decision::Go(Route::Local);
+        }
+        let organization = &config.organization;
+        let Some(group) = organization.group_of(&host) else {
+            return Decision::Wait(alloc::format!("{host} is in no group"));
+        };
+        if group.members.contains(&config.member) {
+            return Decision::Go(Route::Deliver(host));
+        }
+        match self.link.next_hop(&config.link(), &group.name, message.body.octets) {
+            NextHop::Connector(connector) => Decision::Go(Route::Way(Way::Connector(connector))),
+            NextHop::Member(member, _) => Decision::Go(Route::Way(Way::Member(member))),
+            NextHop::Infinite => {
+                Decision::Wait(alloc::format!("every way to {} is down", group.name))
+            }
+            NextHop::Here | NextHop::Unknown => {
+                Decision::Wait(alloc::format!("no way to {} is known", group.name))
+            }
+        }
+    }
+}
+
+fn waiting(why: &str) -> Place {
+    Place::Retry { failed: None, why: String::from(why) }
+}

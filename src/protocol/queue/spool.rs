@@ -1,0 +1,133 @@
+//! What is durable: the queue, the journal of acceptances, the fences, the journal of deliveries.
+
+use alloc::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::change::{Acceptance, Change, Message, Recorded, Transfer};
+use crate::protocol::ids::{OriginId, QueueId, TransferId};
+use crate::protocol::message::Body;
+
+/// The fold of the custody changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Spool {
+    /// The greatest queue id that was ever given.
+    pub latest: u64,
+    /// The messages.
+    pub queue: BTreeMap<QueueId, Message>,
+    /// The hand-overs that we accepted.
+    pub accepted: BTreeMap<TransferId, Acceptance>,
+    /// For each hand-over the greatest offer that we refuse for ever.
+    pub fences: BTreeMap<TransferId, u32>,
+    /// The delivery journal.
+    pub journal: BTreeMap<OriginId, BTreeMap<u32, Recorded>>,
+}
+
+impl Spool {
+    /// The queue id that the next message gets.
+    #[must_use]
+    pub const fn next(&self) -> QueueId {
+        QueueId(self.latest + 1)
+    }
+
+    /// The bodies that must be kept.
+    pub fn bodies(&self) -> impl Iterator<Item = Body> {
+        self.queue.values().map(|message| message.body)
+    }
+
+    /// What the delivery journal says of a recipient.
+    #[must_use]
+    pub fn recorded(&self, origin: &OriginId, index: u32) -> Option<&Recorded> {
+        self.journal.get(origin)?.get(&index)
+    }
+
+    /// Folds one change. Those of the boot and of the link state are not the spool's.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Boot { .. } | Change::Link(_) => {}
+            Change::Queued { queue, message, accepted } => {
+                self.insert(*queue, message);
+                if let Some((transfer, acceptance)) = accepted {
+                    self.accept(transfer, acceptance);
+                }
+            }
+            Change::Known { transfer, acceptance } => self.accept(transfer, acceptance),
+            Change::Fence { transfer, offer } => {
+                let fence = self.fences.entry(transfer.clone()).or_default();
+                assert!(*fence < *offer, "a fence only rises");
+                *fence = *offer;
+            }
+            Change::Committing { queue, id, transfer } => {
+                let before = self.message(*queue).transfers.insert(id.clone(), transfer.clone());
+                let follows = |before: Transfer| before.fenced && before.offer < transfer.offer;
+                assert!(before.is_none_or(follows), "only a fenced transfer is offered again");
+            }
+            Change::HandedOver { queue, recipients, .. } => self.remove(*queue, recipients),
+            Change::Released { queue, id } => {
+                let transfer = self.message(*queue).transfers.get_mut(id);
+                transfer.expect("what is released was in doubt").fenced = true;
+            }
+            Change::Delivering { queue, host, recipients } => {
+                let message = self.message(*queue);
+                assert!(recipients.iter().all(|index| message.has(*index)), "they are here");
+                message.deliveries.entry(host.clone()).or_default().extend(recipients);
+            }
+            Change::Undelivered { queue, host, recipients } => {
+                let message = self.message(*queue);
+                let underway = message.deliveries.entry(host.clone()).or_default();
+                underway.retain(|index| !recipients.contains(index));
+                message.deliveries.retain(|_, indexes| !indexes.is_empty());
+            }
+            Change::Removed { queue, recipients, notice } => {
+                self.remove(*queue, recipients);
+                if let Some((queue, message)) = notice {
+                    self.insert(*queue, message);
+                }
+            }
+            Change::Delayed { queue, notice } => {
+                self.message(*queue).delayed = true;
+                self.insert(notice.0, &notice.1);
+            }
+            Change::Held { queue, reason } => self.message(*queue).held = Some(reason.clone()),
+            Change::Recorded { origin, index, recorded, queue } => {
+                self.journal.entry(origin.clone()).or_default().insert(*index, recorded.clone());
+                if let Some(queue) = queue {
+                    self.remove(*queue, &[*index]);
+                }
+            }
+            Change::Published { origin, index } => self.publish(origin, *index),
+        }
+    }
+
+    fn message(&mut self, queue: QueueId) -> &mut Message {
+        self.queue.get_mut(&queue).expect("a change is about a message that is in the queue")
+    }
+
+    fn insert(&mut self, queue: QueueId, message: &Message) {
+        assert!(queue.0 > self.latest, "a queue id is given once");
+        assert!(!message.envelope.recipients.is_empty(), "a message in the queue is for somebody");
+        self.latest = queue.0;
+        self.queue.insert(queue, message.clone());
+    }
+
+    fn accept(&mut self, transfer: &TransferId, acceptance: &Acceptance) {
+        let before = self.accepted.insert(transfer.clone(), acceptance.clone());
+        assert!(before.is_none(), "a transfer is accepted at most once");
+    }
+
+    fn remove(&mut self, queue: QueueId, recipients: &[u32]) {
+        let message = self.message(queue);
+        message.remove(recipients);
+        if message.envelope.recipients.is_empty() {
+            self.queue.remove(&queue);
+        }
+    }
+
+    fn publish(&mut self, origin: &OriginId, index: u32) {
+        let recorded = self.journal.get_mut(origin).and_then(|entries| entries.get_mut(&index));
+        match recorded {
+            Some(Recorded::Delivered { published, .. }) => *published = true,
+            _ => unreachable!("only a recorded delivery is published"),
+        }
+    }
+}

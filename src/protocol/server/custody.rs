@@ -1,0 +1,39 @@
+//! What a server needs of the custody level: [`Member`], or in tests of the sessions a script.
+
+use crate::kernel::Machine;
+use crate::protocol::ids::{ConnectionId, StoreId};
+use crate::protocol::member::{
+    Change, Command, Durable, Endpoint, Event, Member, MemberConfig, Pdu, Timer,
+};
+
+/// A machine that speaks custody.
+pub trait Custody:
+    Machine<
+        Config = MemberConfig,
+        Peer = ConnectionId,
+        Endpoint = Endpoint,
+        Pdu = Pdu,
+        Timer = Timer,
+        Command = Command,
+        Event = Event,
+    >
+{
+    /// Which disk survived; zero before the first boot.
+    fn store(durable: &Self::Durable) -> StoreId;
+
+    /// Which disk a boot says that it has.
+    fn store_drawn(change: &Self::Change) -> Option<StoreId>;
+}
+
+impl Custody for Member {
+    fn store(durable: &Durable) -> StoreId {
+        durable.store
+    }
+
+    fn store_drawn(change: &Change) -> Option<StoreId> {
+        match change {
+            Change::Boot { store, .. } => Some(*store),
+            _ => None,
+        }
+    }
+}

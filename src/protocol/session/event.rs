@@ -1,0 +1,108 @@
+//! What sessions tell the log.
+
+use alloc::string::String;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::ids::MemberName;
+use crate::protocol::member::Port;
+
+/// The most octets of a peer's words that an event repeats.
+pub const QUOTE_LIMIT: usize = 200;
+
+/// Which conversation an event is about; printed as the tag of its log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tag {
+    /// A client on our SMTP port that has not said `X-SUBMIT HELLO`.
+    Smtp,
+    /// A hand-over between members, either side.
+    Submit,
+    /// Our connection to an outside server.
+    Relay,
+    /// The delivery port, either side.
+    Deliver,
+    /// The group port, either side.
+    Group,
+}
+
+impl Tag {
+    /// The tag as log lines print it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Smtp => "SMTP",
+            Self::Submit => "SUBMIT",
+            Self::Relay => "RELAY",
+            Self::Deliver => "DELIVER",
+            Self::Group => "LINKSTATE",
+        }
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that happened to a session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEvent {
+    /// A client connected.
+    Accepted {
+        /// To which port.
+        port: Port,
+        /// From where.
+        remote: String,
+    },
+    /// The far end is this member, and it has said so in the protocol.
+    Proved(MemberName),
+    /// The far end broke the protocol.
+    Misbehaved {
+        /// What was expected there.
+        expected: String,
+        /// What came instead, shortened to [`QUOTE_LIMIT`] octets.
+        said: String,
+    },
+    /// The far end, or this end, ended the conversation before it could be used, or for a reason.
+    Refused {
+        /// The reason, as it was said.
+        reason: String,
+    },
+    /// Nothing came for too long.
+    TimedOut,
+    /// Custody said something that this conversation cannot carry; nothing was put on the wire.
+    Unspoken,
+    /// The connection is gone.
+    Closed,
+}
+
+impl fmt::Display for SessionEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted { port, remote } => write!(f, "accepted {remote} on port {port:?}"),
+            Self::Proved(member) => write!(f, "the far end is {member}"),
+            Self::Misbehaved { expected, said } => write!(f, "expected {expected}, got `{said}`"),
+            Self::Refused { reason } => write!(f, "refused: {reason}"),
+            Self::TimedOut => f.write_str("timed out"),
+            Self::Unspoken => f.write_str("nothing was said: it does not fit this conversation"),
+            Self::Closed => f.write_str("closed"),
+        }
+    }
+}
+
+/// The words of a peer as a log may print them: printable, and not too long.
+#[must_use]
+pub fn quote(octets: &[u8]) -> String {
+    let shown = octets.iter().take(QUOTE_LIMIT);
+    shown
+        .map(
+            |octet| {
+                if octet.is_ascii_graphic() || *octet == b' ' { char::from(*octet) } else { '?' }
+            },
+        )
+        .collect()
+}

@@ -1,0 +1,143 @@
+//! The session of a member of our group on our group port: this member is the master.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::talk::{Conversation, Talk};
+use super::{SessionEvent, Tag};
+use crate::clause;
+use crate::kernel::{LinkChange, Span};
+use crate::protocol::ids::MemberName;
+use crate::protocol::member::Pdu;
+use crate::protocol::server::Wire;
+use crate::wire::Mode;
+use crate::wire::frame::FRAME_LIMIT;
+use crate::wire::group::Frame;
+
+/// How long a member may take to attach.
+pub const ATTACH_WAIT: Span = Span::minutes(1);
+
+/// A session with one member.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::protocol) struct GroupServer {
+    remote: String,
+    /// The member that is proved.
+    candidate: Option<MemberName>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum State {
+    /// The member has not attached yet.
+    Greeted,
+    /// Frames pass both ways.
+    Attached,
+    /// The conversation is over.
+    Over,
+}
+
+impl GroupServer {
+    /// The session of a client at `remote`, which has proved to be `candidate`, if it is a member.
+    pub(in crate::protocol) const fn new(remote: String, candidate: Option<MemberName>) -> Self {
+        Self { remote, candidate, state: State::Greeted }
+    }
+
+    fn frame(&mut self, content: &[u8], talk: &mut Talk<'_>) {
+        let frame = match Frame::decode(content) {
+            Ok(frame) => frame,
+            Err(error) => {
+                let expected = format!("{error}");
+                return self.misbehaved(&expected, content, talk);
+            }
+        };
+        match (self.state, frame) {
+            (State::Greeted, Frame::Attach(member)) if self.candidate.as_ref() == Some(&member) => {
+                clause!(SM_080);
+                talk.rest();
+                talk.log(Tag::Group, SessionEvent::Proved(member.clone()));
+                talk.inbound(member);
+                self.state = State::Attached;
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
+            (State::Attached, Frame::Link(link)) => {
+                talk.tell(Pdu::Link(link));
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
+            (State::Greeted, _) => {
+                clause!(SM_080);
+                self.misbehaved("ATTACH and the name that is proved", content, talk);
+            }
+            (State::Attached, _) => self.misbehaved("news or a report", content, talk),
+            (State::Over, _) => {}
+        }
+    }
+
+    fn misbehaved(&mut self, expected: &str, said: &[u8], talk: &mut Talk<'_>) {
+        clause!(SM_082);
+        talk.misbehaved(Tag::Group, expected, said);
+        self.end(LinkChange::Lost, talk);
+    }
+
+    fn end(&mut self, change: LinkChange, talk: &mut Talk<'_>) {
+        if self.state != State::Over {
+            self.state = State::Over;
+            talk.end(change);
+        }
+    }
+}
+
+impl Conversation for GroupServer {
+    fn start(&mut self, talk: &mut Talk<'_>) {
+        let Some(candidate) = &self.candidate else {
+            clause!(SM_080);
+            talk.misbehaved(Tag::Group, "a member that is proved", self.remote.as_bytes());
+            return self.end(LinkChange::Closed, talk);
+        };
+        assert!(!candidate.as_str().is_empty(), "a member has a name");
+        if let Ok(greeting) = Frame::NodeInfo(talk.config.member.clone()).encode() {
+            talk.say(Wire::Frame(greeting));
+        }
+        talk.receive(Mode::Frame(FRAME_LIMIT));
+        talk.wait(ATTACH_WAIT);
+    }
+
+    fn hear(&mut self, wire: Wire, talk: &mut Talk<'_>) {
+        match wire {
+            Wire::Frame(content) => self.frame(&content, talk),
+            Wire::Bad(error) => self.misbehaved(error.expected, b"", talk),
+            Wire::End => self.end(LinkChange::Closed, talk),
+            // Nothing else was asked for: the host gives units as a session asks for them.
+            _ => {}
+        }
+    }
+
+    fn say(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
+        match pdu {
+            Pdu::Link(link) if self.state == State::Attached => say_link(link, talk),
+            _ => talk.log(Tag::Group, SessionEvent::Unspoken),
+        }
+    }
+
+    fn leave(&mut self, talk: &mut Talk<'_>) {
+        self.end(LinkChange::Closed, talk);
+    }
+
+    fn finish(&mut self, talk: &mut Talk<'_>) {
+        self.end(LinkChange::Closed, talk);
+    }
+
+    fn overdue(&mut self, talk: &mut Talk<'_>) {
+        if self.state == State::Greeted {
+            talk.log(Tag::Group, SessionEvent::TimedOut);
+            self.end(LinkChange::TimedOut, talk);
+        }
+    }
+}
+
+/// Says news or a report; what is longer than a frame is not said at all.
+pub(super) fn say_link(link: crate::protocol::linkstate::LinkPdu, talk: &mut Talk<'_>) {
+    match Frame::Link(link).encode() {
+        Ok(frame) => talk.say(Wire::Frame(frame)),
+        Err(_) => talk.log(Tag::Group, SessionEvent::Unspoken),
+    }
+}

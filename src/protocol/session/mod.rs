@@ -1,0 +1,136 @@
+//! One conversation on one connection: lines and frames on one side, custody on the other.
+//!
+//! A session parses what the far end says, keeps the order of commands and replies, refuses what is out
+//! of place, and puts the rest before custody. It has no durable state: what must survive is custody's.
+
+mod caller;
+mod event;
+mod group_client;
+mod group_server;
+mod lmtp_client;
+mod lmtp_server;
+mod received;
+mod relay_client;
+mod smtp_client;
+mod smtp_server;
+mod talk;
+
+use alloc::format;
+use alloc::string::String;
+
+pub use caller::{GREETING_WAIT, MEMBER_WAIT, QUIT_WAIT};
+pub use event::{QUOTE_LIMIT, SessionEvent, Tag, quote};
+pub use group_server::ATTACH_WAIT;
+pub use received::{WORD_LIMIT, date, received_lines};
+pub use smtp_server::{BODY_WAIT, COMMAND_WAIT, ERRORS_LIMIT, TRANSFERRED_LIMIT};
+
+use group_client::GroupClient;
+use group_server::GroupServer;
+use lmtp_client::LmtpClient;
+use lmtp_server::LmtpServer;
+use relay_client::RelayClient;
+use smtp_client::SmtpClient;
+use smtp_server::SmtpServer;
+use talk::Conversation;
+pub(in crate::protocol) use talk::{Action, Talk};
+
+use super::ids::MemberName;
+use super::member::{Endpoint, Pdu, Port};
+use super::server::Wire;
+
+/// The session of any connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::protocol) enum Session {
+    SmtpServer(SmtpServer),
+    SmtpClient(SmtpClient),
+    RelayClient(RelayClient),
+    LmtpServer(LmtpServer),
+    LmtpClient(LmtpClient),
+    GroupServer(GroupServer),
+    GroupClient(GroupClient),
+}
+
+impl Session {
+    /// The session of a client that connected to `port`.
+    pub(in crate::protocol) const fn accept(
+        port: Port,
+        remote: String,
+        member: Option<MemberName>,
+    ) -> Self {
+        match port {
+            Port::Smtp => Self::SmtpServer(SmtpServer::new(remote, member)),
+            Port::Deliver => Self::LmtpServer(LmtpServer::new(remote, member)),
+            Port::Group => Self::GroupServer(GroupServer::new(remote, member)),
+        }
+    }
+
+    /// The session of a connection that custody opens.
+    pub(in crate::protocol) fn open(endpoint: &Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Connector(_, target) | Endpoint::Member(target) => {
+                Self::SmtpClient(SmtpClient::new(target.clone()))
+            }
+            Endpoint::Deliver(_) => Self::LmtpClient(LmtpClient::new()),
+            Endpoint::Group(target) => Self::GroupClient(GroupClient::new(target.clone())),
+            Endpoint::Outside(_) => Self::RelayClient(RelayClient::new()),
+        }
+    }
+
+    /// The tag of its log lines.
+    pub(in crate::protocol) const fn tag(&self) -> Tag {
+        match self {
+            Self::SmtpServer(session) => session.tag(),
+            Self::SmtpClient(session) => session.tag(),
+            Self::RelayClient(session) => session.tag(),
+            Self::LmtpServer(_) | Self::LmtpClient(_) => Tag::Deliver,
+            Self::GroupServer(_) | Self::GroupClient(_) => Tag::Group,
+        }
+    }
+
+    fn conversation(&mut self) -> &mut dyn Conversation {
+        match self {
+            Self::SmtpServer(session) => session,
+            Self::SmtpClient(session) => session,
+            Self::RelayClient(session) => session,
+            Self::LmtpServer(session) => session,
+            Self::LmtpClient(session) => session,
+            Self::GroupServer(session) => session,
+            Self::GroupClient(session) => session,
+        }
+    }
+
+    /// The connection is open.
+    pub(in crate::protocol) fn start(&mut self, talk: &mut Talk<'_>) {
+        self.conversation().start(talk);
+    }
+
+    /// The far end, or the host, says something.
+    pub(in crate::protocol) fn hear(&mut self, wire: Wire, talk: &mut Talk<'_>) {
+        self.conversation().hear(wire, talk);
+    }
+
+    /// Custody says something.
+    pub(in crate::protocol) fn say(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
+        self.conversation().say(pdu, talk);
+    }
+
+    /// Close in order, now.
+    pub(in crate::protocol) fn leave(&mut self, talk: &mut Talk<'_>) {
+        self.conversation().leave(talk);
+    }
+
+    /// Close in order as soon as nothing is under way.
+    pub(in crate::protocol) fn finish(&mut self, talk: &mut Talk<'_>) {
+        self.conversation().finish(talk);
+    }
+
+    /// The timer of the session is due.
+    pub(in crate::protocol) fn overdue(&mut self, talk: &mut Talk<'_>) {
+        self.conversation().overdue(talk);
+    }
+}
+
+/// A host's address as `Received` lines write it.
+fn address_literal(remote: &str) -> String {
+    if remote.contains(':') { format!("[IPv6:{remote}]") } else { format!("[{remote}]") }
+}

@@ -1,0 +1,212 @@
+//! `X-SUBMIT`: the receiving side of hand-over.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{BODY_WAIT, SmtpServer, State};
+use crate::clause;
+use crate::protocol::ids::{MemberName, StoreId, TransferId};
+use crate::protocol::member::{Parcel, Pdu};
+use crate::protocol::message::{Body, Digest};
+use crate::protocol::server::Wire;
+use crate::protocol::session::{SessionEvent, Tag, Talk};
+use crate::wire::link2state::Reassembly;
+use crate::wire::smtp::{Reply, Status};
+use crate::wire::submit::{Answer, Command};
+use crate::wire::{Mode, envelope};
+
+/// The most offers that are transferred on one connection and not committed.
+pub const TRANSFERRED_LIMIT: usize = 64;
+
+/// What is known of a member that has said hello.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct MemberSide {
+    pub(super) name: MemberName,
+    /// News has been merged on this connection: mail may follow.
+    pub(super) merged: bool,
+    pub(super) reassembly: Reassembly,
+    /// Offers that are here and may be committed.
+    transferred: BTreeSet<(TransferId, u32)>,
+}
+
+/// An offer whose octets are on their way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Offering {
+    transfer: TransferId,
+    offer: u32,
+    body_octets: u64,
+    digest: Digest,
+    envelope: Vec<u8>,
+}
+
+impl SmtpServer {
+    /// A command of hand-over, from a client whose name is proved.
+    pub(super) fn submit(&mut self, command: Command, talk: &mut Talk<'_>) {
+        let Some(proved) = self.proved(talk.config.security).cloned() else {
+            return self.not_a_member(talk);
+        };
+        match (command, self.peer.is_some()) {
+            (Command::Hello { member, store }, false) => {
+                self.begin_hello(&proved, member, store, talk);
+            }
+            (Command::Hello { .. }, true) => self.out_of_order(talk, "HELLO was said already"),
+            (_, false) => self.out_of_order(talk, "X-SUBMIT HELLO first"),
+            (Command::Offer { transfer, offer, envelope_octets, body_octets, digest }, true) => {
+                let envelope = Vec::new();
+                let offering = Offering { transfer, offer, body_octets, digest, envelope };
+                self.offer(offering, envelope_octets, talk);
+            }
+            (Command::Commit { transfer, offer }, true) => self.commit(transfer, offer, talk),
+            (Command::Resolve { transfer, offer }, true) => {
+                self.settle(Pdu::Resolve { transfer, offer }, talk);
+            }
+            (Command::Status { transfer }, true) => self.settle(Pdu::Status(transfer), talk),
+        }
+    }
+
+    /// Whoever is no proved member learns nothing of the verbs of members.
+    pub(super) fn not_a_member(&mut self, talk: &mut Talk<'_>) {
+        clause!(SM_020);
+        talk.misbehaved(self.tag(), "a member whose name is proved", self.remote.as_bytes());
+        let text = "Only members of the organization may say this";
+        self.blame(talk, &Reply::new(530, Status::new(5, 7, 0), text));
+    }
+
+    fn begin_hello(
+        &mut self,
+        proved: &MemberName,
+        member: MemberName,
+        store: StoreId,
+        talk: &mut Talk<'_>,
+    ) {
+        if member != *proved {
+            clause!(SM_022);
+            talk.misbehaved(Tag::Submit, proved.as_str(), member.as_str().as_bytes());
+            let text = "The name is not the one that is proved";
+            return self.blame(talk, &Reply::new(550, Status::new(5, 7, 1), text));
+        }
+        self.transaction = None;
+        self.peer = Some(MemberSide {
+            name: member.clone(),
+            merged: false,
+            reassembly: Reassembly::default(),
+            transferred: BTreeSet::new(),
+        });
+        talk.rest();
+        talk.inbound(member.clone());
+        talk.tell(Pdu::Hello { member, store });
+        self.state = State::Hello;
+    }
+
+    /// Custody says its own hello.
+    pub(super) fn hello(&mut self, member: &MemberName, store: StoreId, talk: &mut Talk<'_>) {
+        if let Some(peer) = &self.peer {
+            talk.log(Tag::Submit, SessionEvent::Proved(peer.name.clone()));
+        }
+        self.answer(talk, &Answer::Hello { member: member.clone(), store }.reply());
+    }
+
+    fn offer(&mut self, offering: Offering, envelope_octets: u32, talk: &mut Talk<'_>) {
+        let Some(peer) = &self.peer else { return };
+        if !peer.merged {
+            clause!(SM_023);
+            return self.out_of_order(talk, "News by X-LINK2STATE first");
+        }
+        if peer.transferred.len() >= TRANSFERRED_LIMIT {
+            let text = "Too many offers that are not committed";
+            return self.refuse(talk, 452, Status::new(4, 5, 3), text);
+        }
+        let limit = talk.config.policy.message_limit_octets;
+        let envelope_octets = envelope_octets as usize;
+        if offering.body_octets > limit || envelope_octets > envelope::ENVELOPE_LIMIT {
+            clause!(SM_024);
+            let text = alloc::format!(
+                "An envelope may have {} octets and a body {limit}",
+                envelope::ENVELOPE_LIMIT
+            );
+            return self.refuse(talk, 552, Status::new(5, 3, 4), &text);
+        }
+        Self::reply(talk, &Reply::new(354, Status::new(2, 0, 0), "Go ahead"));
+        talk.receive(Mode::Block(envelope_octets));
+        talk.wait(BODY_WAIT);
+        self.state = State::Envelope(offering);
+    }
+
+    /// The octets of the envelope are here. They are judged with the body: a refusal in between would
+    /// leave the body in the stream.
+    pub(super) fn envelope(&mut self, offering: Offering, octets: Vec<u8>, talk: &mut Talk<'_>) {
+        talk.receive(Mode::Octets(offering.body_octets));
+        self.state = State::Parcel(Offering { envelope: octets, ..offering });
+    }
+
+    /// The body is here, and kept.
+    pub(super) fn parcel(&mut self, offering: Offering, body: Body, talk: &mut Talk<'_>) {
+        match judge(&offering, body) {
+            Ok(parcel) => {
+                let Offering { transfer, offer, .. } = offering;
+                self.settle(Pdu::Offer { transfer, offer, parcel }, talk);
+            }
+            Err(text) => {
+                clause!(SM_025);
+                talk.say(Wire::Forget(body.key));
+                talk.misbehaved(Tag::Submit, &text, b"");
+                self.blame(talk, &Reply::new(554, Status::new(5, 6, 0), &text));
+            }
+        }
+    }
+
+    fn commit(&mut self, transfer: TransferId, offer: u32, talk: &mut Talk<'_>) {
+        let key = (transfer, offer);
+        let is_here = self.peer.as_ref().is_some_and(|peer| peer.transferred.contains(&key));
+        if !is_here {
+            clause!(SM_026);
+            return self.out_of_order(talk, "This offer was not transferred on this connection");
+        }
+        let (transfer, offer) = key;
+        self.settle(Pdu::Commit { transfer, offer }, talk);
+    }
+
+    fn settle(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
+        talk.tell(pdu);
+        self.state = State::Settling;
+    }
+
+    /// What custody says to a command of hand-over.
+    pub(super) fn settled(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
+        let Some(peer) = &mut self.peer else { return };
+        let answer = match pdu {
+            Pdu::Transferred { transfer, offer } => {
+                peer.transferred.insert((transfer.clone(), offer));
+                Answer::Transferred { transfer, offer }
+            }
+            Pdu::HandedOver { transfer, queue } => {
+                clause!(SM_027);
+                peer.transferred.retain(|(other, _)| *other != transfer);
+                Answer::Accepted { transfer, queue }
+            }
+            Pdu::Fenced { transfer, offer } => {
+                peer.transferred.retain(|(other, n)| *other != transfer || *n > offer);
+                Answer::Refused { transfer, offer }
+            }
+            Pdu::Unknown(transfer) => Answer::Unknown { transfer },
+            _ => {
+                self.state = State::Settling;
+                return talk.log(Tag::Submit, SessionEvent::Unspoken);
+            }
+        };
+        self.answer(talk, &answer.reply());
+    }
+}
+
+/// The parcel, if envelope and body are what the offer announced.
+fn judge(offering: &Offering, body: Body) -> Result<Parcel, String> {
+    let digest = envelope::transfer_digest(&offering.envelope, &body.digest);
+    if body.octets != offering.body_octets || digest != offering.digest {
+        return Err(String::from("The digest differs from the announced one"));
+    }
+    match envelope::decode(&offering.envelope) {
+        Ok(envelope) => Ok(Parcel { envelope, body }),
+        Err(error) => Err(alloc::format!("envelope, {error}")),
+    }
+}

@@ -1,0 +1,407 @@
+//! The session of a client on our SMTP port: RFC 5321 with the extensions that EHLO names, and, for
+//! members whose name is proved, hand-over and news of links.
+
+mod handover;
+mod news;
+mod transaction;
+
+use alloc::format;
+use alloc::string::String;
+
+use super::talk::{Conversation, Talk};
+use super::{SessionEvent, Tag};
+use crate::clause;
+use crate::kernel::{LinkChange, Span};
+use crate::protocol::ids::MemberName;
+use crate::protocol::member::{Pdu, Security};
+use crate::protocol::message::{Recipient, Refusal};
+use crate::protocol::server::Wire;
+use crate::wire::framer::EXPECTED_LINE_END;
+use crate::wire::smtp::{COMMAND_LINE_LIMIT, Command, Extensions, Reply, Status};
+use crate::wire::{DecodeError, Mode, link2state};
+
+use handover::{MemberSide, Offering};
+use transaction::Transaction;
+pub(super) use transaction::body_refusal;
+
+pub use handover::TRANSFERRED_LIMIT;
+
+/// How many bad commands end the conversation.
+pub const ERRORS_LIMIT: u32 = 20;
+/// How long a client may think before its next command (RFC 5321, section 4.5.3.2.7).
+pub const COMMAND_WAIT: Span = Span::minutes(5);
+/// How long a client may take for a whole body.
+pub const BODY_WAIT: Span = Span::minutes(60);
+
+/// One client's session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::protocol) struct SmtpServer {
+    remote: String,
+    /// The member whose name the client may claim, if it proves it in the way that is configured.
+    candidate: Option<MemberName>,
+    secured: bool,
+    greeting: Option<Greeting>,
+    transaction: Option<Transaction>,
+    /// What is known of the client once it has said `X-SUBMIT HELLO`.
+    peer: Option<MemberSide>,
+    errors: u32,
+    /// Close as soon as the command at hand is answered.
+    finishing: bool,
+    state: State,
+}
+
+/// How the client named itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Greeting {
+    name: String,
+    /// EHLO, not HELO.
+    extended: bool,
+}
+
+/// What is awaited, and from whom.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum State {
+    /// The client: a command.
+    Command,
+    /// The host: TLS.
+    Securing,
+    /// Custody: may this recipient enter?
+    Recipient(Recipient),
+    /// The client: the body behind DATA.
+    Content,
+    /// Custody: the queue id of the mail.
+    Mail,
+    /// Custody: its own hello.
+    Hello,
+    /// The client: the envelope of an offer.
+    Envelope(Offering),
+    /// The client: the body of an offer.
+    Parcel(Offering),
+    /// Custody: what it says to a command of hand-over.
+    Settling,
+    /// Custody: what it says to news.
+    News,
+    /// Nobody: the conversation is over.
+    Over,
+}
+
+impl SmtpServer {
+    /// The session of a client at `remote`; `candidate` is the member that has this address, where
+    /// addresses are the proof.
+    pub(in crate::protocol) const fn new(remote: String, candidate: Option<MemberName>) -> Self {
+        Self {
+            remote,
+            candidate,
+            secured: false,
+            greeting: None,
+            transaction: None,
+            peer: None,
+            errors: 0,
+            finishing: false,
+            state: State::Command,
+        }
+    }
+
+    /// The tag of its log lines.
+    pub(in crate::protocol) const fn tag(&self) -> Tag {
+        if self.peer.is_some() { Tag::Submit } else { Tag::Smtp }
+    }
+
+    /// The member at the far end, as far as its name is proved.
+    fn proved(&self, security: Security) -> Option<&MemberName> {
+        clause!(SM_020);
+        let candidate = self.candidate.as_ref()?;
+        let is_proved = match security {
+            Security::Tls => self.secured,
+            Security::Address => {
+                let greeting = self.greeting.as_ref()?;
+                greeting.name.eq_ignore_ascii_case(candidate.as_str())
+            }
+        };
+        is_proved.then_some(candidate)
+    }
+
+    fn reply(talk: &mut Talk<'_>, reply: &Reply) {
+        for line in reply.encode() {
+            talk.line(line);
+        }
+    }
+
+    /// Answers the command at hand, and asks for the next one.
+    fn answer(&mut self, talk: &mut Talk<'_>, reply: &Reply) {
+        clause!(SM_016);
+        Self::reply(talk, reply);
+        self.listen(talk);
+    }
+
+    fn refuse(&mut self, talk: &mut Talk<'_>, code: u16, status: Status, text: &str) {
+        self.answer(talk, &Reply::new(code, status, text));
+    }
+
+    fn pass_refusal(&mut self, talk: &mut Talk<'_>, refusal: &Refusal) {
+        self.answer(talk, &Reply::from(refusal));
+    }
+
+    /// Answers a command that should not have been said. Too many of them end the conversation.
+    fn blame(&mut self, talk: &mut Talk<'_>, reply: &Reply) {
+        self.errors += 1;
+        if self.errors >= ERRORS_LIMIT {
+            clause!(SM_007);
+            let text = "Too many errors, closing the connection";
+            return self.hang_up(talk, 421, Status::new(4, 7, 0), text);
+        }
+        self.answer(talk, reply);
+    }
+
+    fn out_of_order(&mut self, talk: &mut Talk<'_>, text: &str) {
+        clause!(SM_003);
+        self.blame(talk, &Reply::new(503, Status::new(5, 5, 1), text));
+    }
+
+    /// Asks for the next command.
+    fn listen(&mut self, talk: &mut Talk<'_>) {
+        self.state = State::Command;
+        if self.finishing {
+            let text = format!("{} is shutting down", talk.config.member);
+            return self.hang_up(talk, 421, Status::new(4, 3, 2), &text);
+        }
+        talk.receive(Mode::Line(COMMAND_LINE_LIMIT));
+        // A member that has said hello may be silent for long: custody watches it.
+        if self.peer.is_none() {
+            talk.wait(COMMAND_WAIT);
+        } else {
+            talk.rest();
+        }
+    }
+
+    /// The last words.
+    fn hang_up(&mut self, talk: &mut Talk<'_>, code: u16, status: Status, text: &str) {
+        Self::reply(talk, &Reply::new(code, status, text));
+        self.state = State::Over;
+        talk.end(LinkChange::Closed);
+    }
+
+    fn line(&mut self, line: &[u8], talk: &mut Talk<'_>) {
+        let verb = line.split(|octet| *octet == b' ').next().unwrap_or_default();
+        let is_news = verb.eq_ignore_ascii_case(b"X-LINK2STATE");
+        let is_for_members = is_news || verb.eq_ignore_ascii_case(b"X-SUBMIT");
+        if is_for_members && self.proved(talk.config.security).is_none() {
+            return self.not_a_member(talk);
+        }
+        if is_news && line.len() + "\r\n".len() > link2state::LINE_LIMIT {
+            clause!(SM_030);
+            self.drop_news();
+            return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
+        }
+        match Command::decode(line) {
+            Ok(command) => self.command(command, talk),
+            Err(error) => {
+                clause!(SM_004);
+                if is_news {
+                    self.drop_news();
+                }
+                talk.misbehaved(self.tag(), "a command", line);
+                self.blame(talk, &error.reply());
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command, talk: &mut Talk<'_>) {
+        match command {
+            Command::Ehlo(name) => self.greet(name, true, talk),
+            Command::Helo(name) => self.greet(name, false, talk),
+            Command::Mail(mail) => self.mail(mail, talk),
+            Command::Rcpt(rcpt) => self.rcpt(rcpt, talk),
+            Command::Data => self.data(talk),
+            Command::Rset => {
+                self.transaction = None;
+                self.answer(talk, &Reply::new(250, Status::new(2, 0, 0), "Ok"));
+            }
+            Command::Noop => self.answer(talk, &Reply::new(250, Status::new(2, 0, 0), "Ok")),
+            Command::Vrfy(_) => {
+                clause!(SM_005);
+                let text = "Cannot verify, but will take mail for it and try to deliver";
+                self.answer(talk, &Reply::new(252, Status::new(2, 1, 5), text));
+            }
+            Command::Quit => self.hang_up(talk, 221, Status::new(2, 0, 0), "Bye"),
+            Command::StartTls => self.start_tls(talk),
+            Command::Submit(command) => self.submit(command, talk),
+            Command::LinkState(chunk) => self.link2state(&chunk, talk),
+            Command::Lhlo(_) | Command::Bdat { .. } | Command::Deliver(_) => {
+                self.blame(talk, &Reply::new(500, Status::new(5, 5, 1), "unknown command"));
+            }
+        }
+    }
+
+    fn greet(&mut self, name: String, extended: bool, talk: &mut Talk<'_>) {
+        clause!(SM_002);
+        self.transaction = None;
+        self.greeting = Some(Greeting { name, extended });
+        let member = &talk.config.member;
+        if !extended {
+            return self.answer(talk, &Reply::plain(250, member.as_str()));
+        }
+        let is_member = self.proved(talk.config.security).is_some();
+        let offer = Extensions {
+            pipelining: true,
+            size: Some(talk.config.policy.message_limit_octets),
+            eight_bit_mime: true,
+            smtputf8: true,
+            enhanced_status_codes: true,
+            dsn: true,
+            starttls: self.may_start_tls(talk.config.security),
+            submit: is_member,
+            link2state: is_member,
+            ..Extensions::default()
+        };
+        self.answer(talk, &offer.reply(member.as_str()));
+    }
+
+    fn may_start_tls(&self, security: Security) -> bool {
+        security == Security::Tls && !self.secured
+    }
+
+    fn start_tls(&mut self, talk: &mut Talk<'_>) {
+        if !self.may_start_tls(talk.config.security) {
+            let reply = Reply::new(502, Status::new(5, 5, 1), "STARTTLS is not offered here");
+            return self.blame(talk, &reply);
+        }
+        if self.greeting.is_none() {
+            return self.out_of_order(talk, "EHLO first");
+        }
+        clause!(SM_006);
+        Self::reply(talk, &Reply::new(220, Status::new(2, 0, 0), "Ready to start TLS"));
+        talk.say(Wire::StartTls);
+        self.state = State::Securing;
+    }
+
+    /// TLS is on: everything that was said in clear is void.
+    fn secured(&mut self, member: Option<MemberName>, talk: &mut Talk<'_>) {
+        clause!(SM_006);
+        self.secured = true;
+        self.candidate = member;
+        self.greeting = None;
+        self.transaction = None;
+        self.listen(talk);
+    }
+
+    fn bad_line(&mut self, error: DecodeError, talk: &mut Talk<'_>) {
+        clause!(SM_009);
+        talk.misbehaved(self.tag(), error.expected, b"");
+        let text = if error.expected == EXPECTED_LINE_END {
+            String::from("Line too long")
+        } else {
+            format!("{error}")
+        };
+        self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), &text));
+    }
+
+    /// The stream has ended. What was under way is answered, for the far end may still read.
+    fn ended(&mut self, talk: &mut Talk<'_>) {
+        match self.state {
+            State::Recipient(_) | State::Mail | State::Hello | State::Settling | State::News => {
+                self.finishing = true;
+            }
+            _ => {
+                self.state = State::Over;
+                talk.end(LinkChange::Closed);
+            }
+        }
+    }
+}
+
+impl Conversation for SmtpServer {
+    fn start(&mut self, talk: &mut Talk<'_>) {
+        clause!(SM_001);
+        let banner = format!("{} ESMTP Bridgehead ready", talk.config.member);
+        self.answer(talk, &Reply::plain(220, &banner));
+    }
+
+    fn hear(&mut self, wire: Wire, talk: &mut Talk<'_>) {
+        match (core::mem::replace(&mut self.state, State::Over), wire) {
+            (State::Command, Wire::Line(line)) => {
+                self.state = State::Command;
+                self.line(&line, talk);
+            }
+            (State::Command, Wire::Bad(error)) => self.bad_line(error, talk),
+            (State::Securing, Wire::Secured(member)) => self.secured(member, talk),
+            (State::Content, Wire::Body(body)) => self.content(body, talk),
+            (State::Content, Wire::NoBody(problem)) => self.no_content(problem, talk),
+            (State::Envelope(offering), Wire::Block(octets)) => {
+                self.envelope(offering, octets, talk);
+            }
+            (State::Parcel(offering), Wire::Body(body)) => self.parcel(offering, body, talk),
+            (State::Parcel(_), Wire::NoBody(problem)) => self.no_content(problem, talk),
+            (state, Wire::End) => {
+                self.state = state;
+                self.ended(talk);
+            }
+            // Nothing else was asked for: the host gives units as a session asks for them.
+            (state, _) => self.state = state,
+        }
+    }
+
+    fn say(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
+        match (core::mem::replace(&mut self.state, State::Over), pdu) {
+            (State::Recipient(recipient), Pdu::Ok) => self.recipient(recipient, talk),
+            (State::Mail, Pdu::Accepted(queue)) => {
+                clause!(SM_013);
+                let text = format!("Ok: queued as {queue}");
+                self.answer(talk, &Reply::new(250, Status::new(2, 0, 0), &text));
+            }
+            (State::Recipient(_) | State::Mail | State::Settling, Pdu::Refused(refusal)) => {
+                self.pass_refusal(talk, &refusal);
+            }
+            (State::Hello, Pdu::Hello { member, store }) => self.hello(&member, store, talk),
+            (State::Hello, Pdu::Refused(refusal)) => {
+                self.peer = None;
+                self.pass_refusal(talk, &refusal);
+            }
+            (State::Settling, pdu) => self.settled(pdu, talk),
+            (State::News, Pdu::Link(link)) => self.news_answered(&link, talk),
+            (state, _) => {
+                self.state = state;
+                talk.log(self.tag(), SessionEvent::Unspoken);
+            }
+        }
+    }
+
+    fn leave(&mut self, talk: &mut Talk<'_>) {
+        match self.state {
+            State::Over => {}
+            // In the midst of a body or of TLS there is nothing to say.
+            State::Content | State::Envelope(_) | State::Parcel(_) | State::Securing => {
+                self.state = State::Over;
+                talk.end(LinkChange::Closed);
+            }
+            _ => {
+                let text = format!("{} closes the connection", talk.config.member);
+                self.hang_up(talk, 421, Status::new(4, 3, 2), &text);
+            }
+        }
+    }
+
+    fn finish(&mut self, talk: &mut Talk<'_>) {
+        self.finishing = true;
+        if self.state == State::Command {
+            self.listen(talk);
+        }
+    }
+
+    fn overdue(&mut self, talk: &mut Talk<'_>) {
+        match self.state {
+            State::Command => {
+                clause!(SM_010);
+                talk.log(self.tag(), SessionEvent::TimedOut);
+                self.hang_up(talk, 421, Status::new(4, 4, 2), "Timed out waiting for a command");
+            }
+            State::Content | State::Envelope(_) | State::Parcel(_) | State::Securing => {
+                talk.log(self.tag(), SessionEvent::TimedOut);
+                self.state = State::Over;
+                talk.end(LinkChange::TimedOut);
+            }
+            // Custody or the disk is slow: that is not the client's fault.
+            _ => {}
+        }
+    }
+}

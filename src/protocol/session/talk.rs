@@ -1,0 +1,146 @@
+//! What a session may do at one event, and what it knows then.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{SessionEvent, Tag};
+use crate::kernel::{Gate, LinkChange, Span, Time};
+use crate::protocol::ids::{MemberName, StoreId};
+use crate::protocol::member::{MemberConfig, Pdu};
+use crate::protocol::server::Wire;
+use crate::wire::Mode;
+
+/// What a session wants done.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::protocol) enum Action {
+    /// Put it on the wire, or tell the host how to go on.
+    Say(Wire, Gate),
+    /// This member is at the far end and may talk to custody from now on.
+    Inbound(MemberName),
+    /// The connection that custody wanted can be used.
+    Up,
+    /// The far end says this to custody.
+    Tell(Pdu),
+    /// The conversation is over: close after what was said. Custody hears of it unless it knows.
+    End(LinkChange),
+    /// Start the timer of the session anew.
+    Wait(Span),
+    /// Stop the timer of the session.
+    Rest,
+    /// Tell the log.
+    Log(Tag, SessionEvent),
+}
+
+/// One turn of one session.
+pub(in crate::protocol) struct Talk<'a> {
+    /// The configuration.
+    pub(super) config: &'a MemberConfig,
+    /// This member's disk.
+    pub(super) store: StoreId,
+    /// The host's time.
+    pub(super) now: Time,
+    /// When that to which the session reacts allows it to speak.
+    gate: Gate,
+    actions: Vec<Action>,
+}
+
+impl<'a> Talk<'a> {
+    /// A turn in reaction to something that asks for `gate`.
+    pub(in crate::protocol) const fn new(
+        config: &'a MemberConfig,
+        store: StoreId,
+        now: Time,
+        gate: Gate,
+    ) -> Self {
+        Self { config, store, now, gate, actions: Vec::new() }
+    }
+
+    /// What the turn came to, in order.
+    pub(in crate::protocol) fn into_actions(self) -> Vec<Action> {
+        self.actions
+    }
+
+    /// When the session may speak.
+    pub(super) const fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    /// From here on nothing is said before everything stored is on disk, when `gate` asks for that.
+    pub(super) fn hold_for(&mut self, gate: Gate) {
+        if gate == Gate::Durable {
+            self.gate = Gate::Durable;
+        }
+    }
+
+    /// Puts `wire` on the wire.
+    pub(super) fn say(&mut self, wire: Wire) {
+        self.actions.push(Action::Say(wire, self.gate));
+    }
+
+    /// Says one line.
+    pub(super) fn line(&mut self, line: impl Into<Vec<u8>>) {
+        self.say(Wire::Line(line.into()));
+    }
+
+    /// Asks for the next unit.
+    pub(super) fn receive(&mut self, mode: Mode) {
+        self.say(Wire::Receive(mode));
+    }
+
+    /// Tells custody what the far end says.
+    pub(super) fn tell(&mut self, pdu: Pdu) {
+        self.actions.push(Action::Tell(pdu));
+    }
+
+    /// Tells custody who is at the far end of a connection that was accepted.
+    pub(super) fn inbound(&mut self, member: MemberName) {
+        self.actions.push(Action::Inbound(member));
+    }
+
+    /// Tells custody that the connection that it wanted can be used.
+    pub(super) fn up(&mut self) {
+        self.actions.push(Action::Up);
+    }
+
+    /// Ends the conversation.
+    pub(super) fn end(&mut self, change: LinkChange) {
+        self.actions.push(Action::End(change));
+    }
+
+    /// Starts the timer of the session anew.
+    pub(super) fn wait(&mut self, span: Span) {
+        self.actions.push(Action::Wait(span));
+    }
+
+    /// Stops the timer of the session.
+    pub(super) fn rest(&mut self) {
+        self.actions.push(Action::Rest);
+    }
+
+    /// Tells the log.
+    pub(super) fn log(&mut self, tag: Tag, event: SessionEvent) {
+        self.actions.push(Action::Log(tag, event));
+    }
+
+    /// Tells the log that the far end broke the protocol.
+    pub(super) fn misbehaved(&mut self, tag: Tag, expected: &str, said: &[u8]) {
+        let expected = String::from(expected);
+        self.log(tag, SessionEvent::Misbehaved { expected, said: super::quote(said) });
+    }
+}
+
+/// What every session can be told.
+pub(in crate::protocol) trait Conversation {
+    /// The connection is open.
+    fn start(&mut self, talk: &mut Talk<'_>);
+    /// The far end, or the host, says something.
+    fn hear(&mut self, wire: Wire, talk: &mut Talk<'_>);
+    /// Custody says something; the turn's gate is that of its words.
+    fn say(&mut self, pdu: Pdu, talk: &mut Talk<'_>);
+    /// Close in order, now.
+    fn leave(&mut self, talk: &mut Talk<'_>);
+    /// Close in order as soon as nothing is under way.
+    fn finish(&mut self, talk: &mut Talk<'_>);
+    /// The timer of the session is due.
+    fn overdue(&mut self, talk: &mut Talk<'_>);
+}

@@ -1,0 +1,26 @@
+//! Digests by which the same id with another content is noticed.
+
+use alloc::vec::Vec;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::protocol::member::Parcel;
+use crate::protocol::message::{Body, Digest, Envelope, Recipient};
+
+/// Of an envelope and its body.
+pub(crate) fn parcel_digest(parcel: &Parcel) -> Digest {
+    digest(&(&parcel.envelope, &parcel.body.digest, parcel.body.octets))
+}
+
+/// Of what one recipient gets. It leaves out what may differ between two attempts of one custodian:
+/// the trace, the other recipients, the times.
+pub(crate) fn recipient_digest(envelope: &Envelope, recipient: &Recipient, body: &Body) -> Digest {
+    let key = (&envelope.origin, recipient.index, &recipient.address);
+    digest(&(key, &envelope.sender, &body.digest, body.octets))
+}
+
+fn digest(value: &impl Serialize) -> Digest {
+    let octets: Vec<u8> = serde_json::to_vec(value).expect("ids, names and numbers have a form");
+    Digest(Sha256::digest(octets).into())
+}

@@ -1,0 +1,164 @@
+//! `configure`: what the suite says in JSON becomes a [`Configuration`].
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::super::configuration::{Configuration, Listen, Peer};
+use super::super::identity::Credentials;
+use super::request::Refused;
+use crate::protocol::faults::Faults;
+use crate::protocol::ids::{ConnectorName, MemberName};
+use crate::protocol::member::{MemberConfig, Policy, Security};
+use crate::protocol::organization::Organization;
+
+/// A member that may be started.
+#[derive(Debug)]
+pub(super) struct Configured {
+    /// For the shell.
+    pub(super) configuration: Arc<Configuration>,
+    /// Where the clock starts.
+    pub(super) now_us: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    member: MemberName,
+    organization: Organization,
+    #[serde(default)]
+    policy: Policy,
+    listen: AskedListen,
+    #[serde(default)]
+    source: Option<IpAddr>,
+    #[serde(default)]
+    peers: Vec<AskedPeer>,
+    #[serde(default)]
+    via: Vec<AskedVia>,
+    dir: PathBuf,
+    security: AskedSecurity,
+    #[serde(default)]
+    now_us: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedListen {
+    smtp: SocketAddr,
+    #[serde(default)]
+    deliver: Option<SocketAddr>,
+    #[serde(default)]
+    group: Option<SocketAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedPeer {
+    member: MemberName,
+    #[serde(default)]
+    address: Option<IpAddr>,
+    #[serde(default)]
+    smtp: Option<SocketAddr>,
+    #[serde(default)]
+    deliver: Option<SocketAddr>,
+    #[serde(default)]
+    group: Option<SocketAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedVia {
+    connector: ConnectorName,
+    target: MemberName,
+    address: SocketAddr,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "`security` is \"address\" or {ca_pem, certificate_pem, key_pem}")]
+enum AskedSecurity {
+    Word(AskedWord),
+    Certificates { ca_pem: String, certificate_pem: String, key_pem: String },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AskedWord {
+    Address,
+}
+
+impl AskedSecurity {
+    fn credentials(self) -> Option<Credentials> {
+        match self {
+            Self::Word(AskedWord::Address) => None,
+            Self::Certificates { ca_pem, certificate_pem, key_pem } => {
+                Some(Credentials { ca_pem, certificate_pem, key_pem })
+            }
+        }
+    }
+}
+
+/// Checks everything and changes nothing.
+pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Configured, Refused> {
+    let asked: Asked = serde_json::from_value(Value::Object(body.clone()))
+        .map_err(|error| wrong(format!("`configure`: {error}")))?;
+    let problems: Vec<String> = asked
+        .organization
+        .check()
+        .into_iter()
+        .map(|error| format!("organization.{}: {}", error.place, error.problem))
+        .collect();
+    if !problems.is_empty() {
+        return Err(wrong(problems.join("; ")));
+    }
+    if asked.organization.group_of(&asked.member).is_none() {
+        return Err(wrong(format!("`{}` is a member of no group", asked.member)));
+    }
+    let anywhere = SocketAddr::new(asked.listen.smtp.ip(), 0);
+    let credentials = asked.security.credentials();
+    if let Some(Err(error)) = credentials.as_ref().map(Credentials::identity) {
+        return Err(wrong(format!("security: {error}")));
+    }
+    let configuration = Configuration {
+        member: MemberConfig {
+            organization: Arc::new(asked.organization),
+            member: asked.member,
+            security: if credentials.is_some() { Security::Tls } else { Security::Address },
+            policy: asked.policy,
+            faults: faults.clone(),
+        },
+        directory: asked.dir,
+        listen: Listen {
+            smtp: asked.listen.smtp,
+            deliver: asked.listen.deliver.unwrap_or(anywhere),
+            group: asked.listen.group.unwrap_or(anywhere),
+            admin: None,
+        },
+        peers: peers(asked.peers),
+        via: vias(asked.via),
+        credentials,
+        allow_development_ca: true,
+        source: asked.source,
+        time_scale: 1.0,
+    };
+    Ok(Configured { configuration: Arc::new(configuration), now_us: asked.now_us })
+}
+
+fn wrong(text: impl core::fmt::Display) -> Refused {
+    Refused::new("bad-configuration", text)
+}
+
+fn peers(asked: Vec<AskedPeer>) -> BTreeMap<MemberName, Peer> {
+    let peer = |peer: AskedPeer| {
+        let AskedPeer { member, address, smtp, deliver, group } = peer;
+        (member, Peer { smtp, deliver, group, address })
+    };
+    asked.into_iter().map(peer).collect()
+}
+
+fn vias(asked: Vec<AskedVia>) -> BTreeMap<(ConnectorName, MemberName), SocketAddr> {
+    asked.into_iter().map(|via| ((via.connector, via.target), via.address)).collect()
+}

@@ -1,0 +1,133 @@
+//! A TOML file with the line of every place in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::ConfigurationError;
+use crate::clause;
+
+/// The longest configuration file that is read.
+const FILE_LIMIT_OCTETS: u64 = 16 * 1024 * 1024;
+
+/// Which file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `organization.toml`: it has groups.
+    Organization,
+    /// `member.toml`: it has a member.
+    Member,
+}
+
+/// Tells by its keys which kind of file this is.
+///
+/// # Errors
+/// It cannot be read, is no TOML, or is neither.
+pub fn kind_of(path: &Path) -> Result<Kind, ConfigurationError> {
+    let file = TomlFile::read(path)?;
+    let table = file.table()?;
+    match (table.get_ref().contains_key("group"), table.get_ref().contains_key("member")) {
+        (true, false) => Ok(Kind::Organization),
+        (false, true) => Ok(Kind::Member),
+        _ => Err(ConfigurationError::file(
+            path,
+            "is neither an organization (`[[group]]`) nor a member (`member = …`)",
+        )),
+    }
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct TomlFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl TomlFile {
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigurationError> {
+        let failed = |error: std::io::Error| {
+            ConfigurationError::file(path, format!("cannot be read: {error}"))
+        };
+        let octets = fs::metadata(path).map_err(failed)?.len();
+        if octets > FILE_LIMIT_OCTETS {
+            let problem = format!("has {octets} octets, expected at most {FILE_LIMIT_OCTETS}");
+            return Err(ConfigurationError::file(path, problem));
+        }
+        let text = fs::read_to_string(path).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), text })
+    }
+
+    /// The value of the whole file. The format is looked at first: of a file of another version, the
+    /// version is wrong and nothing else.
+    pub(super) fn parse<T: DeserializeOwned>(&self, format: u32) -> Result<T, ConfigurationError> {
+        clause!(SV_041);
+        self.expect_format(format)?;
+        toml::from_str(&self.text).map_err(|error| self.wrong(&error))
+    }
+
+    /// An error at a place such as `connector[2].cost`.
+    pub(super) fn at(&self, place: &str, problem: &str) -> ConfigurationError {
+        let line = self.table().ok().and_then(|table| find(&table, place)).map(|at| self.line(at));
+        let problem = format!("{place}: {problem}");
+        ConfigurationError { path: self.path.clone(), line, problem }
+    }
+
+    /// A path in the file, as seen from the directory of the file.
+    pub(super) fn relative(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or_else(|| Path::new("")).join(path)
+    }
+
+    fn expect_format(&self, format: u32) -> Result<(), ConfigurationError> {
+        let table = self.table()?;
+        let Some(found) = table.get_ref().get("format") else {
+            return Err(ConfigurationError {
+                path: self.path.clone(),
+                line: Some(1),
+                problem: format!("no `format`, expected `format = {format}`"),
+            });
+        };
+        match found.get_ref() {
+            DeValue::Integer(number) if number.as_str() == format.to_string() => Ok(()),
+            _ => {
+                let found = &self.text[found.span()];
+                Err(self.at("format", &format!("is {found}, expected {format}")))
+            }
+        }
+    }
+
+    fn table(&self) -> Result<Spanned<DeTable<'_>>, ConfigurationError> {
+        DeTable::parse(&self.text).map_err(|error| self.wrong(&error))
+    }
+
+    fn wrong(&self, error: &toml::de::Error) -> ConfigurationError {
+        let line = error.span().map(|span| self.line(span.start));
+        let problem = error.message().replace('\n', "; ");
+        ConfigurationError { path: self.path.clone(), line, problem }
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        1 + self.text.bytes().take(offset).filter(|octet| *octet == b'\n').count()
+    }
+}
+
+/// The offset of a place: keys joined by dots, positions in brackets. Where a part of the place is not
+/// in the file, the last part that is there counts.
+fn find(table: &Spanned<DeTable<'_>>, place: &str) -> Option<usize> {
+    let mut parts = place.split(['.', '[']).map(|part| part.trim_end_matches(']'));
+    let mut value = table.get_ref().get(parts.next()?)?;
+    let mut offset = value.span().start;
+    for part in parts {
+        let inner = match value.get_ref() {
+            DeValue::Table(table) => table.get(part),
+            DeValue::Array(array) => part.parse().ok().and_then(|place: usize| array.get(place)),
+            _ => None,
+        };
+        let Some(inner) = inner else { break };
+        value = inner;
+        offset = value.span().start;
+    }
+    Some(offset)
+}

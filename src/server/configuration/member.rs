@@ -1,0 +1,353 @@
+//! `member.toml`.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::net::{IpAddr, SocketAddr};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::file::TomlFile;
+use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
+use crate::clause;
+use crate::protocol::faults::Faults;
+use crate::protocol::ids::{ConnectorName, MemberName};
+use crate::protocol::member::{MemberConfig, Policy, Security};
+use crate::protocol::organization::Organization;
+use crate::server::identity::Credentials;
+
+/// The only value of `format` that this version reads.
+pub const MEMBER_FORMAT: u32 = 1;
+
+/// The file as it stands.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberFile {
+    /// [`MEMBER_FORMAT`].
+    pub format: u32,
+    /// Who this is.
+    pub member: MemberName,
+    /// The organization, relative to this file.
+    pub organization: PathBuf,
+    /// Spool, accounts and sockets, relative to this file.
+    pub directory: PathBuf,
+    /// `[listen]`.
+    pub listen: ListenSection,
+    /// `[security]`.
+    pub security: SecuritySection,
+    /// `[[peer]]`.
+    #[serde(default, rename = "peer", skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerSection>,
+    /// `[[via]]`.
+    #[serde(default, rename = "via", skip_serializing_if = "Vec::is_empty")]
+    pub vias: Vec<ViaSection>,
+    /// `[policy]`.
+    #[serde(default)]
+    pub policy: Policy,
+    /// `[clock]`.
+    #[serde(default)]
+    pub clock: ClockSection,
+}
+
+/// `[listen]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenSection {
+    /// `IP:PORT`.
+    pub smtp: SocketAddr,
+    /// `IP:PORT`.
+    pub deliver: SocketAddr,
+    /// `IP:PORT`.
+    pub group: SocketAddr,
+    /// Relative to `directory`.
+    #[serde(default)]
+    pub admin: Option<PathBuf>,
+}
+
+/// `[security]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecuritySection {
+    /// How members prove their names.
+    pub members: Security,
+    /// PEM, relative to the file.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// PEM, relative to the file.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// PEM, relative to the file.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// Whether a development authority is good enough.
+    #[serde(default)]
+    pub allow_development_ca: bool,
+}
+
+/// `[[peer]]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerSection {
+    /// Who.
+    pub member: MemberName,
+    /// `IP:PORT`.
+    #[serde(default)]
+    pub smtp: Option<SocketAddr>,
+    /// `IP:PORT`.
+    #[serde(default)]
+    pub deliver: Option<SocketAddr>,
+    /// `IP:PORT`.
+    #[serde(default)]
+    pub group: Option<SocketAddr>,
+    /// `IP`.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+}
+
+/// `[[via]]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViaSection {
+    /// Which connector.
+    pub connector: ConnectorName,
+    /// Which of its targets.
+    pub target: MemberName,
+    /// `IP:PORT` to use in place of the target's SMTP address.
+    pub address: SocketAddr,
+}
+
+/// `[clock]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClockSection {
+    /// How many seconds the member lives through in one real second.
+    pub scale: f64,
+}
+
+impl Default for ClockSection {
+    fn default() -> Self {
+        Self { scale: 1.0 }
+    }
+}
+
+/// Reads and checks a member and its organization.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the files.
+pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
+    let file = TomlFile::read(path).map_err(|error| vec![error])?;
+    let member: MemberFile = file.parse(MEMBER_FORMAT).map_err(|error| vec![error])?;
+    let organization = load_organization(&file.relative(&member.organization))?;
+    let mut errors = Vec::new();
+    let mut wrong = |place: String, problem: String| errors.push(file.at(&place, &problem));
+    check_names(&member, &organization, &mut wrong);
+    check_values(&member, &mut wrong);
+    check_reach(&member, &organization, &mut wrong);
+    let credentials = credentials(&file, &member.security, &mut errors);
+    check_identity(&file, &member, credentials.as_ref(), &mut errors);
+    if errors.is_empty() {
+        Ok(configuration(&file, member, organization, credentials))
+    } else {
+        Err(errors)
+    }
+}
+
+/// Every name exists, and none stands twice.
+fn check_names(
+    member: &MemberFile,
+    organization: &Organization,
+    wrong: &mut impl FnMut(String, String),
+) {
+    if organization.group_of(&member.member).is_none() {
+        wrong("member".into(), format!("`{}` is in no group of the organization", member.member));
+    }
+    for (place, peer) in member.peers.iter().enumerate() {
+        let at = format!("peer[{place}].member");
+        if organization.group_of(&peer.member).is_none() {
+            wrong(at, format!("`{}` is in no group of the organization", peer.member));
+        } else if peer.member == member.member {
+            wrong(at, format!("`{}` is this member itself", peer.member));
+        } else if member.peers[..place].iter().any(|other| other.member == peer.member) {
+            wrong(at, format!("`{}` stands twice", peer.member));
+        }
+        let is_shared = |other: &PeerSection| other.address == peer.address;
+        if peer.address.is_some() && member.peers[..place].iter().any(is_shared) {
+            let problem = "stands twice, expected another one for each member".into();
+            wrong(format!("peer[{place}].address"), problem);
+        }
+    }
+    for (place, via) in member.vias.iter().enumerate() {
+        match organization.connector(&via.connector) {
+            None => wrong(
+                format!("via[{place}].connector"),
+                format!("`{}` is no connector of the organization", via.connector),
+            ),
+            Some(connector) if !connector.targets.contains(&via.target) => wrong(
+                format!("via[{place}].target"),
+                format!("`{}` is no target of `{}`", via.target, via.connector),
+            ),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Every number is in its range.
+fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
+    let Policy {
+        first_retries_minutes,
+        retry_interval_minutes,
+        delay_notice_hours: _,
+        expiry_hours,
+        hop_limit,
+        message_limit_octets,
+        recipients_limit,
+        queue_limit,
+    } = &member.policy;
+    let mut at_least_one = |name: &str, value: u64| {
+        if value == 0 {
+            wrong(format!("policy.{name}"), "is 0, expected at least 1".into());
+        }
+    };
+    at_least_one("retry_interval_minutes", u64::from(*retry_interval_minutes));
+    at_least_one("expiry_hours", u64::from(*expiry_hours));
+    at_least_one("hop_limit", u64::from(*hop_limit));
+    at_least_one("message_limit_octets", *message_limit_octets);
+    at_least_one("recipients_limit", u64::from(*recipients_limit));
+    at_least_one("queue_limit", u64::from(*queue_limit));
+    for (place, minutes) in first_retries_minutes.iter().enumerate() {
+        at_least_one(&format!("first_retries_minutes[{place}]"), u64::from(*minutes));
+    }
+    let scale = member.clock.scale;
+    if !(scale.is_finite() && scale > 0.0) {
+        wrong("clock.scale".into(), format!("is {scale}, expected a number above 0"));
+    }
+}
+
+/// The member knows where everybody is whom it has to reach.
+fn check_reach(
+    member: &MemberFile,
+    organization: &Organization,
+    wrong: &mut impl FnMut(String, String),
+) {
+    let peer = |name: &MemberName| member.peers.iter().find(|peer| peer.member == *name);
+    let home = organization.group_of(&member.member);
+    for neighbour in home.iter().flat_map(|group| &group.members) {
+        if *neighbour == member.member {
+            continue;
+        }
+        let known = peer(neighbour).is_some_and(|peer| {
+            peer.smtp.is_some() && peer.deliver.is_some() && peer.group.is_some()
+        });
+        if !known {
+            let expected = "expected a [[peer]] with `smtp`, `deliver` and `group` for each member";
+            wrong("peer".into(), format!("`{neighbour}` is of our group; {expected} of it"));
+        }
+    }
+    for connector in &organization.connectors {
+        if !connector.sources.contains(&member.member) {
+            continue;
+        }
+        for target in &connector.targets {
+            let is_via =
+                |via: &ViaSection| via.connector == connector.name && via.target == *target;
+            let known = peer(target).is_some_and(|peer| peer.smtp.is_some());
+            if !known && !member.vias.iter().any(is_via) {
+                let expected = "expected a [[peer]] with `smtp` for it";
+                let problem = format!("`{target}` is a target of `{}`; {expected}", connector.name);
+                wrong("peer".into(), problem);
+            }
+        }
+    }
+}
+
+/// Reads the PEM files where TLS is on.
+fn credentials(
+    file: &TomlFile,
+    security: &SecuritySection,
+    errors: &mut Vec<ConfigurationError>,
+) -> Option<Credentials> {
+    let SecuritySection { members, ca, certificate, key, .. } = security;
+    if *members == Security::Address {
+        return None;
+    }
+    let mut read = |name: &str, path: &Option<PathBuf>| {
+        let place = format!("security.{name}");
+        let Some(path) = path else {
+            errors.push(file.at(&place, "is missing, expected the path of a PEM file"));
+            return String::new();
+        };
+        let path = file.relative(path);
+        fs::read_to_string(&path).unwrap_or_else(|error| {
+            errors.push(file.at(&place, &format!("{}: {error}", path.display())));
+            String::new()
+        })
+    };
+    Some(Credentials {
+        ca_pem: read("ca", ca),
+        certificate_pem: read("certificate", certificate),
+        key_pem: read("key", key),
+    })
+}
+
+/// The certificate can be used, is this member's, and comes from an authority that is good enough.
+fn check_identity(
+    file: &TomlFile,
+    member: &MemberFile,
+    credentials: Option<&Credentials>,
+    errors: &mut Vec<ConfigurationError>,
+) {
+    let Some(credentials) = credentials else { return };
+    if !errors.is_empty() {
+        return;
+    }
+    let identity = match credentials.identity() {
+        Ok(identity) => identity,
+        Err(error) => {
+            errors.push(file.at(&format!("security.{}", error.part), &error.problem));
+            return;
+        }
+    };
+    if credentials.names([&member.member]).ok().flatten().is_none() {
+        let problem = format!("does not name `{}`", member.member);
+        errors.push(file.at("security.certificate", &problem));
+    }
+    clause!(SV_032);
+    if identity.is_development && !member.security.allow_development_ca {
+        let problem = "is a development authority; a real one is expected, or \
+                       `allow_development_ca = true`";
+        errors.push(file.at("security.ca", problem));
+    }
+}
+
+fn configuration(
+    file: &TomlFile,
+    member: MemberFile,
+    organization: Organization,
+    credentials: Option<Credentials>,
+) -> Configuration {
+    let directory = file.relative(&member.directory);
+    let ListenSection { smtp, deliver, group, admin } = member.listen;
+    let peers = member.peers.into_iter().map(|section| {
+        let PeerSection { member, smtp, deliver, group, address } = section;
+        (member, Peer { smtp, deliver, group, address })
+    });
+    let vias = member.vias.into_iter().map(|via| ((via.connector, via.target), via.address));
+    Configuration {
+        member: MemberConfig {
+            organization: Arc::new(organization),
+            member: member.member,
+            security: member.security.members,
+            policy: member.policy,
+            faults: Faults::none(),
+        },
+        listen: Listen { smtp, deliver, group, admin: admin.map(|admin| directory.join(admin)) },
+        directory,
+        peers: peers.collect::<BTreeMap<_, _>>(),
+        via: vias.collect::<BTreeMap<_, _>>(),
+        credentials,
+        allow_development_ca: member.security.allow_development_ca,
+        source: None,
+        time_scale: member.clock.scale,
+    }
+}

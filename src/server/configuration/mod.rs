@@ -1,0 +1,100 @@
+//! `member.toml` and `organization.toml`: read, checked, and every error with its file and line.
+
+mod error;
+mod file;
+mod member;
+mod organization;
+
+use alloc::collections::BTreeMap;
+use core::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+pub use error::{ConfigurationError, report};
+pub use file::{Kind, kind_of};
+pub use member::{
+    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, SecuritySection,
+    ViaSection, load,
+};
+pub use organization::load_organization;
+
+use crate::protocol::ids::{ConnectorName, MemberName};
+use crate::protocol::member::{Endpoint, MemberConfig};
+use crate::server::identity::Credentials;
+
+/// Everything that the runtime of one member is told.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// For the machines.
+    pub member: MemberConfig,
+    /// Spool, accounts, keys.
+    pub directory: PathBuf,
+    /// Where it listens.
+    pub listen: Listen,
+    /// Where the others are.
+    pub peers: BTreeMap<MemberName, Peer>,
+    /// Addresses that take the place of a target's SMTP address, for one connector.
+    pub via: BTreeMap<(ConnectorName, MemberName), SocketAddr>,
+    /// With what the member proves its name; `None` where addresses prove names.
+    pub credentials: Option<Credentials>,
+    /// Whether a development authority is good enough.
+    pub allow_development_ca: bool,
+    /// Where outgoing connections come from.
+    pub source: Option<IpAddr>,
+    /// How many seconds the member lives through in one real second.
+    pub time_scale: f64,
+}
+
+/// Where a member listens. Port 0 lets the system pick one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// SMTP, for clients and members.
+    pub smtp: SocketAddr,
+    /// The delivery port, for members.
+    pub deliver: SocketAddr,
+    /// The group port, for members of the group.
+    pub group: SocketAddr,
+    /// The admin socket, a path.
+    pub admin: Option<PathBuf>,
+}
+
+/// Where another member is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// Its SMTP port.
+    pub smtp: Option<SocketAddr>,
+    /// Its delivery port.
+    pub deliver: Option<SocketAddr>,
+    /// Its group port.
+    pub group: Option<SocketAddr>,
+    /// The address that it connects from, where addresses prove names.
+    pub address: Option<IpAddr>,
+}
+
+impl Configuration {
+    /// The socket address behind an endpoint. `None` when none is configured, and for an outside
+    /// server that is given by name: the caller asks the resolver for that.
+    #[must_use]
+    pub fn resolve(&self, endpoint: &Endpoint) -> Option<SocketAddr> {
+        match endpoint {
+            Endpoint::Connector(connector, target) => {
+                let via = self.via.get(&(connector.clone(), target.clone()));
+                via.copied().or_else(|| self.peers.get(target)?.smtp)
+            }
+            Endpoint::Member(member) => self.peers.get(member)?.smtp,
+            Endpoint::Deliver(member) => self.peers.get(member)?.deliver,
+            Endpoint::Group(member) => self.peers.get(member)?.group,
+            Endpoint::Outside(address) => address.parse().ok(),
+        }
+    }
+
+    /// The member that connects from `address`, where addresses prove names.
+    #[must_use]
+    pub fn member_at(&self, address: IpAddr) -> Option<&MemberName> {
+        if self.credentials.is_some() {
+            return None;
+        }
+        let mut there = self.peers.iter().filter(|(_, peer)| peer.address == Some(address));
+        let (first, _) = there.next()?;
+        if there.next().is_none() { Some(first) } else { None }
+    }
+}

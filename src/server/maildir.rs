@@ -1,0 +1,293 @@
+//! The accounts of this member: Maildirs in `accounts/<domain>/<local>/{tmp,new,cur}`.
+//!
+//! A delivery has two steps, so that a crash between them neither loses nor doubles it. *Deposit* writes
+//! the message to `tmp/` and syncs the file and its name; the member then stores a journal entry;
+//! *publish* renames it to `new/`. After a crash the member publishes again what its journal names: a
+//! file that is not in `tmp/` any more was published before.
+
+use core::fmt;
+use core::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::spool::sync_directory;
+use crate::clause;
+use crate::protocol::message::{Address, Hop, Refusal};
+
+/// The longest name of a file or directory that file systems take.
+const NAME_LIMIT_OCTETS: usize = 255;
+
+/// All accounts of a member.
+#[derive(Clone, Debug)]
+pub struct Maildirs {
+    root: PathBuf,
+}
+
+/// A delivery that cannot be done now.
+#[derive(Debug)]
+pub struct MaildirError {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What was attempted.
+    pub doing: &'static str,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// One account, as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountListing {
+    /// Whose it is, in lower case.
+    pub address: Address,
+    /// Its Maildir.
+    pub directory: PathBuf,
+    /// Its published messages, by name.
+    pub letters: Vec<Letter>,
+    /// How many messages lie in `tmp/`, deposited or half written.
+    pub unpublished: usize,
+}
+
+/// One published message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// The name of its file.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// The length of the file.
+    pub octets: u64,
+}
+
+impl Maildirs {
+    /// The accounts below `directory`, which need not exist yet.
+    #[must_use]
+    pub fn new(directory: &Path) -> Self {
+        Self { root: directory.join("accounts") }
+    }
+
+    /// The Maildir of an account. Local parts are compared without case, so the name is in lower case.
+    #[must_use]
+    pub fn directory(&self, account: &Address) -> PathBuf {
+        let domain = escape(&account.domain().to_ascii_lowercase());
+        self.root.join(domain).join(escape(&account.local().to_ascii_lowercase()))
+    }
+
+    /// Writes a message to `tmp/`: the return path, the trace (newest hop first), the body octet for
+    /// octet. Synced, with its name. An unpublished message of that name is replaced.
+    ///
+    /// # Errors
+    /// A step fails. The message is then not deposited.
+    pub fn deposit(
+        &self,
+        account: &Address,
+        name: &str,
+        sender: Option<&Address>,
+        hops: &[Hop],
+        body: &mut impl Read,
+    ) -> Result<(), MaildirError> {
+        let maildir = self.directory(account);
+        let path = message_path(&maildir, "tmp", name)?;
+        for part in ["tmp", "new", "cur"] {
+            create_directories(&maildir.join(part))?;
+        }
+        let mut write = || -> io::Result<()> {
+            let mut file = BufWriter::new(File::create(&path)?);
+            file.write_all(trace_header(sender, hops).as_bytes())?;
+            io::copy(body, &mut file)?;
+            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+            // A name that a crash can lose would look as if it had been published.
+            clause!(SV_011);
+            sync_directory(&maildir.join("tmp"))
+        };
+        let outcome = write();
+        if outcome.is_err() {
+            // What is left behind is not deposited; the next attempt replaces it.
+            let _ = fs::remove_file(&path);
+        }
+        outcome.map_err(failed(&path, "write"))
+    }
+
+    /// Renames a deposited message to `new/` and syncs both directories. A message that is not in
+    /// `tmp/` was published before.
+    ///
+    /// # Errors
+    /// A step fails; publishing again is safe.
+    pub fn publish(&self, account: &Address, name: &str) -> Result<(), MaildirError> {
+        let maildir = self.directory(account);
+        let from = message_path(&maildir, "tmp", name)?;
+        let to = message_path(&maildir, "new", name)?;
+        clause!(SV_012);
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(&from, "publish")(error));
+            }
+            _ => {}
+        }
+        for part in ["new", "tmp"] {
+            let directory = maildir.join(part);
+            match sync_directory(&directory) {
+                // An operator removed the whole account after it was published.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                synced => synced.map_err(failed(&directory, "sync"))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Every account that has a Maildir, by address, with its published messages.
+    ///
+    /// # Errors
+    /// A directory cannot be read.
+    pub fn list(&self) -> Result<Vec<AccountListing>, MaildirError> {
+        let mut accounts = Vec::new();
+        for domain in entries(&self.root)? {
+            for maildir in entries(&domain)? {
+                let address = format!("{}@{}", unescape(&maildir), unescape(&domain));
+                let mut letters = letters(&maildir.join("new"))?;
+                letters.extend(self::letters(&maildir.join("cur"))?);
+                letters.sort_by(|one, other| one.name.cmp(&other.name));
+                let unpublished = entries(&maildir.join("tmp"))?.len();
+                let address = Address::from(address.as_str());
+                let directory = maildir;
+                accounts.push(AccountListing { address, directory, letters, unpublished });
+            }
+        }
+        accounts.sort_by(|one, other| one.address.cmp(&other.address));
+        Ok(accounts)
+    }
+}
+
+impl MaildirError {
+    /// What the sender is told: try again later.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        match self.source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Refusal::new(452, "4.2.2", "no space for this account")
+            }
+            _ => Refusal::new(451, "4.3.0", "the account cannot be written now"),
+        }
+    }
+}
+
+impl fmt::Display for MaildirError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: cannot {}: {}", self.path.display(), self.doing, self.source)
+    }
+}
+
+impl core::error::Error for MaildirError {}
+
+fn failed(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> MaildirError {
+    let path = path.to_owned();
+    move |source| MaildirError { path, doing, source }
+}
+
+/// The path of a message. A name that is more than one plain file name is refused: nothing may be
+/// written outside the Maildir.
+fn message_path(maildir: &Path, part: &str, name: &str) -> Result<PathBuf, MaildirError> {
+    clause!(SV_013);
+    let is_plain = !name.is_empty()
+        && name.len() <= NAME_LIMIT_OCTETS
+        && !name.starts_with('.')
+        && name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'/' && octet != b':');
+    if is_plain {
+        return Ok(maildir.join(part).join(name));
+    }
+    let problem = io::Error::new(io::ErrorKind::InvalidInput, format!("`{name}` is no file name"));
+    Err(failed(maildir, "use the name")(problem))
+}
+
+/// Creates a directory and its missing parents; each new name is synced.
+fn create_directories(directory: &Path) -> Result<(), MaildirError> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let parent = directory.parent().expect("an account lies below a directory");
+    create_directories(parent)?;
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(failed(directory, "create")(error))
+        }
+        _ => sync_directory(parent).map_err(failed(parent, "sync")),
+    }
+}
+
+/// A name with every octet but letters, digits and `_+=-` (and `.` inside) as `%` and two digits.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for (place, octet) in text.bytes().enumerate() {
+        let plain = octet.is_ascii_alphanumeric() || b"_+=-".contains(&octet);
+        if plain || (octet == b'.' && place > 0) {
+            escaped.push(char::from(octet));
+        } else {
+            write!(escaped, "%{octet:02x}").expect("a string takes text");
+        }
+    }
+    escaped
+}
+
+fn unescape(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut octets = Vec::new();
+    let mut rest = name.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let coded = tail.get(..2).and_then(|pair| core::str::from_utf8(pair).ok());
+        match coded.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(octet) if *first == b'%' => {
+                octets.push(octet);
+                rest = &tail[2..];
+            }
+            _ => {
+                octets.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&octets).into_owned()
+}
+
+/// The paths in a directory in order; none when it is not there.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, MaildirError> {
+    let listing = || -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    match listing() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(failed(directory, "list")),
+    }
+}
+
+fn letters(directory: &Path) -> Result<Vec<Letter>, MaildirError> {
+    let mut letters = Vec::new();
+    for path in entries(directory)? {
+        let octets = match fs::metadata(&path) {
+            Ok(metadata) => metadata.len(),
+            // A mail reader moved or removed it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed(&path, "examine")(error)),
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        letters.push(Letter { name, path, octets });
+    }
+    Ok(letters)
+}
+
+/// `Return-Path` (RFC 5321 section 4.4) and the `Received` lines, newest first.
+fn trace_header(sender: Option<&Address>, hops: &[Hop]) -> String {
+    let mut header = format!("Return-Path: <{}>\r\n", sender.map_or("", |sender| &sender.0));
+    header.push_str(&received_lines(hops));
+    header
+}
+
+fn received_lines(hops: &[Hop]) -> String {
+    hops.iter()
+        .rev()
+        .map(|Hop { from, by, with, id, at, .. }| {
+            let date =
+                mail_builder::headers::date::Date::new((at.0 / 1_000_000) as i64).to_rfc822();
+            format!("Received: from {from}\r\n\tby {by} with {with} id {id};\r\n\t{date}\r\n")
+        })
+        .collect()
+}

@@ -1,0 +1,114 @@
+//! How a connection takes a body in.
+
+use super::connection::Connection;
+use crate::protocol::server::{BodyProblem, Wire};
+use crate::server::bodies::{Intake, IntakeError, Taken};
+use crate::server::runtime::ToHost;
+use crate::server::spool::{Operation, ROW_LIMIT_OCTETS};
+use crate::wire::framer::{EXPECTED_BODY_END, EXPECTED_CRLF};
+use crate::wire::{DecodeError, Mode};
+
+/// The body that a connection is in.
+#[derive(Debug)]
+pub(super) enum Taking {
+    /// None.
+    Nothing,
+    /// This one.
+    Body(Intake),
+    /// One that is not kept, and whose rest is dropped.
+    Spoiled(BodyProblem),
+}
+
+impl Taking {
+    /// What the session is told when the framer found something wrong in `mode`.
+    pub(super) fn end_badly(&mut self, mode: Mode, error: DecodeError) -> Wire {
+        *self = Self::Nothing;
+        if !matches!(mode, Mode::Dots(_) | Mode::Octets(_)) {
+            return Wire::Bad(error);
+        }
+        match error.expected {
+            EXPECTED_BODY_END => Wire::NoBody(BodyProblem::TooLarge),
+            EXPECTED_CRLF => Wire::NoBody(BodyProblem::BareLineEnd(error.offset as u64)),
+            _ => Wire::Bad(error),
+        }
+    }
+}
+
+const fn limit_of(mode: Mode) -> u64 {
+    match mode {
+        Mode::Dots(limit) | Mode::Octets(limit) => limit,
+        Mode::Paused | Mode::Line(_) | Mode::Block(_) | Mode::Frame(_) => 0,
+    }
+}
+
+impl Connection {
+    /// Takes the next piece of a body. `Err`: the store has failed, and the host knows.
+    pub(super) async fn take_piece(&mut self, piece: Vec<u8>) -> Result<(), ()> {
+        let mut intake = match core::mem::replace(&mut self.taking, Taking::Nothing) {
+            Taking::Nothing => self.new_intake(),
+            Taking::Body(intake) => intake,
+            spoiled @ Taking::Spoiled(_) => {
+                self.taking = spoiled;
+                return Ok(());
+            }
+        };
+        let grown = intake.octets() + piece.len() as u64;
+        let (intake, pushed) = if grown <= ROW_LIMIT_OCTETS as u64 {
+            let pushed = intake.push(&piece);
+            (intake, pushed)
+        } else {
+            blocking(move || {
+                let pushed = intake.push(&piece);
+                (intake, pushed)
+            })
+            .await
+        };
+        self.taking = match pushed {
+            Ok(()) => Taking::Body(intake),
+            Err(error) => Taking::Spoiled(self.problem(error)?),
+        };
+        Ok(())
+    }
+
+    /// Ends the body; says what the session is told.
+    pub(super) async fn end_body(&mut self) -> Result<Wire, ()> {
+        let intake = match core::mem::replace(&mut self.taking, Taking::Nothing) {
+            Taking::Nothing => self.new_intake(),
+            Taking::Body(intake) => intake,
+            Taking::Spoiled(problem) => return Ok(Wire::NoBody(problem)),
+        };
+        let finished = if intake.octets() <= ROW_LIMIT_OCTETS as u64 {
+            intake.finish()
+        } else {
+            blocking(move || intake.finish()).await
+        };
+        let Taken { body, row } = match finished {
+            Ok(taken) => taken,
+            Err(error) => return Ok(Wire::NoBody(self.problem(error)?)),
+        };
+        if let Some(octets) = row {
+            let row = Operation::Body { key: body.key, octets };
+            // A spool that is closed has told the host why; what follows will never be spoken.
+            self.network.spool.submit(row).map_err(|_| ())?;
+        }
+        Ok(Wire::Body(body))
+    }
+
+    fn new_intake(&self) -> Intake {
+        let spool = &self.network.spool;
+        Intake::new(spool.files().clone(), spool.next_key(), limit_of(self.mode))
+    }
+
+    fn problem(&self, error: IntakeError) -> Result<BodyProblem, ()> {
+        error.problem().map_err(|error| {
+            self.network.tell(ToHost::Fatal { reason: error.to_string() });
+        })
+    }
+}
+
+async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}

@@ -1,0 +1,196 @@
+//! Listeners.
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+
+use super::connection::Connection;
+use super::handle;
+use super::registry::Counters;
+use super::stream::{Counted, Stream};
+use super::{End, Network};
+use crate::clause;
+use crate::protocol::ids::{ConnectionId, MemberName};
+use crate::protocol::member::Port;
+use crate::server::clock::within_real_time;
+use crate::server::runtime::ToHost;
+use crate::server::tokens::{Kind, Token};
+
+/// How long accepting rests when the system has no file or memory left for a connection.
+const REST: Duration = Duration::from_millis(100);
+
+/// An address cannot be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    /// For which port.
+    pub port: Port,
+    /// Which address.
+    pub address: SocketAddr,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = name_of(self.port);
+        let address = self.address;
+        match self.source.kind() {
+            io::ErrorKind::AddrInUse => {
+                write!(f, "cannot listen on {address} ({port}): another process listens there")
+            }
+            _ => write!(f, "cannot listen on {address} ({port}): {}", self.source),
+        }
+    }
+}
+
+impl core::error::Error for ListenError {}
+
+/// What a port is called in configuration, log and adapter.
+#[must_use]
+pub const fn name_of(port: Port) -> &'static str {
+    match port {
+        Port::Smtp => "smtp",
+        Port::Deliver => "deliver",
+        Port::Group => "group",
+    }
+}
+
+/// Bound listeners that accept nothing yet.
+#[derive(Debug)]
+pub struct Listeners {
+    sockets: Vec<(Port, TcpListener, SocketAddr)>,
+}
+
+impl Listeners {
+    /// Binds one listener for each port.
+    ///
+    /// # Errors
+    /// The first address that cannot be had.
+    pub async fn bind(addresses: &BTreeMap<Port, SocketAddr>) -> Result<Self, ListenError> {
+        let mut sockets = Vec::new();
+        for (&port, &address) in addresses {
+            let error = |source| ListenError { port, address, source };
+            let listener = TcpListener::bind(address).await.map_err(error)?;
+            let bound = listener.local_addr().map_err(error)?;
+            sockets.push((port, listener, bound));
+        }
+        Ok(Self { sockets })
+    }
+
+    /// The addresses, with the port numbers that the system chose.
+    #[must_use]
+    pub fn addresses(&self) -> BTreeMap<Port, SocketAddr> {
+        self.sockets.iter().map(|(port, _, address)| (*port, *address)).collect()
+    }
+
+    /// Accepts until `stop` changes or its sender is gone; then the listeners are closed.
+    pub(crate) fn accept(self, network: &Arc<Network>, stop: &watch::Receiver<bool>) {
+        for (port, listener, _) in self.sockets {
+            let (network, mut stop) = (Arc::clone(network), stop.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = stop.changed() => {}
+                    () = accept_all(&network, port, &listener) => {}
+                }
+            });
+        }
+    }
+}
+
+async fn accept_all(network: &Arc<Network>, port: Port, listener: &TcpListener) {
+    loop {
+        let permits = Arc::clone(&network.permits);
+        let Ok(permit) = permits.acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((socket, remote)) => {
+                let token = network.tokens.take(Kind::Input);
+                accepted(network, port, socket, remote, permit, token);
+            }
+            Err(error) => {
+                tracing::warn!(port = name_of(port), %error, "a connection was not accepted");
+                let _ = within_real_time(REST, core::future::pending::<()>()).await;
+            }
+        }
+    }
+}
+
+/// One connection that was accepted.
+struct Arrival {
+    network: Arc<Network>,
+    id: ConnectionId,
+    port: Port,
+    remote: SocketAddr,
+    permit: OwnedSemaphorePermit,
+}
+
+fn accepted(
+    network: &Arc<Network>,
+    port: Port,
+    socket: TcpStream,
+    remote: SocketAddr,
+    permit: OwnedSemaphorePermit,
+    token: Token,
+) {
+    let Ok(local) = socket.local_addr() else { return };
+    let _ = socket.set_nodelay(true);
+    let counters = Arc::new(Counters::default());
+    let id = network.name_accepted();
+    let registered = network.registry.add(id, local, remote, Arc::clone(&counters));
+    let stream = Counted::new(socket, counters);
+    let arrival = Arrival { network: Arc::clone(network), id, port, remote, permit };
+    let member = network.security.member_at(remote.ip());
+    if port == Port::Smtp || !network.security.is_tls() {
+        tokio::spawn(arrival.serve(Stream::Plain(stream), registered, member, token));
+        return;
+    }
+    let (cancel, cancelled) = oneshot::channel();
+    network.tell(ToHost::Arriving { connection: id, cancel });
+    let handshake = token.into_kind(Kind::Handshake);
+    tokio::spawn(async move {
+        clause!(CO_009);
+        let (network, end) = (Arc::clone(&arrival.network), End::Server(port));
+        let secured = tokio::select! {
+            _ = cancelled => return,
+            secured = network.security.secure(stream, &end) => secured,
+        };
+        match secured {
+            Ok((stream, member)) => {
+                let token = handshake.into_kind(Kind::Input);
+                arrival.serve(stream, registered, member, token).await;
+            }
+            Err(error) => {
+                tracing::info!(connection = id.0, %remote, %error, "TLS failed");
+                network.tell(ToHost::NotArrived { connection: id });
+            }
+        }
+    });
+}
+
+impl Arrival {
+    async fn serve(
+        self,
+        stream: Stream,
+        registered: super::registry::Registered,
+        member: Option<MemberName>,
+        token: Token,
+    ) {
+        let (handle, tasks) = handle::pair();
+        self.network.tell(ToHost::Accepted {
+            connection: self.id,
+            port: self.port,
+            remote: self.remote,
+            member,
+            handle,
+            token,
+        });
+        let permit = Some(self.permit);
+        let end = End::Server(self.port);
+        Connection::new(self.network, self.id, end, stream, tasks, registered, permit).run().await;
+    }
+}

@@ -1,0 +1,100 @@
+//! Sockets: listeners, outgoing connections, and a task for each connection.
+//!
+//! Nothing is decided here. A connection's task reads octets, cuts them into units and gives the host
+//! loop one unit at a time; it writes what the session says. How a connection is to be read next, when
+//! it closes and what is said on it comes from the session, through the host loop.
+
+mod connection;
+mod handle;
+mod intake;
+mod listen;
+mod open;
+mod outgoing;
+mod registry;
+mod security;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use core::net::IpAddr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedSender;
+
+pub(crate) use handle::Handle;
+pub use handle::UNWRITTEN_LIMIT_OCTETS;
+pub use listen::{ListenError, Listeners, name_of};
+pub(crate) use open::Target;
+pub use registry::{Counters, Registry, Shown};
+pub use security::{Security, SecurityError};
+
+use super::clock::Clock;
+use super::runtime::ToHost;
+use super::spool::Spool;
+use super::tokens::Tokens;
+use crate::kernel::Span;
+use crate::protocol::ids::ConnectionId;
+use crate::protocol::member::Port;
+use crate::protocol::server::Server;
+
+/// The most connections from others at a time. More wait in the backlog of the listener.
+pub const CONNECTIONS_LIMIT: usize = 1_000;
+/// A connection is read ahead of its session up to this many octets, to notice its end.
+pub const UNREAD_LIMIT_OCTETS: usize = 64 * 1024;
+/// How long a connection may take to open, with its TLS handshake where TLS comes first.
+pub const OPENING_LIMIT: Span = Span::seconds(10);
+/// How long a closed connection may take to write what waits and to be closed by the far end.
+pub const LINGER: Span = Span::seconds(10);
+
+/// Which end of a connection we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// They opened it, to this port of ours.
+    Server(Port),
+    /// We opened it, to the host of this name.
+    Client(String),
+}
+
+/// What all connections of one member share.
+pub(crate) struct Network {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tokens: Tokens,
+    pub(crate) registry: Registry,
+    pub(crate) spool: Arc<dyn Spool<Server>>,
+    pub(crate) security: Security,
+    /// The address from which we open connections.
+    pub(crate) source: Option<IpAddr>,
+    host: UnboundedSender<ToHost>,
+    permits: Arc<Semaphore>,
+    /// The last number that an accepted connection was given.
+    accepted: AtomicU64,
+}
+
+impl Network {
+    /// A network without connections. `host` leads to the host loop.
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        tokens: Tokens,
+        registry: Registry,
+        spool: Arc<dyn Spool<Server>>,
+        security: Security,
+        source: Option<IpAddr>,
+        host: UnboundedSender<ToHost>,
+    ) -> Self {
+        let permits = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
+        let accepted = AtomicU64::new(1);
+        Self { clock, tokens, registry, spool, security, source, host, permits, accepted }
+    }
+
+    /// Tells the host loop; a host loop that has stopped needs no telling.
+    pub(crate) fn tell(&self, what: ToHost) {
+        let _ = self.host.send(what);
+    }
+
+    /// The next odd number: connections that we open have even ones.
+    fn name_accepted(&self) -> ConnectionId {
+        ConnectionId(self.accepted.fetch_add(2, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,145 @@
+//! A socket that counts what passes, in clear or under TLS.
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+use super::registry::Counters;
+use crate::clause;
+
+/// A TCP socket that counts.
+#[derive(Debug)]
+pub(super) struct Counted {
+    socket: TcpStream,
+    counters: Arc<Counters>,
+}
+
+impl Counted {
+    pub(super) const fn new(socket: TcpStream, counters: Arc<Counters>) -> Self {
+        Self { socket, counters }
+    }
+
+    fn note_error(&self, error: &io::Error) {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            self.counters.set_reset();
+        }
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (before, room) = (buffer.filled().len(), buffer.remaining());
+        let result = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        match &result {
+            Poll::Ready(Ok(())) => {
+                clause!(CO_005);
+                let octets = buffer.filled().len() - before;
+                self.counters.add_received(octets);
+                if octets == 0 && room > 0 {
+                    self.counters.set_eof();
+                }
+            }
+            Poll::Ready(Err(error)) => self.note_error(error),
+            Poll::Pending => {}
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write(cx, octets);
+        match &result {
+            Poll::Ready(Ok(taken)) => {
+                clause!(CO_006);
+                self.counters.add_sent(*taken);
+            }
+            Poll::Ready(Err(error)) => self.note_error(error),
+            Poll::Pending => {}
+        }
+        result
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+/// The stream of a connection.
+#[derive(Debug)]
+pub(super) enum Stream {
+    /// In clear.
+    Plain(Counted),
+    /// Under TLS.
+    Tls(Box<TlsStream<Counted>>),
+    /// A handshake has failed: nothing passes any more.
+    Gone,
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => match Pin::new(stream).poll_read(cx, buffer) {
+                // Many implementations close without `close_notify`; the protocols above have ends
+                // of their own, so that nothing can be cut off unnoticed.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(()))
+                }
+                result => result,
+            },
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a member shows of itself, as JSON: for the admin socket and for the adapter.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::maildir::{Letter, Maildirs};
+use crate::kernel::Time;
+use crate::protocol::member::MemberConfig;
+use crate::protocol::message::{Address, BodyKey};
+use crate::protocol::server::Server;
+
+/// What can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The member as a whole.
+    Status,
+    /// The messages in its custody.
+    Queue,
+    /// Its link-state table.
+    LinkState,
+    /// The accounts that it has open.
+    Accounts,
+}
+
+impl What {
+    /// From its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "status" => Some(Self::Status),
+            "queue" => Some(Self::Queue),
+            "linkstate" => Some(Self::LinkState),
+            "accounts" => Some(Self::Accounts),
+            _ => None,
+        }
+    }
+}
+
+/// What the machine shows at `now`.
+#[must_use]
+pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: What) -> Value {
+    let member = server.member();
+    match what {
+        What::Status => status(server, configuration, now),
+        What::Queue => json!({ "messages": member.queue_report(now) }),
+        What::LinkState => {
+            json!({ "records": member.link().records(), "rows": member.link().rows() })
+        }
+        What::Accounts => json!({ "accounts": member.account_report(configuration) }),
+    }
+}
+
+fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
+    let member = server.member();
+    let group = configuration.organization.group_of(&configuration.member);
+    let durable = member.spool();
+    json!({
+        "member": configuration.member,
+        "group": group.map(|group| &group.name),
+        "master": group.map(|group| &group.master),
+        "time": now,
+        "store": member.store().to_string(),
+        "connections": server.connections().count(),
+        "messages": durable.queue.len(),
+    })
+}
+
+/// The bodies that some message needs.
+#[must_use]
+pub fn bodies(server: &Server) -> BTreeSet<BodyKey> {
+    server.member().spool().bodies().map(|body| body.key).collect()
+}
+
+/// Adds what lies on the disk to the accounts that the machine has shown. Blocks.
+pub fn add_letters(report: &mut Value, maildirs: &Maildirs) {
+    let listed = match maildirs.list() {
+        Ok(listed) => listed,
+        Err(error) => {
+            report["error"] = json!(error.to_string());
+            return;
+        }
+    };
+    let accounts = report["accounts"].as_array_mut();
+    for account in accounts.into_iter().flatten() {
+        let address = account["address"].as_str().unwrap_or_default().to_ascii_lowercase();
+        let found = listed.iter().find(|listing| listing.address.0 == address);
+        let letter = |letter: &Letter| {
+            json!({ "name": letter.name, "path": letter.path, "octets": letter.octets })
+        };
+        let letters: Vec<Value> =
+            found.iter().flat_map(|listing| &listing.letters).map(letter).collect();
+        account["letters"] = json!(letters);
+        account["unpublished"] = json!(found.map_or(0, |listing| listing.unpublished));
+        account["directory"] = json!(maildirs.directory(&Address::from(address.as_str())));
+    }
+}

@@ -1,0 +1,371 @@
+//! The host loop: the only task that touches the machine.
+//!
+//! It takes one input after the other, steps the node, and does what the node says, in that order. It
+//! decides nothing that the specification speaks of.
+
+use core::convert::Infallible;
+use core::net::SocketAddr;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{oneshot, watch};
+
+use super::asks::ask;
+use super::start::Exit;
+use super::{ToHost, opening};
+use crate::clause;
+use crate::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time, Tracer};
+use crate::protocol::ids::{ConnectionId, MemberName};
+use crate::protocol::member::{Event, Port, Timer};
+use crate::protocol::server::{Command, Server};
+use crate::server::clock::{Timers, pick};
+use crate::server::configuration::Configuration;
+use crate::server::maildir::Maildirs;
+use crate::server::net::{Handle, Network, OPENING_LIMIT};
+use crate::server::report;
+use crate::server::spool::{Operation, Settled};
+use crate::server::tokens::{Kind, Token};
+
+/// How long open sessions may take to finish when the member shuts down.
+pub const GRACE: Span = Span::seconds(10);
+
+/// What a timer of the host is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// The machine armed it.
+    Machine(Timer),
+    /// A connection has not opened in time.
+    Opening(ConnectionId),
+    /// Sessions have not finished in time.
+    Grace,
+}
+
+/// The host of one machine.
+pub(super) struct Host {
+    configuration: Arc<Configuration>,
+    network: Arc<Network>,
+    maildirs: Maildirs,
+    choose: Seeded,
+    node: Node<Server>,
+    inputs: UnboundedReceiver<ToHost>,
+    timers: Timers<Due>,
+    connections: BTreeMap<ConnectionId, Handle>,
+    /// Connections that are not open yet, ours and others'.
+    opening: BTreeMap<ConnectionId, oneshot::Sender<Infallible>>,
+    /// Inputs that the host gives itself, behind the step that caused them.
+    again: VecDeque<(Input<Server>, Token)>,
+    /// One for each change that is on its way to the disk.
+    writes: VecDeque<Token>,
+    /// Closes the listeners.
+    stop: watch::Sender<bool>,
+    is_stopping: bool,
+    exit: Option<Exit>,
+    tracer: Tracer,
+}
+
+/// What a host is made of.
+pub(super) struct Parts {
+    pub(super) configuration: Arc<Configuration>,
+    pub(super) network: Arc<Network>,
+    pub(super) maildirs: Maildirs,
+    pub(super) choose: Seeded,
+    pub(super) node: Node<Server>,
+    pub(super) inputs: UnboundedReceiver<ToHost>,
+    pub(super) stop: watch::Sender<bool>,
+}
+
+impl Host {
+    /// A host whose machine has just booted; does what the boot says.
+    pub(super) fn new(parts: Parts, boot: Vec<Act<Server>>) -> Self {
+        let tracer = Tracer::new(parts.configuration.member.member.0.clone(), false);
+        let mut host = Self {
+            configuration: parts.configuration,
+            network: parts.network,
+            maildirs: parts.maildirs,
+            choose: parts.choose,
+            node: parts.node,
+            inputs: parts.inputs,
+            timers: Timers::default(),
+            connections: BTreeMap::new(),
+            opening: BTreeMap::new(),
+            again: VecDeque::new(),
+            writes: VecDeque::new(),
+            stop: parts.stop,
+            is_stopping: false,
+            exit: None,
+            tracer,
+        };
+        let token = host.network.tokens.take(Kind::Input);
+        host.trace(None, &boot);
+        host.perform(boot, &token);
+        host.catch_up();
+        host
+    }
+
+    /// Runs until the member stops.
+    pub(super) async fn run(mut self) -> Exit {
+        loop {
+            if let Some(exit) = self.exit.take() {
+                return exit;
+            }
+            if self.is_stopping && self.is_finished() {
+                return Exit::Stopped;
+            }
+            let Some(told) = self.next_input().await else {
+                self.fire();
+                continue;
+            };
+            self.take(told);
+            self.catch_up();
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.connections.is_empty() && self.opening.is_empty() && !self.node.is_writing()
+    }
+
+    /// The next input; `None` when a timer is due first.
+    async fn next_input(&mut self) -> Option<ToHost> {
+        let clock = Arc::clone(&self.network.clock);
+        let told = match self.timers.next() {
+            None => self.inputs.recv().await,
+            Some(deadline) => tokio::select! {
+                told = self.inputs.recv() => told,
+                () = clock.until(deadline) => return None,
+            },
+        };
+        assert!(told.is_some(), "the host itself holds a way to tell it");
+        told
+    }
+
+    fn take(&mut self, told: ToHost) {
+        match told {
+            ToHost::Arriving { connection, cancel } => self.expect_open(connection, cancel),
+            ToHost::NotArrived { connection } => {
+                self.forget_opening(connection);
+            }
+            ToHost::Accepted { connection, port, remote, member, handle, token } => {
+                self.accept(connection, port, remote, member, handle, token);
+            }
+            ToHost::Opened { connection, handle, token } => {
+                if self.forget_opening(connection) {
+                    self.connections.insert(connection, handle);
+                    self.step(Input::Link { peer: connection, change: LinkChange::Up }, &token);
+                }
+            }
+            ToHost::NotOpened { connection, change, token } => {
+                if self.forget_opening(connection) {
+                    self.step(Input::Link { peer: connection, change }, &token);
+                }
+            }
+            ToHost::Said { connection, wire, token } => {
+                if self.connections.contains_key(&connection) {
+                    self.step(Input::Pdu { from: connection, pdu: wire }, &token);
+                }
+            }
+            ToHost::Gone { connection, change, token } => {
+                if self.connections.remove(&connection).is_some() {
+                    self.step(Input::Link { peer: connection, change }, &token);
+                }
+            }
+            ToHost::Answered { ticket, answer, token } => {
+                self.step(Input::Answer { ticket, answer }, &token);
+            }
+            ToHost::Settled(Settled::Stored(changes)) => self.stored(changes),
+            ToHost::Settled(Settled::Failed(error)) => self.fail(error.to_string()),
+            ToHost::Fatal { reason } => self.fail(reason),
+            ToHost::ShutDown => self.shut_down(),
+            ToHost::Report { what, reply } => {
+                let (server, now) = (self.node.machine(), self.network.clock.now());
+                let _ = reply.send(report::of(server, &self.configuration.member, now, what));
+            }
+            ToHost::Next { reply } => {
+                let _ = reply.send(self.timers.next());
+            }
+            ToHost::Fire { reply } => {
+                let _ = reply.send(self.fire());
+            }
+        }
+    }
+
+    fn accept(
+        &mut self,
+        connection: ConnectionId,
+        port: Port,
+        remote: SocketAddr,
+        member: Option<MemberName>,
+        handle: Handle,
+        token: Token,
+    ) {
+        self.forget_opening(connection);
+        if self.is_stopping {
+            handle.close(token);
+            return;
+        }
+        self.connections.insert(connection, handle);
+        let remote = remote.ip().to_string();
+        let command = Command::Accepted { connection, port, remote, member };
+        self.step(Input::Command(command), &token);
+    }
+
+    fn stored(&mut self, changes: usize) {
+        clause!(CO_008);
+        for _ in 0..changes {
+            let token = self.writes.pop_front();
+            let token = token.expect("the spool settles what it was given").into_kind(Kind::Input);
+            let acts = self.node.stored();
+            self.trace(None, &acts);
+            self.perform(acts, &token);
+            self.catch_up();
+        }
+    }
+
+    /// A failed write is fail-stop: the machine hears of it, and nothing it says leaves any more.
+    fn fail(&mut self, reason: String) {
+        tracing::error!(reason, "the store has failed; the member stops");
+        let now = self.network.clock.now();
+        let input = Input::StoreFailed { reason: reason.clone() };
+        let acts = self.node.step(&self.configuration.member, input, now, &mut self.choose);
+        for act in acts {
+            if let Act::Event(event) = act {
+                self.log(&event);
+            }
+        }
+        self.exit = Some(Exit::Failed(reason));
+    }
+
+    fn shut_down(&mut self) {
+        if self.is_stopping {
+            self.exit = Some(Exit::Stopped);
+            return;
+        }
+        tracing::info!("shutting down");
+        self.is_stopping = true;
+        let _ = self.stop.send(true);
+        self.timers.arm(Due::Grace, self.network.clock.now() + GRACE);
+        let token = self.network.tokens.take(Kind::Input);
+        self.step(Input::Command(Command::ShutDown), &token);
+    }
+
+    /// Fires what is due; says how much that was.
+    fn fire(&mut self) -> usize {
+        let (now, mark) = (self.network.clock.now(), self.timers.mark());
+        let mut fired = 0;
+        while let Some(due) = self.timers.pop_due(now, mark) {
+            fired += 1;
+            let token = self.network.tokens.take(Kind::Input);
+            match due {
+                Due::Machine(timer) => self.step(Input::Timer(timer), &token),
+                Due::Grace => self.exit = Some(Exit::Stopped),
+                Due::Opening(connection) => {
+                    let was_opening = self.opening.remove(&connection).is_some();
+                    assert!(was_opening, "a connection that is not opening has no deadline");
+                    if opening::is_ours(connection) {
+                        let change = LinkChange::TimedOut;
+                        self.step(Input::Link { peer: connection, change }, &token);
+                    }
+                }
+            }
+            self.catch_up();
+        }
+        fired
+    }
+
+    fn expect_open(&mut self, connection: ConnectionId, cancel: oneshot::Sender<Infallible>) {
+        self.opening.insert(connection, cancel);
+        self.timers.arm(Due::Opening(connection), self.network.clock.now() + OPENING_LIMIT);
+    }
+
+    /// Whether the connection was still expected to open.
+    fn forget_opening(&mut self, connection: ConnectionId) -> bool {
+        self.timers.disarm(&Due::Opening(connection));
+        self.opening.remove(&connection).is_some()
+    }
+
+    fn catch_up(&mut self) {
+        while let Some((input, token)) = self.again.pop_front() {
+            self.step(input, &token);
+        }
+    }
+
+    fn step(&mut self, input: Input<Server>, token: &Token) {
+        if self.exit.is_some() {
+            return;
+        }
+        let now = self.network.clock.now();
+        let shown = tracing::enabled!(tracing::Level::TRACE).then(|| input.clone());
+        let acts = self.node.step(&self.configuration.member, input, now, &mut self.choose);
+        if let Some(input) = shown {
+            self.trace(Some(&input), &acts);
+        }
+        self.perform(acts, token);
+    }
+
+    fn perform(&mut self, acts: Vec<Act<Server>>, token: &Token) {
+        for act in acts {
+            match act {
+                Act::Open { peer, endpoint } => {
+                    match opening::target(&self.configuration, &endpoint) {
+                        Some(target) => {
+                            let cancel = self.network.open(peer, target, token.also(Kind::Connect));
+                            self.expect_open(peer, cancel);
+                        }
+                        None => {
+                            tracing::warn!(?endpoint, "no address is configured");
+                            self.again_link(peer, LinkChange::Refused, token);
+                        }
+                    }
+                }
+                Act::Close { peer } => match self.connections.remove(&peer) {
+                    Some(handle) => handle.close(token.also(Kind::Write)),
+                    None => {
+                        self.forget_opening(peer);
+                    }
+                },
+                Act::Send { to, pdu } => {
+                    let Some(handle) = self.connections.get(&to) else { continue };
+                    if handle.say(pdu, token.also(Kind::Write)).is_err() {
+                        tracing::warn!(connection = to.0, "the far end does not read");
+                        self.connections.remove(&to);
+                        self.again_link(to, LinkChange::Lost, token);
+                    }
+                }
+                Act::Ask { ticket, query } => {
+                    ask(&self.network, &self.maildirs, ticket, query, token);
+                }
+                Act::Arm { timer, within } => {
+                    let deadline = self.network.clock.now() + pick(&within, &mut self.choose);
+                    self.timers.arm(Due::Machine(timer), deadline);
+                }
+                Act::Disarm(timer) => self.timers.disarm(&Due::Machine(timer)),
+                Act::Write(change) => {
+                    self.writes.push_back(token.also(Kind::Store));
+                    // A spool that takes nothing more has told why, and that input is on its way.
+                    let _ = self.network.spool.submit(Operation::Write(change));
+                }
+                Act::Event(event) => self.log(&event),
+            }
+        }
+    }
+
+    fn again_link(&mut self, peer: ConnectionId, change: LinkChange, token: &Token) {
+        self.again.push_back((Input::Link { peer, change }, token.also(Kind::Input)));
+    }
+
+    fn log(&self, event: &Event) {
+        let member = self.configuration.member.member.as_str();
+        let event = serde_json::to_string(event).unwrap_or_default();
+        tracing::info!(target: "bridgehead::event", member, event);
+    }
+
+    fn trace(&mut self, input: Option<&Input<Server>>, acts: &[Act<Server>]) {
+        if !tracing::enabled!(tracing::Level::TRACE) || (input.is_none() && acts.is_empty()) {
+            return;
+        }
+        use crate::kernel::Machine as _;
+        let now: Time = self.network.clock.now();
+        let line = self.tracer.line(now, input, acts, &self.node.machine().view());
+        tracing::trace!(target: "bridgehead::trace", "{line}");
+    }
+}

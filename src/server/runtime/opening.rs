@@ -1,0 +1,29 @@
+//! Where the connections that the machine wants lead.
+
+use crate::protocol::ids::ConnectionId;
+use crate::protocol::member::Endpoint;
+use crate::server::configuration::Configuration;
+use crate::server::net::Target;
+
+/// Whether a connection is one that we open.
+pub(super) const fn is_ours(connection: ConnectionId) -> bool {
+    connection.0.is_multiple_of(2)
+}
+
+/// The socket address, the name to be proved and the order of TLS; `None` when nothing is configured.
+pub(super) fn target(configuration: &Configuration, endpoint: &Endpoint) -> Option<Target> {
+    let is_tls = configuration.credentials.is_some();
+    let address = || configuration.resolve(endpoint).map(|address| address.to_string());
+    Some(match endpoint {
+        Endpoint::Connector(_, member) | Endpoint::Member(member) => {
+            Target { address: address()?, name: member.0.clone(), is_tls: false }
+        }
+        Endpoint::Deliver(member) | Endpoint::Group(member) => {
+            Target { address: address()?, name: member.0.clone(), is_tls }
+        }
+        Endpoint::Outside(outside) => {
+            let host = outside.rsplit_once(':').map_or(outside.as_str(), |(host, _)| host);
+            Target { address: outside.clone(), name: host.to_owned(), is_tls: false }
+        }
+    })
+}

@@ -1,0 +1,148 @@
+//! `bridgehead serve MEMBER.toml`: one member as a daemon.
+
+use core::time::Duration;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::start::{Entropy, Exit, Member, Settings, start};
+use crate::protocol::member::Port;
+use crate::server::admin;
+use crate::server::clock::{RealClock, within_real_time};
+use crate::server::configuration::{Configuration, load, report};
+
+/// How long the last octets may take to leave when all sessions have finished.
+const LAST_OCTETS: Duration = Duration::from_secs(2);
+
+/// How the log is written to stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Logging {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts the log. `BRIDGEHEAD_LOG` chooses what is logged, `info` by default.
+fn log_to_stderr(logging: Logging) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("BRIDGEHEAD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A process that has a log already, as a test has, keeps it.
+    let _ = match logging {
+        Logging::Text => log.with_ansi(false).try_init(),
+        Logging::Json => log.json().try_init(),
+    };
+}
+
+/// Runs the member of `file` until a signal stops it. Prints one line when it is ready.
+///
+/// The exit code is 0 after an orderly end, 1 when the store failed, 2 when it cannot start.
+#[must_use]
+pub fn serve(file: &Path, logging: Logging) -> ExitCode {
+    let configuration = match load(file) {
+        Ok(configuration) => configuration,
+        Err(errors) => return refuse(&report(&errors)),
+    };
+    if let Some(problem) = only_for_development(&configuration) {
+        return refuse(&format!("{}: {problem}", file.display()));
+    }
+    log_to_stderr(logging);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("the runtime cannot start: {error}")),
+    };
+    runtime.block_on(run(Arc::new(configuration)))
+}
+
+fn refuse(problem: &str) -> ExitCode {
+    eprintln!("bridgehead: {problem}");
+    ExitCode::from(2)
+}
+
+/// What must not run as a service unless the configuration says so.
+fn only_for_development(configuration: &Configuration) -> Option<&'static str> {
+    if configuration.allow_development_ca {
+        return None;
+    }
+    let Some(credentials) = &configuration.credentials else {
+        return Some(
+            "members prove their names by address only, which anybody can claim; \
+             set security.members = \"tls\", or security.allow_development_ca = true for tests",
+        );
+    };
+    let is_development = credentials.identity().is_ok_and(|identity| identity.is_development);
+    is_development.then_some(
+        "security.ca is a development authority; use your own, \
+         or set security.allow_development_ca = true for tests",
+    )
+}
+
+async fn run(configuration: Arc<Configuration>) -> ExitCode {
+    let settings = Settings {
+        clock: Arc::new(RealClock::new(configuration.time_scale)),
+        entropy: Entropy::System,
+        keeps_closed: false,
+    };
+    let admin = configuration.listen.admin.clone();
+    let mut member = match start(configuration, settings).await {
+        Ok(member) => member,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    if let Some(path) = admin
+        && let Err(error) = admin::serve(&path, member.observer())
+    {
+        return refuse(&format!("{}: cannot listen: {error}", path.display()));
+    }
+    if let Err(error) = say_ready(&member) {
+        return refuse(&format!("stdout: {error}"));
+    }
+    match until_stopped(&mut member).await {
+        Ok(exit) => end(&member, exit).await,
+        Err(error) => refuse(&format!("signals cannot be taken: {error}")),
+    }
+}
+
+fn say_ready(member: &Member) -> io::Result<()> {
+    let address = |port| member.addresses()[&port];
+    let mut stdout = io::stdout().lock();
+    writeln!(
+        stdout,
+        "ready smtp={} deliver={} group={}",
+        address(Port::Smtp),
+        address(Port::Deliver),
+        address(Port::Group)
+    )?;
+    stdout.flush()
+}
+
+async fn until_stopped(member: &mut Member) -> io::Result<Exit> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        tokio::select! {
+            exit = member.ended() => return Ok(exit),
+            _ = terminate.recv() => member.shut_down(),
+            _ = interrupt.recv() => member.shut_down(),
+        }
+    }
+}
+
+async fn end(member: &Member, exit: Exit) -> ExitCode {
+    if let Exit::Failed(reason) = exit {
+        tracing::error!(reason, "stopped by a failure");
+        return ExitCode::from(1);
+    }
+    // Sessions that have closed may still have octets on their way.
+    let _ = within_real_time(LAST_OCTETS, member.registry().all_closed()).await;
+    if let Err(error) = member.close() {
+        tracing::error!(%error, "the spool was not closed in order");
+        return ExitCode::from(1);
+    }
+    tracing::info!("stopped");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,273 @@
+//! How a member starts and stops.
+
+use core::fmt;
+use core::hash::{BuildHasher as _, Hasher as _};
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::hash::RandomState;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::ToHost;
+use super::host::{Host, Parts};
+use crate::kernel::{Node, Seeded, Time};
+use crate::protocol::member::{Durable, Port};
+use crate::protocol::server::Server;
+use crate::server::clock::Clock;
+use crate::server::configuration::Configuration;
+use crate::server::identity::{Identity, IdentityError};
+use crate::server::maildir::Maildirs;
+use crate::server::net::{ListenError, Listeners, Network, Registry, Security};
+use crate::server::report::{self, What};
+use crate::server::spool::{Opened, Spool as _, SpoolError, SqliteSpool};
+use crate::server::tokens::Tokens;
+
+/// The directory of the spool, in the directory of the member.
+const SPOOL_DIRECTORY: &str = "spool";
+
+/// Where a member's choices come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entropy {
+    /// From the operating system.
+    System,
+    /// From this seed, the member's name, its last incarnation and its clock: the same run makes the
+    /// same choices, and no two boots draw the same incarnation.
+    Fixed(u64),
+}
+
+/// What differs between a daemon and the adapter.
+#[derive(Clone)]
+pub struct Settings {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where choices come from.
+    pub entropy: Entropy,
+    /// Whether closed connections are kept until they were shown.
+    pub keeps_closed: bool,
+}
+
+/// Why a member cannot start. Nothing was changed.
+#[derive(Debug)]
+pub enum StartError {
+    /// A certificate or key is bad.
+    Identity(IdentityError),
+    /// An address cannot be had.
+    Listen(ListenError),
+    /// The spool cannot be opened.
+    Spool(SpoolError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Identity(error) => write!(f, "{error}"),
+            Self::Listen(error) => write!(f, "{error}"),
+            Self::Spool(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for StartError {}
+
+/// How a member ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It was told to stop.
+    Stopped,
+    /// Its store failed.
+    Failed(String),
+}
+
+/// A member that runs.
+pub struct Member {
+    addresses: BTreeMap<Port, SocketAddr>,
+    network: Arc<Network>,
+    spool: Arc<SqliteSpool<Server>>,
+    maildirs: Maildirs,
+    host: UnboundedSender<ToHost>,
+    running: JoinHandle<Exit>,
+}
+
+/// Starts a member: binds, opens the spool, boots the machine, accepts.
+///
+/// # Errors
+/// What cannot be had. Nothing is left behind.
+pub async fn start(
+    configuration: Arc<Configuration>,
+    settings: Settings,
+) -> Result<Member, StartError> {
+    let identity = identity_of(&configuration)?;
+    let listeners = bind(&configuration).await.map_err(StartError::Listen)?;
+    let addresses = listeners.addresses();
+    // Bounded by what it carries: one unit for each connection, one answer for each ticket.
+    let (host, inputs) = unbounded_channel();
+    let settled = host.clone();
+    let opened = SqliteSpool::open(&configuration.directory.join(SPOOL_DIRECTORY), move |news| {
+        let _ = settled.send(ToHost::Settled(news));
+    });
+    let Opened { spool, durable, problems } = opened.map_err(StartError::Spool)?;
+    for problem in problems {
+        tracing::warn!(problem, "the spool was put right");
+    }
+    let spool = Arc::new(spool);
+    let now = settings.clock.now();
+    let mut choose = Seeded::new(seed(settings.entropy, &configuration, &durable, now));
+    let (node, boot) = Node::boot(&configuration.member, &durable, now, &mut choose);
+    collect(&spool, node.machine()).map_err(StartError::Spool)?;
+    let network = Arc::new(Network::new(
+        settings.clock,
+        Tokens::default(),
+        Registry::new(settings.keeps_closed),
+        Arc::clone(&spool) as _,
+        Security::new(Arc::clone(&configuration), identity),
+        configuration.source,
+        host.clone(),
+    ));
+    let (stop, stopped) = watch::channel(false);
+    let maildirs = Maildirs::new(&configuration.directory);
+    let parts = Parts {
+        configuration,
+        network: Arc::clone(&network),
+        maildirs: maildirs.clone(),
+        choose,
+        node,
+        inputs,
+        stop,
+    };
+    let running = tokio::spawn(Host::new(parts, boot).run());
+    listeners.accept(&network, &stopped);
+    Ok(Member { addresses, network, spool, maildirs, host, running })
+}
+
+fn identity_of(configuration: &Configuration) -> Result<Option<Identity>, StartError> {
+    let credentials = configuration.credentials.as_ref();
+    credentials.map(|own| own.identity()).transpose().map_err(StartError::Identity)
+}
+
+async fn bind(configuration: &Configuration) -> Result<Listeners, ListenError> {
+    let listen = &configuration.listen;
+    let addresses = BTreeMap::from([
+        (Port::Smtp, listen.smtp),
+        (Port::Deliver, listen.deliver),
+        (Port::Group, listen.group),
+    ]);
+    Listeners::bind(&addresses).await
+}
+
+fn collect(spool: &SqliteSpool<Server>, server: &Server) -> Result<(), SpoolError> {
+    let collected = spool.collect(&report::bodies(server))?;
+    for key in &collected.missing {
+        tracing::error!(key = key.0, "the disk has lost the body of a message");
+    }
+    if collected.rows + collected.files > 0 {
+        tracing::info!(rows = collected.rows, files = collected.files, "bodies without a message");
+    }
+    Ok(())
+}
+
+fn seed(entropy: Entropy, configuration: &Configuration, durable: &Durable, now: Time) -> u64 {
+    match entropy {
+        // The keys of the hasher come from the operating system.
+        Entropy::System => RandomState::new().build_hasher().finish(),
+        Entropy::Fixed(seed) => {
+            let name = configuration.member.member.as_str().bytes();
+            let mixed = name.map(u64::from).chain([durable.incarnation.0, now.0]);
+            mixed.fold(seed, |mixed, part| {
+                (mixed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31)
+            })
+        }
+    }
+}
+
+impl Member {
+    /// Where it listens.
+    #[must_use]
+    pub const fn addresses(&self) -> &BTreeMap<Port, SocketAddr> {
+        &self.addresses
+    }
+
+    /// What is under way.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.network.tokens
+    }
+
+    /// Its connections.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.network.registry
+    }
+
+    /// Tells it to finish and stop; told twice, it stops at once.
+    pub fn shut_down(&self) {
+        self.network.tell(ToHost::ShutDown);
+    }
+
+    /// A way to look at it, for the admin socket.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        Observer {
+            host: self.host.clone(),
+            maildirs: self.maildirs.clone(),
+        }
+    }
+
+    /// The earliest deadline of its timers.
+    pub async fn next_deadline(&self) -> Option<Time> {
+        let (reply, answer) = oneshot::channel();
+        self.network.tell(ToHost::Next { reply });
+        answer.await.ok().flatten()
+    }
+
+    /// Fires what is due; says how much that was. For a clock that only goes when it is advanced.
+    pub async fn fire(&self) -> usize {
+        let (reply, answer) = oneshot::channel();
+        self.network.tell(ToHost::Fire { reply });
+        answer.await.unwrap_or(0)
+    }
+
+    /// Completes when its host loop has ended. To be called until it has completed once.
+    pub async fn ended(&mut self) -> Exit {
+        match (&mut self.running).await {
+            Ok(exit) => exit,
+            Err(error) => Exit::Failed(format!("the host loop failed: {error}")),
+        }
+    }
+
+    /// Writes what waits, folds the snapshot and closes the spool.
+    ///
+    /// # Errors
+    /// The last writes failed.
+    pub fn close(&self) -> Result<(), SpoolError> {
+        self.spool.close()
+    }
+}
+
+/// Looks at a member that runs.
+#[derive(Clone)]
+pub struct Observer {
+    host: UnboundedSender<ToHost>,
+    maildirs: Maildirs,
+}
+
+impl Observer {
+    /// What the member shows; `None` when it has stopped.
+    pub async fn report(&self, what: What) -> Option<Value> {
+        let (reply, answer) = oneshot::channel();
+        self.host.send(ToHost::Report { what, reply }).ok()?;
+        let mut report = answer.await.ok()?;
+        if what != What::Accounts {
+            return Some(report);
+        }
+        let maildirs = self.maildirs.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            report::add_letters(&mut report, &maildirs);
+            report
+        });
+        read.await.ok()
+    }
+}

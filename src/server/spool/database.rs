@@ -1,0 +1,251 @@
+//! The database file: how it is created, verified and folded.
+
+use alloc::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use serde::de::DeserializeOwned;
+
+use super::{BodyFiles, SPOOL_FORMAT, SpoolError, sync_directory};
+use crate::clause;
+use crate::kernel::Machine;
+use crate::protocol::message::BodyKey;
+
+/// Locked while the spool is open.
+pub const LOCK: &str = "spool.lock";
+
+/// So that every body key is a positive integer of `SQLite`.
+const OPENINGS_LIMIT: i64 = 1 << 23;
+const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(5);
+
+const SCHEMA: &str = "
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+    CREATE TABLE changes (seq INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
+    CREATE TABLE snapshot (seq INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
+    CREATE TABLE bodies (key INTEGER PRIMARY KEY, octets BLOB NOT NULL) STRICT;
+";
+
+/// The fold of what a database holds.
+#[derive(Debug)]
+pub(super) struct Folded<D> {
+    pub(super) durable: D,
+    /// The number of the last change.
+    pub(super) sequence: i64,
+    pub(super) changes_since_snapshot: u64,
+    pub(super) octets_since_snapshot: u64,
+    pub(super) snapshot_octets: u64,
+}
+
+impl<D> Folded<D> {
+    /// A clean close leaves nothing but the snapshot.
+    pub(super) const fn is_after_crash(&self) -> bool {
+        self.changes_since_snapshot > 0
+    }
+}
+
+/// A number of ours as `SQLite` keeps it.
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).expect("every number in a spool fits SQLite's integer")
+}
+
+/// Takes the lock of the spool, or says that another process has it.
+pub(super) fn lock(directory: &Path) -> Result<File, SpoolError> {
+    let path = directory.join(LOCK);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(SpoolError::io(&path, "open"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            clause!(SV_007);
+            Err(SpoolError::Locked { path })
+        }
+        Err(TryLockError::Error(source)) => Err(SpoolError::io(&path, "lock")(source)),
+    }
+}
+
+/// A directory with bodies and without a database has lost its database: a new one would make the
+/// bodies orphans and remove them.
+pub(super) fn refuse_lost_database(database: &Path, files: &BodyFiles) -> Result<(), SpoolError> {
+    let bodies = files.keys()?.len();
+    if bodies == 0 {
+        return Ok(());
+    }
+    Err(SpoolError::Corrupt {
+        path: database.to_owned(),
+        place: "file".into(),
+        problem: format!("is missing, although {bodies} bodies lie beside it"),
+    })
+}
+
+/// Creates the database under another name and renames it, so that a file of the right name is always
+/// a whole spool.
+pub(super) fn create(directory: &Path, database: &Path) -> Result<(), SpoolError> {
+    let new = database.with_extension("new");
+    if new.exists() {
+        fs::remove_file(&new).map_err(SpoolError::io(&new, "remove"))?;
+    }
+    let fill = |connection: &Connection| {
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(SCHEMA)?;
+        let insert = "INSERT INTO meta (name, value) VALUES ('format', ?1), ('openings', 0)";
+        transaction.execute(insert, [SPOOL_FORMAT])?;
+        transaction.commit()
+    };
+    let connection = Connection::open(&new).map_err(SpoolError::database(&new, "create"))?;
+    fill(&connection).map_err(SpoolError::database(&new, "create"))?;
+    drop(connection);
+    fs::rename(&new, database).map_err(SpoolError::io(&new, "rename"))?;
+    sync_directory(directory).map_err(SpoolError::io(directory, "sync"))
+}
+
+/// Opens an existing database: write-ahead log, and every commit synced.
+pub(super) fn connect(database: &Path) -> Result<Connection, SpoolError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)
+        .map_err(SpoolError::database(database, "open"))?;
+    let configure = || {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")
+    };
+    configure().map_err(SpoolError::database(database, "open"))?;
+    Ok(connection)
+}
+
+/// The lines of `quick_check` or `integrity_check`; none when all is well.
+pub(super) fn pragma_check(connection: &Connection, name: &str) -> rusqlite::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    connection.pragma_query(None, name, |row| {
+        lines.push(row.get::<_, String>(0)?);
+        Ok(())
+    })?;
+    lines.retain(|line| line != "ok");
+    Ok(lines)
+}
+
+/// Verifies and folds an existing database through a connection that cannot write: what is refused is
+/// left as it is.
+pub(super) fn inspect<M>(database: &Path) -> Result<Folded<M::Durable>, SpoolError>
+where
+    M: Machine,
+    M::Change: DeserializeOwned,
+    M::Durable: DeserializeOwned,
+{
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)
+        .map_err(SpoolError::database(database, "open"))?;
+    verify(database, &connection)?;
+    fold::<M>(database, &connection)
+}
+
+/// Refuses a database that is damaged or of another version.
+fn verify(database: &Path, connection: &Connection) -> Result<(), SpoolError> {
+    clause!(SV_008);
+    let damage =
+        pragma_check(connection, "quick_check").map_err(SpoolError::database(database, "check"))?;
+    if let Some(first) = damage.into_iter().next() {
+        let path = database.to_owned();
+        return Err(SpoolError::Corrupt { path, place: "pages".into(), problem: first });
+    }
+    let format: Option<i64> = meta(connection, "format").unwrap_or(None);
+    match format {
+        Some(format) if format == i64::from(SPOOL_FORMAT) => Ok(()),
+        Some(other) => {
+            Err(SpoolError::Format { path: database.to_owned(), found: other.to_string() })
+        }
+        None => Err(SpoolError::Corrupt {
+            path: database.to_owned(),
+            place: "table `meta`".into(),
+            problem: "says no format: this is no spool".into(),
+        }),
+    }
+}
+
+fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    let select = "SELECT value FROM meta WHERE name = ?1";
+    connection.query_row(select, [name], |row| row.get(0)).optional()
+}
+
+/// Counts this opening, durably: body keys begin with it, so none is ever used twice.
+pub(super) fn count_opening(database: &Path, connection: &Connection) -> Result<u64, SpoolError> {
+    let update = "UPDATE meta SET value = value + 1 WHERE name = 'openings' RETURNING value";
+    let opening: i64 = connection
+        .query_row(update, [], |row| row.get(0))
+        .map_err(SpoolError::database(database, "count the openings"))?;
+    if opening <= 0 || opening >= OPENINGS_LIMIT {
+        return Err(SpoolError::Corrupt {
+            path: database.to_owned(),
+            place: "meta `openings`".into(),
+            problem: format!("is {opening}, expected 1 to {OPENINGS_LIMIT}"),
+        });
+    }
+    Ok(u64::try_from(opening).expect("a positive number"))
+}
+
+/// The keys of all bodies that are rows.
+pub(super) fn row_keys(connection: &Connection) -> rusqlite::Result<BTreeSet<BodyKey>> {
+    let mut select = connection.prepare("SELECT key FROM bodies")?;
+    let keys = select.query_map([], |row| row.get::<_, i64>(0))?;
+    keys.map(|key| key.map(|key| BodyKey(key.cast_unsigned()))).collect()
+}
+
+/// Reads the snapshot and every change after it.
+pub(super) fn fold<M>(
+    database: &Path,
+    connection: &Connection,
+) -> Result<Folded<M::Durable>, SpoolError>
+where
+    M: Machine,
+    M::Change: DeserializeOwned,
+    M::Durable: DeserializeOwned,
+{
+    let corrupt = |place: String, problem: String| SpoolError::Corrupt {
+        path: database.to_owned(),
+        place,
+        problem,
+    };
+    let reading = || SpoolError::database(database, "read the changes of");
+    let mut folded = Folded {
+        durable: M::Durable::default(),
+        sequence: 0,
+        changes_since_snapshot: 0,
+        octets_since_snapshot: 0,
+        snapshot_octets: 0,
+    };
+    let snapshot: Option<(i64, String)> = connection
+        .query_row("SELECT seq, json FROM snapshot ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()
+        .map_err(reading())?;
+    if let Some((sequence, json)) = snapshot {
+        folded.durable = serde_json::from_str(&json)
+            .map_err(|error| corrupt(format!("snapshot {sequence}"), error.to_string()))?;
+        folded.sequence = sequence;
+        folded.snapshot_octets = json.len() as u64;
+    }
+    let mut select =
+        connection.prepare("SELECT seq, json FROM changes ORDER BY seq").map_err(reading())?;
+    let mut rows = select.query([]).map_err(reading())?;
+    while let Some(row) = rows.next().map_err(reading())? {
+        let sequence: i64 = row.get(0).map_err(reading())?;
+        let json: String = row.get(1).map_err(reading())?;
+        let expected = folded.sequence + 1;
+        if sequence != expected {
+            return Err(corrupt(format!("change {sequence}"), format!("expected {expected}")));
+        }
+        let change: M::Change = serde_json::from_str(&json)
+            .map_err(|error| corrupt(format!("change {sequence}"), error.to_string()))?;
+        M::apply(&mut folded.durable, &change);
+        folded.sequence = sequence;
+        folded.changes_since_snapshot += 1;
+        folded.octets_since_snapshot += json.len() as u64;
+    }
+    Ok(folded)
+}

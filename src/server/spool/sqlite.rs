@@ -1,0 +1,212 @@
+//! The spool in an `SQLite` database: write-ahead log, every commit synced, one writer.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OptionalExtension as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::database::{
+    connect, count_opening, create, fold, inspect, integer, lock, pragma_check,
+    refuse_lost_database, row_keys,
+};
+use super::writer::{self, Shared, Writer};
+use super::{BodyFiles, Collected, Opened, Operation, Settled, Spool, SpoolError};
+use crate::clause;
+use crate::kernel::Machine;
+use crate::protocol::message::BodyKey;
+use crate::server::bodies::BodyReader;
+use crate::server::sync::Closed;
+
+/// The database, in the directory of the spool.
+pub const DATABASE: &str = "spool.db";
+/// The directory of the large bodies.
+pub const BODIES: &str = "bodies";
+
+/// A body key is the number of the opening, then a counter of this many bits.
+const COUNTER_BITS: u32 = 40;
+
+/// A spool in one directory: `spool.db`, `spool.lock` and `bodies/`.
+#[derive(Debug)]
+pub struct SqliteSpool<M: Machine> {
+    database: PathBuf,
+    shared: Arc<Shared<M::Change>>,
+    files: BodyFiles,
+    reader: Mutex<Connection>,
+    writer: Mutex<Option<JoinHandle<Result<(), ()>>>>,
+    next_key: AtomicU64,
+    /// Locked for as long as the spool is open; the system unlocks it when the process ends.
+    _lock: File,
+    machine: PhantomData<fn() -> M>,
+}
+
+impl<M> SqliteSpool<M>
+where
+    M: Machine + 'static,
+    M::Change: Serialize + DeserializeOwned + Send,
+    M::Durable: Serialize + DeserializeOwned + Send,
+{
+    /// Opens the spool in `directory`; creates it where there is none. `settled` is called from the
+    /// spool's own thread after each commit.
+    ///
+    /// # Errors
+    /// It is open elsewhere, damaged, of another version, or the disk fails. Nothing is overwritten.
+    pub fn open(
+        directory: &Path,
+        settled: impl FnMut(Settled) + Send + 'static,
+    ) -> Result<Opened<Self, M::Durable>, SpoolError> {
+        fs::create_dir_all(directory).map_err(SpoolError::io(directory, "create"))?;
+        let lock = lock(directory)?;
+        let database = directory.join(DATABASE);
+        let files = BodyFiles::open(directory.join(BODIES))?;
+        if !database.exists() {
+            refuse_lost_database(&database, &files)?;
+            create(directory, &database)?;
+        }
+        let folded = inspect::<M>(&database)?;
+        let connection = connect(&database)?;
+        let opening = count_opening(&database, &connection)?;
+        let mut problems = Vec::new();
+        if folded.is_after_crash() {
+            let count = folded.changes_since_snapshot;
+            problems.push(format!("the spool was not closed: {count} changes folded again"));
+        }
+        let reader = connect(&database)?;
+        reader
+            .pragma_update(None, "query_only", true)
+            .map_err(SpoolError::database(&database, "configure"))?;
+        let shared = Arc::new(Shared::default());
+        let durable = folded.durable.clone();
+        let writer = Writer::<M>::new(
+            database.clone(),
+            connection,
+            files.clone(),
+            folded,
+            Arc::clone(&shared),
+        );
+        let writer = writer::spawn(writer, settled)
+            .map_err(SpoolError::io(&database, "start the writer of"))?;
+        let spool = Self {
+            database,
+            shared,
+            files,
+            reader: Mutex::new(reader),
+            writer: Mutex::new(Some(writer)),
+            next_key: AtomicU64::new(opening << COUNTER_BITS),
+            _lock: lock,
+            machine: PhantomData,
+        };
+        Ok(Opened { spool, durable, problems })
+    }
+}
+
+impl<M> Spool<M> for SqliteSpool<M>
+where
+    M: Machine + 'static,
+    M::Change: Serialize + DeserializeOwned + Send,
+    M::Durable: Serialize + DeserializeOwned + Send,
+{
+    fn submit(&self, operation: Operation<M::Change>) -> Result<(), Closed> {
+        self.shared.submit(operation)
+    }
+
+    fn next_key(&self) -> BodyKey {
+        clause!(SV_006);
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        assert!((key + 1).trailing_zeros() < COUNTER_BITS, "one opening has keys enough");
+        BodyKey(key)
+    }
+
+    fn files(&self) -> &BodyFiles {
+        &self.files
+    }
+
+    fn read(&self, key: BodyKey) -> Result<BodyReader, SpoolError> {
+        if let Some(octets) = self.shared.uncommitted(key) {
+            return Ok(BodyReader::memory(octets));
+        }
+        if let Some(file) = self.files.read(key)? {
+            return Ok(BodyReader::File(file));
+        }
+        let reader = self.reader.lock().expect("no reader panics");
+        let row: Option<Vec<u8>> = reader
+            .prepare_cached("SELECT octets FROM bodies WHERE key = ?1")
+            .and_then(|mut select| select.query_row([integer(key.0)], |row| row.get(0)).optional())
+            .map_err(SpoolError::database(&self.database, "read a body"))?;
+        row.map(|octets| BodyReader::memory(octets.into())).ok_or(SpoolError::NoBody(key))
+    }
+
+    fn collect(&self, live: &BTreeSet<BodyKey>) -> Result<Collected, SpoolError> {
+        assert_eq!(
+            self.shared.queue.unsettled(),
+            0,
+            "orphans are collected before the first write"
+        );
+        let connection = connect(&self.database)?;
+        clause!(SV_009);
+        let rows = row_keys(&connection)
+            .map_err(SpoolError::database(&self.database, "list the bodies"))?;
+        let files = self.files.keys()?;
+        let mut collected = Collected::default();
+        for key in rows.difference(live) {
+            connection
+                .execute("DELETE FROM bodies WHERE key = ?1", [integer(key.0)])
+                .map_err(SpoolError::database(&self.database, "remove a body"))?;
+            collected.rows += 1;
+        }
+        for key in files.difference(live) {
+            self.files.remove(*key)?;
+            collected.files += 1;
+        }
+        let is_missing = |key: &&BodyKey| !rows.contains(*key) && !files.contains(*key);
+        collected.missing = live.iter().filter(is_missing).copied().collect();
+        Ok(collected)
+    }
+
+    fn check(&self) -> Result<Vec<String>, SpoolError> {
+        let reader = self.reader.lock().expect("no reader panics");
+        let mut problems = pragma_check(&reader, "integrity_check")
+            .map_err(SpoolError::database(&self.database, "check"))?;
+        match fold::<M>(&self.database, &reader) {
+            Ok(_) => {}
+            Err(error @ SpoolError::Corrupt { .. }) => problems.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+        let rows =
+            row_keys(&reader).map_err(SpoolError::database(&self.database, "list the bodies"))?;
+        for key in rows.intersection(&self.files.keys()?) {
+            problems.push(format!("body {:016x} is a row and a file", key.0));
+        }
+        Ok(problems)
+    }
+
+    fn unsettled(&self) -> usize {
+        self.shared.queue.unsettled()
+    }
+
+    fn close(&self) -> Result<(), SpoolError> {
+        self.shared.queue.close();
+        let writer = self.writer.lock().expect("nobody panics while closing").take();
+        let ended = writer.map(JoinHandle::join);
+        match ended {
+            None | Some(Ok(Ok(()))) => Ok(()),
+            Some(_) => Err(SpoolError::Failed),
+        }
+    }
+}
+
+impl<M: Machine> Drop for SqliteSpool<M> {
+    /// A spool that is dropped writes what waits; its failure was told to the host by then.
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        let writer = self.writer.get_mut().map(Option::take).unwrap_or_default();
+        let _ = writer.map(JoinHandle::join);
+    }
+}

@@ -1,0 +1,227 @@
+//! The one thread that writes: a group of operations, one transaction, one sync.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::thread::{self, JoinHandle};
+
+use rusqlite::{Connection, Transaction, params};
+use serde::Serialize;
+
+use super::database::{Folded, integer};
+use super::{
+    BodyFiles, FOLD_AFTER_CHANGES, GROUP_LIMIT, Operation, ROW_LIMIT_OCTETS, Settled, SpoolError,
+};
+use crate::clause;
+use crate::kernel::Machine;
+use crate::protocol::message::BodyKey;
+use crate::server::sync::{Closed, GroupCommit};
+
+/// What the writer's thread and the users of the spool share.
+#[derive(Debug)]
+pub(super) struct Shared<C> {
+    pub(super) queue: GroupCommit<Queued<C>>,
+    /// Bodies that are submitted and not committed, so that they can be read at once.
+    bodies: Mutex<BTreeMap<BodyKey, Arc<[u8]>>>,
+}
+
+/// As [`Operation`], with the octets where readers see them.
+#[derive(Debug)]
+pub(super) enum Queued<C> {
+    Write(C),
+    Body(BodyKey, Arc<[u8]>),
+    Discard(BodyKey),
+}
+
+impl<C> Default for Shared<C> {
+    fn default() -> Self {
+        Self { queue: GroupCommit::new(), bodies: Mutex::new(BTreeMap::new()) }
+    }
+}
+
+impl<C> Shared<C> {
+    pub(super) fn submit(&self, operation: Operation<C>) -> Result<(), Closed> {
+        let queued = match operation {
+            Operation::Write(change) => Queued::Write(change),
+            Operation::Discard(key) => Queued::Discard(key),
+            Operation::Body { key, octets } => {
+                assert!(octets.len() <= ROW_LIMIT_OCTETS, "a large body is a file");
+                let octets: Arc<[u8]> = octets.into();
+                let before = self.locked().insert(key, Arc::clone(&octets));
+                assert!(before.is_none(), "a body key is used once");
+                Queued::Body(key, octets)
+            }
+        };
+        self.queue.push(queued)
+    }
+
+    pub(super) fn uncommitted(&self, key: BodyKey) -> Option<Arc<[u8]>> {
+        self.locked().get(&key).cloned()
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<BodyKey, Arc<[u8]>>> {
+        self.bodies.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// The state of the writer's thread.
+pub(super) struct Writer<M: Machine> {
+    database: PathBuf,
+    connection: Connection,
+    files: BodyFiles,
+    folded: Folded<M::Durable>,
+    shared: Arc<Shared<M::Change>>,
+}
+
+/// Starts the thread. It ends when the queue is closed and empty, or with the first failed write.
+pub(super) fn spawn<M>(
+    mut writer: Writer<M>,
+    mut settled: impl FnMut(Settled) + Send + 'static,
+) -> io::Result<JoinHandle<Result<(), ()>>>
+where
+    M: Machine + 'static,
+    M::Change: Serialize + Send,
+    M::Durable: Serialize + Send,
+{
+    thread::Builder::new().name("spool".into()).spawn(move || {
+        let shared = Arc::clone(&writer.shared);
+        let written = shared
+            .queue
+            .serve(
+                GROUP_LIMIT,
+                |group| writer.commit(group),
+                |group| {
+                    let changes = group.iter().filter(|op| matches!(op, Queued::Write(_))).count();
+                    if changes > 0 {
+                        settled(Settled::Stored(changes));
+                    }
+                },
+            )
+            .and_then(|()| writer.fold_at_close());
+        written.map_err(|error| settled(Settled::Failed(error)))
+    })
+}
+
+impl<M> Writer<M>
+where
+    M: Machine,
+    M::Change: Serialize,
+    M::Durable: Serialize,
+{
+    pub(super) const fn new(
+        database: PathBuf,
+        connection: Connection,
+        files: BodyFiles,
+        folded: Folded<M::Durable>,
+        shared: Arc<Shared<M::Change>>,
+    ) -> Self {
+        Self { database, connection, files, folded, shared }
+    }
+
+    /// Writes a group in one transaction. Its files are removed only after the commit, when no change
+    /// can need them any more.
+    fn commit(&mut self, group: &[Queued<M::Change>]) -> Result<(), SpoolError> {
+        let failed = || SpoolError::database(&self.database, "write to");
+        let transaction = self.connection.transaction().map_err(failed())?;
+        for operation in group {
+            match operation {
+                Queued::Write(change) => {
+                    let json = encode(change)?;
+                    self.folded.sequence += 1;
+                    self.folded.changes_since_snapshot += 1;
+                    self.folded.octets_since_snapshot += json.len() as u64;
+                    M::apply(&mut self.folded.durable, change);
+                    write_change(&transaction, self.folded.sequence, &json)
+                }
+                Queued::Body(key, octets) => write_body(&transaction, *key, octets),
+                Queued::Discard(key) => remove_body(&transaction, *key),
+            }
+            .map_err(failed())?;
+        }
+        if is_fold_due(&self.folded) {
+            let json = encode(&self.folded.durable)?;
+            write_snapshot(&transaction, self.folded.sequence, &json).map_err(failed())?;
+            restart_count(&mut self.folded, &json);
+        }
+        transaction.commit().map_err(failed())?;
+        self.after_commit(group)
+    }
+
+    fn after_commit(&self, group: &[Queued<M::Change>]) -> Result<(), SpoolError> {
+        let mut uncommitted = self.shared.locked();
+        for operation in group {
+            match operation {
+                Queued::Write(_) => {}
+                Queued::Body(key, _) => {
+                    let octets = uncommitted.remove(key);
+                    assert!(octets.is_some(), "a body is readable until it is committed");
+                }
+                Queued::Discard(key) => self.files.remove(*key)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing but a snapshot, so that the next start reads little.
+    fn fold_at_close(&mut self) -> Result<(), SpoolError> {
+        if self.folded.changes_since_snapshot == 0 {
+            return Ok(());
+        }
+        let failed = || SpoolError::database(&self.database, "fold");
+        let json = encode(&self.folded.durable)?;
+        let transaction = self.connection.transaction().map_err(failed())?;
+        write_snapshot(&transaction, self.folded.sequence, &json).map_err(failed())?;
+        transaction.commit().map_err(failed())?;
+        restart_count(&mut self.folded, &json);
+        Ok(())
+    }
+}
+
+fn encode(value: &impl Serialize) -> Result<String, SpoolError> {
+    serde_json::to_string(value)
+        .map_err(|error| SpoolError::Encoding { problem: error.to_string() })
+}
+
+/// Folding costs as much as the snapshot is long, so it waits until that much was written anyway:
+/// the disk writes each octet about twice, however large the queue is.
+const fn is_fold_due<D>(folded: &Folded<D>) -> bool {
+    folded.changes_since_snapshot >= FOLD_AFTER_CHANGES
+        && folded.octets_since_snapshot >= folded.snapshot_octets
+}
+
+const fn restart_count<D>(folded: &mut Folded<D>, snapshot: &str) {
+    folded.changes_since_snapshot = 0;
+    folded.octets_since_snapshot = 0;
+    folded.snapshot_octets = snapshot.len() as u64;
+}
+
+fn write_change(to: &Transaction<'_>, sequence: i64, json: &str) -> rusqlite::Result<()> {
+    let mut insert = to.prepare_cached("INSERT INTO changes (seq, json) VALUES (?1, ?2)")?;
+    let rows = insert.execute(params![sequence, json])?;
+    assert_eq!(rows, 1, "a change is a row");
+    Ok(())
+}
+
+fn write_body(to: &Transaction<'_>, key: BodyKey, octets: &[u8]) -> rusqlite::Result<()> {
+    clause!(SV_005);
+    let mut insert = to.prepare_cached("INSERT INTO bodies (key, octets) VALUES (?1, ?2)")?;
+    let rows = insert.execute(params![integer(key.0), octets])?;
+    assert_eq!(rows, 1, "a body is a row");
+    Ok(())
+}
+
+fn remove_body(from: &Transaction<'_>, key: BodyKey) -> rusqlite::Result<()> {
+    from.prepare_cached("DELETE FROM bodies WHERE key = ?1")?.execute([integer(key.0)])?;
+    Ok(())
+}
+
+/// The snapshot replaces every change that it folds, in the same transaction.
+fn write_snapshot(to: &Transaction<'_>, sequence: i64, json: &str) -> rusqlite::Result<()> {
+    clause!(SV_004);
+    to.execute("DELETE FROM snapshot", [])?;
+    to.execute("INSERT INTO snapshot (seq, json) VALUES (?1, ?2)", params![sequence, json])?;
+    to.execute("DELETE FROM changes WHERE seq <= ?1", [sequence])?;
+    Ok(())
+}

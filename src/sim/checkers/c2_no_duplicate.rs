@@ -1,0 +1,50 @@
+//! C2, no duplicate: a hand-over is accepted at most once, and a recipient's copy stored at most once.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+
+use super::ledger::Ledger;
+use crate::protocol::ids::TransferId;
+use crate::protocol::message::Address;
+use crate::protocol::queue::Change;
+use crate::sim::network::HostIndex;
+use crate::sim::token::Token;
+
+#[derive(Debug, Default)]
+pub(super) struct NoDuplicate {
+    accepted: BTreeMap<TransferId, HostIndex>,
+}
+
+impl NoDuplicate {
+    /// A copy lies where the account's owner sees it.
+    pub(super) fn published(
+        &self,
+        token: Token,
+        account: &Address,
+        ledger: &mut Ledger,
+    ) -> Result<(), String> {
+        let Some(index) = ledger.index_of(token, account) else {
+            return Err(format!("{token} was stored for {account}, for whom it is not"));
+        };
+        match ledger.end((token, index)) {
+            1 => Ok(()),
+            ends => Err(format!("{token} was stored {ends} times for {account}")),
+        }
+    }
+
+    /// A change is on disk.
+    pub(super) fn stored(&mut self, host: HostIndex, change: &Change) -> Result<(), String> {
+        let (Change::Queued { accepted: Some((transfer, _)), .. } | Change::Known { transfer, .. }) =
+            change
+        else {
+            return Ok(());
+        };
+        match self.accepted.insert(transfer.clone(), host) {
+            None => Ok(()),
+            Some(before) => {
+                Err(format!("transfer {transfer} was accepted by host {before} and host {host}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! C3, one custodian: at most one member at a time may start a new attempt for a recipient. A member may
+//! when the recipient is in its queue and not in doubt.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+
+use super::Copy;
+use super::custody::Hold;
+use crate::sim::network::HostIndex;
+
+#[derive(Debug, Default)]
+pub(super) struct OneCustodian {
+    free: BTreeMap<Copy, BTreeSet<HostIndex>>,
+}
+
+impl OneCustodian {
+    /// A member holds a copy.
+    pub(super) fn add(&mut self, copy: Copy, host: HostIndex, hold: Hold) {
+        if hold == Hold::Free {
+            self.free.entry(copy).or_default().insert(host);
+        }
+    }
+
+    /// A member does not hold a copy like that any more.
+    pub(super) fn remove(&mut self, copy: Copy, host: HostIndex, hold: Hold) {
+        if hold != Hold::Free {
+            return;
+        }
+        if let Some(hosts) = self.free.get_mut(&copy) {
+            hosts.remove(&host);
+            if hosts.is_empty() {
+                self.free.remove(&copy);
+            }
+        }
+    }
+
+    /// Whether at most one member may start an attempt for a copy.
+    pub(super) fn check(&self, copy: Copy) -> Result<(), String> {
+        match self.free.get(&copy) {
+            Some(hosts) if hosts.len() > 1 => {
+                Err(format!("hosts {hosts:?} may each try recipient {} of {}", copy.1, copy.0))
+            }
+            _ => Ok(()),
+        }
+    }
+}

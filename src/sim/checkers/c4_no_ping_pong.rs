@@ -1,0 +1,68 @@
+//! C4, no ping-pong: a recipient recrosses a directed edge between groups only when the table that routes
+//! it is strictly greater than the table that routed its previous crossing; and its hops are bounded.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+
+use crate::protocol::ids::{GroupName, OriginId};
+use crate::protocol::message::{Envelope, TableVersions};
+use crate::protocol::queue::Change;
+use crate::sim::host::Host;
+
+#[derive(Debug)]
+pub(super) struct NoPingPong {
+    crossings: BTreeMap<(OriginId, u32, GroupName, GroupName), TableVersions>,
+    hop_limit: u32,
+}
+
+impl NoPingPong {
+    pub(super) const fn new(hop_limit: u32) -> Self {
+        Self { crossings: BTreeMap::new(), hop_limit }
+    }
+
+    /// A change is on disk; an accepted hand-over is a crossing when it came from another group.
+    pub(super) fn stored(&mut self, host: &Host, change: &Change) -> Result<(), String> {
+        let Change::Queued { message, accepted: Some(_), .. } = change else { return Ok(()) };
+        let Some((from, to)) = last_crossing(host, &message.envelope) else { return Ok(()) };
+        let groups = visits(&message.envelope);
+        if groups > self.hop_limit + 1 {
+            return Err(format!("{} has visited {groups} groups", message.envelope.origin));
+        }
+        for recipient in &message.envelope.recipients {
+            let origin = message.envelope.origin.clone();
+            let key = (origin, recipient.index, from.clone(), to.clone());
+            let routed_by = message.envelope.routed_by.clone();
+            if let Some(before) = self.crossings.get(&key)
+                && !is_greater(&routed_by, before)
+            {
+                let (origin, index) = (&key.0, key.1);
+                let text = "by a table that is not greater than at the crossing before";
+                return Err(format!("recipient {index} of {origin} recrosses {from}-{to} {text}"));
+            }
+            self.crossings.insert(key, routed_by);
+        }
+        Ok(())
+    }
+}
+
+/// The groups of the last hop and of the hop before, when they differ.
+fn last_crossing(host: &Host, envelope: &Envelope) -> Option<(GroupName, GroupName)> {
+    let here = &host.config.organization.group_of(&host.config.member)?.name;
+    let before = envelope.hops.iter().rev().find(|hop| hop.by != host.name())?;
+    (before.group != *here).then(|| (before.group.clone(), here.clone()))
+}
+
+/// How often the message has entered a group.
+fn visits(envelope: &Envelope) -> u32 {
+    let mut groups: alloc::vec::Vec<&GroupName> =
+        envelope.hops.iter().map(|hop| &hop.group).collect();
+    groups.dedup();
+    u32::try_from(groups.len()).unwrap_or(u32::MAX)
+}
+
+/// Whether `new` is at least `old` for each group, and more for some.
+fn is_greater(new: &TableVersions, old: &TableVersions) -> bool {
+    old.iter().all(|(group, version)| new.get(group).is_some_and(|newer| newer >= version))
+        && new != old
+}

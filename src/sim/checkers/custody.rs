@@ -1,0 +1,67 @@
+//! Who holds what, read from the durable state of a member.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::Copy;
+use crate::protocol::ids::OriginId;
+use crate::protocol::queue::{Change, Recorded};
+use crate::sim::host::Host;
+
+/// How a member holds a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// In its queue; it may start an attempt.
+    Free,
+    /// In its queue, in doubt with another member.
+    Doubt,
+    /// In its delivery journal, with the file in place.
+    Journal,
+}
+
+/// The deliveries of one member that are recorded and not published yet.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    open: BTreeSet<(OriginId, u32)>,
+}
+
+impl Journal {
+    /// A change is on disk.
+    pub(super) fn stored(&mut self, change: &Change) {
+        match change {
+            Change::Recorded { origin, index, recorded: Recorded::Delivered { .. }, .. } => {
+                self.open.insert((origin.clone(), *index));
+            }
+            Change::Published { origin, index } => {
+                self.open.remove(&(origin.clone(), *index));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Everything that a member holds and would still hold after a crash. A message without its body, or a
+/// journal entry without its file, holds nothing.
+pub(super) fn held(host: &Host, journal: &Journal) -> BTreeMap<Copy, Hold> {
+    let spool = &host.disk.durable().spool;
+    let mut held = BTreeMap::new();
+    for (origin, index) in &journal.open {
+        if let Some(Recorded::Delivered { account, name, .. }) = spool.recorded(origin, *index)
+            && let Some(token) = host.maildirs.token(account, name)
+        {
+            held.insert((token, *index), Hold::Journal);
+        }
+    }
+    for message in spool.queue.values() {
+        let key = message.body.key;
+        let Some(token) = host.disk.token(key).filter(|_| host.disk.is_body_durable(key)) else {
+            continue;
+        };
+        let doubts = message.doubts();
+        for recipient in &message.envelope.recipients {
+            let in_doubt = doubts.contains_key(&recipient.index);
+            let hold = if in_doubt { Hold::Doubt } else { Hold::Free };
+            held.insert((token, recipient.index), hold);
+        }
+    }
+    held
+}

@@ -1,0 +1,202 @@
+//! What must hold at every instant: one file for each property. A checker sees the durable state of the
+//! members, what lies in the Maildirs and what the clients were promised; it asks no machine how it
+//! feels about itself.
+
+mod c1_no_loss;
+mod c2_no_duplicate;
+mod c3_one_custodian;
+mod c4_no_ping_pong;
+mod custody;
+mod ended;
+mod ledger;
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::Serialize;
+
+use super::host::Host;
+use super::network::HostIndex;
+use super::token::Token;
+use crate::kernel::Time;
+use crate::protocol::member::{MemberConfig, NoticeKind};
+use crate::protocol::message::Address;
+use crate::protocol::queue::Change;
+
+use custody::Hold;
+use ledger::Ledger;
+
+/// One recipient of one message, by index.
+pub type Copy = (Token, u32);
+
+/// What does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The property, such as `C1`.
+    pub property: String,
+    /// What was seen.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.property, self.text)
+    }
+}
+
+/// All checkers of one run. The first violation stands.
+#[derive(Debug)]
+pub struct Checkers {
+    ledger: Ledger,
+    no_loss: c1_no_loss::NoLoss,
+    no_duplicate: c2_no_duplicate::NoDuplicate,
+    one_custodian: c3_one_custodian::OneCustodian,
+    no_ping_pong: c4_no_ping_pong::NoPingPong,
+    /// What each host held when it was looked at last.
+    held: Vec<BTreeMap<Copy, Hold>>,
+    journals: Vec<custody::Journal>,
+    violation: Option<Violation>,
+}
+
+impl Checkers {
+    /// Checkers for these members.
+    #[must_use]
+    pub fn new(configs: &[MemberConfig]) -> Self {
+        let hop_limit = configs.iter().map(|config| config.policy.hop_limit).max().unwrap_or(0);
+        let expiry_hours = configs.iter().map(|config| config.policy.expiry_hours).max();
+        Self {
+            ledger: Ledger::new(expiry_hours.unwrap_or(0)),
+            no_loss: c1_no_loss::NoLoss::default(),
+            no_duplicate: c2_no_duplicate::NoDuplicate::default(),
+            one_custodian: c3_one_custodian::OneCustodian::default(),
+            no_ping_pong: c4_no_ping_pong::NoPingPong::new(hop_limit),
+            held: configs.iter().map(|_| BTreeMap::new()).collect(),
+            journals: configs.iter().map(|_| custody::Journal::default()).collect(),
+            violation: None,
+        }
+    }
+
+    /// What does not hold, if anything.
+    #[must_use]
+    pub const fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// Something does not hold.
+    pub fn object(&mut self, property: &str, text: &str) {
+        if self.violation.is_none() {
+            let (property, text) = (String::from(property), String::from(text));
+            self.violation = Some(Violation { property, text });
+        }
+    }
+
+    fn judge(&mut self, property: &str, verdict: Result<(), String>) {
+        if let Err(text) = verdict {
+            self.object(property, &text);
+        }
+    }
+
+    /// A name for a message that a client is going to send.
+    pub fn name_message(&mut self) -> Token {
+        self.ledger.name()
+    }
+
+    /// The content of a message is on its way to a member.
+    pub fn offered(&mut self, token: Token, sender: Option<Address>, recipients: Vec<Address>) {
+        self.ledger.offered(token, sender, recipients);
+    }
+
+    /// The client has the final reply.
+    pub fn answered(&mut self, now: Time, token: Token, code: u16) {
+        if !(200..300).contains(&code) {
+            return;
+        }
+        for copy in self.ledger.promised(now, token) {
+            let verdict = self.no_loss.check(now, copy, &self.ledger);
+            self.judge("C1", verdict);
+        }
+    }
+
+    /// A member composes a DSN; its name stands in the DSN.
+    pub fn composed(
+        &mut self,
+        about: Option<Token>,
+        kind: NoticeKind,
+        indexes: Vec<u32>,
+        to: &Address,
+    ) -> Token {
+        self.ledger.composed(about, kind, indexes, to)
+    }
+
+    /// A copy lies where the account's owner sees it.
+    pub fn published(&mut self, token: Token, account: &Address) {
+        let verdict = self.no_duplicate.published(token, account, &mut self.ledger);
+        self.judge("C2", verdict);
+    }
+
+    /// The outside server has taken a copy.
+    pub fn relayed(&mut self, token: Token, address: &Address) {
+        self.ledger.relayed(token, address);
+    }
+
+    /// A change is on the disk of a member.
+    pub fn stored(&mut self, now: Time, host: &Host, place: HostIndex, change: &Change) {
+        let verdict = self.no_duplicate.stored(place, change);
+        self.judge("C2", verdict);
+        let verdict = self.no_ping_pong.stored(host, change);
+        self.judge("C4", verdict);
+        self.journals[place].stored(change);
+        if !matches!(change, Change::Link(_) | Change::Boot { .. }) {
+            self.look(now, host, place);
+        }
+    }
+
+    /// Looks at what a member holds durably, and judges what has changed.
+    pub fn look(&mut self, now: Time, host: &Host, place: HostIndex) {
+        let new = custody::held(host, &self.journals[place]);
+        let old = core::mem::take(&mut self.held[place]);
+        let mut touched: Vec<Copy> = Vec::new();
+        for (copy, hold) in &new {
+            if old.get(copy) != Some(hold) {
+                self.no_loss.add(*copy);
+                self.one_custodian.add(*copy, place, *hold);
+                self.ledger.kept(now, *copy);
+                touched.push(*copy);
+            }
+        }
+        for (copy, hold) in &old {
+            if new.get(copy) != Some(hold) {
+                self.no_loss.remove(*copy);
+                self.one_custodian.remove(*copy, place, *hold);
+                touched.push(*copy);
+            }
+        }
+        self.held[place] = new;
+        for copy in touched {
+            let verdict = self.no_loss.check(now, copy, &self.ledger);
+            self.judge("C1", verdict);
+            let verdict = self.one_custodian.check(copy);
+            self.judge("C3", verdict);
+        }
+    }
+
+    /// The promised recipients that have not ended, in words. Empty is what the second phase waits for.
+    #[must_use]
+    pub fn open(&self) -> Vec<String> {
+        ended::open(&self.ledger, &self.held)
+    }
+
+    /// Whether every promised recipient has ended, and no member holds anything any more.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.held.iter().all(BTreeMap::is_empty) && self.ledger.open().next().is_none()
+    }
+
+    /// How many messages were promised, and how many copies have ended.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        self.ledger.counts()
+    }
+}

@@ -1,0 +1,237 @@
+//! `bridgehead sim`: runs seeds or a tape, and shows what a failing run did.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{eprint, eprintln, fs, println};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::run::{Plan, Played, Verdict, Watch, record_seed, run_seed, run_tape};
+use super::shrink::{shrink, size};
+use crate::kernel::{CHOICE_FORMAT, Span, Tape};
+use crate::protocol::faults::Faults;
+use crate::protocol::organization::Organization;
+use crate::server::configuration::load_organization;
+
+/// The version of tape files.
+pub const TAPE_FILE_FORMAT: u32 = 1;
+/// The exit code for arguments and files that are wrong.
+const EXIT_USAGE: u8 = 2;
+
+/// Run an organization in the simulator
+#[derive(Args, Clone, Debug)]
+pub struct Arguments {
+    /// The organization (organization.toml)
+    pub file: PathBuf,
+    /// The seed to run
+    #[arg(long, default_value_t = 1, conflicts_with_all = ["seeds", "tape"])]
+    pub seed: u64,
+    /// A range of seeds to run, both ends included: 1..200
+    #[arg(long, value_name = "FIRST..LAST", value_parser = range, conflicts_with = "tape")]
+    pub seeds: Option<RangeInclusive<u64>>,
+    /// How many virtual hours the phase with faults lasts
+    #[arg(long, value_name = "HOURS", default_value_t = 1.0)]
+    pub virtual_hours: f64,
+    /// Turn a planted bug on (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub fault: Vec<String>,
+    /// Replay this tape instead of a seed
+    #[arg(long, value_name = "FILE")]
+    pub tape: Option<PathBuf>,
+    /// Write the trace (NDJSON) of the run that is shown
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Where the tape of a failing seed is written
+    #[arg(long, value_name = "FILE", default_value = "failure.tape.json")]
+    pub failure: PathBuf,
+    /// Make the tape of a failing run simpler before it is written
+    #[arg(long)]
+    pub shrink: bool,
+    /// Print one JSON line for each run instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A tape with what else the run depends on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct TapeFile {
+    format: u32,
+    virtual_microseconds: u64,
+    faults: Vec<String>,
+    tape: Tape,
+}
+
+fn range(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let bad = || format!("`{text}` is not FIRST..LAST");
+    let (first, last) = text.split_once("..").ok_or_else(bad)?;
+    let first = first.parse().map_err(|_| bad())?;
+    let last = last.trim_start_matches('=').parse().map_err(|_| bad())?;
+    if first <= last { Ok(first..=last) } else { Err(format!("`{text}` is an empty range")) }
+}
+
+/// Runs the command.
+#[must_use]
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match try_run(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(problem) => {
+            eprintln!("bridgehead sim: {problem}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn try_run(arguments: &Arguments) -> Result<u8, String> {
+    let organization = read_organization(&arguments.file)?;
+    let span = hours(arguments.virtual_hours)?;
+    let mut plan = Plan::new(Arc::new(organization), span);
+    plan.faults = faults(&arguments.fault)?;
+    if let Some(path) = &arguments.tape {
+        let file = read_tape(path)?;
+        plan.span = Span(file.virtual_microseconds);
+        plan.faults = faults(&file.faults)?;
+        let played = run_tape(&plan, file.tape, watch(arguments));
+        show(arguments, &plan, None, &played);
+        write_trace(arguments, &played)?;
+        return Ok(played.verdict.exit_code());
+    }
+    let seeds = arguments.seeds.clone().unwrap_or(arguments.seed..=arguments.seed);
+    run_seeds(arguments, &plan, seeds)
+}
+
+fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> Result<u8, String> {
+    let is_single = seeds.start() == seeds.end();
+    let (mut steps, mut runs) = (0, 0);
+    for seed in seeds.clone() {
+        // A run that nobody watches is much faster; only a failure, or a single run, is run for show.
+        let watched = if is_single { watch(arguments) } else { Watch::default() };
+        let played = run_seed(plan, seed, watched);
+        steps += played.step;
+        runs += 1;
+        progress(seed, *seeds.end(), steps);
+        if played.verdict != Verdict::Held {
+            return fail(arguments, plan, seed, &played);
+        }
+        if arguments.json || is_single {
+            show(arguments, plan, Some(seed), &played);
+            write_trace(arguments, &played)?;
+        }
+    }
+    if !arguments.json && !is_single {
+        println!("{runs} seeds, {steps} steps, every property held");
+    }
+    Ok(0)
+}
+
+/// Runs a failing seed again for show, and writes its tape.
+fn fail(arguments: &Arguments, plan: &Plan, seed: u64, first: &Played) -> Result<u8, String> {
+    let (mut played, mut tape) =
+        record_seed(plan, seed, Watch { rows: true, trace: arguments.trace.is_some() });
+    assert_eq!(played.step, first.step, "a seed fails at the same step whoever watches");
+    if arguments.shrink {
+        let kind = String::from(played.verdict.kind());
+        let (before, (after, runs)) = (size(&tape), shrink(plan, tape, &kind));
+        let now = size(&after);
+        eprintln!("shrunk {} choices to {}, {} not zero, in {runs} runs", before.0, now.0, now.1);
+        let watch = Watch { rows: true, trace: arguments.trace.is_some() };
+        played = run_tape(plan, after.clone(), watch);
+        tape = after;
+    }
+    show(arguments, plan, Some(seed), &played);
+    write_trace(arguments, &played)?;
+    let file = TapeFile {
+        format: TAPE_FILE_FORMAT,
+        virtual_microseconds: plan.span.0,
+        faults: arguments.fault.clone(),
+        tape,
+    };
+    let text = serde_json::to_string(&file).map_err(|error| format!("{error}"))?;
+    write(&arguments.failure, &text)?;
+    eprintln!("tape: {}", arguments.failure.display());
+    Ok(played.verdict.exit_code())
+}
+
+fn watch(arguments: &Arguments) -> Watch {
+    Watch { rows: !arguments.json, trace: arguments.trace.is_some() }
+}
+
+fn show(arguments: &Arguments, plan: &Plan, seed: Option<u64>, played: &Played) {
+    if arguments.json {
+        println!("{}", json!({ "seed": seed, "run": played, "exit": played.verdict.exit_code() }));
+        return;
+    }
+    if played.verdict != Verdict::Held {
+        for row in &played.rows {
+            println!("{row}");
+        }
+    }
+    let name = seed.map_or_else(|| String::from("tape"), |seed| format!("seed {seed}"));
+    let (hours, steps) = (plan.span.0 / 3_600_000_000, played.step);
+    let at = played.now.0 / 1_000_000;
+    println!("{name}: {steps} steps to second {at} ({hours} h of faults)");
+    println!("{} messages promised, {} copies ended", played.messages, played.copies);
+    println!("{}", played.verdict);
+}
+
+fn progress(seed: u64, last: u64, steps: u64) {
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        eprint!("\rseed {seed} of {last}, {steps} steps ");
+        if seed == last {
+            eprintln!();
+        }
+        let _ = stderr.flush();
+    }
+}
+
+fn write_trace(arguments: &Arguments, played: &Played) -> Result<(), String> {
+    arguments.trace.as_deref().map_or(Ok(()), |path| write(path, &played.trace))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn faults(names: &[String]) -> Result<Faults, String> {
+    Faults::named(names.iter().map(String::as_str))
+        .map_err(|name| format!("no planted bug `{name}` in this build"))
+}
+
+fn hours(hours: f64) -> Result<Span, String> {
+    const HOURS_LIMIT: f64 = 24.0 * 365.0;
+    if !(hours > 0.0 && hours <= HOURS_LIMIT) {
+        return Err(format!("--virtual-hours is {hours}, expected more than 0 and at most a year"));
+    }
+    let minutes = hours * 60.0;
+    let whole = (1..=525_600).take_while(|minute| f64::from(*minute) <= minutes).last();
+    Ok(Span::minutes(u64::from(whole.unwrap_or(1_u32))))
+}
+
+fn read_organization(path: &Path) -> Result<Organization, String> {
+    load_organization(path).map_err(|wrong| {
+        let lines: Vec<String> = wrong.iter().map(|error| format!("{error}")).collect();
+        lines.join("\n")
+    })
+}
+
+fn read_tape(path: &Path) -> Result<TapeFile, String> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+    let file: TapeFile =
+        serde_json::from_str(&text).map_err(|error| format!("{shown}: {error}"))?;
+    if file.format != TAPE_FILE_FORMAT || file.tape.format != CHOICE_FORMAT {
+        let (file, tape) = (file.format, file.tape.format);
+        return Err(format!(
+            "{shown}: tape format {file}.{tape}, expected {TAPE_FILE_FORMAT}.{CHOICE_FORMAT}"
+        ));
+    }
+    Ok(file)
+}

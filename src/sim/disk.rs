@@ -1,0 +1,135 @@
+//! The virtual disk of one member: the journal of changes with the bodies that ride along, and what a
+//! crash leaves of them.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use sha2::{Digest as _, Sha256};
+
+use super::token::Token;
+use crate::kernel::Machine;
+use crate::protocol::member::{Change, Durable};
+use crate::protocol::message::{Body, BodyKey, Digest};
+use crate::protocol::server::Server;
+
+/// A body longer than this is synced by itself before the member hears of it; a shorter one rides in
+/// the write of the next change.
+pub const RIDING_LIMIT_OCTETS: usize = 256 * 1024;
+
+/// SHA-256 of `octets`.
+#[must_use]
+pub fn digest_of(octets: &[u8]) -> Digest {
+    Digest(Sha256::digest(octets).into())
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    octets: Arc<[u8]>,
+    token: Option<Token>,
+    synced: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Pending {
+    change: Change,
+    riders: Vec<BodyKey>,
+}
+
+/// The journal and the bodies.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    durable: Durable,
+    pending: VecDeque<Pending>,
+    bodies: BTreeMap<BodyKey, Kept>,
+    /// Bodies that wait for a change to ride with.
+    waiting: Vec<BodyKey>,
+    /// Never goes back, also not by a crash.
+    next_key: u64,
+}
+
+impl Disk {
+    /// The fold of every change that is on disk.
+    #[must_use]
+    pub const fn durable(&self) -> &Durable {
+        &self.durable
+    }
+
+    /// How many changes are on their way to the disk.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Keeps a body in memory until a change takes it to the disk, or a sync of its own.
+    pub fn keep(&mut self, octets: Vec<u8>) -> Body {
+        let key = BodyKey(self.next_key);
+        self.next_key += 1;
+        let body = Body { key, digest: digest_of(&octets), octets: octets.len() as u64 };
+        if octets.len() <= RIDING_LIMIT_OCTETS {
+            self.waiting.push(key);
+        }
+        let token = Token::find(&octets);
+        let before = self.bodies.insert(key, Kept { octets: octets.into(), token, synced: false });
+        assert!(before.is_none(), "a body key is never used twice");
+        body
+    }
+
+    /// A body is on disk by itself.
+    pub fn sync_body(&mut self, key: BodyKey) {
+        if let Some(kept) = self.bodies.get_mut(&key) {
+            kept.synced = true;
+        }
+    }
+
+    /// A body as this life of the member sees it.
+    #[must_use]
+    pub fn body(&self, key: BodyKey) -> Option<Arc<[u8]>> {
+        self.bodies.get(&key).map(|kept| Arc::clone(&kept.octets))
+    }
+
+    /// Which message of the run a body carries.
+    #[must_use]
+    pub fn token(&self, key: BodyKey) -> Option<Token> {
+        self.bodies.get(&key).and_then(|kept| kept.token)
+    }
+
+    /// Whether a body survives a crash.
+    #[must_use]
+    pub fn is_body_durable(&self, key: BodyKey) -> bool {
+        self.bodies.get(&key).is_some_and(|kept| kept.synced)
+    }
+
+    /// Forgets a body.
+    pub fn discard(&mut self, key: BodyKey) {
+        self.bodies.remove(&key);
+        self.waiting.retain(|waiting| *waiting != key);
+    }
+
+    /// Orders a write; the bodies that wait ride along.
+    pub fn write(&mut self, change: Change) {
+        self.pending.push_back(Pending { change, riders: core::mem::take(&mut self.waiting) });
+    }
+
+    /// The oldest ordered write is on disk.
+    pub fn complete(&mut self) -> Change {
+        let done = self.pending.pop_front();
+        let Pending { change, riders } = done.expect("a write completes after it was ordered");
+        for key in riders {
+            self.sync_body(key);
+        }
+        Server::apply(&mut self.durable, &change);
+        change
+    }
+
+    /// The member dies: of the writes on their way the first `persisted` are on disk, the others and
+    /// everything in memory are gone. Returns what reached the disk.
+    pub fn crash(&mut self, persisted: usize) -> Vec<Change> {
+        assert!(persisted <= self.pending.len(), "only what was ordered can be on disk");
+        let reached = (0..persisted).map(|_| self.complete()).collect();
+        self.pending.clear();
+        self.waiting.clear();
+        self.bodies.retain(|_, kept| kept.synced);
+        reached
+    }
+}

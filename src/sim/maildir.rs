@@ -1,0 +1,72 @@
+//! The Maildirs of one member: `tmp/` and `new/`, and nothing that a crash could take back.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::token::Token;
+use crate::protocol::message::{Address, Hop};
+
+/// One copy of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Which message of the run it is.
+    pub token: Option<Token>,
+    /// The return path.
+    pub sender: Option<Address>,
+    /// The trace lines, oldest first.
+    pub hops: Vec<Hop>,
+}
+
+/// What a rename did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renamed {
+    /// The file is in `new/` now.
+    Published(File),
+    /// It was there already, or it never was in `tmp/`.
+    Before,
+    /// Another file of that name was there: it is lost.
+    Over(File),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Directory {
+    tmp: BTreeMap<String, File>,
+    new: BTreeMap<String, File>,
+}
+
+/// All accounts of one member.
+#[derive(Clone, Debug, Default)]
+pub struct Maildirs {
+    accounts: BTreeMap<Address, Directory>,
+}
+
+impl Maildirs {
+    /// Puts a synced file into `tmp/`.
+    pub fn deposit(&mut self, account: &Address, name: &str, file: File) {
+        let directory = self.accounts.entry(account.clone()).or_default();
+        directory.tmp.insert(String::from(name), file);
+    }
+
+    /// Renames from `tmp/` to `new/`, directories synced.
+    pub fn publish(&mut self, account: &Address, name: &str) -> Renamed {
+        let directory = self.accounts.entry(account.clone()).or_default();
+        let Some(file) = directory.tmp.remove(name) else { return Renamed::Before };
+        match directory.new.insert(String::from(name), file.clone()) {
+            None => Renamed::Published(file),
+            Some(lost) => Renamed::Over(lost),
+        }
+    }
+
+    /// Which message of the run the file in `tmp/` or `new/` is.
+    #[must_use]
+    pub fn token(&self, account: &Address, name: &str) -> Option<Token> {
+        let files = self.accounts.get(account)?;
+        files.tmp.get(name).or_else(|| files.new.get(name))?.token
+    }
+
+    /// The published files of an account, by name.
+    pub fn published(&self, account: &Address) -> impl Iterator<Item = (&String, &File)> {
+        self.accounts.get(account).into_iter().flat_map(|directory| &directory.new)
+    }
+}

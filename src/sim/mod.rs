@@ -1,0 +1,36 @@
+//! The deterministic simulator: whole organizations over a virtual network and disk.
+//!
+//! Members run here exactly as the shell runs them: octets come from connections, are cut into units by
+//! [`crate::wire::Framer`], and go to a `Node<Server>` whose acts are done in order. Time, delays, faults
+//! and the workload follow from a source of choices, and from nothing else: the same choices give the
+//! same trace, byte for byte.
+//!
+//! A run has two phases. In the first, faults of the kinds that the run drew strike while clients send
+//! mail, and after every durable change the checkers say whether C1 to C4 hold. Then all faults end, and
+//! every promised recipient has to come to its end within [`LIVENESS_BOUND`].
+
+pub mod checkers;
+pub mod cli;
+pub mod client;
+pub mod disk;
+pub mod draw;
+pub mod drive;
+pub mod faults;
+pub mod host;
+pub mod log;
+pub mod maildir;
+pub mod network;
+pub mod outside;
+pub mod rows;
+pub mod run;
+pub mod script;
+pub mod shrink;
+pub mod streams;
+pub mod token;
+pub mod workload;
+pub mod works;
+pub mod world;
+
+pub use checkers::Violation;
+pub use run::{LIVENESS_BOUND, Plan, Played, Verdict, Watch, record_seed, run_seed, run_tape};
+pub use shrink::{shrink, size};

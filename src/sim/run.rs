@@ -1,0 +1,244 @@
+//! One run: a phase with faults, in which nothing may go wrong, and a phase without, in which everything
+//! must come to its end.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+
+use serde::Serialize;
+
+use super::checkers::Violation;
+use super::draw::Dice;
+use super::faults::{Swarm, draw_delays};
+use super::log::Log;
+use super::workload::Workload;
+use super::world::{Happening, World};
+use crate::kernel::{Choose, Player, Recorder, Seeded, Span, Tape, Time};
+use crate::protocol::faults::Faults;
+use crate::protocol::member::{MemberConfig, Policy, Security};
+use crate::protocol::organization::Organization;
+
+/// Within this span after the last fault every promised recipient has ended.
+pub const LIVENESS_BOUND: Span = Span::hours(3);
+/// The most steps of one run; more is a machine that turns in a circle.
+pub const STEPS_LIMIT: u64 = 50_000_000;
+/// How many rows a failure shows.
+pub const ROWS_SHOWN: usize = 80;
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The organization.
+    pub organization: Arc<Organization>,
+    /// The policy of every member.
+    pub policy: Policy,
+    /// How long the phase with faults is.
+    pub span: Span,
+    /// The planted bugs.
+    pub faults: Faults,
+}
+
+impl Plan {
+    /// The default policy and no planted bug.
+    #[must_use]
+    pub fn new(organization: Arc<Organization>, span: Span) -> Self {
+        Self { organization, policy: Policy::default(), span, faults: Faults::none() }
+    }
+
+    /// What each member is configured with, in the order of the file.
+    #[must_use]
+    pub fn configs(&self) -> Vec<MemberConfig> {
+        let members = self.organization.groups.iter().flat_map(|group| &group.members);
+        members
+            .map(|member| MemberConfig {
+                organization: Arc::clone(&self.organization),
+                member: member.clone(),
+                security: Security::Address,
+                policy: self.policy.clone(),
+                faults: self.faults.clone(),
+            })
+            .collect()
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything held.
+    Held,
+    /// A machine, or the simulator, hit an assertion.
+    Crashed(String),
+    /// Something that must end has not.
+    NotLive(Vec<String>),
+    /// A property was violated.
+    Violated(Violation),
+}
+
+impl Verdict {
+    /// The exit code of the command.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Held => 0,
+            Self::Crashed(_) => 127,
+            Self::NotLive(_) => 128,
+            Self::Violated(_) => 129,
+        }
+    }
+
+    /// What kind of failure it is; a shortened tape must fail in the same way.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Held => "held",
+            Self::Crashed(_) => "crashed",
+            Self::NotLive(_) => "not live",
+            Self::Violated(violation) => &violation.property,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held => f.write_str("every property held"),
+            Self::Crashed(message) => write!(f, "crash: {message}"),
+            Self::NotLive(open) => {
+                let bound = LIVENESS_BOUND.0 / 3_600_000_000;
+                write!(f, "liveness: {} not ended {bound} h after the last fault", open.len())?;
+                open.iter().take(10).try_for_each(|line| write!(f, "\n  {line}"))
+            }
+            Self::Violated(violation) => write!(f, "{violation}"),
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Played {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// How many inputs the members had taken by then.
+    pub step: u64,
+    /// The virtual time by then.
+    pub now: Time,
+    /// How many messages were promised.
+    pub messages: usize,
+    /// How many copies had ended.
+    pub copies: usize,
+    /// The last rows.
+    #[serde(skip)]
+    pub rows: Vec<String>,
+    /// The trace, NDJSON.
+    #[serde(skip)]
+    pub trace: String,
+}
+
+/// What of a run is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Watch {
+    /// The last rows.
+    pub rows: bool,
+    /// The whole trace.
+    pub trace: bool,
+}
+
+impl Watch {
+    fn log(self) -> Log {
+        Log::new(if self.rows { ROWS_SHOWN } else { 0 }, self.trace)
+    }
+}
+
+/// Runs a seed.
+#[must_use]
+pub fn run_seed(plan: &Plan, seed: u64, watch: Watch) -> Played {
+    play(plan, &mut Seeded::new(seed), watch)
+}
+
+/// Runs a seed and records its choices.
+#[must_use]
+pub fn record_seed(plan: &Plan, seed: u64, watch: Watch) -> (Played, Tape) {
+    let mut recorder = Recorder::new(Seeded::new(seed));
+    let played = play(plan, &mut recorder, watch);
+    (played, recorder.tape().clone())
+}
+
+/// Runs a tape.
+#[must_use]
+pub fn run_tape(plan: &Plan, tape: Tape, watch: Watch) -> Played {
+    play(plan, &mut Player::new(tape), watch)
+}
+
+fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
+    let mut dice = Dice(choose);
+    let swarm = Swarm::draw(&mut dice);
+    let delays = draw_delays(&mut dice);
+    let workload = Workload::draw(&mut dice, plan.span);
+    let mut world = World::new(plan.configs(), delays, swarm, watch.log(), choose);
+    world.plan = workload;
+    // The world is looked at after a panic, and never run again.
+    let caught = catch_unwind(AssertUnwindSafe(|| both_phases(&mut world, plan.span)));
+    let verdict = match caught {
+        Err(panic) => Verdict::Crashed(words_of(panic.as_ref())),
+        Ok(open) => match world.checkers.violation() {
+            Some(violation) => Verdict::Violated(violation.clone()),
+            None if open.is_empty() => Verdict::Held,
+            None => Verdict::NotLive(open),
+        },
+    };
+    let (messages, copies) = world.checkers.counts();
+    let rows = world.log.take_rows();
+    let trace = String::from(world.log.trace());
+    Played { verdict, step: world.step, now: world.now, messages, copies, rows, trace }
+}
+
+fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {
+    for host in 0..world.hosts.len() {
+        world.boot(host);
+    }
+    world.schedule(Span::seconds(1), Happening::Workload);
+    if world.swarm.cuts_every.is_some() {
+        world.schedule(Span::seconds(1), Happening::CutNext);
+    }
+    let healed = Time(0) + span;
+    while world.checkers.violation().is_none() && world.turn(healed) {
+        assert!(world.step < STEPS_LIMIT, "a run of this length ends");
+    }
+    if world.checkers.violation().is_some() {
+        return Vec::new();
+    }
+    world.now = healed;
+    world.plan = Workload::none();
+    world.heal_everything();
+    settle(world, healed + LIVENESS_BOUND)
+}
+
+/// Lets the world come to rest; what has not ended at `bound` comes back.
+fn settle(world: &mut World<'_>, bound: Time) -> Vec<String> {
+    /// How many turns pass between two looks at whether everything has ended.
+    const LOOK_EVERY: u32 = 256;
+    let mut turns = 0;
+    while world.checkers.violation().is_none() && world.turn(bound) {
+        assert!(world.step < STEPS_LIMIT, "a run of this length ends");
+        turns += 1;
+        if turns % LOOK_EVERY == 0 && world.is_idle() && world.checkers.is_settled() {
+            return Vec::new();
+        }
+    }
+    if world.checkers.violation().is_some() { Vec::new() } else { world.checkers.open() }
+}
+
+fn words_of(panic: &(dyn core::any::Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        String::from(*text)
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        format!("{:?}", panic.type_id())
+    }
+}

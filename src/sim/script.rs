@@ -1,0 +1,305 @@
+//! Scenarios: a script and the trace that it must give, in one text file.
+//!
+//! A file is a sequence of blocks, parted by blank lines: one command, a line `----`, and the rows that
+//! the command gives. Lines that begin with `#` are for people. Delays are fixed and nothing is drawn
+//! but by the members, so a scenario has one trace.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `delays NETWORK DISK` | how long things take; first in the file if at all |
+//! | `fault NAME` | turns a planted bug on; before any member runs |
+//! | `boot MEMBER…` or `boot all` | starts processes |
+//! | `crash MEMBER` | kills a process; writes under way are lost |
+//! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
+//! | `cut FROM TO`, `silence FROM TO`, `heal FROM TO` | what FROM opens to TO is refused, stands still, works |
+//! | `break FROM TO` | breaks the open connections that FROM opened to TO, with all that is under way |
+//! | `advance SPAN` | lets time pass; with `quiet` behind it rows are counted, not shown |
+//! | `until MEMBER TEXT` | lets things happen until a row of MEMBER contains TEXT |
+//! | `expect-stored ADDRESS NAME GROUP…` | the copy lies there, and went by these groups |
+//! | `expect-files ADDRESS COUNT` | so many files lie there |
+//! | `expect-queue MEMBER COUNT` | so many messages are durably in its queue |
+//! | `expect-state MEMBER CONNECTOR up|down` | so says the table of MEMBER |
+//! | `expect-settled` | every promised recipient has ended |
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::client::{Client, Draft};
+use super::draw::Delays;
+use super::faults::Swarm;
+use super::log::Log;
+use super::network::{Cut, End, HostIndex, OPENER, TAKER};
+use super::run::Plan;
+use super::token::Token;
+use super::workload::content;
+use super::world::World;
+use crate::kernel::{Seeded, Span};
+use crate::protocol::faults::Faults;
+use crate::protocol::linkstate::ConnectorState;
+use crate::protocol::message::Address;
+use crate::protocol::organization::Organization;
+
+/// The most rows of one command.
+const ROWS_LIMIT: usize = 1_000_000;
+/// How long `until` waits in virtual time.
+const UNTIL_LIMIT: Span = Span::hours(1);
+
+/// One block of a scenario file.
+struct Block<'t> {
+    /// What stands before the command, for people.
+    comments: Vec<&'t str>,
+    command: &'t str,
+}
+
+/// A running scenario.
+struct Stage<'c> {
+    world: World<'c>,
+    names: BTreeMap<String, Token>,
+}
+
+/// Runs a scenario and returns the file as it should be.
+///
+/// # Errors
+/// A command that is wrong, an expectation that is not met, a property that is violated: with the command.
+pub fn run(text: &str, organization: Organization) -> Result<String, String> {
+    let blocks = blocks(text);
+    let mut plan = Plan::new(Arc::new(organization), Span::ZERO);
+    let mut delays = Delays::fixed(Span::milliseconds(1), Span::milliseconds(1));
+    let mut faults = Vec::new();
+    for block in &blocks {
+        let words: Vec<&str> = block.command.split_whitespace().collect();
+        match words[..] {
+            ["delays", network, disk] => delays = Delays::fixed(span(network)?, span(disk)?),
+            ["fault", name] => faults.push(name),
+            _ => {}
+        }
+    }
+    plan.faults = Faults::named(faults).map_err(|name| format!("no planted bug `{name}`"))?;
+    let mut choose = Seeded::new(0);
+    let log = Log::new(ROWS_LIMIT, false);
+    let world = World::new(plan.configs(), delays, Swarm::calm(), log, &mut choose);
+    let mut stage = Stage { world, names: BTreeMap::new() };
+    let mut out = String::new();
+    for block in &blocks {
+        let rows = stage.command(block.command).map_err(|e| format!("`{}`: {e}", block.command))?;
+        for comment in &block.comments {
+            out.push_str(&format!("{comment}\n"));
+        }
+        out.push_str(&format!("{}\n----\n", block.command));
+        rows.iter().for_each(|row| out.push_str(&format!("{row}\n")));
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+/// The commands of a file; what stands below `----` is what it gave when it was written.
+fn blocks(text: &str) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let mut comments = Vec::new();
+    let mut is_output = false;
+    for line in text.lines() {
+        match line {
+            "" => is_output = false,
+            _ if is_output => {}
+            "----" => is_output = true,
+            line if line.starts_with('#') => comments.push(line),
+            command => blocks.push(Block { comments: core::mem::take(&mut comments), command }),
+        }
+    }
+    blocks
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no span"))?;
+    match &text[digits.len()..] {
+        "us" => Ok(Span(number)),
+        "ms" => Ok(Span::milliseconds(number)),
+        "s" => Ok(Span::seconds(number)),
+        "m" => Ok(Span::minutes(number)),
+        "h" => Ok(Span::hours(number)),
+        unit => Err(format!("`{unit}` is no unit; us, ms, s, m, h are")),
+    }
+}
+
+impl Stage<'_> {
+    fn command(&mut self, command: &str) -> Result<Vec<String>, String> {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let mut is_quiet = false;
+        match words[..] {
+            ["delays", ..] | ["fault", _] => {}
+            ["boot", "all"] => (0..self.world.hosts.len()).for_each(|host| self.world.boot(host)),
+            ["boot", member] => {
+                let host = self.host(member)?;
+                self.world.boot(host);
+            }
+            ["crash", member] => {
+                let host = self.host(member)?;
+                self.world.crash(host);
+            }
+            ["send", name, member, sender, ref recipients @ ..] => {
+                self.send(name, member, sender, recipients)?;
+            }
+            ["cut", from, to] => self.cut(from, to, Cut::Refuse)?,
+            ["silence", from, to] => self.cut(from, to, Cut::Silence)?,
+            ["heal", from, to] => {
+                let (from, to) = (self.host(from)?, self.host(to)?);
+                self.world.heal(from, to);
+            }
+            ["break", from, to] => self.break_connections(from, to)?,
+            ["advance", length, ref quiet @ ..] => {
+                is_quiet = quiet == ["quiet"];
+                let until = self.world.now + span(length)?;
+                self.world.advance(until);
+            }
+            ["until", member, ..] => {
+                let text = command.splitn(3, ' ').nth(2).ok_or("until what?")?;
+                return self.until(member, text);
+            }
+            _ => self.expect(&words)?,
+        }
+        let rows = self.world.log.take_rows();
+        self.judge(&rows)?;
+        Ok(if is_quiet { count(&rows) } else { rows })
+    }
+
+    fn judge(&self, rows: &[String]) -> Result<(), String> {
+        let Some(violation) = self.world.checkers.violation() else { return Ok(()) };
+        let last = rows.len().saturating_sub(super::run::ROWS_SHOWN);
+        Err(format!("{violation}\n{}", rows[last..].join("\n")))
+    }
+
+    fn host(&self, name: &str) -> Result<HostIndex, String> {
+        self.world.host_named(name).ok_or_else(|| format!("no member `{name}`"))
+    }
+
+    fn send(
+        &mut self,
+        name: &str,
+        member: &str,
+        sender: &str,
+        recipients: &[&str],
+    ) -> Result<(), String> {
+        let host = self.host(member)?;
+        let token = self.world.checkers.name_message();
+        if self.names.insert(String::from(name), token).is_some() {
+            return Err(format!("`{name}` stands for another message"));
+        }
+        let sender = (sender != "-").then(|| Address::from(sender));
+        let recipients = recipients.iter().map(|address| Address::from(*address)).collect();
+        let draft = Draft { token, sender, recipients, content: content(token, 1) };
+        let client = Client::new(self.world.clients.len(), Vec::from([draft]), false);
+        self.world.come(client, host);
+        Ok(())
+    }
+
+    fn cut(&mut self, from: &str, to: &str, cut: Cut) -> Result<(), String> {
+        let (from, to) = (self.host(from)?, self.host(to)?);
+        self.world.cut(from, to, cut);
+        Ok(())
+    }
+
+    fn break_connections(&mut self, from: &str, to: &str) -> Result<(), String> {
+        let (from, to) = (self.host(from)?, self.host(to)?);
+        let is_hit = |end, wanted| matches!(end, End::Member { host, .. } if host == wanted);
+        let hit: Vec<_> = self
+            .world
+            .network
+            .pipes()
+            .filter(|(_, pipe)| is_hit(pipe.end(OPENER), from) && is_hit(pipe.end(TAKER), to))
+            .map(|(id, _)| id)
+            .collect();
+        for pipe in hit {
+            self.world.lost(pipe, OPENER);
+            self.world.lost(pipe, TAKER);
+        }
+        Ok(())
+    }
+
+    fn until(&mut self, member: &str, text: &str) -> Result<Vec<String>, String> {
+        let limit = self.world.now + UNTIL_LIMIT;
+        let mut rows = Vec::new();
+        loop {
+            if !self.world.turn(limit) {
+                return Err(format!("no such row before {}", limit.0 / 1_000_000));
+            }
+            let new = self.world.log.take_rows();
+            let is_found = new
+                .iter()
+                .any(|row| row.split_whitespace().nth(1) == Some(member) && row.contains(text));
+            rows.extend(new);
+            self.judge(&rows)?;
+            if is_found {
+                return Ok(rows);
+            }
+        }
+    }
+
+    fn expect(&self, words: &[&str]) -> Result<(), String> {
+        match *words {
+            ["expect-stored", address, name, ref groups @ ..] => {
+                self.expect_stored(address, name, groups)
+            }
+            ["expect-files", address, number] => {
+                let address = Address::from(address);
+                let files = self.world.hosts.iter().map(|h| h.maildirs.published(&address).count());
+                same(files.sum(), number)
+            }
+            ["expect-queue", member, number] => {
+                let host = self.host(member)?;
+                same(self.world.hosts[host].disk.durable().spool.queue.len(), number)
+            }
+            ["expect-state", member, connector, state] => {
+                let host = self.host(member)?;
+                self.expect_state(host, connector, state)
+            }
+            ["expect-settled"] => {
+                let open = self.world.checkers.open();
+                if open.is_empty() { Ok(()) } else { Err(open.join("; ")) }
+            }
+            _ => Err(String::from("no such command")),
+        }
+    }
+
+    fn expect_stored(&self, address: &str, name: &str, groups: &[&str]) -> Result<(), String> {
+        let token = self.names.get(name).ok_or_else(|| format!("no message `{name}`"))?;
+        let account = Address::from(address);
+        let mut files = self.world.hosts.iter().flat_map(|host| host.maildirs.published(&account));
+        let (_, file) = files
+            .find(|(_, file)| file.token == Some(*token))
+            .ok_or_else(|| format!("{name} is not stored for {address}"))?;
+        let mut went: Vec<&str> = file.hops.iter().map(|hop| hop.group.as_str()).collect();
+        went.dedup();
+        if went == groups { Ok(()) } else { Err(format!("it went by {}", went.join(" "))) }
+    }
+
+    fn expect_state(&self, host: HostIndex, connector: &str, wanted: &str) -> Result<(), String> {
+        let records = &self.world.hosts[host].disk.durable().link.records;
+        let mut all = records.iter().flat_map(|record| &record.connectors);
+        let found = all.find(|found| found.name.as_str() == connector);
+        let state = match found.map(|found| found.state) {
+            None => "unknown",
+            Some(ConnectorState::Up) => "up",
+            Some(ConnectorState::Down) => "down",
+        };
+        if state == wanted { Ok(()) } else { Err(format!("it is {state}")) }
+    }
+}
+
+fn same(count: usize, number: &str) -> Result<(), String> {
+    if number.parse() == Ok(count) { Ok(()) } else { Err(format!("there are {count}")) }
+}
+
+/// How often each member had each kind of row.
+fn count(rows: &[String]) -> Vec<String> {
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for row in rows {
+        let mut words = row.split_whitespace().skip(1);
+        let key = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        *counts.entry(key).or_default() += 1;
+    }
+    counts.iter().map(|((who, what), count)| format!("{who:<8} {what:<8} {count}")).collect()
+}

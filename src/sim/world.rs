@@ -1,0 +1,276 @@
+//! The world of one run: hosts, network, clients, and the queue of what is going to happen.
+//!
+//! Everything happens at a time and in an order that follow from the choices alone: the queue is
+//! ordered by time, then by the order in which things were scheduled.
+
+use alloc::collections::{BTreeMap, BinaryHeap};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+use super::checkers::Checkers;
+use super::client::Client;
+use super::draw::{Delays, Dice};
+use super::faults::Swarm;
+use super::host::Host;
+use super::log::Log;
+use super::network::{HostIndex, Network, Parcel, PipeId};
+use super::outside::Conversation;
+use super::workload::Workload;
+use crate::kernel::{Choose, LinkChange, Span, Time};
+use crate::protocol::ids::{ConnectionId, MemberName};
+use crate::protocol::member::{MemberConfig, Timer};
+use crate::protocol::message::Body;
+
+/// Something that is going to happen.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// A timer of a member is due.
+    Timer {
+        /// Whose.
+        host: HostIndex,
+        /// In which life it was armed.
+        life: u32,
+        /// Its name.
+        timer: Timer,
+        /// Which arming.
+        arming: u64,
+    },
+    /// The oldest ordered write of a member is on disk.
+    Stored {
+        /// Whose.
+        host: HostIndex,
+        /// In which life it was ordered.
+        life: u32,
+    },
+    /// A file operation of a member is done.
+    Worked {
+        /// Whose.
+        host: HostIndex,
+        /// In which life it was ordered.
+        life: u32,
+        /// Which one.
+        work: u64,
+    },
+    /// A large body is on disk by itself.
+    BodySynced {
+        /// Whose.
+        host: HostIndex,
+        /// In which life.
+        life: u32,
+        /// The connection that brought it.
+        connection: ConnectionId,
+        /// The body.
+        body: Body,
+    },
+    /// A connect arrives.
+    Knock(PipeId),
+    /// The opener learns that its connection is open.
+    Established(PipeId),
+    /// The opener learns that its connection will not open.
+    Unreached(PipeId, LinkChange),
+    /// Something arrives at an end.
+    Arrives(PipeId, usize, Parcel),
+    /// An end learns that its connection broke.
+    Lost(PipeId, usize),
+    /// A member's process dies.
+    Crash {
+        /// Which one.
+        host: HostIndex,
+        /// In which life.
+        life: u32,
+        /// How long it stays down.
+        down: Span,
+    },
+    /// A member's process starts.
+    Boot(HostIndex),
+    /// The workload acts.
+    Workload,
+    /// The swarm cuts something.
+    CutNext,
+    /// A cut ends.
+    Heal(HostIndex, HostIndex),
+    /// Connections that stood still since the cut break, if it lasts.
+    BreakFrozen(PipeId),
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    at: Time,
+    sequence: u64,
+    happening: Happening,
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Scheduled {}
+
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Scheduled {
+    /// The heap gives its greatest: what happens first is greatest.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.sequence).cmp(&(self.at, self.sequence))
+    }
+}
+
+/// Everything of one run.
+pub struct World<'c> {
+    /// The virtual time.
+    pub now: Time,
+    /// How many inputs the members have taken.
+    pub step: u64,
+    /// The members, in the order of the organization's file.
+    pub hosts: Vec<Host>,
+    /// Where each member stands in `hosts`.
+    pub names: BTreeMap<MemberName, HostIndex>,
+    /// The connections.
+    pub network: Network,
+    /// How long things take.
+    pub delays: Delays,
+    /// The faults of this run.
+    pub swarm: Swarm,
+    /// What clients are still to do.
+    pub plan: Workload,
+    /// The clients of the workload, in the order in which they came.
+    pub clients: Vec<Client>,
+    /// The conversations with the outside server.
+    pub outside: Vec<Conversation>,
+    /// What must hold.
+    pub checkers: Checkers,
+    /// Who watches.
+    pub log: Log,
+    pub(super) choose: &'c mut dyn Choose,
+    queue: BinaryHeap<Scheduled>,
+    sequence: u64,
+}
+
+impl<'c> World<'c> {
+    /// A world of these members, all down, at time zero.
+    pub fn new(
+        configs: Vec<MemberConfig>,
+        delays: Delays,
+        swarm: Swarm,
+        log: Log,
+        choose: &'c mut dyn Choose,
+    ) -> Self {
+        let names = configs.iter().enumerate().map(|(i, c)| (c.member.clone(), i)).collect();
+        let checkers = Checkers::new(&configs);
+        Self {
+            now: Time(0),
+            step: 0,
+            hosts: configs.into_iter().map(Host::new).collect(),
+            names,
+            network: Network::default(),
+            delays,
+            swarm,
+            plan: Workload::none(),
+            clients: Vec::new(),
+            outside: Vec::new(),
+            checkers,
+            log,
+            choose,
+            queue: BinaryHeap::new(),
+            sequence: 0,
+        }
+    }
+
+    /// The dice of this run.
+    pub fn dice(&mut self) -> Dice<'_> {
+        Dice(&mut *self.choose)
+    }
+
+    /// A number that grows with each call; names armings and file operations.
+    pub(super) fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Something will happen after `delay`.
+    pub fn schedule(&mut self, delay: Span, happening: Happening) {
+        let at = self.now + delay;
+        self.schedule_at(at, happening);
+    }
+
+    /// Something will happen at `at`.
+    pub fn schedule_at(&mut self, at: Time, happening: Happening) {
+        assert!(at >= self.now, "nothing happens in the past");
+        let sequence = self.next_sequence();
+        self.queue.push(Scheduled { at, sequence, happening });
+    }
+
+    /// When something happens next.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Time> {
+        self.queue.peek().map(|scheduled| scheduled.at)
+    }
+
+    /// Lets the next thing happen, unless it lies beyond `until`. Whether it did.
+    pub fn turn(&mut self, until: Time) -> bool {
+        if self.next_at().is_none_or(|at| at > until) {
+            return false;
+        }
+        let Scheduled { at, happening, .. } = self.queue.pop().expect("it was peeked at");
+        assert!(at >= self.now, "time does not go back");
+        self.now = at;
+        self.happen(happening);
+        true
+    }
+
+    /// Lets everything happen up to `until`, unless a checker objects before.
+    pub fn advance(&mut self, until: Time) {
+        while self.checkers.violation().is_none() && self.turn(until) {}
+        if self.checkers.violation().is_none() {
+            self.now = self.now.max(until);
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Timer { host, life, timer, arming } => {
+                self.timer_due(host, life, timer, arming);
+            }
+            Happening::Stored { host, life } => self.write_done(host, life),
+            Happening::Worked { host, life, work } => self.work_done(host, life, work),
+            Happening::BodySynced { host, life, connection, body } => {
+                self.body_synced(host, life, connection, body);
+            }
+            Happening::Knock(pipe) => self.knock(pipe),
+            Happening::Established(pipe) => self.established(pipe),
+            Happening::Unreached(pipe, change) => self.unreached(pipe, change),
+            Happening::Arrives(pipe, side, parcel) => self.arrives(pipe, side, parcel),
+            Happening::Lost(pipe, side) => self.lost(pipe, side),
+            Happening::Crash { host, life, down } => {
+                if self.hosts[host].life == life && self.hosts[host].is_up() {
+                    self.crash(host);
+                    self.schedule(down, Happening::Boot(host));
+                }
+            }
+            Happening::Boot(host) => self.boot(host),
+            Happening::Workload => self.workload(),
+            Happening::CutNext => self.cut_next(),
+            Happening::Heal(from, to) => self.heal(from, to),
+            Happening::BreakFrozen(pipe) => self.break_frozen(pipe),
+        }
+    }
+
+    /// Whether every client has gone.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.clients.iter().all(Client::is_over)
+    }
+
+    /// The member of that name.
+    #[must_use]
+    pub fn host_named(&self, name: &str) -> Option<HostIndex> {
+        self.names.get(&MemberName(String::from(name))).copied()
+    }
+}

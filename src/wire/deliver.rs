@@ -1,0 +1,169 @@
+//! `X-DELIVER`: what members add to LMTP. Each reply about a recipient begins with its index, `[n]`,
+//! so that a result can never be taken for another recipient's.
+
+use alloc::format;
+use alloc::string::String;
+
+use nom::Parser;
+use nom::bytes::complete::{tag, tag_no_case, take_while};
+use nom::character::complete::char;
+use nom::combinator::{map, verify};
+use nom::sequence::{delimited, preceded};
+use serde::Serialize;
+
+use super::DecodeError;
+use super::fields::{encode_origin, field, number, origin};
+use super::parse::{Parsed, expect, whole};
+use super::smtp::{Reply, Status, forward_path};
+use crate::clause;
+use crate::protocol::ids::OriginId;
+use crate::protocol::message::{Address, Outcome, Refusal};
+
+/// `X-DELIVER INQUIRE`: what became of this recipient?
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Inquire {
+    /// The message.
+    pub origin: OriginId,
+    /// The recipient's index.
+    pub index: u32,
+    /// The recipient's address: the far end finds the account by it.
+    pub address: Address,
+}
+
+/// What the far end has recorded of a recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// The final word.
+    Final(Outcome),
+    /// Nothing is recorded.
+    Unknown,
+}
+
+impl Inquire {
+    /// Reads what stands behind `X-DELIVER `.
+    ///
+    /// # Errors
+    /// What was expected where, counted from the start of `text`.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        clause!(WI_070);
+        let fields =
+            (field("XORIGIN=", origin), field("XINDEX=", number), field("ADDRESS=", forward_path));
+        let inquire = preceded(expect("INQUIRE", tag_no_case("INQUIRE")), fields);
+        let inquire = map(inquire, |(origin, index, address)| Self { origin, index, address });
+        whole(text, "the end of the line", inquire)
+    }
+
+    /// What stands behind `X-DELIVER `.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let Self { origin, index, address } = self;
+        format!("INQUIRE XORIGIN={} XINDEX={index} ADDRESS=<{address}>", encode_origin(origin))
+    }
+}
+
+/// The reply to RCPT, where it is accepted.
+#[must_use]
+pub fn recipient_reply(index: u32) -> Reply {
+    Reply::new(250, DELIVERED, &format!("[{index}] ok"))
+}
+
+/// The reply that refuses one recipient: to RCPT, or behind the content.
+#[must_use]
+pub fn refusal_reply(index: u32, refusal: &Refusal) -> Reply {
+    let text = format!("[{index}] {}", refusal.text);
+    Reply::from(&Refusal { text, ..refusal.clone() })
+}
+
+/// The reply behind the content, one for each accepted recipient.
+#[must_use]
+pub fn result_reply(index: u32, outcome: &Outcome) -> Reply {
+    clause!(WI_071);
+    match outcome {
+        Outcome::Delivered => Reply::new(250, DELIVERED, &format!("[{index}] delivered")),
+        Outcome::Refused(refusal) => refusal_reply(index, refusal),
+    }
+}
+
+/// Reads the reply to RCPT or a reply behind the content. The index is absent where a stock LMTP server
+/// answers; a member always gives it.
+///
+/// # Errors
+/// The reply is not final.
+pub fn decode_result(reply: &Reply) -> Result<(Option<u32>, Outcome), DecodeError> {
+    let (index, text) = match index(reply.text()) {
+        Ok((text, index)) => (Some(index), text),
+        Err(_) => (None, reply.text()),
+    };
+    let outcome = match (reply.refusal(), reply.code()) {
+        (Some(refusal), _) => {
+            let mut lines = alloc::vec![text];
+            lines.extend(reply.lines()[1..].iter().map(String::as_str));
+            Outcome::Refused(Refusal { text: lines.join(" "), ..refusal })
+        }
+        (None, 200..=299) => Outcome::Delivered,
+        (None, _) => return Err(DecodeError { offset: 0, expected: "2yz, 4yz or 5yz" }),
+    };
+    Ok((index, outcome))
+}
+
+/// The reply to INQUIRE.
+#[must_use]
+pub fn found_reply(index: u32, found: &Found) -> Reply {
+    let text = match found {
+        Found::Final(Outcome::Delivered) => format!("[{index}] DELIVERED"),
+        Found::Final(Outcome::Refused(refusal)) => {
+            // The refusal goes through a reply, which gives it a status of its class.
+            let reply = Reply::from(refusal);
+            let status = reply.status().expect("a reply made of a refusal has a status");
+            format!("[{index}] REFUSED {} {status} {}", reply.code(), reply.lines().join(" "))
+        }
+        Found::Unknown => format!("[{index}] UNKNOWN"),
+    };
+    Reply::new(250, Status::new(2, 0, 0), &text)
+}
+
+/// Reads the reply to INQUIRE.
+///
+/// # Errors
+/// What was expected where, counted from the start of the text; zero for another code.
+pub fn decode_found(reply: &Reply) -> Result<(u32, Found), DecodeError> {
+    clause!(WI_072);
+    if reply.code() != 250 || reply.lines().len() != 1 {
+        return Err(DecodeError { offset: 0, expected: "250 on one line" });
+    }
+    whole(reply.text(), "the end of the line", |input| {
+        let (rest, index) = index(input)?;
+        let words = "DELIVERED, REFUSED or UNKNOWN";
+        let (rest, found) = expect(words, found).parse(rest)?;
+        Ok((rest, (index, found)))
+    })
+}
+
+const DELIVERED: Status = Status::new(2, 1, 5);
+
+/// `[n] `.
+fn index(input: &str) -> Parsed<'_, u32> {
+    delimited(expect("`[`", char('[')), number, (expect("`]`", char(']')), expect("SP", char(' '))))
+        .parse(input)
+}
+
+fn found(input: &str) -> Parsed<'_, Found> {
+    if let Some(rest) = input.strip_prefix("DELIVERED") {
+        return Ok((rest, Found::Final(Outcome::Delivered)));
+    }
+    if let Some(rest) = input.strip_prefix("UNKNOWN") {
+        return Ok((rest, Found::Unknown));
+    }
+    let (rest, _) = tag("REFUSED ").parse(input)?;
+    let code = verify(number::<u16>, |code| (400..600).contains(code));
+    let (rest, code) = expect("a code from 400 to 599", code).parse(rest)?;
+    let (rest, _) = expect("SP", char(' ')).parse(rest)?;
+    let of_class =
+        |word: &str| word.parse().is_ok_and(|status: Status| u16::from(status.class) == code / 100);
+    let status = verify(take_while(|c| c != ' '), of_class);
+    let (rest, status) = expect("an enhanced status of the code's class", status).parse(rest)?;
+    let (text, _) = expect("SP", char(' ')).parse(rest)?;
+    let refusal = Refusal { code, status: String::from(status), text: String::from(text) };
+    Ok(("", Found::Final(Outcome::Refused(refusal))))
+}

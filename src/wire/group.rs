@@ -1,0 +1,117 @@
+//! The group port: what a member and its master say to each other, one counted frame each.
+//!
+//! A content begins with SP and ends with CRLF, as the routing engine of Exchange had it on port 691.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use nom::Parser;
+use nom::branch::alt;
+use nom::bytes::complete::tag;
+use nom::combinator::{cut, map};
+use nom::sequence::{preceded, terminated};
+use serde::Serialize;
+
+use super::fields::{self, is_name};
+use super::frame::{FRAME_LIMIT, counted};
+use super::orginfo::{
+    connector_name, counted_text, element, encode_element, encode_state, encode_term, list, listed,
+    member_name, name, state, term, token, word,
+};
+use super::parse::{Failure, Parsed, expect, refuse, whole};
+use super::{DecodeError, TooLong};
+use crate::clause;
+use crate::protocol::ids::{ConnectorName, MemberName};
+use crate::protocol::linkstate::{ConnectorState, LinkPdu};
+
+/// The content of one frame of the group port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Frame {
+    /// The server greets: who it is.
+    NodeInfo(MemberName),
+    /// The client's first frame: who it is.
+    Attach(MemberName),
+    /// News, reports and their answers.
+    Link(LinkPdu),
+}
+
+impl Frame {
+    /// The content of the frame; the host writes the count in front of it.
+    ///
+    /// # Errors
+    /// The content is longer than [`FRAME_LIMIT`].
+    pub fn encode(&self) -> Result<Vec<u8>, TooLong> {
+        let mut content = match self {
+            Self::NodeInfo(member) => {
+                let text = format!("{GREETING}{} ready", fields::name(member));
+                format!(" NODEINFO (6) {}", counted(&text))
+            }
+            Self::Attach(member) => format!(" ATTACH {}", name(member.as_str())),
+            Self::Link(LinkPdu::Report { states }) => {
+                let states = states.iter().map(|(connector, state)| {
+                    format!("{} {}", name(connector.as_str()), encode_state(*state))
+                });
+                format!(" REPORT {}", list(states))
+            }
+            Self::Link(LinkPdu::Reported { term }) => format!(" REPORTED {}", encode_term(term)),
+            Self::Link(pdu) => encode_element(pdu).expect("the other PDUs are elements"),
+        };
+        content.push_str("\r\n");
+        if content.len() > FRAME_LIMIT { Err(TooLong) } else { Ok(content.into_bytes()) }
+    }
+
+    /// Reads the content of a frame.
+    ///
+    /// # Errors
+    /// What was expected where, counted from the start of the content.
+    pub fn decode(content: &[u8]) -> Result<Self, DecodeError> {
+        clause!(WI_110);
+        let printable = |octet: &u8| matches!(octet, b' '..=b'~' | b'\r' | b'\n');
+        if let Some(offset) = content.iter().position(|octet| !printable(octet)) {
+            return Err(DecodeError { offset, expected: "printable US-ASCII" });
+        }
+        let text: &str = core::str::from_utf8(content).expect("US-ASCII is UTF-8");
+        let frame = terminated(frame, expect("CRLF", tag("\r\n")));
+        whole(text, "the end of the frame", frame)
+    }
+}
+
+const GREETING: &str = "Version: 1 Bridgehead ";
+
+fn frame(input: &str) -> Parsed<'_, Frame> {
+    let attach = preceded(word("ATTACH"), cut(token(member_name)));
+    let report = preceded(word("REPORT"), cut(listed(report)));
+    let reported = preceded(word("REPORTED"), cut(term));
+    let verbs = alt((
+        map(preceded(word("NODEINFO"), cut(node_info)), Frame::NodeInfo),
+        map(attach, Frame::Attach),
+        map(report, |states| Frame::Link(LinkPdu::Report { states })),
+        map(reported, |term| Frame::Link(LinkPdu::Reported { term })),
+        map(element_or_nothing, Frame::Link),
+    ));
+    expect("SP and NODEINFO, ATTACH, NEWS, MERGED, REPORT or REPORTED", verbs).parse(input)
+}
+
+/// An element; where the verb is none, this names no expectation of its own.
+fn element_or_nothing(input: &str) -> Parsed<'_, LinkPdu> {
+    element(input).map_err(|error| match error {
+        nom::Err::Error(failure) => nom::Err::Error(Failure { expected: "", ..failure }),
+        other => other,
+    })
+}
+
+fn node_info(input: &str) -> Parsed<'_, MemberName> {
+    let (rest, _) = expect("version (6)", tag(" (6)")).parse(input)?;
+    let (rest, text) = token(counted_text).parse(rest)?;
+    let at = rest.len() + text.len();
+    let member = text.strip_prefix(GREETING).and_then(|text| text.strip_suffix(" ready"));
+    match member.filter(|member| is_name(member)) {
+        Some(member) => Ok((rest, MemberName::from(member))),
+        None => refuse(at, "`Version: 1 Bridgehead MEMBER ready`"),
+    }
+}
+
+fn report(input: &str) -> Parsed<'_, (ConnectorName, ConnectorState)> {
+    (token(connector_name), state).parse(input)
+}

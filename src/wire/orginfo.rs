@@ -1,0 +1,344 @@
+//! Link-state records on the wire: version (6) of the grammar that Exchange spoke as version (5).
+//!
+//! Tokens are parted by one SP, numbers are hexadecimal, names are counted strings, lists stand in
+//! parentheses. A message on X-LINK2STATE is a counted frame ` MULTI (6) (` … `)` of counted elements;
+//! on the group port the same elements are frames of their own (see [`super::group`]).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use nom::Parser;
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_while1};
+use nom::combinator::{cut, map, map_opt, value, verify};
+use nom::multi::many0;
+use nom::sequence::{delimited, preceded};
+
+use super::fields::{digest, lower_hex};
+use super::frame::{FRAME_LIMIT, HEADER_OCTETS, counted, encode_frame, read_header};
+use super::link2state::MESSAGE_LIMIT;
+use super::names::{escape, unescape};
+use super::parse::{Failure, Parsed, expect, refuse, text_of, whole};
+use super::{DecodeError, TooLong};
+use crate::clause;
+use crate::protocol::ids::{ConnectorName, GroupName, MemberName};
+use crate::protocol::linkstate::{ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version};
+use crate::protocol::message::Digest;
+use crate::protocol::organization::COST_RANGE;
+
+/// One message of X-LINK2STATE: the frame that its chunks put together.
+///
+/// # Errors
+/// The message is longer than [`MESSAGE_LIMIT`].
+///
+/// # Panics
+/// An element is neither `News` nor `Merged`: the others have no place on the SMTP port.
+pub fn encode_message(elements: &[LinkPdu]) -> Result<String, TooLong> {
+    clause!(WI_101);
+    let mut content = String::from(" MULTI (6) (");
+    for element in elements {
+        let element = encode_element(element).expect("only News and Merged travel by SMTP");
+        content.push_str(&framed(&element)?);
+    }
+    content.push(')');
+    let message = framed(&content)?;
+    if message.len() > MESSAGE_LIMIT { Err(TooLong) } else { Ok(message) }
+}
+
+/// Reads one message of X-LINK2STATE.
+///
+/// # Errors
+/// What was expected where, counted from the start of `message`.
+pub fn decode_message(message: &str) -> Result<Vec<LinkPdu>, DecodeError> {
+    clause!(WI_101);
+    let text = text_of(message.as_bytes())?;
+    whole(text, "the end of the message", |input| framed_by(multi, input))
+}
+
+fn multi(input: &str) -> Parsed<'_, Vec<LinkPdu>> {
+    let elements = many0(|input| framed_by(element, input));
+    delimited(
+        (word("MULTI"), expect("version (6)", tag(" (6)")), expect("SP and `(`", tag(" ("))),
+        elements,
+        expect("an element or `)`", tag(")")),
+    )
+    .parse(input)
+}
+
+/// Reads a counted frame and the whole of its content.
+fn framed_by<'a, O>(
+    mut content: impl Parser<&'a str, Output = O, Error = Failure>,
+    input: &'a str,
+) -> Parsed<'a, O> {
+    let at = |offset: usize| input.len() - offset;
+    let octets = match read_header(input.as_bytes(), FRAME_LIMIT) {
+        Ok(Some(octets)) => octets,
+        Ok(None) => return refuse_softly(0, "a counted frame"),
+        Err(error) if error.offset == 0 => return refuse_softly(at(0), error.expected),
+        Err(error) => return refuse(at(error.offset), error.expected),
+    };
+    let Some(inside) = input.get(HEADER_OCTETS..HEADER_OCTETS + octets) else {
+        return refuse(0, "the whole of a counted frame");
+    };
+    let behind = input.len() - HEADER_OCTETS - octets;
+    let deepen = |failure: Failure| Failure { left: failure.left + behind, ..failure };
+    match content.parse(inside) {
+        Ok(("", value)) => Ok((&input[HEADER_OCTETS + octets..], value)),
+        Ok((rest, _)) => refuse(rest.len() + behind, "the end of the counted frame"),
+        Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) => {
+            Err(nom::Err::Failure(deepen(failure)))
+        }
+        Err(incomplete) => Err(incomplete),
+    }
+}
+
+/// Refuses, and lets the caller go on with what else may stand there.
+const fn refuse_softly<'a, O>(left: usize, expected: &'static str) -> Parsed<'a, O> {
+    Err(nom::Err::Error(Failure { left, expected }))
+}
+
+fn framed(content: &str) -> Result<String, TooLong> {
+    if content.len() > FRAME_LIMIT {
+        return Err(TooLong);
+    }
+    let frame = encode_frame(content.as_bytes());
+    Ok(String::from_utf8(frame).expect("a frame around text is text"))
+}
+
+/// ` NEWS digest (records)` or ` MERGED digest (records)`; `None` for what only the group port carries.
+pub(super) fn encode_element(pdu: &LinkPdu) -> Option<String> {
+    let (verb, digest, records) = match pdu {
+        LinkPdu::News { digest, records } => ("NEWS", digest, records),
+        LinkPdu::Merged { digest, records } => ("MERGED", digest, records),
+        LinkPdu::Report { .. } | LinkPdu::Reported { .. } => return None,
+    };
+    Some(format!(" {verb} {digest} {}", list(records.iter().map(encode_record))))
+}
+
+/// Reads ` NEWS …` or ` MERGED …`.
+pub(super) fn element(input: &str) -> Parsed<'_, LinkPdu> {
+    let content = || cut((token(digest), listed(record)));
+    let news = map(preceded(word("NEWS"), content()), news);
+    let merged = map(preceded(word("MERGED"), content()), merged);
+    expect("SP and NEWS or MERGED", alt((news, merged))).parse(input)
+}
+
+fn news((digest, records): (Digest, Vec<Record>)) -> LinkPdu {
+    LinkPdu::News { digest, records }
+}
+
+fn merged((digest, records): (Digest, Vec<Record>)) -> LinkPdu {
+    LinkPdu::Merged { digest, records }
+}
+
+/// `()`, or the items with an SP before each and one before the closing parenthesis.
+pub(super) fn list(items: impl Iterator<Item = String>) -> String {
+    let mut text = String::from("(");
+    for item in items {
+        text.push(' ');
+        text.push_str(&item);
+    }
+    text.push_str(if text.len() > 1 { " )" } else { ")" });
+    text
+}
+
+/// SP and a list as [`list`] writes it.
+pub(super) fn listed<'a, O>(
+    mut item: impl FnMut(&'a str) -> Parsed<'a, O>,
+) -> impl Parser<&'a str, Output = Vec<O>, Error = Failure> {
+    move |input: &'a str| {
+        let (inside, _) = expect("SP and `(`", tag(" (")).parse(input)?;
+        if let Some(rest) = inside.strip_prefix(')') {
+            return Ok((rest, Vec::new()));
+        }
+        let mut items = Vec::new();
+        let mut rest = inside;
+        loop {
+            let (behind, found) = item(rest)?;
+            items.push(found);
+            if let Some(end) = behind.strip_prefix(" )") {
+                return Ok((end, items));
+            }
+            rest = behind;
+        }
+    }
+}
+
+fn encode_record(record: &Record) -> String {
+    assert!(is_uuid(&record.uuid), "the identity of a group is 32 lower-case hexadecimal digits");
+    let Version { term, major, minor, user } = &record.version;
+    let members = record.members.iter().map(|(member, attached)| {
+        format!("{} {}", name(member.as_str()), if *attached { "YES" } else { "NO" })
+    });
+    format!(
+        "( {} {} {} {major:x} {minor:x} {user:x} {} {} )",
+        record.uuid,
+        name(record.group.as_str()),
+        encode_term(term),
+        list(members),
+        list(record.connectors.iter().map(encode_connector)),
+    )
+}
+
+fn encode_connector(connector: &ConnectorRecord) -> String {
+    assert!(COST_RANGE.contains(&connector.cost), "the cost of a connector is 1 to 100");
+    format!(
+        "{} ( CONFIG {} {:x} BH {} STATE {} )",
+        name(connector.name.as_str()),
+        name(connector.to.as_str()),
+        connector.cost,
+        list(connector.sources.iter().map(|member| name(member.as_str()))),
+        encode_state(connector.state),
+    )
+}
+
+/// `UP` or `DOWN`.
+pub(super) const fn encode_state(state: ConnectorState) -> &'static str {
+    match state {
+        ConnectorState::Up => "UP",
+        ConnectorState::Down => "DOWN",
+    }
+}
+
+/// `counter member nonce`.
+pub(super) fn encode_term(term: &Term) -> String {
+    format!("{:x} {} {:x}", term.counter, name(term.member.as_str()), term.nonce)
+}
+
+/// A name as a counted string.
+pub(super) fn name(name: &str) -> String {
+    counted(&escape(name))
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn record(input: &str) -> Parsed<'_, Record> {
+    clause!(WI_102);
+    let (rest, (uuid, group, version, members, connectors)) = delimited(
+        expect("a record", tag(" (")),
+        (
+            token(expect("32 lower-case hexadecimal digits", verify(lower_hex, is_uuid))),
+            token(group_name),
+            version,
+            listed(member),
+            listed(connector),
+        ),
+        expect("SP and `)`", tag(" )")),
+    )
+    .parse(input)?;
+    Ok((rest, Record { group, uuid: String::from(uuid), version, members, connectors }))
+}
+
+fn version(input: &str) -> Parsed<'_, Version> {
+    map((term, token(hex), token(hex), token(hex)), |(term, major, minor, user)| Version {
+        term,
+        major,
+        minor,
+        user,
+    })
+    .parse(input)
+}
+
+/// SP and `counter member nonce`.
+pub(super) fn term(input: &str) -> Parsed<'_, Term> {
+    map((token(hex), token(member_name), token(hex)), |(counter, member, nonce)| Term {
+        counter,
+        member,
+        nonce,
+    })
+    .parse(input)
+}
+
+fn member(input: &str) -> Parsed<'_, (MemberName, bool)> {
+    let attached = alt((value(true, word("YES")), value(false, word("NO"))));
+    (token(member_name), expect("SP and YES or NO", attached)).parse(input)
+}
+
+fn connector(input: &str) -> Parsed<'_, ConnectorRecord> {
+    let cost = expect("a cost from 1 to 64 (hexadecimal)", verify(hex, |c| COST_RANGE.contains(c)));
+    let (rest, (name, _, to, cost, _, sources, _, state, _)) = (
+        token(connector_name),
+        expect("SP, `(` and CONFIG", tag(" ( CONFIG")),
+        token(group_name),
+        token(cost),
+        expect("SP and BH", word("BH")),
+        listed(token(member_name)),
+        expect("SP and STATE", word("STATE")),
+        state,
+        expect("SP and `)`", tag(" )")),
+    )
+        .parse(input)?;
+    Ok((rest, ConnectorRecord { name, to, cost, state, sources }))
+}
+
+/// SP and `UP` or `DOWN`.
+pub(super) fn state(input: &str) -> Parsed<'_, ConnectorState> {
+    let up = value(ConnectorState::Up, word("UP"));
+    let down = value(ConnectorState::Down, word("DOWN"));
+    expect("SP and UP or DOWN", alt((up, down))).parse(input)
+}
+
+/// SP and a word, which ends there.
+pub(super) fn word<'a>(word: &'static str) -> impl FnMut(&'a str) -> Parsed<'a, &'a str> {
+    move |input| {
+        let (rest, _) = tag(" ").parse(input)?;
+        let (rest, found) = take_while1(|c: char| c.is_ascii_uppercase()).parse(rest)?;
+        if found == word { Ok((rest, found)) } else { refuse_softly(input.len(), "") }
+    }
+}
+
+/// SP and something.
+pub(super) fn token<'a, O>(
+    mut parser: impl Parser<&'a str, Output = O, Error = Failure>,
+) -> impl FnMut(&'a str) -> Parsed<'a, O> {
+    move |input| {
+        let (rest, _) = expect("SP", tag(" ")).parse(input)?;
+        parser.parse(rest)
+    }
+}
+
+/// A hexadecimal number in its one form: lower case, no leading zero.
+fn hex<N: TryFrom<u64>>(input: &str) -> Parsed<'_, N> {
+    let canonical =
+        |digits: &str| !digits.is_empty() && (digits == "0" || !digits.starts_with('0'));
+    let number = map_opt(verify(lower_hex, canonical), |digits: &str| {
+        N::try_from(u64::from_str_radix(digits, 16).ok()?).ok()
+    });
+    expect("a hexadecimal number", number).parse(input)
+}
+
+/// A counted string as it stands.
+pub(super) fn counted_text(input: &str) -> Parsed<'_, &str> {
+    let length = delimited(tag("{"), hex::<u32>, expect("`}`", tag("}")));
+    let (rest, length) = expect("a counted string", length).parse(input)?;
+    match rest.split_at_checked(length as usize) {
+        Some((text, rest)) => Ok((rest, text)),
+        None => refuse(0, "the whole of a counted string"),
+    }
+}
+
+/// A counted string that holds a name.
+fn counted_name(input: &str) -> Parsed<'_, String> {
+    let (rest, text) = counted_text(input)?;
+    match unescape(text) {
+        Ok(name) => Ok((rest, name)),
+        Err(error) => refuse(rest.len() + text.len() - error.offset, error.expected),
+    }
+}
+
+fn group_name(input: &str) -> Parsed<'_, GroupName> {
+    map(counted_name, GroupName).parse(input)
+}
+
+/// A member's name as a counted string.
+pub(super) fn member_name(input: &str) -> Parsed<'_, MemberName> {
+    map(counted_name, MemberName).parse(input)
+}
+
+/// A connector's name as a counted string.
+pub(super) fn connector_name(input: &str) -> Parsed<'_, ConnectorName> {
+    map(counted_name, ConnectorName).parse(input)
+}

@@ -1,0 +1,234 @@
+//! `X-SUBMIT`: the hand-over between members, as arguments of the verb and as texts of the replies.
+
+use alloc::format;
+use alloc::string::String;
+
+use nom::Parser;
+use nom::branch::alt;
+use nom::bytes::complete::tag_no_case;
+use nom::combinator::{cut, map};
+use nom::sequence::preceded;
+use serde::Serialize;
+
+use super::DecodeError;
+use super::fields::{digest, encode_transfer, field, member, name, number, queue, store, transfer};
+use super::parse::{Failure, Parsed, expect, whole};
+use super::smtp::{Reply, Status};
+use crate::clause;
+use crate::protocol::ids::{MemberName, QueueId, StoreId, TransferId};
+use crate::protocol::message::Digest;
+
+/// What stands behind `X-SUBMIT `.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Who speaks, and which disk it has. First on each connection.
+    Hello {
+        /// The speaker.
+        member: MemberName,
+        /// Its disk.
+        store: StoreId,
+    },
+    /// Envelope and body follow, once the reply is 354.
+    Offer {
+        /// The hand-over.
+        transfer: TransferId,
+        /// Counts the offers of this transfer.
+        offer: u32,
+        /// How many octets of envelope follow.
+        envelope_octets: u32,
+        /// How many octets of body follow.
+        body_octets: u64,
+        /// Of envelope and body; see [`super::envelope::transfer_digest`].
+        digest: Digest,
+    },
+    /// Take custody.
+    Commit {
+        /// The hand-over.
+        transfer: TransferId,
+        /// Which offer.
+        offer: u32,
+    },
+    /// Accepted, or fenced for ever up to this offer?
+    Resolve {
+        /// The hand-over.
+        transfer: TransferId,
+        /// All offers up to this one.
+        offer: u32,
+    },
+    /// What is known of it?
+    Status {
+        /// The hand-over.
+        transfer: TransferId,
+    },
+}
+
+/// The text of a positive reply to `X-SUBMIT`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Who answers `HELLO`, and which disk it has.
+    Hello {
+        /// The speaker.
+        member: MemberName,
+        /// Its disk.
+        store: StoreId,
+    },
+    /// All octets of the offer are here and the digest is right; nothing is promised.
+    Transferred {
+        /// The hand-over.
+        transfer: TransferId,
+        /// Which offer.
+        offer: u32,
+    },
+    /// Custody is with the speaker, durably.
+    Accepted {
+        /// The hand-over.
+        transfer: TransferId,
+        /// The queue id there; the same for each repeat.
+        queue: QueueId,
+    },
+    /// Fenced, durably: no offer up to this one will ever be accepted.
+    Refused {
+        /// The hand-over.
+        transfer: TransferId,
+        /// All offers up to this one.
+        offer: u32,
+    },
+    /// Nothing is known of it, and nothing follows from that.
+    Unknown {
+        /// The hand-over.
+        transfer: TransferId,
+    },
+}
+
+impl Command {
+    /// Reads what stands behind `X-SUBMIT `.
+    ///
+    /// # Errors
+    /// What was expected where, counted from the start of `text`.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        clause!(WI_060);
+        let verbs = "HELLO, OFFER, COMMIT, RESOLVE or STATUS";
+        let command = alt((
+            verb("HELLO", map(hello, |(member, store)| Self::Hello { member, store })),
+            verb("OFFER", offered),
+            verb("COMMIT", map(numbered, |(transfer, offer)| Self::Commit { transfer, offer })),
+            verb("RESOLVE", map(numbered, |(transfer, offer)| Self::Resolve { transfer, offer })),
+            verb("STATUS", map(id, |transfer| Self::Status { transfer })),
+        ));
+        whole(text, "the end of the line", expect(verbs, command))
+    }
+
+    /// What stands behind `X-SUBMIT `.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        match self {
+            Self::Hello { member, store } => format!("HELLO MEMBER={} STORE={store}", name(member)),
+            Self::Offer { transfer, offer, envelope_octets, body_octets, digest } => format!(
+                "OFFER ID={} OFFER={offer} ENVELOPE={envelope_octets} BODY={body_octets} \
+                 DIGEST={digest}",
+                encode_transfer(transfer)
+            ),
+            Self::Commit { transfer, offer } => {
+                format!("COMMIT ID={} OFFER={offer}", encode_transfer(transfer))
+            }
+            Self::Resolve { transfer, offer } => {
+                format!("RESOLVE ID={} OFFER={offer}", encode_transfer(transfer))
+            }
+            Self::Status { transfer } => format!("STATUS ID={}", encode_transfer(transfer)),
+        }
+    }
+}
+
+impl Answer {
+    /// Reads the text of a positive reply, without code and status.
+    ///
+    /// # Errors
+    /// What was expected where, counted from the start of `text`.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        clause!(WI_061);
+        let words = "MEMBER=, TRANSFERRED, ACCEPTED, REFUSED or UNKNOWN";
+        let accepted = (id, field("QUEUE=", queue));
+        let answer = alt((
+            map(greeting, |(member, store)| Self::Hello { member, store }),
+            verb(
+                "TRANSFERRED",
+                map(numbered, |(transfer, offer)| Self::Transferred { transfer, offer }),
+            ),
+            verb("ACCEPTED", map(accepted, |(transfer, queue)| Self::Accepted { transfer, queue })),
+            verb("REFUSED", map(numbered, |(transfer, offer)| Self::Refused { transfer, offer })),
+            verb("UNKNOWN", map(id, |transfer| Self::Unknown { transfer })),
+        ));
+        whole(text, "the end of the line", expect(words, answer))
+    }
+
+    /// Reads a reply: `250 2.0.0` and one line of text.
+    ///
+    /// # Errors
+    /// What was expected where, counted from the start of the text; zero for another code.
+    pub fn of_reply(reply: &Reply) -> Result<Self, DecodeError> {
+        let is_one = reply.code() == 250 && reply.lines().len() == 1;
+        if !is_one || reply.status() != Some(OK) {
+            return Err(DecodeError { offset: 0, expected: "250 2.0.0 on one line" });
+        }
+        Self::decode(reply.text())
+    }
+
+    /// The text, without code and status.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        match self {
+            Self::Hello { member, store } => format!("MEMBER={} STORE={store}", name(member)),
+            Self::Transferred { transfer, offer } => {
+                format!("TRANSFERRED ID={} OFFER={offer}", encode_transfer(transfer))
+            }
+            Self::Accepted { transfer, queue } => {
+                format!("ACCEPTED ID={} QUEUE={queue}", encode_transfer(transfer))
+            }
+            Self::Refused { transfer, offer } => {
+                format!("REFUSED ID={} OFFER={offer}", encode_transfer(transfer))
+            }
+            Self::Unknown { transfer } => format!("UNKNOWN ID={}", encode_transfer(transfer)),
+        }
+    }
+
+    /// The whole reply.
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        Reply::new(250, OK, &self.encode())
+    }
+}
+
+const OK: Status = Status::new(2, 0, 0);
+
+/// A word and what must follow it.
+fn verb<'a, O>(
+    word: &'static str,
+    arguments: impl Parser<&'a str, Output = O, Error = Failure>,
+) -> impl Parser<&'a str, Output = O, Error = Failure> {
+    preceded(tag_no_case(word), cut(arguments))
+}
+
+fn hello(input: &str) -> Parsed<'_, (MemberName, StoreId)> {
+    (field("MEMBER=", member), field("STORE=", store)).parse(input)
+}
+
+fn greeting(input: &str) -> Parsed<'_, (MemberName, StoreId)> {
+    preceded(tag_no_case("MEMBER="), cut((member, field("STORE=", store)))).parse(input)
+}
+
+fn id(input: &str) -> Parsed<'_, TransferId> {
+    field("ID=", transfer).parse(input)
+}
+
+fn numbered(input: &str) -> Parsed<'_, (TransferId, u32)> {
+    (id, field("OFFER=", number)).parse(input)
+}
+
+fn offered(input: &str) -> Parsed<'_, Command> {
+    let (rest, ((transfer, offer), envelope_octets, body_octets, digest)) =
+        (numbered, field("ENVELOPE=", number), field("BODY=", number), field("DIGEST=", digest))
+            .parse(input)?;
+    Ok((rest, Command::Offer { transfer, offer, envelope_octets, body_octets, digest }))
+}

@@ -1,0 +1,298 @@
+//! Configuration: every bad input is refused with file, line and what was expected (SV-032, SV-041).
+
+#![cfg(not(loom))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bridgehead::protocol::ids::{ConnectorName, MemberName};
+use bridgehead::protocol::member::Endpoint;
+use bridgehead::server::configuration::{self, ConfigurationError, Kind};
+use bridgehead::server::identity::DevelopmentCa;
+
+const EXAMPLE: &str = "examples/five-groups.toml";
+
+/// A member of the example in address mode.
+const MEMBER: &str = r#"format = 1
+member = "rg1-a"
+organization = "organization.toml"
+directory = "state"
+
+[listen]
+smtp = "127.77.1.1:2501"
+deliver = "127.77.1.1:2502"
+group = "127.77.1.1:2503"
+admin = "admin.sock"
+
+[security]
+members = "address"
+
+[[peer]]
+member = "rg1-b"
+smtp = "127.77.1.2:2501"
+deliver = "127.77.1.2:2502"
+group = "127.77.1.2:2503"
+address = "127.77.1.2"
+
+[[peer]]
+member = "rg2-a"
+smtp = "127.77.2.1:2501"
+address = "127.77.2.1"
+
+[[peer]]
+member = "rg3-a"
+smtp = "127.77.3.1:2501"
+address = "127.77.3.1"
+
+[[via]]
+connector = "RG1-RG2"
+target = "rg2-a"
+address = "127.0.0.1:2601"
+
+[policy]
+first_retries_minutes = [10, 10, 10]
+expiry_hours = 48
+
+[clock]
+scale = 1.0
+"#;
+
+fn directory_with(member: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::copy(EXAMPLE, directory.path().join("organization.toml")).expect("a copy");
+    let path = directory.path().join("member.toml");
+    fs::write(&path, member).expect("a file");
+    (directory, path)
+}
+
+/// The line, from 1, that holds `text` first.
+fn line_of(whole: &str, text: &str) -> usize {
+    1 + whole.lines().position(|line| line.contains(text)).expect("the text stands there")
+}
+
+fn assert_refused(errors: &[ConfigurationError], path: &Path, line: Option<usize>, clue: &str) {
+    let found = errors.iter().find(|error| error.problem.contains(clue));
+    let Some(error) = found else { panic!("no error says `{clue}`: {errors:?}") };
+    assert_eq!((error.path.as_path(), error.line), (path, line), "{error}");
+    let shown = line.map_or_else(String::new, |line| format!("{line}:"));
+    assert!(error.to_string().starts_with(&format!("{}:{shown} ", path.display())), "{error}");
+}
+
+#[test]
+fn a_good_member_is_loaded() {
+    let (directory, path) = directory_with(MEMBER);
+    let configuration = configuration::load(&path).expect("it is good");
+    assert_eq!(configuration.member.member, MemberName::from("rg1-a"));
+    assert_eq!(configuration.directory, directory.path().join("state"));
+    assert_eq!(configuration.listen.admin, Some(directory.path().join("state/admin.sock")));
+    assert_eq!(configuration.member.organization.groups.len(), 5);
+    let rg2 = MemberName::from("rg2-a");
+    let rg3 = MemberName::from("rg3-a");
+    let rg5 = MemberName::from("rg5-a");
+    let master = MemberName::from("rg1-b");
+    let over = |connector, target: &MemberName| {
+        Endpoint::Connector(ConnectorName::from(connector), target.clone())
+    };
+    for (endpoint, expected) in [
+        (over("RG1-RG2", &rg2), Some("127.0.0.1:2601")),
+        (over("RG1-RG3", &rg3), Some("127.77.3.1:2501")),
+        (Endpoint::Member(master.clone()), Some("127.77.1.2:2501")),
+        (Endpoint::Deliver(master.clone()), Some("127.77.1.2:2502")),
+        (Endpoint::Group(master.clone()), Some("127.77.1.2:2503")),
+        (Endpoint::Member(rg5), None),
+        (Endpoint::Deliver(rg2), None),
+        (Endpoint::Outside("192.0.2.1:25".into()), Some("192.0.2.1:25")),
+        (Endpoint::Outside("mx.example.test:25".into()), None),
+    ] {
+        let resolved = configuration.resolve(&endpoint).map(|address| address.to_string());
+        assert_eq!(resolved.as_deref(), expected, "{endpoint:?}");
+    }
+    let at = |address: &str| configuration.member_at(address.parse().expect("an address"));
+    assert_eq!(at("127.77.1.2"), Some(&master));
+    assert_eq!(at("127.77.9.9"), None);
+}
+
+#[test]
+fn the_kind_of_a_file_is_seen() {
+    let (_directory, path) = directory_with(MEMBER);
+    assert_eq!(configuration::kind_of(&path), Ok(Kind::Member));
+    assert_eq!(configuration::kind_of(Path::new(EXAMPLE)), Ok(Kind::Organization));
+    fs::write(&path, "format = 1\n").expect("a file");
+    let error = configuration::kind_of(&path).expect_err("it is neither");
+    assert_refused(&[error], &path, None, "neither an organization");
+}
+
+#[test]
+fn bad_members_are_refused_with_their_line() {
+    let cases = [
+        ("format = 1", "format = 2", "format = 2", "format: is 2, expected 1"),
+        ("format = 1\n", "", "member = ", "no `format`, expected `format = 1`"),
+        (
+            "member = \"rg1-a\"",
+            "member = \"rg9-a\"",
+            "member = \"rg9-a\"",
+            "`rg9-a` is in no group",
+        ),
+        ("scale = 1.0", "scale = 1.0\nspeed = 2", "speed = 2", "unknown field `speed`"),
+        ("scale = 1.0", "scale = 0.0", "scale = 0.0", "is 0, expected a number above 0"),
+        ("smtp = \"127.77.1.1:2501\"", "smtp = \"here\"", "smtp = \"here\"", "socket address"),
+        ("admin = ", "admim = ", "admim = ", "unknown field `admim`"),
+        ("members = \"address\"", "members = \"hope\"", "members = \"hope\"", "`hope`"),
+        ("expiry_hours = 48", "expiry_hours = 0", "expiry_hours = 0", "is 0, expected at least 1"),
+        ("[10, 10, 10]", "[10, 0, 10]", "[10, 0, 10]", "first_retries_minutes[1]: is 0"),
+        ("expiry_hours = 48", "expiry_hours = -1", "expiry_hours = -1", "invalid value"),
+        ("member = \"rg3-a\"", "member = \"rg7-a\"", "member = \"rg7-a\"", "is in no group"),
+        ("member = \"rg3-a\"", "member = \"rg1-a\"", "member = \"rg2-a\"", "is this member itself"),
+        ("127.77.3.1\"", "127.77.2.1\"", "address = \"127.77.2.1\"", "stands twice"),
+        (
+            "connector = \"RG1-RG2\"",
+            "connector = \"RG1-RG9\"",
+            "RG1-RG9",
+            "`RG1-RG9` is no connector",
+        ),
+        (
+            "target = \"rg2-a\"",
+            "target = \"rg3-a\"",
+            "target = \"rg3-a\"",
+            "no target of `RG1-RG2`",
+        ),
+        ("deliver = \"127.77.1.2:2502\"\n", "", "[[peer]]", "`rg1-b` is of our group"),
+        ("smtp = \"127.77.3.1:2501\"\n", "", "[[peer]]", "`rg3-a` is a target of `RG1-RG3`"),
+        ("[clock]", "[clock", "[clock", "unclosed table"),
+    ];
+    for (from, to, at, clue) in cases {
+        let text = MEMBER.replacen(from, to, 1);
+        assert_ne!(text, MEMBER, "the case changes something: {from}");
+        let (_directory, path) = directory_with(&text);
+        let errors = configuration::load(&path).map(|_| ()).expect_err(clue);
+        let line = match (clue, to) {
+            ("is this member itself", _) => line_of(&text, "smtp = \"127.77.3.1:2501\"") - 1,
+            ("stands twice", _) => {
+                text.lines().enumerate().filter(|(_, line)| line.contains(at)).nth(1).expect("2").0
+                    + 1
+            }
+            ("no `format`, expected `format = 1`", _) => 1,
+            _ => line_of(&text, at),
+        };
+        assert_refused(&errors, &path, Some(line), clue);
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let text = MEMBER.replace("scale = 1.0", "scale = -1.0").replace("= 48", "= 0");
+    let (_directory, path) = directory_with(&text);
+    let errors = configuration::load(&path).map(|_| ()).expect_err("two things are wrong");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert_eq!(configuration::report(&errors).lines().count(), 2);
+}
+
+#[test]
+fn bad_organizations_are_refused_with_their_line() {
+    let whole = fs::read_to_string(EXAMPLE).expect("the example");
+    let cases = [
+        ("cost = 10", "cost = 0", "cost = 0", "connector[0].cost: is 0, expected 1 to 100"),
+        ("cost = 20", "cost = 101", "cost = 101", "connector[4].cost: is 101, expected 1 to 100"),
+        ("cost = 10", "cost = -4", "cost = -4", "invalid value"),
+        ("to = \"RG2\"", "to = \"RG8\"", "to = \"RG8\"", "`RG8` is no group of this file"),
+        (
+            "master = \"rg4-b\"",
+            "master = \"rg1-b\"",
+            "master = \"rg1-b\"",
+            "is not a member of `RG4`",
+        ),
+        ("targets = [\"rg2-a\"]", "targets = [\"rg3-a\"]", "targets = [\"rg3-a\"]", "not a member"),
+        ("sources = [\"rg1-a\"]", "sources = []", "sources = []", "is empty"),
+        ("host = \"rg5-b\"", "host = \"rg6-b\"", "host = \"rg6-b\"", "`rg6-b` is no member"),
+        ("eva@example.test", "eva@elsewhere.test", "eva@elsewhere", "is not in `domains`"),
+        ("name = \"RG2\"\n", "name = \"RG2\"\ncolour = 1\n", "colour", "unknown field `colour`"),
+        ("revision = 1", "revision = \"one\"", "revision", "invalid type"),
+        ("format = 1", "format = 7", "format = 7", "is 7, expected 1"),
+    ];
+    for (from, to, at, clue) in cases {
+        let text = whole.replacen(from, to, 1);
+        assert_ne!(text, whole, "the case changes something: {from}");
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("organization.toml");
+        fs::write(&path, &text).expect("a file");
+        let errors = configuration::load_organization(&path).map(|_| ()).expect_err(clue);
+        let line = match to {
+            "master = \"rg1-b\"" => line_of(&text, "name = \"RG4\"") + 3,
+            "targets = [\"rg3-a\"]" => line_of(&text, "name = \"RG1-RG2\"") + 5,
+            _ => line_of(&text, at),
+        };
+        assert_refused(&errors, &path, Some(line), clue);
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let missing = Path::new("examples/no-such-file.toml");
+    let errors = configuration::load(missing).map(|_| ()).expect_err("it is not there");
+    assert_refused(&errors, missing, None, "cannot be read");
+    let (directory, path) = directory_with(MEMBER);
+    let organization = directory.path().join("organization.toml");
+    fs::remove_file(&organization).expect("it was there");
+    let errors = configuration::load(&path).map(|_| ()).expect_err("it is not there");
+    assert_refused(&errors, &organization, None, "cannot be read");
+    fs::write(&organization, [0xff, 0xfe]).expect("a file");
+    let errors = configuration::load(&path).map(|_| ()).expect_err("it is no text");
+    assert_refused(&errors, &organization, None, "cannot be read");
+}
+
+/// A member in TLS mode whose keys were made for `name`.
+fn directory_with_keys(name: &str, allowed: bool) -> (tempfile::TempDir, PathBuf, String) {
+    let section = format!(
+        "members = \"tls\"\nca = \"ca.pem\"\ncertificate = \"certificate.pem\"\n\
+         key = \"key.pem\"\nallow_development_ca = {allowed}"
+    );
+    let text = MEMBER.replace("members = \"address\"", &section);
+    let (directory, path) = directory_with(&text);
+    let credentials = DevelopmentCa::create()
+        .and_then(|ca| ca.issue(&MemberName::from(name)))
+        .expect("an authority and a certificate");
+    credentials.write(directory.path()).expect("three files");
+    (directory, path, text)
+}
+
+/// SV-032
+#[test]
+fn a_development_authority_is_refused_unless_allowed() {
+    let (_directory, path, _) = directory_with_keys("rg1-a", true);
+    let configuration = configuration::load(&path).expect("it is allowed");
+    assert!(configuration.credentials.is_some() && configuration.allow_development_ca);
+    let (_directory, path, text) = directory_with_keys("rg1-a", false);
+    let errors = configuration::load(&path).map(|_| ()).expect_err("it is not allowed");
+    let line = line_of(&text, "ca = ");
+    assert_refused(&errors, &path, Some(line), "is a development authority");
+}
+
+#[test]
+fn bad_keys_are_refused_with_their_line() {
+    let (_directory, path, text) = directory_with_keys("rg2-a", true);
+    let errors = configuration::load(&path).map(|_| ()).expect_err("another's certificate");
+    let line = line_of(&text, "certificate = ");
+    assert_refused(&errors, &path, Some(line), "does not name `rg1-a`");
+
+    let (directory, path, text) = directory_with_keys("rg1-a", true);
+    fs::write(directory.path().join("key.pem"), "no key").expect("a file");
+    let errors = configuration::load(&path).map(|_| ()).expect_err("no key");
+    let line = line_of(&text, "key = ");
+    assert_refused(&errors, &path, Some(line), "security.key");
+
+    let (directory, path, text) = directory_with_keys("rg1-a", true);
+    fs::remove_file(directory.path().join("ca.pem")).expect("it was there");
+    let errors = configuration::load(&path).map(|_| ()).expect_err("no authority");
+    assert_refused(&errors, &path, Some(line_of(&text, "ca = ")), "ca.pem: No such file");
+
+    let text = MEMBER.replace("members = \"address\"", "members = \"tls\"");
+    let (_directory, path) = directory_with(&text);
+    let errors = configuration::load(&path).map(|_| ()).expect_err("no paths");
+    let line = Some(line_of(&text, "members = \"tls\""));
+    for part in ["ca", "certificate", "key"] {
+        let missing = format!("security.{part}: is missing");
+        let error = errors.iter().find(|error| error.problem.starts_with(&missing));
+        let line_found = error.and_then(|error| error.line);
+        assert!(line_found >= line.map(|line| line - 1) && line_found <= line, "{errors:?}");
+    }
+}

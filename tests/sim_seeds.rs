@@ -1,0 +1,127 @@
+//! Seeds of the five groups: whole organizations with faults, every property after every durable change.
+//! A run covers CU, SU, DE and LS clauses at once; what it checks is C1 to C4, and that everything ends
+//! when the faults end.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bridgehead::kernel::Span;
+use bridgehead::protocol::faults::Faults;
+use bridgehead::server::configuration::load_organization;
+use bridgehead::sim::{Plan, Verdict, Watch, record_seed, run_seed, run_tape, shrink, size};
+
+const ALL: Watch = Watch { rows: true, trace: true };
+
+fn plan() -> Plan {
+    let path = Path::new("examples/five-groups.toml");
+    let organization = load_organization(path).expect("the example is right");
+    Plan::new(Arc::new(organization), Span::minutes(20))
+}
+
+fn with_fault(name: &'static str) -> Plan {
+    Plan { faults: Faults::named([name]).expect("tests are built with planted faults"), ..plan() }
+}
+
+/// Runs seeds; a failure shows what `bridgehead sim` would show.
+fn hold(seeds: core::ops::RangeInclusive<u64>) {
+    let plan = plan();
+    let (mut messages, mut copies) = (0, 0);
+    for seed in seeds {
+        let played = run_seed(&plan, seed, Watch::default());
+        if played.verdict != Verdict::Held {
+            let again = run_seed(&plan, seed, Watch { rows: true, trace: false });
+            let rows = again.rows.join("\n");
+            panic!("{rows}\nseed {seed}, step {}: {}", played.step, played.verdict);
+        }
+        messages += played.messages;
+        copies += played.copies;
+    }
+    assert!(messages > 100, "only {messages} messages were promised");
+    assert!(copies >= messages, "{copies} copies of {messages} messages");
+}
+
+#[test]
+fn seeds_1_to_50_hold() {
+    hold(1..=50);
+}
+
+#[test]
+fn seeds_51_to_100_hold() {
+    hold(51..=100);
+}
+
+#[test]
+fn seeds_101_to_150_hold() {
+    hold(101..=150);
+}
+
+#[test]
+fn seeds_151_to_200_hold() {
+    hold(151..=200);
+}
+
+/// The same seed gives the same trace, byte for byte; and so does its tape.
+#[test]
+fn a_seed_and_its_tape_give_the_same_bytes() {
+    for seed in [3, 17, 40] {
+        let first = run_seed(&plan(), seed, ALL);
+        let (second, tape) = record_seed(&plan(), seed, ALL);
+        assert!(first.trace.len() > 10_000, "there is a trace");
+        assert!(first.trace == second.trace, "seed {seed} twice");
+        let replayed = run_tape(&plan(), tape, ALL);
+        assert!(first.trace == replayed.trace, "seed {seed} from its tape");
+        assert_eq!(first.step, replayed.step);
+    }
+}
+
+/// Other seeds are other runs.
+#[test]
+fn two_seeds_differ() {
+    let trace = |seed| run_seed(&plan(), seed, ALL).trace;
+    assert!(trace(1) != trace(2));
+}
+
+/// Finds a planted bug, and shows that its tape leads to the same step again.
+fn is_found(fault: &'static str, property: &str) {
+    const SEEDS: u64 = 300;
+    let plan = with_fault(fault);
+    let found = (1..=SEEDS).find_map(|seed| {
+        let played = run_seed(&plan, seed, Watch::default());
+        (played.verdict != Verdict::Held).then_some((seed, played))
+    });
+    let (seed, first) = found.unwrap_or_else(|| panic!("no seed to {SEEDS} finds {fault}"));
+    let kind = first.verdict.kind();
+    assert!(property.split(' ').any(|p| p == kind), "{fault} shows as {}", first.verdict);
+    let (again, tape) = record_seed(&plan, seed, Watch::default());
+    assert_eq!((again.step, &again.verdict), (first.step, &first.verdict));
+    let replayed = run_tape(&plan, tape, Watch::default());
+    assert_eq!((replayed.step, &replayed.verdict), (first.step, &first.verdict));
+}
+
+#[test]
+fn reply_before_durable_is_found() {
+    is_found("reply-before-durable", "C1");
+}
+
+#[test]
+fn fallback_while_in_doubt_is_found() {
+    is_found("fallback-while-in-doubt", "C2 C3");
+}
+
+#[test]
+fn reroute_while_in_doubt_is_found() {
+    is_found("reroute-while-in-doubt", "C2 C3");
+}
+
+/// A shortened tape fails in the same way and is not longer.
+#[test]
+fn a_failing_tape_shrinks() {
+    let plan = with_fault("reply-before-durable");
+    let seed = (1..=300).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict.kind() == "C1");
+    let (played, tape) = record_seed(&plan, seed.expect("some seed finds it"), Watch::default());
+    let before = size(&tape);
+    let (shrunk, runs) = shrink(&plan, tape, played.verdict.kind());
+    let after = size(&shrunk);
+    assert!(after.1 < before.1, "{before:?} became {after:?} in {runs} runs");
+    assert_eq!(run_tape(&plan, shrunk, Watch::default()).verdict.kind(), "C1");
+}
