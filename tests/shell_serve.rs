@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use shell_support::{Client, bridgehead, letters, write_configuration};
@@ -22,7 +22,10 @@ struct Daemon {
 impl Daemon {
     fn start(directory: &Path) -> Self {
         let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
-        let mut child = bridgehead().arg("serve").arg(file).spawn().unwrap();
+        Self::ready(bridgehead().arg("serve").arg(file).spawn().unwrap())
+    }
+
+    fn ready(mut child: Child) -> Self {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -61,7 +64,7 @@ fn mail_is_taken_delivered_and_shown_and_the_daemon_stops_in_order() {
     let mut daemon = Daemon::start(directory.path());
     let mut client = Client::connect(daemon.smtp);
     client.send("hello");
-    let socket = directory.path().join("admin.sock");
+    let socket = directory.path().join("state/admin.sock");
     let status = ask(&socket, &json!({"format": 1, "op": "status"}));
     assert_eq!(status["ok"]["member"], "rg1-a", "{status}");
     for op in ["queue", "linkstate", "accounts"] {
@@ -77,6 +80,7 @@ fn mail_is_taken_delivered_and_shown_and_the_daemon_stops_in_order() {
     drop(client);
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
     assert!(TcpStream::connect(daemon.smtp).is_err(), "the port is closed");
+    assert!(!socket.exists(), "the admin socket is gone");
     let found = letters(directory.path());
     assert_eq!(found.len(), 1);
     assert!(found[0].contains("hello"), "{}", found[0]);
@@ -115,4 +119,32 @@ fn a_killed_daemon_goes_on_where_it_was() {
     daemon.terminate();
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
     assert_eq!(letters(directory.path()).len(), 2, "both are delivered, each once");
+}
+
+#[test]
+fn a_failed_write_stops_the_daemon_before_it_says_250() {
+    const LIMIT_KIB: u32 = 512;
+    let directory = tempfile::tempdir().unwrap();
+    let file = write_configuration(directory.path(), "127.0.0.1:0", FOR_TESTS);
+    // No file may grow beyond the limit, and the signal that says so is ignored: writes fail.
+    let script = format!("trap '' XFSZ; ulimit -f {LIMIT_KIB}; exec \"$0\" serve \"$1\"");
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_bridgehead")).arg(file);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut daemon = Daemon::ready(command.spawn().unwrap());
+    let mut client = Client::connect(daemon.smtp);
+    client.ask("EHLO client.example.net", "250");
+    let text = "0123456789abcdef\r\n".repeat(1_000);
+    let mut accepted = 0;
+    // A message takes its own size at least, so the limit comes before the count is out.
+    while let Some(reply) = client.try_send(&text) {
+        assert!(reply.starts_with("250 "), "{reply}");
+        accepted += 1;
+        assert!(accepted < LIMIT_KIB, "the limit was never reached");
+    }
+    assert!(accepted > 0, "the daemon took mail before");
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(1));
+    let mut log = String::new();
+    daemon.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("the store has failed"), "{log}");
 }

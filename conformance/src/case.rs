@@ -141,6 +141,11 @@ impl Case {
         self
     }
 
+    /// Whether it must know an address that does not exist.
+    pub(crate) fn uses_unknown_recipient(&self) -> bool {
+        matches!(&self.body, Body::Script(script) if script.uses("{unknown}"))
+    }
+
     /// The first part of the id.
     pub(crate) fn protocol(&self) -> &str {
         self.id.split('.').next().unwrap_or_default()

@@ -81,6 +81,17 @@ impl Client {
         self.ask(&format!("Subject: test\r\n\r\n{text}\r\n."), "250 2.")
     }
 
+    /// Sends a message; `None` when the connection ended before the reply to its end.
+    pub(crate) fn try_send(&mut self, text: &str) -> Option<String> {
+        self.ask("MAIL FROM:<ann@example.net>", "250");
+        self.ask("RCPT TO:<bob@example.org>", "250");
+        self.ask("DATA", "354");
+        write!(self.stream.get_mut(), "{text}\r\n.\r\n").ok()?;
+        let mut reply = String::new();
+        let octets = self.stream.read_line(&mut reply).ok()?;
+        (octets > 0).then_some(reply)
+    }
+
     /// Whether the far end has ended the connection in order.
     pub(crate) fn is_ended(&mut self) -> bool {
         let mut line = String::new();

@@ -85,18 +85,23 @@ async fn run(configuration: Arc<Configuration>) -> ExitCode {
         Ok(member) => member,
         Err(error) => return refuse(&error.to_string()),
     };
-    if let Some(path) = admin
-        && let Err(error) = admin::serve(&path, member.observer())
+    if let Some(path) = &admin
+        && let Err(error) = admin::serve(path, member.observer())
     {
         return refuse(&format!("{}: cannot listen: {error}", path.display()));
     }
     if let Err(error) = say_ready(&member) {
         return refuse(&format!("stdout: {error}"));
     }
-    match until_stopped(&mut member).await {
+    let code = match until_stopped(&mut member).await {
         Ok(exit) => end(&member, exit).await,
         Err(error) => refuse(&format!("signals cannot be taken: {error}")),
+    };
+    if let Some(path) = &admin {
+        // The next start removes what is left here.
+        let _ = std::fs::remove_file(path);
     }
+    code
 }
 
 fn say_ready(member: &Member) -> io::Result<()> {
