@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::event::{Event, Record, Stop};
 use crate::script::Script;
 use crate::stage::Stage;
@@ -148,7 +146,7 @@ impl Case {
 
     /// The first part of the id.
     pub(crate) fn protocol(&self) -> &str {
-        self.id.split('.').next().unwrap_or_default()
+        self.id.split(['.', '-']).next().unwrap_or_default()
     }
 
     /// Runs the half that touches the world.
@@ -296,9 +294,4 @@ impl Judgement {
         });
         events
     }
-}
-
-/// A mark without a value.
-pub(crate) fn mark(name: &str) -> Event {
-    Event::Mark { name: name.to_owned(), value: Value::Null }
 }

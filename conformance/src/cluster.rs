@@ -328,11 +328,6 @@ impl Cluster {
         self.run_until(self.now_us + span_us)
     }
 
-    /// The virtual time.
-    pub(crate) const fn now_us(&self) -> u64 {
-        self.now_us
-    }
-
     /// The network.
     pub(crate) const fn network(&self) -> &Network {
         &self.network
