@@ -1,6 +1,8 @@
 //! The framer: where lines, bodies and frames end (WI-001, WI-010 to WI-016, WI-031).
 
-use bridgehead::wire::framer::{EXPECTED_BODY_END, EXPECTED_CRLF, EXPECTED_LINE_END, PIECE_LIMIT};
+use bridgehead::wire::framer::{
+    BLOCK_LIMIT, EXPECTED_BODY_END, EXPECTED_CRLF, EXPECTED_LINE_END, PIECE_LIMIT,
+};
 use bridgehead::wire::{DecodeError, Framer, Mode, Unit};
 use proptest::prelude::*;
 
@@ -176,6 +178,21 @@ fn wi_014_octets_are_taken_as_they_are() {
 }
 
 #[test]
+fn wi_017_a_block_comes_in_one_piece_and_has_a_limit() {
+    let block = |octets: &[u8]| Ok(Unit::Block(octets.into()));
+    check(b"a\n.b\r\nc", Mode::Block(3), &[block(b"a\n."), block(b"b\r\n")]);
+    let mut framer = Framer::new(Mode::Block(0));
+    assert_eq!(framer.next_unit(), Ok(Some(Unit::Block(Vec::new()))));
+    let mut framer = Framer::new(Mode::Block(usize::MAX));
+    framer.push(&vec![b'x'; BLOCK_LIMIT - 1]);
+    assert_eq!(framer.next_unit(), Ok(None));
+    framer.push(b"x");
+    assert!(
+        matches!(framer.next_unit(), Ok(Some(Unit::Block(block))) if block.len() == BLOCK_LIMIT)
+    );
+}
+
+#[test]
 fn frames_are_counted() {
     let frame = |content: &[u8]| Ok(Unit::Frame(content.into()));
     let input = b"{00000003}a\r\n{00000000}{0000000A}0123456789{0000";
@@ -267,7 +284,8 @@ proptest! {
         input in mail(), split in 1_usize..9, limit in 2_usize..30,
     ) {
         for mode in [
-            Mode::Line(limit), Mode::Dots(limit as u64), Mode::Octets(limit as u64), Mode::Frame(limit),
+            Mode::Line(limit), Mode::Dots(limit as u64), Mode::Octets(limit as u64), Mode::Block(limit),
+            Mode::Frame(limit),
         ] {
             prop_assert_eq!(units(&input, mode, split), units(&input, mode, input.len()));
         }
