@@ -318,8 +318,11 @@ fn choose<'a>(
             && (run.profile.is_empty() || run.profile.iter().any(|p| p == case.profile))
     };
     let chosen: Vec<&Case> = places.iter().map(|place| &all[*place]).filter(wanted).collect();
-    let reach =
-        |case: &&Case| matches!(under_test, UnderTest::Adapter(_)) || case.needs == Needs::Nothing;
+    let reach = |case: &&Case| {
+        matches!(under_test, UnderTest::Adapter(_))
+            || (case.needs == Needs::Nothing
+                && (run.unknown.is_some() || !case.uses_unknown_recipient()))
+    };
     let before = chosen.len();
     let mut chosen: Vec<&Case> = chosen.into_iter().filter(reach).collect();
     let out_of_reach = before - chosen.len();

@@ -5,6 +5,7 @@ mod links;
 mod members;
 mod seen;
 mod smtp_server;
+mod transparency;
 mod walk_several;
 mod walk_single;
 
@@ -25,6 +26,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(members::cases());
     all.extend(custody::cases());
     all.extend(links::cases());
+    all.extend(transparency::cases());
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
     all.extend(vectors::cases()?);
