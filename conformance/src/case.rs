@@ -168,6 +168,10 @@ impl Case {
             Some(Stop::CouldNotRun(reason) | Stop::Unusable(reason)) => {
                 return Judgement::without_checks(Verdict::CouldNotRun, reason);
             }
+            // Nothing that a server may do in a conversation ends the server.
+            Some(Stop::Died(reason)) => {
+                return Judgement::without_checks(Verdict::Fail, reason);
+            }
             Some(Stop::Bug(reason)) => {
                 return Judgement::without_checks(Verdict::SuiteError, reason);
             }

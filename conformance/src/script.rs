@@ -38,6 +38,8 @@ pub(crate) enum Step {
     Frame(String, FrameWant),
     /// The node must end the connection: in order, or also by breaking it off.
     Closed(String, bool),
+    /// The offer that was made must be refused: at once, or, behind a 354, once these octets are there.
+    Refused(String, Vec<u8>, Want),
     /// The replies of two checks must name the same queue id.
     Same(String, String, String),
 }
@@ -115,6 +117,12 @@ impl Script {
         self
     }
 
+    /// Expects an offer to be refused, before or behind its octets.
+    pub(crate) fn offer_refused(mut self, check: &str, octets: &[u8], want: Want) -> Self {
+        self.steps.push(Step::Refused(check.to_owned(), octets.to_vec(), want));
+        self
+    }
+
     /// Expects the replies of two checks to name the same queue id.
     pub(crate) fn same(mut self, check: &str, one: &str, other: &str) -> Self {
         self.steps.push(Step::Same(check.to_owned(), one.to_owned(), other.to_owned()));
@@ -148,6 +156,7 @@ impl Script {
             if let Step::Reply(check, _)
             | Step::Frame(check, _)
             | Step::Closed(check, _)
+            | Step::Refused(check, ..)
             | Step::Same(check, ..) = step
             {
                 assert!(!checks.contains(check), "check `{check}` stands twice in a script");
@@ -166,6 +175,14 @@ impl Script {
                 Step::Send(octets) => {
                     wire.send(&stage.expand(octets)?);
                     true
+                }
+                Step::Refused(_, octets, want) => {
+                    let mut reply = wire.reply().this();
+                    if reply.as_ref().is_some_and(|reply| reply.code == 354) {
+                        wire.send(octets);
+                        reply = wire.reply().this();
+                    }
+                    reply.is_some_and(|reply| want.problem(&reply).is_none())
                 }
                 // Nothing happens on the wire; only the judge compares.
                 Step::Same(..) => true,
@@ -202,6 +219,7 @@ impl Script {
         for step in &self.steps {
             let goes_on = match step {
                 Step::Send(_) => cursor.next_send(),
+                Step::Refused(check, _, want) => cursor.refused(check, want, findings),
                 Step::Same(check, one, other) => cursor.same(check, one, other, findings),
                 Step::Reply(check, want) => cursor.reply(check, want, findings),
                 Step::Frame(check, want) => cursor.frame(check, want, findings),
@@ -249,6 +267,18 @@ impl Cursor<'_> {
                 false
             }
         }
+    }
+
+    fn refused(&mut self, check: &str, want: &Want, findings: &mut Findings) -> bool {
+        if let Parsed::Reply(reply, used) = parse_reply(&self.back.octets[self.place..])
+            && reply.code == 354
+        {
+            self.place += used;
+            if !self.next_send() {
+                return false;
+            }
+        }
+        self.reply(check, want, findings)
     }
 
     fn replied(
@@ -406,6 +436,7 @@ pub(crate) fn show(step: &Step) -> String {
             let how = if *any { "the end, in order or not" } else { "the end, in order" };
             format!("expect {how}   [{check}]")
         }
+        Step::Refused(check, _, want) => format!("expect {want}, before or behind 354   [{check}]"),
         Step::Same(check, one, other) => {
             format!("expect one queue id in {one} and {other}   [{check}]")
         }

@@ -87,12 +87,15 @@ fn one(name: &str, serve: Serve) {
     assert_ne!(ran.code, 0, "{name}: {}", ran.out);
     let summary = summary(directory.path());
     let cases = summary["cases"].as_array().expect("a summary lists its cases").len();
-    assert!(cases >= 40, "{name}: {cases} cases, expected all that need no adapter");
+    // A peer that resets each connection may look like one that refuses it, which ends the run.
+    let all = cases >= 40 || (name == "reset" && ran.code == 5);
+    assert!(all, "{name}: {cases} cases, expected all that need no adapter");
     assert_eq!(count(&summary, "must", "pass"), 0, "{name}: {}", ran.out);
     assert_eq!(count(&summary, "should", "pass"), 0, "{name}: {}", ran.out);
     // What was not proved is not a proof of the suite's own error either.
     assert_eq!(count(&summary, "must", "suite-error"), 0, "{name}: {}", ran.out);
-    assert_eq!(run(&["verify", output]).code, 0, "{name}: the failures are derived again");
+    let verified = if ran.code == 5 { 3 } else { 0 };
+    assert_eq!(run(&["verify", output]).code, verified, "{name}: the failures are derived again");
 }
 
 #[test]

@@ -356,7 +356,7 @@ fn submit_custody() -> Vec<Case> {
             "submit.commit.repeat.01",
             "A repeated OFFER of an accepted transfer is answered at once, with the same queue id",
             SUBMIT,
-            &["SU-011", "SU-017"],
+            &["SM-028", "SU-011", "SU-017"],
             repeat
                 .hand_over(ready())
                 .ask(&repeat.offer(2, &repeat.digest()), "again", accepted())
@@ -369,7 +369,8 @@ fn submit_custody() -> Vec<Case> {
             &["SU-014", "SU-023"],
             ready()
                 .ask(&fenced.resolve(1), "fenced", ok().last("REFUSED ID="))
-                .ask(&fenced.offer(1, &fenced.digest()), "refused", refused())
+                .line(&fenced.offer(1, &fenced.digest()))
+                .offer_refused("refused", &fenced.octets(), refused())
                 .ask(&fenced.resolve(1), "still-fenced", ok().last("REFUSED ID="))
                 .ask(&fenced.offer(2, &fenced.digest()), "later", Want::code(354))
                 .send(&fenced.octets())
@@ -414,7 +415,7 @@ fn submit_custody() -> Vec<Case> {
             "submit.digest.02",
             "An accepted id that comes again with another digest is refused",
             SUBMIT,
-            &["SU-012"],
+            &["SM-028", "SU-012"],
             changed
                 .hand_over(ready())
                 .ask(&other.offer(2, &other.digest()), "refused", Want::code(554).status("5.7.0"))

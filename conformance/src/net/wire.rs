@@ -65,7 +65,8 @@ pub(crate) fn dial_from(
     }
     socket.connect_timeout(&SockAddr::from(to), within)?;
     let stream = TcpStream::from(socket);
-    stream.set_nodelay(true)?;
+    // It fails on a connection that the peer has reset already; the first read will tell.
+    let _ = stream.set_nodelay(true);
     Ok(stream)
 }
 

@@ -80,7 +80,10 @@ pub(crate) fn listen(serve: fn(TcpStream) -> std::io::Result<()>) -> SocketAddr 
 }
 
 /// Greets, then answers each line with what `answer` gives.
-pub(crate) fn greet_and(mut stream: TcpStream, answer: impl Fn(&[u8]) -> Vec<u8>) -> std::io::Result<()> {
+pub(crate) fn greet_and(
+    mut stream: TcpStream,
+    answer: impl Fn(&[u8]) -> Vec<u8>,
+) -> std::io::Result<()> {
     stream.write_all(b"220 null.test ready\r\n")?;
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
