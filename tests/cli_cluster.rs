@@ -2,86 +2,13 @@
 
 #![cfg(not(loom))]
 
-use core::time::Duration;
+mod cluster_support;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use cluster_support::{Cluster, EXAMPLE, PATIENCE};
 use serde_json::Value;
-
-const EXAMPLE: &str = "examples/five-groups.toml";
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A cluster that is stopped when the test ends, however it ends.
-struct Cluster {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    directory: PathBuf,
-}
-
-impl Cluster {
-    fn up(directory: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_bridgehead"))
-            .args(["cluster", "up", EXAMPLE, "--base-port", "0", "--dir"])
-            .arg(directory)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut cluster = Self { child, stdout, directory: directory.to_owned() };
-        let said = cluster.read_until("Ctrl-C stops the cluster.");
-        assert!(said.contains("[10/10]"), "progress is shown: {said}");
-        assert!(said.contains("swaks --server 127.0.0.1:"), "a person learns what to do: {said}");
-        cluster
-    }
-
-    fn read_until(&mut self, end: &str) -> String {
-        let mut said = String::new();
-        while !said.contains(end) {
-            let count = self.stdout.read_line(&mut said).expect("its output is readable");
-            assert!(count > 0, "it ended: {said}");
-        }
-        said
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_bridgehead"))
-            .args(arguments)
-            .arg("--dir")
-            .arg(&self.directory)
-            .output()
-            .expect("it starts")
-    }
-
-    /// Runs a command that must succeed; its standard output.
-    fn done(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let (said, problem) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}{problem}");
-        said.into_owned()
-    }
-
-    fn status(&self) -> Value {
-        serde_json::from_str(&self.done(&["cluster", "status", "--json"])).expect("it is JSON")
-    }
-
-    fn stop(&mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        let killed = Command::new("sh").args(["-c", "kill -INT \"$1\"", "sh", &id]).status();
-        assert!(killed.is_ok_and(|status| status.success()), "the signal is sent");
-        self.child.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
-            self.stop();
-        }
-    }
-}
 
 fn address(status: &Value, relay: usize) -> SocketAddr {
     let listen = status["plan"]["relays"][relay]["listen"].as_str().expect("an address");
@@ -101,7 +28,7 @@ fn greeted(relay: SocketAddr) -> (TcpStream, String) {
 #[test]
 fn a_cluster_starts_shows_itself_cuts_heals_and_stops() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut cluster = Cluster::up(directory.path());
+    let mut cluster = Cluster::up(directory.path(), &[]);
     let status = cluster.status();
     assert_eq!(status["format"], 1);
     let members = status["status"]["members"].as_array().expect("members");
