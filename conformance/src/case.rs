@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::event::{Event, Record, Stop};
 use crate::script::Script;
 use crate::stage::Stage;
@@ -141,9 +139,14 @@ impl Case {
         self
     }
 
+    /// Whether it must know an address that does not exist.
+    pub(crate) fn uses_unknown_recipient(&self) -> bool {
+        matches!(&self.body, Body::Script(script) if script.uses("{unknown}"))
+    }
+
     /// The first part of the id.
     pub(crate) fn protocol(&self) -> &str {
-        self.id.split('.').next().unwrap_or_default()
+        self.id.split(['.', '-']).next().unwrap_or_default()
     }
 
     /// Runs the half that touches the world.
@@ -164,6 +167,10 @@ impl Case {
             }
             Some(Stop::CouldNotRun(reason) | Stop::Unusable(reason)) => {
                 return Judgement::without_checks(Verdict::CouldNotRun, reason);
+            }
+            // Nothing that a server may do in a conversation ends the server.
+            Some(Stop::Died(reason)) => {
+                return Judgement::without_checks(Verdict::Fail, reason);
             }
             Some(Stop::Bug(reason)) => {
                 return Judgement::without_checks(Verdict::SuiteError, reason);
@@ -291,9 +298,4 @@ impl Judgement {
         });
         events
     }
-}
-
-/// A mark without a value.
-pub(crate) fn mark(name: &str) -> Event {
-    Event::Mark { name: name.to_owned(), value: Value::Null }
 }

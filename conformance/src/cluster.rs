@@ -77,6 +77,10 @@ fn broken(node: &str, error: &AdapterError) -> Stop {
     Stop::Unusable(format!("adapter of {node}: {error}"))
 }
 
+fn died(node: &str, error: &AdapterError) -> Stop {
+    Stop::Died(format!("{node}: {error}"))
+}
+
 fn no_network(error: &std::io::Error) -> Stop {
     Stop::CouldNotRun(format!("the suite cannot open its own addresses: {error}"))
 }
@@ -120,7 +124,11 @@ impl Cluster {
             cluster.prepare(member)?;
         }
         let members: Vec<&str> = under_test.iter().map(String::as_str).collect();
-        cluster.boot(&members)?;
+        // Whoever cannot even start is not fit to be tested.
+        cluster.boot(&members).map_err(|stop| match stop {
+            Stop::Died(reason) => Stop::Unusable(reason),
+            other => other,
+        })?;
         cluster.network.start();
         Ok(cluster)
     }
@@ -247,13 +255,13 @@ impl Cluster {
             let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
             let fields = fields(node);
             let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
-            pending.push(adapter.send(op, &fields).map_err(|error| broken(member, &error))?);
+            pending.push(adapter.send(op, &fields).map_err(|error| died(member, &error))?);
         }
         let mut answers = Vec::with_capacity(members.len());
         for (member, pending) in members.iter().zip(&pending) {
             let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
             let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
-            answers.push(adapter.receive(pending).map_err(|error| broken(member, &error))?);
+            answers.push(adapter.receive(pending).map_err(|error| died(member, &error))?);
         }
         Ok(answers)
     }
@@ -326,11 +334,6 @@ impl Cluster {
     /// Lets virtual time pass.
     pub(crate) fn run_for(&mut self, span_us: u64) -> Result<(), Stop> {
         self.run_until(self.now_us + span_us)
-    }
-
-    /// The virtual time.
-    pub(crate) const fn now_us(&self) -> u64 {
-        self.now_us
     }
 
     /// The network.

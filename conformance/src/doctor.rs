@@ -87,6 +87,10 @@ fn greet(
     let random =
         format!("x{:x}", Recorder::in_memory().watch().micros() ^ u64::from(std::process::id()));
     refuses(&mut adapter, &random, &json!({}), "unknown-op")?;
+    for key in slugs {
+        let asked = json!({"proto": 1, key: [format!("inspect.{random}")]});
+        refuses(&mut adapter, "hello", &asked, "unsupported")?;
+    }
     Ok(())
 }
 

@@ -113,11 +113,6 @@ impl Recorder {
         self.lock().now_us = now_us;
     }
 
-    /// The virtual time.
-    pub(crate) fn now(&self) -> u64 {
-        self.lock().now_us
-    }
-
     /// Begins a case: gives the handle that its threads share.
     pub(crate) fn begin(&self) -> Self {
         let mut inner = self.lock();

@@ -122,6 +122,17 @@ impl Stage {
 
     /// Opens the one connection of a script.
     pub(crate) fn seat(&mut self, link: &str, seat: Seat, port: Port) -> Result<Wire, Stop> {
+        match self.try_seat(link, seat, port) {
+            // The node may have died in an earlier case; a fresh one gets a fresh chance.
+            Err(_) if self.solo.is_some() => {
+                self.solo = None;
+                self.try_seat(link, seat, port)
+            }
+            result => result,
+        }
+    }
+
+    fn try_seat(&mut self, link: &str, seat: Seat, port: Port) -> Result<Wire, Stop> {
         let waits = (self.patience.connect(), self.patience.reply());
         let (from, to) = match (&self.under_test, seat, port) {
             (UnderTest::Target(address), Seat::Outside, Port::Smtp) => (None, *address),
@@ -131,11 +142,8 @@ impl Stage {
             }
             (UnderTest::Adapter(_), ..) => self.solo_place(seat, port)?,
         };
-        let dialled = Wire::dial(&self.recorder, &self.ledger, link, from, to, waits);
-        dialled.map_err(|error| {
-            self.solo = None;
-            Stop::Unusable(format!("cannot connect to {}", error.0))
-        })
+        Wire::dial(&self.recorder, &self.ledger, link, from, to, waits)
+            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
     }
 
     /// Where the suite sits when it talks to the one node of all scripts.

@@ -1,6 +1,13 @@
 //! All cases, and the clauses that they verify.
 
+mod custody;
+mod links;
+mod members;
+mod seen;
 mod smtp_server;
+mod transparency;
+mod walk_several;
+mod walk_single;
 
 use crate::case::Case;
 use crate::vectors;
@@ -16,6 +23,12 @@ pub(crate) fn clause(id: &str) -> Option<&'static str> {
 pub(crate) fn all() -> Result<Vec<Case>, String> {
     let mut all = Vec::new();
     all.extend(smtp_server::cases());
+    all.extend(members::cases());
+    all.extend(custody::cases());
+    all.extend(links::cases());
+    all.extend(transparency::cases());
+    all.extend(walk_single::cases());
+    all.extend(walk_several::cases());
     all.extend(vectors::cases()?);
     check(&all)?;
     Ok(all)

@@ -6,4 +6,4 @@ mod wire;
 
 pub(crate) use ledger::{Half, Ledger};
 pub(crate) use proxy::{Network, Port, Rule};
-pub(crate) use wire::{DialError, Got, Wire, dial_from};
+pub(crate) use wire::{Got, Wire, dial_from};

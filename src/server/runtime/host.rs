@@ -18,7 +18,8 @@ use crate::clause;
 use crate::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time, Tracer};
 use crate::protocol::ids::{ConnectionId, MemberName};
 use crate::protocol::member::{Event, Port, Timer};
-use crate::protocol::server::{Command, Server};
+use crate::protocol::message::BodyKey;
+use crate::protocol::server::{Command, Server, Wire};
 use crate::server::clock::{Timers, pick};
 use crate::server::configuration::Configuration;
 use crate::server::maildir::Maildirs;
@@ -162,6 +163,9 @@ impl Host {
             ToHost::Said { connection, wire, token } => {
                 if self.connections.contains_key(&connection) {
                     self.step(Input::Pdu { from: connection, pdu: wire }, &token);
+                } else if let Wire::Body(body) = wire {
+                    // Its session is gone: nothing names the body, and nothing will.
+                    self.forget(body.key);
                 }
             }
             ToHost::Gone { connection, change, token } => {
@@ -177,7 +181,8 @@ impl Host {
             ToHost::Fatal { reason } => self.fail(reason),
             ToHost::ShutDown => self.shut_down(),
             ToHost::Report { what, reply } => {
-                let _ = reply.send(report::of(self.node.machine(), &self.configuration, what));
+                let (server, now) = (self.node.machine(), self.network.clock.now());
+                let _ = reply.send(report::of(server, &self.configuration.member, now, what));
             }
             ToHost::Next { reply } => {
                 let _ = reply.send(self.timers.next());
@@ -322,6 +327,7 @@ impl Host {
                         self.forget_opening(peer);
                     }
                 },
+                Act::Send { pdu: Wire::Forget(key), .. } => self.forget(key),
                 Act::Send { to, pdu } => {
                     let Some(handle) = self.connections.get(&to) else { continue };
                     if handle.say(pdu, token.also(Kind::Write)).is_err() {
@@ -346,6 +352,11 @@ impl Host {
                 Act::Event(event) => self.log(&event),
             }
         }
+    }
+
+    fn forget(&self, key: BodyKey) {
+        // A spool that takes nothing more collects orphans at its next opening.
+        let _ = self.network.spool.submit(Operation::Discard(key));
     }
 
     fn again_link(&mut self, peer: ConnectionId, change: LinkChange, token: &Token) {
