@@ -12,10 +12,8 @@ use crate::protocol::message::{Address, Hop};
 pub struct File {
     /// Which message of the run it is.
     pub token: Option<Token>,
-    /// The return path.
-    pub sender: Option<Address>,
-    /// The trace lines, oldest first.
-    pub hops: Vec<Hop>,
+    /// The groups that its trace lines name, oldest first, each stay once.
+    pub path: Vec<String>,
 }
 
 /// What a rename did.
@@ -33,6 +31,20 @@ pub enum Renamed {
 struct Directory {
     tmp: BTreeMap<String, File>,
     new: BTreeMap<String, File>,
+}
+
+/// The groups that a message went by: those of the trace lines that already stand in its header (the
+/// newest first), then those of the hops that are still to be written there.
+#[must_use]
+pub fn path(octets: &[u8], hops: &[Hop]) -> Vec<String> {
+    let text = String::from_utf8_lossy(octets);
+    let header = text.split("\r\n\r\n").next().unwrap_or("");
+    let groups = header.split("(group ").skip(1).filter_map(|rest| rest.split(')').next());
+    let mut path: Vec<String> = groups.map(String::from).collect();
+    path.reverse();
+    path.extend(hops.iter().map(|hop| String::from(hop.group.as_str())));
+    path.dedup();
+    path
 }
 
 /// All accounts of one member.

@@ -271,9 +271,11 @@ impl Stage<'_> {
         let (_, file) = files
             .find(|(_, file)| file.token == Some(*token))
             .ok_or_else(|| format!("{name} is not stored for {address}"))?;
-        let mut went: Vec<&str> = file.hops.iter().map(|hop| hop.group.as_str()).collect();
-        went.dedup();
-        if went == groups { Ok(()) } else { Err(format!("it went by {}", went.join(" "))) }
+        if file.path == groups {
+            Ok(())
+        } else {
+            Err(format!("it went by {}", file.path.join(" ")))
+        }
     }
 
     fn expect_state(&self, host: HostIndex, connector: &str, wanted: &str) -> Result<(), String> {

@@ -2,10 +2,9 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use super::host::Work;
-use super::maildir::{File, Renamed};
+use super::maildir::{File, Renamed, path};
 use super::network::HostIndex;
 use super::world::{Happening, World};
 use crate::kernel::Input;
@@ -43,18 +42,14 @@ impl World<'_> {
     pub(super) fn do_work(&mut self, host: HostIndex, query: &Query) -> Answer {
         match query {
             Query::Compose(notice) => self.compose(host, notice),
-            Query::Deposit { account, name, sender, hops, body } => {
+            Query::Deposit { account, name, hops, body, .. } => {
                 let at = &mut self.hosts[host];
-                if at.disk.body(body.key).is_none() {
+                let Some(octets) = at.disk.body(body.key) else {
                     let text = format!("{} deposits a body that it has lost", at.name());
                     self.checkers.object("C1", &text);
-                }
-                let at = &mut self.hosts[host];
-                let file = File {
-                    token: at.disk.token(body.key),
-                    sender: sender.clone(),
-                    hops: hops.clone(),
+                    return Answer::Done;
                 };
+                let file = File { token: at.disk.token(body.key), path: path(&octets, hops) };
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
             }
@@ -65,11 +60,9 @@ impl World<'_> {
                         let now = self.now;
                         let Self { hosts, log, .. } = self;
                         log.row(now, hosts[host].name(), "stored", || {
-                            let path: Vec<&str> =
-                                file.hops.iter().map(|hop| hop.group.as_str()).collect();
                             let token =
                                 file.token.map_or_else(|| String::from("-"), |t| format!("{t}"));
-                            format!("{token} for {account}, by {}", path.join(" "))
+                            format!("{token} for {account}, by {}", file.path.join(" "))
                         });
                         if let Some(token) = file.token {
                             self.checkers.published(token, account);
