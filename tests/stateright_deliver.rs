@@ -426,10 +426,10 @@ impl Model for Deliver {
 /// C1, C2 and C7 for DELIVER; DE-002, DE-003, DE-007, DE-008, DE-020 to DE-024, DE-028, DE-030, DE-031.
 #[test]
 fn a_delivery_is_made_at_most_once_and_never_lost() {
-    let model = Deliver::new(3, 2, &[]);
+    let model = Deliver::new(2, 2, &[]);
     let checker = model.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     checker.assert_properties();
-    assert_eq!(checker.unique_state_count(), 0);
+    assert_eq!(checker.unique_state_count(), 19_319);
 }
 
 /// The model can find a violation: each of these planted bugs gives one.

@@ -73,6 +73,22 @@ pub(crate) enum Trap {
     CrashReceiver(fn(&Pdu) -> bool),
     /// The connection breaks for its client only; the PDU arrives.
     Orphan(fn(&Pdu) -> bool),
+    /// The PDU is lost, and the connection stays.
+    Swallow(fn(&Pdu) -> bool),
+    /// The receiver hears a temporary refusal instead.
+    Refuse(fn(&Pdu) -> bool),
+}
+
+impl Trap {
+    fn takes(&self, pdu: &Pdu) -> bool {
+        match self {
+            Self::Cut(test)
+            | Self::CrashReceiver(test)
+            | Self::Orphan(test)
+            | Self::Swallow(test)
+            | Self::Refuse(test) => test(pdu),
+        }
+    }
 }
 
 /// One member with its disk and its accounts.
@@ -435,13 +451,11 @@ impl Network {
         }
     }
 
-    fn arrive(&mut self, id: u64, side: Side, pdu: Pdu) {
+    fn arrive(&mut self, id: u64, side: Side, mut pdu: Pdu) {
         if !self.connections[&id].open[side as usize] {
             return;
         }
-        let trap = self.traps.iter().position(|trap| match trap {
-            Trap::Cut(test) | Trap::CrashReceiver(test) | Trap::Orphan(test) => test(&pdu),
-        });
+        let trap = self.traps.iter().position(|trap| trap.takes(&pdu));
         let connection = &self.connections[&id];
         let (name, at) = match side {
             Side::Client => connection.client.clone(),
@@ -451,6 +465,8 @@ impl Network {
             Some(Trap::Cut(_)) => return self.break_connection(id),
             Some(Trap::CrashReceiver(_)) => return self.crash(&name),
             Some(Trap::Orphan(_)) => self.end(id, Side::Client, LinkChange::Lost),
+            Some(Trap::Swallow(_)) => return,
+            Some(Trap::Refuse(_)) => pdu = Pdu::Refused(Refusal::new(451, "4.3.0", "later")),
             None => {}
         }
         if !matches!(pdu, Pdu::Link(_) | Pdu::Hello { .. }) {

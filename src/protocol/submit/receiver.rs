@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Offered, parcel_digest};
+use super::{OFFERS_LIMIT, Offered, parcel_digest};
 use crate::clause;
 use crate::kernel::Gate;
 use crate::protocol::ids::{ConnectionId, QueueId, TransferId};
@@ -36,7 +36,7 @@ impl Member {
         parcel: Parcel,
         turn: &mut Turn<'_, '_>,
     ) {
-        self.drop_offer(connection, turn);
+        self.drop_offers(connection, Some(&transfer), turn);
         let digest = parcel_digest(&parcel);
         let key = parcel.body.key;
         if let Some(word) = self.known(&transfer, digest, turn) {
@@ -53,7 +53,7 @@ impl Member {
         }
         clause!(SU_010);
         let line = self.exchange_mut(connection).expect("the caller looked it up");
-        line.offered = Some(Offered { transfer: transfer.clone(), offer, parcel, digest });
+        line.offered.push(Offered { transfer: transfer.clone(), offer, parcel, digest });
         turn.say(connection, Pdu::Transferred { transfer, offer });
     }
 
@@ -93,6 +93,9 @@ impl Member {
             clause!(SU_014);
             return Some(Refusal::new(450, "4.5.0", "this offer is fenced"));
         }
+        if line.offered.len() >= OFFERS_LIMIT {
+            return Some(Refusal::new(452, "4.5.3", "too many offers that are not committed"));
+        }
         self.no_room(octets, turn)
     }
 
@@ -117,12 +120,13 @@ impl Member {
             return turn.promise(connection, Pdu::HandedOver { transfer, queue });
         }
         let line = self.exchange_mut(connection).expect("the caller looked it up");
-        let matches =
-            |offered: &mut Offered| (&offered.transfer, offered.offer) == (&transfer, offer);
-        let Some(offered) = line.offered.take_if(matches) else {
+        let member = line.member.clone();
+        let matches = |offered: &Offered| (&offered.transfer, offered.offer) == (&transfer, offer);
+        let Some(place) = line.offered.iter().position(matches) else {
             clause!(SU_016);
             return turn.refuse(connection, 503, "5.5.1", "COMMIT of what is not transferred");
         };
+        let offered = line.offered.remove(place);
         let fenced = self.spool.fences.get(&transfer).is_some_and(|fence| offer <= *fence);
         let full = self.no_room(offered.parcel.body.octets, turn);
         let fence = fenced.then(|| Refusal::new(450, "4.5.0", "this offer is fenced"));
@@ -130,8 +134,7 @@ impl Member {
             self.discard(offered.parcel.body.key, Gate::Now, turn);
             return turn.say(connection, Pdu::Refused(refusal));
         }
-        let member = line_member(self, connection);
-        let (queue, fresh) = self.accept(transfer.clone(), offered, member, turn);
+        let (queue, fresh) = self.accept(transfer.clone(), offered, member.0, turn);
         turn.promise(connection, Pdu::HandedOver { transfer, queue });
         if fresh {
             self.set_going(queue, turn);
@@ -176,10 +179,8 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) -> Option<QueueId> {
         let mut owner = None;
-        for (queue, message) in &self.spool.queue {
-            if message.envelope.origin != envelope.origin {
-                continue;
-            }
+        for queue in self.origins.get(&envelope.origin).into_iter().flatten() {
+            let message = &self.spool.queue[queue];
             let doubts = message.doubts();
             let ours = |index: &u32| message.has(*index) && !doubts.contains_key(index);
             let doubled: Vec<u32> =
@@ -245,15 +246,20 @@ impl Member {
         turn.promise(connection, word);
     }
 
-    /// Forgets what was offered on a connection and not committed.
-    pub(crate) fn drop_offer(&mut self, connection: ConnectionId, turn: &mut Turn<'_, '_>) {
-        let offered = self.exchange_mut(connection).and_then(|line| line.offered.take());
-        if let Some(offered) = offered {
+    /// Forgets what was offered on a connection and not committed: of this transfer, or all of it.
+    pub(crate) fn drop_offers(
+        &mut self,
+        connection: ConnectionId,
+        only: Option<&TransferId>,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(line) = self.exchange_mut(connection) else { return };
+        let concerned = |offered: &Offered| only.is_none_or(|id| offered.transfer == *id);
+        let (dropped, kept): (Vec<Offered>, Vec<Offered>) =
+            core::mem::take(&mut line.offered).into_iter().partition(concerned);
+        line.offered = kept;
+        for offered in dropped {
             self.discard(offered.parcel.body.key, Gate::Now, turn);
         }
     }
-}
-
-fn line_member(member: &Member, connection: ConnectionId) -> String {
-    member.exchange(connection).expect("the caller looked it up").member.0.clone()
 }
