@@ -321,6 +321,7 @@ fn choose<'a>(
     let reach = |case: &&Case| {
         matches!(under_test, UnderTest::Adapter(_))
             || (case.needs == Needs::Nothing
+                && case.profile == runner::TARGET_PROFILE
                 && (run.unknown.is_some() || !case.uses_unknown_recipient()))
     };
     let before = chosen.len();

@@ -15,6 +15,9 @@ use crate::log::Recorder;
 use crate::stage::{Parameters, Stage, UnderTest};
 use crate::verdict::{Exit, Verdict};
 
+/// The one profile that a server without an adapter is taken to claim.
+pub(crate) const TARGET_PROFILE: &str = "smtp/server";
+
 /// The version of the suite, as reports carry it.
 pub(crate) const SUITE: &str = env!("CARGO_PKG_VERSION");
 
@@ -172,7 +175,7 @@ fn panic_text(panic: &(dyn core::any::Any + Send)) -> String {
 fn claimed(case: &Case, hello: &Value) -> bool {
     match hello["profiles"].as_array() {
         Some(profiles) => profiles.iter().any(|profile| profile == case.profile),
-        None => case.needs == Needs::Nothing,
+        None => case.needs == Needs::Nothing && case.profile == TARGET_PROFILE,
     }
 }
 
