@@ -405,7 +405,7 @@ fn submit_custody() -> Vec<Case> {
                 .ask(&asked.status(), "known", accepted())
                 .same("same-queue-id", "accepted", "known"),
         )
-        .kills(&[("status-fences", "offer")]),
+        .kills(&[("status-fences", "unknown")]),
         case(
             "submit.digest.01",
             "An offer with another digest than its octets is refused",
