@@ -108,7 +108,7 @@ async fn live(
     let running = Arc::new(Running { members: Mutex::new(members), relays });
     let socket = directory.join(CONTROL_SOCKET);
     if let Err(error) = control::serve(&socket, Arc::clone(&running)) {
-        stop_all(&mut *running.members.lock().await).await;
+        stop_all(&mut running.members.lock().await).await;
         return Err(format!("{}: {error}", socket.display()));
     }
     say(&instructions(plan, organization, directory));
@@ -117,7 +117,7 @@ async fn live(
         _ = terminate.recv() => {}
         () = watch(&running) => {}
     }
-    let is_orderly = stop_all(&mut *running.members.lock().await).await;
+    let is_orderly = stop_all(&mut running.members.lock().await).await;
     // The socket of a cluster that has stopped misleads nobody if it stays, but it is not needed.
     let _ = fs::remove_file(&socket);
     Ok(if is_orderly { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
