@@ -176,7 +176,13 @@ pub(crate) fn ring() -> Blueprint {
 /// another group.
 pub(crate) fn solo() -> Blueprint {
     let groups = [group(1, &["rg1-a", "rg1-c"], "rg1-a"), group(2, &["rg2-a"], "rg2-a")];
-    let accounts = [("ann", "rg1-a"), ("amy", "rg1-a"), ("carl", "rg1-c"), ("bob", "rg2-a")];
+    let accounts = [
+        ("ann", "rg1-a"),
+        ("amy", "rg1-a"),
+        ("postmaster", "rg1-a"),
+        ("carl", "rg1-c"),
+        ("bob", "rg2-a"),
+    ];
     let blueprint = Blueprint {
         organization: organization(&groups, &[(1, 2, 10)], &accounts),
         policy: Value::Null,

@@ -19,7 +19,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::protocol::faults::{Faults, NAMES};
-use crate::server::runtime::{Logging, serve};
+use crate::server::runtime::{Logging, log_to_stderr, serve};
 
 /// It failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -159,6 +159,7 @@ pub fn main() -> ExitCode {
 fn adapter(faults: &[String]) -> ExitCode {
     match Faults::named(faults.iter().map(String::as_str)) {
         Ok(faults) => {
+            log_to_stderr(Logging::Text);
             crate::server::adapter::run(BufReader::new(io::stdin()), io::stdout(), faults)
         }
         Err(name) => {

@@ -81,12 +81,16 @@ impl Client {
         self.ask(&format!("Subject: test\r\n\r\n{text}\r\n."), "250 2.")
     }
 
-    /// Sends a message; `None` when the connection ended before the reply to its end.
+    /// Sends a message; gives the reply to its end, `None` when the connection ended before that.
     pub(crate) fn try_send(&mut self, text: &str) -> Option<String> {
-        self.ask("MAIL FROM:<ann@example.net>", "250");
-        self.ask("RCPT TO:<bob@example.org>", "250");
-        self.ask("DATA", "354");
-        write!(self.stream.get_mut(), "{text}\r\n.\r\n").ok()?;
+        self.try_ask("MAIL FROM:<ann@example.net>")?;
+        self.try_ask("RCPT TO:<bob@example.org>")?;
+        self.try_ask("DATA")?;
+        self.try_ask(&format!("{text}\r\n."))
+    }
+
+    fn try_ask(&mut self, text: &str) -> Option<String> {
+        write!(self.stream.get_mut(), "{text}\r\n").ok()?;
         let mut reply = String::new();
         let octets = self.stream.read_line(&mut reply).ok()?;
         (octets > 0).then_some(reply)

@@ -58,6 +58,8 @@ pub(super) struct Host {
     again: VecDeque<(Input<Server>, Token)>,
     /// One for each change that is on its way to the disk.
     writes: VecDeque<Token>,
+    /// How many questions are open.
+    asks: usize,
     /// Closes the listeners.
     stop: watch::Sender<bool>,
     is_stopping: bool,
@@ -92,6 +94,7 @@ impl Host {
             opening: BTreeMap::new(),
             again: VecDeque::new(),
             writes: VecDeque::new(),
+            asks: 0,
             stop: parts.stop,
             is_stopping: false,
             exit: None,
@@ -122,8 +125,11 @@ impl Host {
         }
     }
 
+    /// Whether nothing is open. What is under way on the disk is worth its wait, too: it would be done
+    /// again at the next start.
     fn is_finished(&self) -> bool {
-        self.connections.is_empty() && self.opening.is_empty() && !self.node.is_writing()
+        let is_connected = !self.connections.is_empty() || !self.opening.is_empty();
+        !is_connected && !self.node.is_writing() && self.asks == 0
     }
 
     /// The next input; `None` when a timer is due first.
@@ -174,6 +180,7 @@ impl Host {
                 }
             }
             ToHost::Answered { ticket, answer, token } => {
+                self.asks = self.asks.checked_sub(1).expect("an answer has a question");
                 self.step(Input::Answer { ticket, answer }, &token);
             }
             ToHost::Settled(Settled::Stored(changes)) => self.stored(changes),
@@ -337,6 +344,7 @@ impl Host {
                     }
                 }
                 Act::Ask { ticket, query } => {
+                    self.asks += 1;
                     ask(&self.network, &self.maildirs, ticket, query, token);
                 }
                 Act::Arm { timer, within } => {
