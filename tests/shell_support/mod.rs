@@ -1,11 +1,12 @@
 //! What the tests of the shell share: a raw SMTP client, and an adapter in a process of its own.
 #![allow(dead_code, reason = "each test uses its part")]
 
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -189,9 +190,15 @@ impl Adapter {
     }
 
     /// Kills the process, as a crash would.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Adapter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
