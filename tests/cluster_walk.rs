@@ -72,6 +72,8 @@ fn groups_visited(text: &str) -> Vec<String> {
         .filter_map(|rest| Some(rest.split_once(')')?.0.to_owned()))
         .collect();
     groups.reverse();
+    // Two members of one group stand in a row; it is the way between groups that counts here.
+    groups.dedup();
     groups
 }
 

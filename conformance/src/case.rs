@@ -64,8 +64,8 @@ pub(crate) struct Case {
     pub(crate) needs: Needs,
     /// The case that differs only in that nothing is wrong; each negative case has one.
     pub(crate) twin: Option<String>,
-    /// The mutants that must fail it.
-    pub(crate) kills: Vec<&'static str>,
+    /// The mutants that must fail it, each with the check that must name it.
+    pub(crate) kills: Vec<(&'static str, &'static str)>,
     /// Whether it comes from a vector file.
     pub(crate) is_vector: bool,
     /// Driver and judge.
@@ -128,7 +128,7 @@ impl Case {
     }
 
     /// Names the mutants that it kills.
-    pub(crate) fn kills(mut self, mutants: &[&'static str]) -> Self {
+    pub(crate) fn kills(mut self, mutants: &[(&'static str, &'static str)]) -> Self {
         self.kills.extend(mutants);
         self
     }

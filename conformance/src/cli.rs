@@ -1,12 +1,12 @@
 //! The commands.
 
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
@@ -321,6 +321,7 @@ fn choose<'a>(
     let reach = |case: &&Case| {
         matches!(under_test, UnderTest::Adapter(_))
             || (case.needs == Needs::Nothing
+                && case.profile == runner::TARGET_PROFILE
                 && (run.unknown.is_some() || !case.uses_unknown_recipient()))
     };
     let before = chosen.len();
@@ -414,8 +415,8 @@ fn explain_case(case: &Case) {
     if let Some(twin) = &case.twin {
         println!("    positive twin {twin}");
     }
-    for mutant in &case.kills {
-        println!("    kills mutant {mutant}");
+    for (mutant, check) in &case.kills {
+        println!("    kills mutant {mutant} by {check}");
     }
     if let crate::case::Body::Script(script) = &case.body {
         println!("    on the {} port, as {:?}:", script.port.name(), script.seat);

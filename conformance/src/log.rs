@@ -122,6 +122,11 @@ impl Recorder {
         Self { epoch: Some(inner.epoch), ..self.clone() }
     }
 
+    /// The records of the case so far.
+    pub(crate) fn so_far(&self) -> Vec<Record> {
+        self.lock().case.clone()
+    }
+
     /// Ends the case: nothing more comes from its threads. Gives its records.
     pub(crate) fn seal(&self) -> Vec<Record> {
         let mut inner = self.lock();

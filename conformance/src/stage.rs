@@ -95,6 +95,17 @@ impl Stage {
         OUTSIDE.clone_into(&mut self.ehlo);
     }
 
+    /// Whether some line of this case, either way, begins with a word.
+    pub(crate) fn seen(&self, word: &str) -> bool {
+        let records = self.recorder.so_far();
+        let transcript = crate::transcript::Transcript::new(&records);
+        let mut links = transcript.connections();
+        links.dedup();
+        links.iter().any(|link| {
+            transcript.lines(link).iter().any(|line| crate::smtp::starts_with(&line.text, word))
+        })
+    }
+
     /// Starts a cluster for this case.
     pub(crate) fn cluster(
         &self,

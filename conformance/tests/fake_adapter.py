@@ -58,12 +58,12 @@ class Connection:
     def work(self):
         while not self.eof:
             if self.data is not None:
-                end = b"\n.\n" if OPTIONS.mutant == "bare-lf" else b"\r\n.\r\n"
+                end = rb"\r?\n\.\r?\n" if OPTIONS.mutant == "bare-lf" else rb"\r\n\.\r\n"
                 text = b"\r\n" + self.buffer
-                place = text.find(end)
-                if place < 0:
+                found = re.search(end, text)
+                if not found:
                     return
-                body, self.buffer = text[2:place + 2], text[place + len(end):]
+                body, self.buffer = text[2:found.start() + 2], text[found.end():]
                 self.finish(body)
             else:
                 line, newline, rest = self.buffer.partition(b"\r\n")

@@ -35,7 +35,7 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .verifies(&["SU-002", "SU-020", "SU-021", "SU-023", "SU-011"])
         .twin("link.plain.01")
-        .kills(&["fallback-while-in-doubt", "M-su-01"]),
+        .kills(&[("fallback-while-in-doubt", "asks-before-it-offers")]),
         Case::program(
             "deliver.lost-reply.01",
             "The reply to the content is lost: the sender asks before it delivers again",
@@ -45,8 +45,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_deliver,
         )
         .verifies(&["DE-002", "DE-003", "DE-008", "DE-021", "DE-024"])
-        .twin("link.plain.01")
-        .kills(&["M-de-01"]),
+        .twin("link.plain.01"),
         Case::program(
             "custody.kill.01",
             "An accepted message survives the death of the member that accepted it",
@@ -56,8 +55,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_kill,
         )
         .verifies(&["CU-002", "CU-005", "CO-012"])
-        .twin("link.plain.01")
-        .kills(&["reply-before-durable"]),
+        .twin("link.plain.01"),
     ]
 }
 
@@ -79,7 +77,7 @@ fn drive_deliver(stage: &mut Stage) -> Result<(), Stop> {
 }
 
 /// When the suite withheld the reply.
-fn lost(transcript: &Transcript<'_>) -> Option<Moment> {
+pub(super) fn lost(transcript: &Transcript<'_>) -> Option<Moment> {
     transcript.records().iter().find_map(|record| match &record.event {
         Event::Network { verb, .. } if verb == "reply-lost" => {
             Some(Moment { n: record.n, at_us: record.at_us })

@@ -58,8 +58,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_edge,
         )
         .verifies(&["LS-024", "LS-030"])
-        .twin("link.walk.single.01")
-        .kills(&["M-ls-05"]),
+        .twin("link.walk.single.01"),
         Case::program(
             "link.probe.48h.01",
             "A refused link is tried every 60 s for 48 hours, then the mail comes back",
@@ -70,7 +69,10 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .verifies(&["LS-021", "LS-022", "LS-024", "LS-030", "CU-032", "CU-033", "CU-034"])
         .twin("link.plain.01")
-        .kills(&["M-ls-02", "M-cu-01"]),
+        .kills(&[
+            ("expiry-at-49h", "ndr-at-48-hours"),
+            ("no-delay-notice", "delay-notice-at-12-hours"),
+        ]),
         Case::program(
             "link.oscillation.01",
             "The third failure within an hour is not told; one that lasts 15 minutes is",
@@ -80,8 +82,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_flaps,
         )
         .verifies(&["LS-032", "LS-034"])
-        .twin("link.walk.single.01")
-        .kills(&["M-ls-06"]),
+        .twin("link.walk.single.01"),
     ]
 }
 

@@ -34,8 +34,7 @@ pub(crate) fn cases() -> Vec<Case> {
             drive,
             judge,
         )
-        .verifies(&["RFC5321:4.5.2", "WI-012", "CU-008", "DE-001"])
-        .kills(&["M-sm-01"]),
+        .verifies(&["RFC5321:4.5.2", "WI-012", "CU-008", "DE-001"]),
     ]
 }
 

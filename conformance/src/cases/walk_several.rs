@@ -43,8 +43,7 @@ pub(crate) fn cases() -> Vec<Case> {
             drive,
             judge,
         )
-        .verifies(&["LS-017", "LS-019", "LS-021", "LS-023", "LS-024", "LS-043", "CU-022"])
-        .kills(&["M-ls-04"]),
+        .verifies(&["LS-017", "LS-019", "LS-021", "LS-023", "LS-024", "LS-043", "CU-022"]),
         Case::program(
             "link.walk.several.02",
             "Two links fail and stay so: the NDR reaches the sender in RG1 after 48 hours",
@@ -55,7 +54,7 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .verifies(&["LS-043", "CU-030", "CU-032", "CU-034"])
         .twin("link.walk.several.01")
-        .kills(&["M-cu-01"]),
+        .kills(&[("expiry-at-49h", "returned-to-rg1-at-48-hours")]),
     ]
 }
 

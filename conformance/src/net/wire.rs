@@ -255,6 +255,11 @@ impl Wire {
         })
     }
 
+    /// Waits for exactly this many octets.
+    pub(crate) fn exactly(&self, count: usize) -> Got<Vec<u8>> {
+        self.wait(|octets| Ok(octets.get(..count).map(|head| (head.to_vec(), count))))
+    }
+
     /// Waits for the end; octets before it are malformed.
     pub(crate) fn closed(&self) -> Got<()> {
         self.wait(|octets| {

@@ -1,8 +1,9 @@
 //! Runs the program as a person would, and reads its report.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use core::net::SocketAddr;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
