@@ -58,8 +58,8 @@ fn wrong_arguments_end_with_two() {
     assert_ends(&["fly"], 2, "unrecognized subcommand");
     assert_ends(&["check"], 2, "<FILE>");
     assert_ends(&["adapter", "--fault", "no-such-fault"], 2, "`no-such-fault`");
-    assert_ends(&["cluster", "up", EXAMPLE, "--time-scale", "-1"], 2, "--time-scale");
-    assert_ends(&["cluster", "up", EXAMPLE, "--base-port", "65500"], 2, "");
+    assert_ends(&["cluster", "up", EXAMPLE, "--time-scale=-1"], 2, "--time-scale");
+    assert_ends(&["cluster", "up", EXAMPLE, "--base-port", "65500"], 2, "no ports are left");
 }
 
 #[test]

@@ -18,7 +18,8 @@ use super::relay::Relay;
 use super::{CONTROL_SOCKET, Plan};
 use crate::cli::{EXIT_FAILED, failed, refused};
 use crate::protocol::organization::Organization;
-use crate::server::configuration::{load_organization, report};
+use crate::server::clock::SCALE_LIMIT;
+use crate::server::configuration::{is_time_scale, load_organization, report};
 
 /// How often it is looked whether all members still run.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
@@ -45,8 +46,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(organization) => organization,
         Err(errors) => return refused(&report(&errors)),
     };
-    if !(arguments.time_scale.is_finite() && arguments.time_scale > 0.0) {
-        return refused("--time-scale: expected a number above 0");
+    if !is_time_scale(arguments.time_scale) {
+        return refused(&format!(
+            "--time-scale: expected a number above 0 and at most {SCALE_LIMIT}"
+        ));
     }
     if UnixStream::connect(arguments.dir.join(CONTROL_SOCKET)).is_ok() {
         return refused(&format!("{}: a cluster runs here already", arguments.dir.display()));
