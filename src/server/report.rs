@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::configuration::Configuration;
-use super::maildir::Maildirs;
-use crate::kernel::Machine as _;
-use crate::protocol::message::BodyKey;
+use super::maildir::{Letter, Maildirs};
+use crate::kernel::Time;
+use crate::protocol::member::MemberConfig;
+use crate::protocol::message::{Address, BodyKey};
 use crate::protocol::server::Server;
 
 /// What can be looked at.
@@ -37,54 +37,61 @@ impl What {
     }
 }
 
-/// What the machine shows.
-///
-/// # Panics
-/// For [`What::Accounts`], which the disk shows.
+/// What the machine shows at `now`.
 #[must_use]
-pub fn of(server: &Server, configuration: &Configuration, what: What) -> Value {
+pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: What) -> Value {
+    let member = server.member();
     match what {
-        What::Status => status(server, configuration),
-        What::Queue => json!(server.view()),
-        What::LinkState => json!(server.view()),
-        What::Accounts => unreachable!("accounts are read from the disk"),
+        What::Status => status(server, configuration, now),
+        What::Queue => json!({ "messages": member.queue_report(now) }),
+        What::LinkState => {
+            json!({ "records": member.link().records(), "rows": member.link().rows() })
+        }
+        What::Accounts => json!({ "accounts": member.account_report(configuration) }),
     }
 }
 
-fn status(_server: &Server, configuration: &Configuration) -> Value {
-    json!({ "member": configuration.member.member })
+fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
+    let member = server.member();
+    let group = configuration.organization.group_of(&configuration.member);
+    let durable = member.spool();
+    json!({
+        "member": configuration.member,
+        "group": group.map(|group| &group.name),
+        "master": group.map(|group| &group.master),
+        "time": now,
+        "store": member.store().to_string(),
+        "connections": server.connections().count(),
+        "messages": durable.queue.len(),
+    })
 }
 
 /// The bodies that some message needs.
 #[must_use]
-pub fn bodies(_server: &Server) -> BTreeSet<BodyKey> {
-    BTreeSet::new()
+pub fn bodies(server: &Server) -> BTreeSet<BodyKey> {
+    server.member().spool().bodies().map(|body| body.key).collect()
 }
 
-/// The accounts of this member, with their letters.
-#[must_use]
-pub fn accounts(maildirs: &Maildirs, configuration: &Configuration) -> Value {
-    let _ = configuration;
-    match maildirs.list() {
-        Ok(accounts) => {
-            let accounts: Vec<Value> = accounts
-                .iter()
-                .map(|account| {
-                    let letters: Vec<Value> = account
-                        .letters
-                        .iter()
-                        .map(|letter| {
-                            json!({"name": letter.name, "path": letter.path, "octets": letter.octets})
-                        })
-                        .collect();
-                    json!({
-                        "address": account.address, "directory": account.directory,
-                        "letters": letters, "unpublished": account.unpublished,
-                    })
-                })
-                .collect();
-            json!({ "accounts": accounts })
+/// Adds what lies on the disk to the accounts that the machine has shown. Blocks.
+pub fn add_letters(report: &mut Value, maildirs: &Maildirs) {
+    let listed = match maildirs.list() {
+        Ok(listed) => listed,
+        Err(error) => {
+            report["error"] = json!(error.to_string());
+            return;
         }
-        Err(error) => json!({ "error": error.to_string() }),
+    };
+    let accounts = report["accounts"].as_array_mut();
+    for account in accounts.into_iter().flatten() {
+        let address = account["address"].as_str().unwrap_or_default().to_ascii_lowercase();
+        let found = listed.iter().find(|listing| listing.address.0 == address);
+        let letter = |letter: &Letter| {
+            json!({ "name": letter.name, "path": letter.path, "octets": letter.octets })
+        };
+        let letters: Vec<Value> =
+            found.iter().flat_map(|listing| &listing.letters).map(letter).collect();
+        account["letters"] = json!(letters);
+        account["unpublished"] = json!(found.map_or(0, |listing| listing.unpublished));
+        account["directory"] = json!(maildirs.directory(&Address::from(address.as_str())));
     }
 }

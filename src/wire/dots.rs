@@ -81,7 +81,7 @@ impl Dots {
             Some(0) => self.take_octet(from[0], piece),
             text => {
                 let text = text.unwrap_or(room.len());
-                self.keep(&room[..text], piece);
+                self.keep(&room[..text], self.offset, piece);
                 self.offset = self.offset.saturating_add(text);
                 text
             }
@@ -96,7 +96,7 @@ impl Dots {
                 Place::Ended
             }
             (Place::Cr, b'\n') => {
-                self.keep(b"\r\n", piece);
+                self.keep(b"\r\n", self.offset - 1, piece);
                 Place::LineStart
             }
             (Place::Cr | Place::DotCr, _) => {
@@ -114,7 +114,7 @@ impl Dots {
             }
             (Place::LineStart, b'.') => Place::Dot,
             _ => {
-                self.keep(&[octet], piece);
+                self.keep(&[octet], self.offset, piece);
                 Place::InLine
             }
         };
@@ -128,7 +128,8 @@ impl Dots {
         self.error.get_or_insert(error);
     }
 
-    fn keep(&mut self, octets: &[u8], piece: &mut Vec<u8>) {
+    /// Puts content that came at `offset` into `piece`, as far as the limit allows.
+    fn keep(&mut self, octets: &[u8], offset: usize, piece: &mut Vec<u8>) {
         if self.error.is_some() {
             return;
         }
@@ -137,7 +138,7 @@ impl Dots {
             clause!(WI_013);
             piece.extend_from_slice(&octets[..room]);
             self.content = self.limit;
-            let offset = self.offset.saturating_add(room);
+            let offset = offset.saturating_add(room);
             self.error = Some(DecodeError { offset, expected: EXPECTED_BODY_END });
             return;
         }

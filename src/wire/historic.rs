@@ -124,7 +124,7 @@ pub fn decode(packet: &[u8], counts: Counts) -> Result<OrgInfo, DecodeError> {
     }
     let mut reader = Reader { packet, at: HEADER_OCTETS, counts, edits: Vec::new() };
     let digest = reader.guid()?;
-    let mut groups = Vec::new();
+    let mut groups = alloc::vec![reader.group()?];
     while reader.peek() == Some(b'(') {
         groups.push(reader.group()?);
     }

@@ -8,6 +8,8 @@ mod error;
 mod fields;
 pub mod frame;
 pub mod framer;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod group;
 pub mod historic;
 pub mod link2state;

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use nom::Parser;
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_while1};
+use nom::bytes::complete::tag;
 use nom::combinator::{cut, map, map_opt, value, verify};
 use nom::multi::many0;
 use nom::sequence::{delimited, preceded};
@@ -59,7 +59,11 @@ pub fn decode_message(message: &str) -> Result<Vec<LinkPdu>, DecodeError> {
 fn multi(input: &str) -> Parsed<'_, Vec<LinkPdu>> {
     let elements = many0(|input| framed_by(element, input));
     delimited(
-        (word("MULTI"), expect("version (6)", tag(" (6)")), expect("SP and `(`", tag(" ("))),
+        (
+            expect("SP and MULTI", word("MULTI")),
+            expect("version (6)", tag(" (6)")),
+            expect("SP and `(`", tag(" (")),
+        ),
         elements,
         expect("an element or `)`", tag(")")),
     )
@@ -284,9 +288,11 @@ pub(super) fn state(input: &str) -> Parsed<'_, ConnectorState> {
 /// SP and a word, which ends there.
 pub(super) fn word<'a>(word: &'static str) -> impl FnMut(&'a str) -> Parsed<'a, &'a str> {
     move |input| {
-        let (rest, _) = tag(" ").parse(input)?;
-        let (rest, found) = take_while1(|c: char| c.is_ascii_uppercase()).parse(rest)?;
-        if found == word { Ok((rest, found)) } else { refuse_softly(input.len(), "") }
+        let behind = input.strip_prefix(' ').and_then(|rest| rest.strip_prefix(word));
+        match behind.filter(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric())) {
+            Some(rest) => Ok((rest, word)),
+            None => refuse_softly(input.len(), ""),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use nom::error::{ErrorKind, ParseError};
 use nom::{Err, IResult, Parser};
 
 use super::DecodeError;
+use crate::clause;
 
 /// Where a parser failed, counted from the end of its input: parsers only see what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,7 @@ pub(super) fn refuse<I, O>(left: usize, expected: &'static str) -> IResult<I, O,
 
 /// Turns what a parser says of the whole of an input of `octets` into the public error.
 pub(super) fn public(octets: usize, error: Err<Failure>) -> DecodeError {
+    clause!(WI_001);
     match error {
         Err::Error(failure) | Err::Failure(failure) => {
             assert!(failure.left <= octets, "a parser only sees the rest of its input");

@@ -72,6 +72,7 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         clause!(DE_021);
+        let forgets = turn.fault("second-deposit-on-repeat");
         for (index, _) in recipients {
             let key = (origin.clone(), index);
             self.owe(connection, key.clone());
@@ -79,7 +80,8 @@ impl Member {
                 deposit.askers.insert(connection);
                 continue;
             }
-            let outcome = self.spool.recorded(origin, index).map(|recorded| match recorded {
+            let recorded = self.spool.recorded(origin, index).filter(|_| !forgets);
+            let outcome = recorded.map(|recorded| match recorded {
                 Recorded::Delivered { .. } => Outcome::Delivered,
                 Recorded::Refused { refusal, .. } => Outcome::Refused(refusal.clone()),
             });

@@ -140,7 +140,7 @@ impl Member {
 
     /// A connection is gone: whoever used it draws the consequences.
     fn lose(&mut self, connection: ConnectionId, change: LinkChange, turn: &mut Turn<'_, '_>) {
-        self.drop_offer(connection, turn);
+        self.drop_offers(connection, None, turn);
         let Some(line) = self.lines.remove(&connection) else { return };
         turn.disarm(Timer::Silence(connection));
         match line {
@@ -178,10 +178,14 @@ impl Member {
         };
         exchange.ready = None;
         let dialogue = core::mem::take(&mut exchange.dialogue);
-        self.drop_offer(connection, turn);
+        self.drop_offers(connection, None, turn);
         turn.disarm(Timer::Silence(connection));
         self.dialogue_lost(dialogue, turn);
         self.command_link(LinkCommand::Broken(neighbour), turn);
+        // Connections that others opened are not its to close.
+        if self.lines.contains_key(&connection) {
+            self.hang_up(connection, turn);
+        }
     }
 
     /// A peer broke the protocol on a connection that we opened.
@@ -244,6 +248,9 @@ impl Member {
         match pdu {
             Pdu::Hello { member, store } => self.hello(from, &member, store, turn),
             Pdu::Link(pdu) => self.hear_link(from, pdu, turn),
+            Pdu::Announce { transfer, offer, octets, digest } => {
+                self.announced(from, (transfer, offer), (octets, digest), turn);
+            }
             Pdu::Offer { transfer, offer, parcel } => {
                 self.offered(from, (transfer, offer), parcel, turn);
             }

@@ -90,7 +90,7 @@ impl Member {
 
     fn close_neighbour(&mut self, neighbour: &Neighbour, turn: &mut Turn<'_, '_>) {
         let Some(connection) = self.connection_of(neighbour) else { return };
-        self.drop_offer(connection, turn);
+        self.drop_offers(connection, None, turn);
         let exchange = self.exchange_mut(connection).expect("it was just found");
         let dialogue = core::mem::take(&mut exchange.dialogue);
         self.lines.remove(&connection);

@@ -86,6 +86,8 @@ pub struct Member {
     /// The same fold that the host keeps: every change is applied here when it is handed out.
     pub(crate) spool: Spool,
     pub(crate) work: BTreeMap<QueueId, Work>,
+    /// The messages of each origin id: more than one where a message came back.
+    pub(crate) origins: BTreeMap<OriginId, BTreeSet<QueueId>>,
     pub(crate) lanes: Lanes,
     /// The ways that the link-state machine was asked to open.
     pub(crate) wanted: BTreeSet<Way>,
@@ -172,6 +174,8 @@ impl Member {
         let queues: Vec<QueueId> = self.spool.queue.keys().copied().collect();
         for queue in &queues {
             let message = &self.spool.queue[queue];
+            let origin = message.envelope.origin.clone();
+            self.origins.entry(origin).or_default().insert(*queue);
             self.work.insert(*queue, Work::rebuilt(message));
             for (id, transfer) in message.transfers.iter().filter(|(_, t)| !t.fenced) {
                 let peer = self.doubts.entry(transfer.peer.clone()).or_default();
@@ -241,6 +245,7 @@ impl Machine for Member {
             link,
             spool: durable.spool.clone(),
             work: BTreeMap::new(),
+            origins: BTreeMap::new(),
             lanes: Lanes::new(),
             wanted: BTreeSet::new(),
             lines: BTreeMap::new(),

@@ -9,7 +9,9 @@ use crate::protocol::ids::{
     ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
-use crate::protocol::message::{Address, Body, Envelope, Outcome, Recipient, Refusal, Return};
+use crate::protocol::message::{
+    Address, Body, Digest, Envelope, Outcome, Recipient, Refusal, Return,
+};
 
 /// Where a member opens a connection to. The host maps it to a socket address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +56,18 @@ pub enum Pdu {
         member: MemberName,
         /// Its disk.
         store: StoreId,
+    },
+    /// An offer is about to come in: is it wanted? Answered by `Ok`, `HandedOver` (a repeat: nothing
+    /// need be transferred), or `Refused`. Only a session says it, on behalf of the far end.
+    Announce {
+        /// The hand-over.
+        transfer: TransferId,
+        /// Which offer.
+        offer: u32,
+        /// The length of the body.
+        octets: u64,
+        /// Of envelope and body.
+        digest: Digest,
     },
     /// Take this. The session streams envelope and body behind it. Answered by `Transferred`,
     /// `HandedOver` (a repeat), or `Refused`.

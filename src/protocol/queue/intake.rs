@@ -107,8 +107,15 @@ impl Member {
     ) -> QueueId {
         let queue = self.spool.next();
         self.store_change(Change::Queued { queue, message, accepted }, turn);
-        self.work.insert(queue, Work::default());
+        self.take_up(queue);
         queue
+    }
+
+    /// Begins to keep book of a message that has just come into the queue.
+    pub(crate) fn take_up(&mut self, queue: QueueId) {
+        let origin = self.spool.queue[&queue].envelope.origin.clone();
+        self.origins.entry(origin).or_default().insert(queue);
+        self.work.insert(queue, Work::default());
     }
 
     /// Starts the clocks of a message and routes it. At a boot, too.
@@ -131,7 +138,8 @@ impl Member {
         change: Change,
         turn: &mut Turn<'_, '_>,
     ) {
-        let body = self.spool.queue.get(&queue).map(|message| message.body);
+        let message = self.spool.queue.get(&queue);
+        let left = message.map(|message| (message.body, message.envelope.origin.clone()));
         self.store_change(change, turn);
         for index in indexes {
             self.unplace(queue, *index);
@@ -146,7 +154,13 @@ impl Member {
         }
         turn.tell(Event::Removed { queue });
         clause!(CU_004);
-        if let Some(Body { key, .. }) = body {
+        if let Some((Body { key, .. }, origin)) = left {
+            if let Some(queues) = self.origins.get_mut(&origin) {
+                queues.remove(&queue);
+                if queues.is_empty() {
+                    self.origins.remove(&origin);
+                }
+            }
             self.discard(key, Gate::Durable, turn);
         }
     }

@@ -149,7 +149,17 @@ impl Member {
         clause!(CU_033);
         let notice = self.notice(queue, NoticeKind::Delay, sender.clone(), to_tell, turn);
         let question = (Query::Compose(notice), Gate::Durable);
-        self.ask(Errand::Delay { queue, to: sender }, question, turn);
+        if !self.ask(Errand::Delay { queue, to: sender }, question, turn) {
+            self.delay_again(queue, turn);
+        }
+    }
+
+    /// The delay notice could not be written now.
+    fn delay_again(&self, queue: QueueId, turn: &mut Turn<'_, '_>) {
+        if self.work.contains_key(&queue) {
+            let policy = &turn.config.policy;
+            turn.arm(Timer::Delay(queue), policy.wait_after(policy.steady_after()));
+        }
     }
 
     /// The host has composed a failure notice: the recipients leave and the notice is queued by one
@@ -160,7 +170,11 @@ impl Member {
         answer: Answer,
         turn: &mut Turn<'_, '_>,
     ) {
-        let work = self.work.get_mut(&queue).expect("who is given up keeps the message here");
+        let Some(work) = self.work.get_mut(&queue) else {
+            // Only a planted bug returns what can still go another way.
+            assert!(turn.fault("bounce-while-in-doubt"), "who is given up keeps the message here");
+            return;
+        };
         work.composing = false;
         let Answer::Composed(body) = answer else { return self.arm_retry(queue, turn) };
         let notice = self.notice_message(to, body, turn);
@@ -169,7 +183,7 @@ impl Member {
         let change =
             Change::Removed { queue, recipients: recipients.clone(), notice: Some(notice) };
         self.finish(queue, &recipients, change, turn);
-        self.work.insert(dsn, super::Work::default());
+        self.take_up(dsn);
         self.set_going(dsn, turn);
         if self.work.contains_key(&queue) {
             self.compose(queue, turn);
@@ -183,7 +197,7 @@ impl Member {
         answer: Answer,
         turn: &mut Turn<'_, '_>,
     ) {
-        let Answer::Composed(body) = answer else { return };
+        let Answer::Composed(body) = answer else { return self.delay_again(queue, turn) };
         if !self.spool.queue.contains_key(&queue) {
             return self.discard(body.key, Gate::Now, turn);
         }
@@ -191,7 +205,7 @@ impl Member {
         let dsn = notice.0;
         turn.tell(Event::Delayed { queue, notice: dsn });
         self.store_change(Change::Delayed { queue, notice }, turn);
-        self.work.insert(dsn, super::Work::default());
+        self.take_up(dsn);
         self.set_going(dsn, turn);
     }
 

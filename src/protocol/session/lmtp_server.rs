@@ -2,7 +2,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::smtp_server::{BODY_WAIT, COMMAND_WAIT, ERRORS_LIMIT, body_refusal};
@@ -12,7 +12,7 @@ use crate::clause;
 use crate::kernel::{Gate, LinkChange};
 use crate::protocol::ids::{MemberName, OriginId};
 use crate::protocol::member::{MemberConfig, Parcel, Pdu, Security};
-use crate::protocol::message::{Address, Body, Envelope, Hop, Outcome, Recipient, Refusal};
+use crate::protocol::message::{Address, Body, Envelope, Outcome, Recipient, Refusal};
 use crate::protocol::server::{BodyProblem, Wire};
 use crate::wire::deliver::{self, Found, Inquire};
 use crate::wire::framer::EXPECTED_LINE_END;
@@ -286,13 +286,12 @@ impl LmtpServer {
     }
 
     fn content(&mut self, body: Body, talk: &mut Talk<'_>) {
-        let (Some(transaction), Some(peer)) = (self.transaction.take(), &self.peer) else {
+        let Some(transaction) = self.transaction.take() else {
             return self.out_of_order("MAIL first", talk);
         };
         talk.rest();
         let Transaction { mail, origin, recipients } = transaction;
         let awaited = recipients.iter().map(|recipient| recipient.index).collect();
-        let hop = hop(peer, &self.remote, &origin, talk);
         let envelope = Envelope {
             origin: origin.clone(),
             sender: mail.sender,
@@ -302,7 +301,8 @@ impl LmtpServer {
             ret: None,
             envid: None,
             smtputf8: mail.smtputf8,
-            hops: alloc::vec![hop],
+            // Custody adds the hop to us; those before it stand in the body already.
+            hops: Vec::new(),
             routed_by: BTreeMap::new(),
         };
         talk.tell(Pdu::Deliver(Parcel { envelope, body }));
@@ -393,20 +393,6 @@ fn is_open_here(config: &MemberConfig, address: &Address) -> Result<(), Refusal>
             Err(Refusal::new(550, "5.1.1", "no such account"))
         }
         None => Err(Refusal::new(450, "4.1.2", "no domain of this organization")),
-    }
-}
-
-/// The hop from the member that delivers to us.
-fn hop(peer: &MemberName, remote: &str, origin: &OriginId, talk: &Talk<'_>) -> Hop {
-    let member = &talk.config.member;
-    let group = talk.config.organization.group_of(member);
-    Hop {
-        from: format!("{peer} ({})", super::address_literal(remote)),
-        by: member.to_string(),
-        group: group.map(|group| group.name.clone()).unwrap_or_else(|| "".into()),
-        with: String::from("LMTP"),
-        id: origin.to_string(),
-        at: talk.now,
     }
 }
 

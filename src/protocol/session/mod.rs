@@ -15,7 +15,6 @@ mod smtp_client;
 mod smtp_server;
 mod talk;
 
-use alloc::format;
 use alloc::string::String;
 
 pub use caller::{GREETING_WAIT, MEMBER_WAIT, QUIT_WAIT};
@@ -128,9 +127,4 @@ impl Session {
     pub(in crate::protocol) fn overdue(&mut self, talk: &mut Talk<'_>) {
         self.conversation().overdue(talk);
     }
-}
-
-/// A host's address as `Received` lines write it.
-fn address_literal(remote: &str) -> String {
-    if remote.contains(':') { format!("[IPv6:{remote}]") } else { format!("[{remote}]") }
 }

@@ -7,10 +7,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::protocol::member::Parcel;
 use crate::protocol::message::{Body, Digest, Envelope, Recipient};
+use crate::wire::envelope::transfer_digest;
 
-/// Of an envelope and its body.
+/// Of an envelope and its body: the digest that OFFER states, so that a repeat is known by it before
+/// anything is transferred.
 pub(crate) fn parcel_digest(parcel: &Parcel) -> Digest {
-    digest(&(&parcel.envelope, &parcel.body.digest, parcel.body.octets))
+    let octets = serde_json::to_vec(&parcel.envelope).expect("an envelope always is JSON");
+    transfer_digest(&octets, &parcel.body.digest)
 }
 
 /// Of what one recipient gets. It leaves out what may differ between two attempts of one custodian:

@@ -1,5 +1,6 @@
 //! What is in doubt, and how it is settled.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Dialogue, Exchange};
@@ -40,7 +41,9 @@ impl Member {
         };
         if self.doubts[peer].is_empty() {
             self.doubts.remove(peer);
-            turn.disarm(Timer::Doubt(peer.clone()));
+            if !self.inquiries.contains_key(peer) {
+                turn.disarm(Timer::Doubt(peer.clone()));
+            }
         }
         let transfer = self.spool.queue.get(&queue).and_then(|m| m.transfers.get(&id));
         let Some((offer, store)) = transfer.map(|transfer| (transfer.offer, transfer.store)) else {
@@ -64,16 +67,11 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         let line = self.exchange_mut(connection).expect("the caller looked it up");
-        let dialogue = core::mem::take(&mut line.dialogue);
-        let expected = |queue| dialogue == Dialogue::Resolving(queue, transfer.clone(), offer);
-        let Dialogue::Resolving(queue, ..) = dialogue else {
-            line.dialogue = dialogue;
-            return self.misbehaved(connection, "FENCED without RESOLVE", turn);
+        let queue = match &line.dialogue {
+            Dialogue::Resolving(queue, id, asked) if *id == transfer && *asked <= offer => *queue,
+            _ => return self.misbehaved(connection, "FENCED of what was not asked", turn),
         };
-        if !expected(queue) {
-            line.dialogue = dialogue;
-            return self.misbehaved(connection, "FENCED of another transfer", turn);
-        }
+        line.dialogue = Dialogue::Idle;
         self.heard(connection, turn);
         clause!(SU_022);
         let recipients = self.spool.queue[&queue].transfers[&transfer].recipients.clone();

@@ -16,6 +16,9 @@ pub use doubt::DOUBT_INTERVAL;
 
 pub(crate) use digest::{parcel_digest, recipient_digest};
 
+/// The most offers of one connection that are complete and not committed.
+pub const OFFERS_LIMIT: usize = 16;
+
 /// A connection on which hand-over or news is spoken.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Exchange {
@@ -31,8 +34,8 @@ pub(crate) struct Exchange {
     pub(crate) merged: bool,
     /// What we wait for.
     pub(crate) dialogue: Dialogue,
-    /// What the far end offered, complete and not committed.
-    pub(crate) offered: Option<Offered>,
+    /// What the far end offered, complete and not committed; at most [`OFFERS_LIMIT`].
+    pub(crate) offered: Vec<Offered>,
 }
 
 /// What the sender waits for on a connection.
@@ -80,9 +83,15 @@ pub(crate) struct Offered {
 impl Exchange {
     /// A connection that has just been named.
     pub(crate) const fn new(neighbour: Option<Neighbour>, member: MemberName) -> Self {
-        let dialogue = Dialogue::Idle;
-        let (store, ready, merged, offered) = (None, None, false, None);
-        Self { neighbour, member, store, ready, merged, dialogue, offered }
+        Self {
+            neighbour,
+            member,
+            store: None,
+            ready: None,
+            merged: false,
+            dialogue: Dialogue::Idle,
+            offered: Vec::new(),
+        }
     }
 }
 

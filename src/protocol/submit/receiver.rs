@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Offered, parcel_digest};
+use super::{OFFERS_LIMIT, Offered, parcel_digest};
 use crate::clause;
 use crate::kernel::Gate;
 use crate::protocol::ids::{ConnectionId, QueueId, TransferId};
@@ -12,6 +12,22 @@ use crate::protocol::message::{Digest, Envelope, Refusal};
 use crate::protocol::queue::{Acceptance, Change, Message, queue_name};
 
 impl Member {
+    /// A member is about to offer a message: a repeat is answered at once, and what would be refused in
+    /// any case is refused before it is transferred.
+    pub(crate) fn announced(
+        &self,
+        connection: ConnectionId,
+        (transfer, offer): (TransferId, u32),
+        (octets, digest): (u64, Digest),
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if let Some(word) = self.known(&transfer, digest, turn) {
+            return turn.promise(connection, word);
+        }
+        let objection = self.offer_objection(connection, (&transfer, offer), octets, turn);
+        turn.say(connection, objection.map_or(Pdu::Ok, Pdu::Refused));
+    }
+
     /// A member offers a message: it is kept on the connection, and nothing is promised.
     pub(crate) fn offered(
         &mut self,
@@ -20,20 +36,24 @@ impl Member {
         parcel: Parcel,
         turn: &mut Turn<'_, '_>,
     ) {
-        self.drop_offer(connection, turn);
+        self.drop_offers(connection, Some(&transfer), turn);
         let digest = parcel_digest(&parcel);
         let key = parcel.body.key;
         if let Some(word) = self.known(&transfer, digest, turn) {
             self.discard(key, Gate::Now, turn);
             return turn.promise(connection, word);
         }
-        if let Some(refusal) = self.offer_objection(connection, &transfer, offer, &parcel, turn) {
+        let octets = parcel.body.octets;
+        let nobody = parcel.envelope.recipients.is_empty();
+        let nobody = nobody.then(|| Refusal::new(554, "5.5.1", "no recipients"));
+        let objection = self.offer_objection(connection, (&transfer, offer), octets, turn);
+        if let Some(refusal) = objection.or(nobody) {
             self.discard(key, Gate::Now, turn);
             return turn.say(connection, Pdu::Refused(refusal));
         }
         clause!(SU_010);
         let line = self.exchange_mut(connection).expect("the caller looked it up");
-        line.offered = Some(Offered { transfer: transfer.clone(), offer, parcel, digest });
+        line.offered.push(Offered { transfer: transfer.clone(), offer, parcel, digest });
         turn.say(connection, Pdu::Transferred { transfer, offer });
     }
 
@@ -54,9 +74,8 @@ impl Member {
     fn offer_objection(
         &self,
         connection: ConnectionId,
-        transfer: &TransferId,
-        offer: u32,
-        parcel: &Parcel,
+        (transfer, offer): (&TransferId, u32),
+        octets: u64,
         turn: &mut Turn<'_, '_>,
     ) -> Option<Refusal> {
         let line = self.exchange(connection).expect("the caller looked it up");
@@ -74,10 +93,10 @@ impl Member {
             clause!(SU_014);
             return Some(Refusal::new(450, "4.5.0", "this offer is fenced"));
         }
-        if parcel.envelope.recipients.is_empty() {
-            return Some(Refusal::new(554, "5.5.1", "no recipients"));
+        if line.offered.len() >= OFFERS_LIMIT {
+            return Some(Refusal::new(452, "4.5.3", "too many offers that are not committed"));
         }
-        self.no_room(parcel.body.octets, turn)
+        self.no_room(octets, turn)
     }
 
     /// Only the member that minted an id may move or fence it.
@@ -101,12 +120,13 @@ impl Member {
             return turn.promise(connection, Pdu::HandedOver { transfer, queue });
         }
         let line = self.exchange_mut(connection).expect("the caller looked it up");
-        let matches =
-            |offered: &mut Offered| (&offered.transfer, offered.offer) == (&transfer, offer);
-        let Some(offered) = line.offered.take_if(matches) else {
+        let member = line.member.clone();
+        let matches = |offered: &Offered| (&offered.transfer, offered.offer) == (&transfer, offer);
+        let Some(place) = line.offered.iter().position(matches) else {
             clause!(SU_016);
             return turn.refuse(connection, 503, "5.5.1", "COMMIT of what is not transferred");
         };
+        let offered = line.offered.remove(place);
         let fenced = self.spool.fences.get(&transfer).is_some_and(|fence| offer <= *fence);
         let full = self.no_room(offered.parcel.body.octets, turn);
         let fence = fenced.then(|| Refusal::new(450, "4.5.0", "this offer is fenced"));
@@ -114,8 +134,7 @@ impl Member {
             self.discard(offered.parcel.body.key, Gate::Now, turn);
             return turn.say(connection, Pdu::Refused(refusal));
         }
-        let member = line_member(self, connection);
-        let (queue, fresh) = self.accept(transfer.clone(), offered, member, turn);
+        let (queue, fresh) = self.accept(transfer.clone(), offered, member.0, turn);
         turn.promise(connection, Pdu::HandedOver { transfer, queue });
         if fresh {
             self.set_going(queue, turn);
@@ -160,10 +179,8 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) -> Option<QueueId> {
         let mut owner = None;
-        for (queue, message) in &self.spool.queue {
-            if message.envelope.origin != envelope.origin {
-                continue;
-            }
+        for queue in self.origins.get(&envelope.origin).into_iter().flatten() {
+            let message = &self.spool.queue[queue];
             let doubts = message.doubts();
             let ours = |index: &u32| message.has(*index) && !doubts.contains_key(index);
             let doubled: Vec<u32> =
@@ -229,15 +246,20 @@ impl Member {
         turn.promise(connection, word);
     }
 
-    /// Forgets what was offered on a connection and not committed.
-    pub(crate) fn drop_offer(&mut self, connection: ConnectionId, turn: &mut Turn<'_, '_>) {
-        let offered = self.exchange_mut(connection).and_then(|line| line.offered.take());
-        if let Some(offered) = offered {
+    /// Forgets what was offered on a connection and not committed: of this transfer, or all of it.
+    pub(crate) fn drop_offers(
+        &mut self,
+        connection: ConnectionId,
+        only: Option<&TransferId>,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(line) = self.exchange_mut(connection) else { return };
+        let concerned = |offered: &Offered| only.is_none_or(|id| offered.transfer == *id);
+        let (dropped, kept): (Vec<Offered>, Vec<Offered>) =
+            core::mem::take(&mut line.offered).into_iter().partition(concerned);
+        line.offered = kept;
+        for offered in dropped {
             self.discard(offered.parcel.body.key, Gate::Now, turn);
         }
     }
-}
-
-fn line_member(member: &Member, connection: ConnectionId) -> String {
-    member.exchange(connection).expect("the caller looked it up").member.0.clone()
 }

@@ -99,7 +99,10 @@ impl Member {
         recipients: &[u32],
         turn: &Turn<'_, '_>,
     ) -> (TransferId, u32) {
+        let transfers = &self.spool.queue[&queue].transfers;
         let before = self.work[&queue].offers.get(recipients).cloned();
+        // The id of a transfer in doubt is never offered again.
+        let before = before.filter(|(id, _)| transfers.get(id).is_none_or(|known| known.fenced));
         let (transfer, latest) = before.unwrap_or_else(|| (self.mint_transfer(turn), 0));
         let next = (transfer, latest + 1);
         let work = self.work.get_mut(&queue).expect("a message in line is in the queue");
@@ -231,8 +234,6 @@ impl Member {
             Dialogue::Idle => {}
             Dialogue::Offered(attempt) => self.route(attempt.queue, &attempt.recipients, turn),
             Dialogue::Committed(attempt) if turn.fault("fallback-while-in-doubt") => {
-                let work = self.work.get_mut(&attempt.queue).expect("it is in the queue");
-                work.offers.clear();
                 self.route(attempt.queue, &attempt.recipients, turn);
             }
             Dialogue::Committed(Attempt { queue, transfer, .. })

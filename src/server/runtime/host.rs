@@ -177,7 +177,8 @@ impl Host {
             ToHost::Fatal { reason } => self.fail(reason),
             ToHost::ShutDown => self.shut_down(),
             ToHost::Report { what, reply } => {
-                let _ = reply.send(report::of(self.node.machine(), &self.configuration, what));
+                let (server, now) = (self.node.machine(), self.network.clock.now());
+                let _ = reply.send(report::of(server, &self.configuration.member, now, what));
             }
             ToHost::Next { reply } => {
                 let _ = reply.send(self.timers.next());

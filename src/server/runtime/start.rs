@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::hash::RandomState;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -84,7 +84,6 @@ pub enum Exit {
 
 /// A member that runs.
 pub struct Member {
-    configuration: Arc<Configuration>,
     addresses: BTreeMap<Port, SocketAddr>,
     network: Arc<Network>,
     spool: Arc<SqliteSpool<Server>>,
@@ -131,7 +130,7 @@ pub async fn start(
     let (stop, stopped) = watch::channel(false);
     let maildirs = Maildirs::new(&configuration.directory);
     let parts = Parts {
-        configuration: Arc::clone(&configuration),
+        configuration,
         network: Arc::clone(&network),
         maildirs: maildirs.clone(),
         choose,
@@ -141,7 +140,7 @@ pub async fn start(
     };
     let running = tokio::spawn(Host::new(parts, boot).run());
     listeners.accept(&network, &stopped);
-    Ok(Member { configuration, addresses, network, spool, maildirs, host, running })
+    Ok(Member { addresses, network, spool, maildirs, host, running })
 }
 
 fn identity_of(configuration: &Configuration) -> Result<Option<Identity>, StartError> {
@@ -214,7 +213,6 @@ impl Member {
         Observer {
             host: self.host.clone(),
             maildirs: self.maildirs.clone(),
-            configuration: Arc::clone(&self.configuration),
         }
     }
 
@@ -254,21 +252,22 @@ impl Member {
 pub struct Observer {
     host: UnboundedSender<ToHost>,
     maildirs: Maildirs,
-    configuration: Arc<Configuration>,
 }
 
 impl Observer {
     /// What the member shows; `None` when it has stopped.
     pub async fn report(&self, what: What) -> Option<Value> {
-        if what == What::Accounts {
-            let (maildirs, configuration) =
-                (self.maildirs.clone(), Arc::clone(&self.configuration));
-            let listed =
-                tokio::task::spawn_blocking(move || report::accounts(&maildirs, &configuration));
-            return Some(listed.await.unwrap_or_else(|error| json!({"error": error.to_string()})));
-        }
         let (reply, answer) = oneshot::channel();
         self.host.send(ToHost::Report { what, reply }).ok()?;
-        answer.await.ok()
+        let mut report = answer.await.ok()?;
+        if what != What::Accounts {
+            return Some(report);
+        }
+        let maildirs = self.maildirs.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            report::add_letters(&mut report, &maildirs);
+            report
+        });
+        read.await.ok()
     }
 }

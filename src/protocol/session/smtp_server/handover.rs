@@ -35,6 +35,7 @@ pub(super) struct MemberSide {
 pub(super) struct Offering {
     transfer: TransferId,
     offer: u32,
+    envelope_octets: usize,
     body_octets: u64,
     digest: Digest,
     envelope: Vec<u8>,
@@ -53,9 +54,11 @@ impl SmtpServer {
             (Command::Hello { .. }, true) => self.out_of_order(talk, "HELLO was said already"),
             (_, false) => self.out_of_order(talk, "X-SUBMIT HELLO first"),
             (Command::Offer { transfer, offer, envelope_octets, body_octets, digest }, true) => {
-                let envelope = Vec::new();
-                let offering = Offering { transfer, offer, body_octets, digest, envelope };
-                self.offer(offering, envelope_octets, talk);
+                let (envelope, envelope_octets) = (Vec::new(), envelope_octets as usize);
+                self.offer(
+                    Offering { transfer, offer, envelope_octets, body_octets, digest, envelope },
+                    talk,
+                );
             }
             (Command::Commit { transfer, offer }, true) => self.commit(transfer, offer, talk),
             (Command::Resolve { transfer, offer }, true) => {
@@ -107,7 +110,7 @@ impl SmtpServer {
         self.answer(talk, &Answer::Hello { member: member.clone(), store }.reply());
     }
 
-    fn offer(&mut self, offering: Offering, envelope_octets: u32, talk: &mut Talk<'_>) {
+    fn offer(&mut self, offering: Offering, talk: &mut Talk<'_>) {
         let Some(peer) = &self.peer else { return };
         if !peer.merged {
             clause!(SM_023);
@@ -118,8 +121,8 @@ impl SmtpServer {
             return self.refuse(talk, 452, Status::new(4, 5, 3), text);
         }
         let limit = talk.config.policy.message_limit_octets;
-        let envelope_octets = envelope_octets as usize;
-        if offering.body_octets > limit || envelope_octets > envelope::ENVELOPE_LIMIT {
+        let is_long = offering.envelope_octets > envelope::ENVELOPE_LIMIT;
+        if offering.body_octets > limit || is_long {
             clause!(SM_024);
             let text = alloc::format!(
                 "An envelope may have {} octets and a body {limit}",
@@ -127,8 +130,19 @@ impl SmtpServer {
             );
             return self.refuse(talk, 552, Status::new(5, 3, 4), &text);
         }
+        talk.tell(Pdu::Announce {
+            transfer: offering.transfer.clone(),
+            offer: offering.offer,
+            octets: offering.body_octets,
+            digest: offering.digest,
+        });
+        self.state = State::Announced(offering);
+    }
+
+    /// Custody wants the offer: its octets may come.
+    pub(super) fn go_ahead(&mut self, offering: Offering, talk: &mut Talk<'_>) {
         Self::reply(talk, &Reply::new(354, Status::new(2, 0, 0), "Go ahead"));
-        talk.receive(Mode::Block(envelope_octets));
+        talk.receive(Mode::Block(offering.envelope_octets));
         talk.wait(BODY_WAIT);
         self.state = State::Envelope(offering);
     }

@@ -73,6 +73,8 @@ enum State {
     Mail,
     /// Custody: its own hello.
     Hello,
+    /// Custody: is this offer wanted?
+    Announced(Offering),
     /// The client: the envelope of an offer.
     Envelope(Offering),
     /// The client: the body of an offer.
@@ -299,9 +301,12 @@ impl SmtpServer {
     /// The stream has ended. What was under way is answered, for the far end may still read.
     fn ended(&mut self, talk: &mut Talk<'_>) {
         match self.state {
-            State::Recipient(_) | State::Mail | State::Hello | State::Settling | State::News => {
-                self.finishing = true;
-            }
+            State::Recipient(_)
+            | State::Mail
+            | State::Hello
+            | State::Announced(_)
+            | State::Settling
+            | State::News => self.finishing = true,
             _ => {
                 self.state = State::Over;
                 talk.end(LinkChange::Closed);
@@ -349,8 +354,14 @@ impl Conversation for SmtpServer {
                 let text = format!("Ok: queued as {queue}");
                 self.answer(talk, &Reply::new(250, Status::new(2, 0, 0), &text));
             }
-            (State::Recipient(_) | State::Mail | State::Settling, Pdu::Refused(refusal)) => {
-                self.pass_refusal(talk, &refusal);
+            (
+                State::Recipient(_) | State::Mail | State::Announced(_) | State::Settling,
+                Pdu::Refused(refusal),
+            ) => self.pass_refusal(talk, &refusal),
+            (State::Announced(offering), Pdu::Ok) => self.go_ahead(offering, talk),
+            (State::Announced(_), pdu @ Pdu::HandedOver { .. }) => {
+                clause!(SM_028);
+                self.settled(pdu, talk);
             }
             (State::Hello, Pdu::Hello { member, store }) => self.hello(&member, store, talk),
             (State::Hello, Pdu::Refused(refusal)) => {

@@ -9,7 +9,7 @@ use crate::clause;
 use crate::protocol::member::{NewMail, Pdu};
 use crate::protocol::message::{Address, Body, Recipient};
 use crate::protocol::server::BodyProblem;
-use crate::protocol::session::{Talk, address_literal};
+use crate::protocol::session::Talk;
 use crate::wire::Mode;
 use crate::wire::smtp::{BodyKind, Mail, Rcpt, Reply, Status};
 
@@ -177,4 +177,9 @@ fn with_domain(address: Address, domains: &[String]) -> Address {
         }
         _ => address,
     }
+}
+
+/// A host's address as `Received` lines write it.
+fn address_literal(remote: &str) -> String {
+    if remote.contains(':') { format!("[IPv6:{remote}]") } else { format!("[{remote}]") }
 }

@@ -1,0 +1,414 @@
+//! One member, spoken to by a peer that may say anything: the receiving sides of hand-over and
+//! delivery.
+
+use std::sync::Arc;
+
+use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Node, Seeded, Time};
+use bridgehead::protocol::faults::Faults;
+use bridgehead::protocol::ids::{
+    ConnectionId, GroupName, Incarnation, MemberName, OriginId, StoreId, TransferId,
+};
+use bridgehead::protocol::linkstate::LinkPdu;
+use bridgehead::protocol::member::{
+    Answer, Command, Durable, Event, Member, MemberConfig, Parcel, Pdu, Policy, Port, Query,
+    Security,
+};
+use bridgehead::protocol::message::{
+    Address, Body, BodyKey, Digest, Envelope, Notify, Outcome, Recipient,
+};
+use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::protocol::submit::OFFERS_LIMIT;
+
+/// A member `a` whose disk is at once; its peer is `b`.
+struct Host {
+    config: MemberConfig,
+    node: Node<Member>,
+    durable: Durable,
+    choose: Seeded,
+    now: Time,
+    keys: u64,
+    said: Vec<(ConnectionId, Pdu)>,
+    asked: Vec<Query>,
+    events: Vec<Event>,
+    /// Questions that were not answered yet are kept back while it is set.
+    slow: bool,
+    open: Vec<(bridgehead::kernel::Ticket, Query)>,
+}
+
+const C1: ConnectionId = ConnectionId(1);
+const C2: ConnectionId = ConnectionId(3);
+
+impl Host {
+    fn new(policy: Policy, faults: &[&str]) -> Self {
+        let member = |name: &str| MemberName::from(name);
+        let account = |address: &str, host| Account { address: Address::from(address), host };
+        let organization = Organization {
+            format: ORGANIZATION_FORMAT,
+            revision: 1,
+            name: "pair".into(),
+            domains: vec!["example.org".into()],
+            groups: vec![Group {
+                name: GroupName::from("g"),
+                uuid: "0".repeat(32),
+                members: vec![member("a"), member("b")],
+                master: member("a"),
+            }],
+            connectors: Vec::new(),
+            accounts: vec![
+                account("here@example.org", member("a")),
+                account("there@example.org", member("b")),
+            ],
+            smart_host: None,
+        };
+        assert_eq!(organization.check(), []);
+        let config = MemberConfig {
+            organization: Arc::new(organization),
+            member: member("a"),
+            security: Security::Address,
+            policy,
+            faults: Faults::named(faults.iter().copied()).unwrap(),
+        };
+        let (mut choose, durable, now) = (Seeded::new(1), Durable::default(), Time(5_000_000));
+        let (node, acts) = Node::boot(&config, &durable, now, &mut choose);
+        let (said, asked, events) = (Vec::new(), Vec::new(), Vec::new());
+        let (slow, open, keys) = (false, Vec::new(), 100);
+        let mut host =
+            Self { config, node, durable, choose, now, keys, said, asked, events, slow, open };
+        host.act(acts);
+        host
+    }
+
+    fn input(&mut self, input: Input<Member>) {
+        let acts = self.node.step(&self.config, input, self.now, &mut self.choose);
+        self.act(acts);
+    }
+
+    fn act(&mut self, acts: Vec<Act<Member>>) {
+        for act in acts {
+            match act {
+                Act::Send { to, pdu } => self.said.push((to, pdu)),
+                Act::Event(event) => self.events.push(event),
+                Act::Write(change) => {
+                    Member::apply(&mut self.durable, &change);
+                    let acts = self.node.stored();
+                    self.act(acts);
+                }
+                Act::Ask { ticket, query } => {
+                    self.asked.push(query.clone());
+                    self.open.push((ticket, query));
+                }
+                Act::Open { .. } | Act::Close { .. } | Act::Arm { .. } | Act::Disarm(_) => {}
+            }
+        }
+        while !self.slow && !self.open.is_empty() {
+            let (ticket, _) = self.open.remove(0);
+            self.input(Input::Answer { ticket, answer: Answer::Done });
+        }
+    }
+
+    /// The peer connects by SMTP and does all that must come before an offer.
+    fn connect(&mut self, connection: ConnectionId) {
+        self.inbound(connection, Port::Smtp);
+        let hello = Pdu::Hello { member: MemberName::from("b"), store: StoreId(9) };
+        let answer = self.say(connection, hello);
+        assert!(matches!(answer[..], [Pdu::Hello { .. }]), "SU-030: {answer:?}");
+        let digest = self.node.machine().link().table().digest();
+        let news = Pdu::Link(LinkPdu::News { digest, records: Vec::new() });
+        let answer = self.say(connection, news);
+        assert!(matches!(answer[..], [Pdu::Link(LinkPdu::Merged { .. })]), "{answer:?}");
+    }
+
+    fn inbound(&mut self, connection: ConnectionId, port: Port) {
+        let member = MemberName::from("b");
+        self.input(Input::Command(Command::Inbound { connection, member, port }));
+    }
+
+    /// Says something; answers what is said back on that connection.
+    fn say(&mut self, from: ConnectionId, pdu: Pdu) -> Vec<Pdu> {
+        self.said.clear();
+        self.input(Input::Pdu { from, pdu });
+        self.said_to(from)
+    }
+
+    fn said_to(&self, connection: ConnectionId) -> Vec<Pdu> {
+        let said = self.said.iter().filter(|(to, _)| *to == connection);
+        said.map(|(_, pdu)| pdu.clone()).collect()
+    }
+
+    /// A parcel for one recipient, with a body under a fresh key.
+    fn parcel(&mut self, sequence: u64, index: u32, to: &str) -> Parcel {
+        self.keys += 1;
+        let recipient = Recipient {
+            index,
+            address: Address::from(to),
+            notify: Notify::default(),
+            original: None,
+        };
+        let envelope = Envelope {
+            origin: OriginId { member: "b".into(), incarnation: Incarnation(7), sequence },
+            sender: None,
+            recipients: vec![recipient],
+            arrived: self.now,
+            expires: Time(self.now.0 + 1_000_000_000),
+            ret: None,
+            envid: None,
+            smtputf8: false,
+            hops: Vec::new(),
+            routed_by: Default::default(),
+        };
+        let body = Body { key: BodyKey(self.keys), digest: Digest([3; 32]), octets: 40 };
+        Parcel { envelope, body }
+    }
+
+    fn deposits(&self) -> usize {
+        self.asked.iter().filter(|query| matches!(query, Query::Deposit { .. })).count()
+    }
+}
+
+fn transfer(member: &str, sequence: u64) -> TransferId {
+    TransferId { member: member.into(), incarnation: Incarnation(7), sequence }
+}
+
+fn refusal(answer: &[Pdu]) -> (u16, &str) {
+    match answer {
+        [Pdu::Refused(refusal)] => (refusal.code, &refusal.status),
+        [Pdu::Result { outcome: Outcome::Refused(refusal), .. }] => (refusal.code, &refusal.status),
+        other => panic!("no refusal: {other:?}"),
+    }
+}
+
+/// SU-010, SU-011, SU-016, SU-017: the way of a transfer, and its repeats.
+#[test]
+fn a_transfer_is_accepted_once_and_answers_the_same_id() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.connect(C1);
+    let id = transfer("b", 1);
+    let commit = Pdu::Commit { transfer: id.clone(), offer: 1 };
+    assert_eq!(refusal(&host.say(C1, commit.clone())), (503, "5.5.1"), "COMMIT before OFFER");
+    let parcel = host.parcel(1, 0, "here@example.org");
+    let (octets, digest) = (40, Digest([0; 32]));
+    let announce = Pdu::Announce { transfer: id.clone(), offer: 1, octets, digest };
+    assert_eq!(host.say(C1, announce), [Pdu::Ok]);
+    let offer = Pdu::Offer { transfer: id.clone(), offer: 1, parcel };
+    let answer = host.say(C1, offer.clone());
+    assert_eq!(answer, [Pdu::Transferred { transfer: id.clone(), offer: 1 }]);
+    assert!(host.durable.spool.accepted.is_empty(), "nothing is promised yet");
+    let other = Pdu::Commit { transfer: id.clone(), offer: 2 };
+    assert_eq!(refusal(&host.say(C1, other)), (503, "5.5.1"), "COMMIT of another offer");
+    let accepted = host.say(C1, commit.clone());
+    assert!(matches!(&accepted[..], [Pdu::HandedOver { .. }]), "{accepted:?}");
+    assert_eq!(host.deposits(), 1);
+    for repeat in [commit, offer, Pdu::Status(id.clone()), Pdu::Resolve { transfer: id, offer: 1 }]
+    {
+        assert_eq!(host.say(C1, repeat), accepted);
+    }
+    assert_eq!(host.deposits(), 1, "C2: repeats deliver nothing");
+}
+
+/// SU-012: the same id with another content.
+#[test]
+fn the_same_id_with_another_content_raises_an_alarm() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.connect(C1);
+    let id = transfer("b", 1);
+    let parcel = host.parcel(1, 0, "here@example.org");
+    host.say(C1, Pdu::Offer { transfer: id.clone(), offer: 1, parcel });
+    host.say(C1, Pdu::Commit { transfer: id.clone(), offer: 1 });
+    let parcel = host.parcel(1, 1, "here@example.org");
+    let answer = host.say(C1, Pdu::Offer { transfer: id, offer: 2, parcel });
+    assert_eq!(refusal(&answer), (554, "5.7.0"));
+    assert!(host.events.iter().any(|event| matches!(event, Event::Conflict { .. })));
+}
+
+fn commit_after(host: &mut Host, between: Pdu) -> Vec<Pdu> {
+    host.connect(C1);
+    host.connect(C2);
+    let id = transfer("b", 1);
+    let parcel = host.parcel(1, 0, "here@example.org");
+    host.say(C1, Pdu::Offer { transfer: id.clone(), offer: 1, parcel });
+    host.say(C2, between);
+    host.say(C1, Pdu::Commit { transfer: id, offer: 1 })
+}
+
+/// SU-014, SU-023: RESOLVE on one connection comes before COMMIT on another.
+#[test]
+fn a_fence_stops_a_commit_that_comes_later() {
+    let resolve = Pdu::Resolve { transfer: transfer("b", 1), offer: 1 };
+    let mut host = Host::new(Policy::default(), &[]);
+    let answer = commit_after(&mut host, resolve.clone());
+    assert_eq!(refusal(&answer), (450, "4.5.0"));
+    let id = transfer("b", 1);
+    let parcel = host.parcel(1, 0, "here@example.org");
+    let answer = host.say(C1, Pdu::Offer { transfer: id.clone(), offer: 1, parcel });
+    assert_eq!(refusal(&answer), (450, "4.5.0"), "the fenced offer");
+    let parcel = host.parcel(1, 0, "here@example.org");
+    host.say(C1, Pdu::Offer { transfer: id.clone(), offer: 2, parcel });
+    let answer = host.say(C1, Pdu::Commit { transfer: id, offer: 2 });
+    assert!(matches!(answer[..], [Pdu::HandedOver { .. }]), "the offer above it: {answer:?}");
+
+    let mut host = Host::new(Policy::default(), &["resolve-without-fence"]);
+    let answer = commit_after(&mut host, resolve);
+    assert!(matches!(answer[..], [Pdu::HandedOver { .. }]), "the planted bug takes it");
+}
+
+/// SU-024: STATUS changes nothing.
+#[test]
+fn status_of_what_is_unknown_stops_nothing() {
+    let status = Pdu::Status(transfer("b", 1));
+    let mut host = Host::new(Policy::default(), &[]);
+    let before = host.durable.clone();
+    host.connect(C1);
+    assert_eq!(host.say(C1, status.clone()), [Pdu::Unknown(transfer("b", 1))]);
+    assert_eq!(host.durable, before);
+    let mut host = Host::new(Policy::default(), &[]);
+    let answer = commit_after(&mut host, status.clone());
+    assert!(matches!(answer[..], [Pdu::HandedOver { .. }]), "{answer:?}");
+    let mut host = Host::new(Policy::default(), &["status-fences"]);
+    let answer = commit_after(&mut host, status);
+    assert_eq!(refusal(&answer), (450, "4.5.0"), "the planted bug fences it");
+}
+
+/// SU-013, SU-015, SU-030, CU-003: what an offer is refused for.
+#[test]
+fn offers_are_refused_with_their_reasons() {
+    let policy = Policy { message_limit_octets: 39, ..Policy::default() };
+    let mut host = Host::new(policy, &[]);
+    host.inbound(C1, Port::Smtp);
+    let offer = |host: &mut Host, member| {
+        let parcel = host.parcel(1, 0, "here@example.org");
+        Pdu::Offer { transfer: transfer(member, 1), offer: 1, parcel }
+    };
+    let pdu = offer(&mut host, "b");
+    assert_eq!(refusal(&host.say(C1, pdu)), (503, "5.5.1"), "before HELLO");
+    host.say(C1, Pdu::Hello { member: MemberName::from("b"), store: StoreId(9) });
+    let pdu = offer(&mut host, "b");
+    assert_eq!(refusal(&host.say(C1, pdu)), (503, "5.5.1"), "before the link state");
+    host.connect(C2);
+    let pdu = offer(&mut host, "c");
+    assert_eq!(refusal(&host.say(C2, pdu)), (503, "5.5.1"), "an id of another member");
+    let foreign = Pdu::Resolve { transfer: transfer("c", 1), offer: 1 };
+    assert_eq!(refusal(&host.say(C2, foreign)), (503, "5.5.1"), "a fence for another member");
+    let pdu = offer(&mut host, "b");
+    assert_eq!(refusal(&host.say(C2, pdu)), (552, "5.3.4"), "too large");
+    let discarded = host.asked.iter().filter(|query| matches!(query, Query::Discard(_))).count();
+    assert_eq!(discarded, 4, "a refused body is let go");
+}
+
+/// The offers that one connection may leave uncommitted are bounded; each can be committed.
+#[test]
+fn offers_that_are_not_committed_are_bounded() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.connect(C1);
+    let offer = |host: &mut Host, sequence| {
+        let parcel = host.parcel(sequence, 0, "here@example.org");
+        host.say(C1, Pdu::Offer { transfer: transfer("b", sequence), offer: 1, parcel })
+    };
+    for sequence in 1..=OFFERS_LIMIT as u64 {
+        assert!(matches!(offer(&mut host, sequence)[..], [Pdu::Transferred { .. }]));
+    }
+    let beyond = OFFERS_LIMIT as u64 + 1;
+    assert_eq!(refusal(&offer(&mut host, beyond)), (452, "4.5.3"));
+    let answer = host.say(C1, Pdu::Commit { transfer: transfer("b", 1), offer: 1 });
+    assert!(matches!(answer[..], [Pdu::HandedOver { .. }]), "{answer:?}");
+    assert!(matches!(offer(&mut host, beyond)[..], [Pdu::Transferred { .. }]), "there is room");
+}
+
+/// SU-018: another transfer brings what is in our custody already.
+#[test]
+fn what_is_in_custody_is_not_queued_twice() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.connect(C1);
+    for sequence in [1, 2] {
+        let id = transfer("b", sequence);
+        let parcel = host.parcel(1, 0, "there@example.org");
+        host.say(C1, Pdu::Offer { transfer: id.clone(), offer: 1, parcel });
+        let answer = host.say(C1, Pdu::Commit { transfer: id, offer: 1 });
+        assert!(matches!(answer[..], [Pdu::HandedOver { .. }]), "{answer:?}");
+    }
+    assert_eq!(host.durable.spool.queue.len(), 1);
+    assert_eq!(host.durable.spool.accepted.len(), 2);
+}
+
+fn deliver_twice(host: &mut Host) -> (Vec<Pdu>, Vec<Pdu>) {
+    host.inbound(C1, Port::Deliver);
+    let parcel = host.parcel(1, 0, "here@example.org");
+    let first = host.say(C1, Pdu::Deliver(parcel));
+    host.inbound(C2, Port::Deliver);
+    let parcel = host.parcel(1, 0, "here@example.org");
+    (first, host.say(C2, Pdu::Deliver(parcel)))
+}
+
+/// DE-024: a repeat gets the recorded result.
+#[test]
+fn a_repeated_delivery_gets_the_recorded_result() {
+    let mut host = Host::new(Policy::default(), &[]);
+    let (first, second) = deliver_twice(&mut host);
+    assert!(matches!(first[..], [Pdu::Result { outcome: Outcome::Delivered, .. }]), "{first:?}");
+    assert_eq!((second, host.deposits()), (first, 1));
+    let mut host = Host::new(Policy::default(), &["second-deposit-on-repeat"]);
+    deliver_twice(&mut host);
+    assert_eq!(host.deposits(), 2, "the planted bug delivers again");
+}
+
+/// DE-021, DE-022, DE-023: a repeat and an inquiry wait for the delivery that is under way.
+#[test]
+fn whoever_asks_during_a_delivery_gets_its_result() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.slow = true;
+    host.inbound(C1, Port::Deliver);
+    let parcel = host.parcel(1, 0, "here@example.org");
+    let (origin, address) = (parcel.envelope.origin.clone(), Address::from("here@example.org"));
+    assert_eq!(host.say(C1, Pdu::Deliver(parcel)), []);
+    host.input(Input::Link { peer: C1, change: LinkChange::Lost });
+    host.inbound(C2, Port::Deliver);
+    let inquire = Pdu::Inquire { origin, recipients: vec![(0, address), (8, "x@y".into())] };
+    assert_eq!(host.say(C2, inquire), [], "in order: the second answer waits for the first");
+    let parcel = host.parcel(1, 0, "here@example.org");
+    assert_eq!(host.say(C2, Pdu::Deliver(parcel)), []);
+    host.slow = false;
+    host.said.clear();
+    host.act(Vec::new());
+    let said = host.said_to(C2);
+    let expected = |pdu: &Pdu| matches!(pdu, Pdu::Result { outcome: Outcome::Delivered, .. });
+    assert!(
+        matches!(&said[..], [a, Pdu::NoResult { index: 8, .. }, b] if expected(a) && expected(b))
+    );
+    assert_eq!(host.deposits(), 1);
+}
+
+/// DE-025, DE-026, DE-027: what a delivery is refused for.
+#[test]
+fn deliveries_are_refused_with_their_reasons() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.inbound(C1, Port::Deliver);
+    let parcel = host.parcel(1, 0, "there@example.org");
+    assert_eq!(refusal(&host.say(C1, Pdu::Deliver(parcel))), (450, "4.2.1"), "hosted elsewhere");
+    assert!(host.durable.spool.journal.is_empty(), "which may change");
+    let parcel = host.parcel(2, 0, "nobody@example.org");
+    assert_eq!(refusal(&host.say(C1, Pdu::Deliver(parcel))), (550, "5.1.1"), "no such account");
+    assert_eq!(host.durable.spool.journal.len(), 1, "which is final");
+    let parcel = host.parcel(3, 0, "here@example.org");
+    host.say(C1, Pdu::Deliver(parcel));
+    let mut parcel = host.parcel(3, 0, "here@example.org");
+    parcel.body.digest = Digest([4; 32]);
+    assert_eq!(refusal(&host.say(C1, Pdu::Deliver(parcel))), (554, "5.7.0"), "another content");
+    assert!(host.events.iter().any(|event| matches!(event, Event::Conflict { .. })));
+    assert_eq!(host.deposits(), 1);
+    assert!(host.durable.spool.queue.is_empty(), "it never queues");
+}
+
+/// DE-029: a failed delivery is no result.
+#[test]
+fn a_failed_deposit_is_refused_for_now_and_not_recorded() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.slow = true;
+    host.inbound(C1, Port::Deliver);
+    let parcel = host.parcel(1, 0, "here@example.org");
+    host.say(C1, Pdu::Deliver(parcel));
+    let (ticket, _) = host.open.remove(0);
+    let full = bridgehead::protocol::message::Refusal::new(552, "5.2.2", "the disk is full");
+    host.said.clear();
+    host.input(Input::Answer { ticket, answer: Answer::Failed(full) });
+    assert_eq!(refusal(&host.said_to(C1)), (452, "4.3.1"));
+    assert!(host.durable.spool.journal.is_empty());
+}

@@ -1,0 +1,82 @@
+//! The group port, from both ends.
+
+use bridgehead::protocol::member::{Endpoint, Port, Security};
+
+use crate::stage::Stage;
+
+const ATTACH: &str = r"C=  ATTACH {5}rg2-b\r\n";
+const ONES: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+
+fn master() -> Stage {
+    let mut stage = Stage::accept(Security::Address, Port::Group, Some("rg2-b"));
+    stage.play(
+        r"S=  NODEINFO (6) {21}Version: 1 Bridgehead rg2-a ready\r\n
+          ? Frame(4194304)",
+    );
+    stage
+}
+
+/// SM-080: attach, then frames both ways.
+#[test]
+fn a_member_attaches() {
+    let mut stage = master();
+    stage.play(&format!(
+        r#"{ATTACH}
+           ? Frame(4194304)
+           M> inbound rg2-b Group
+           C=  REPORT ( {{7}}RG2-RG1 UP )\r\n
+           ? Frame(4194304)
+           M> {{"link":{{"report":{{"states":[["RG2-RG1","UP"]]}}}}}}
+           M< {{"link":{{"reported":{{"term":{{"counter":1,"member":"rg2-a","nonce":2}}}}}}}}
+           S=  REPORTED 1 {{5}}rg2-a 2\r\n
+           M< {{"link":{{"news":{{"digest":"{ONES}","records":[]}}}}}}
+           S=  NEWS {ONES} ()\r\n
+           M. close
+           . close"#
+    ));
+}
+
+/// SM-080, SM-082: everything but the ATTACH of the proved member closes.
+#[test]
+fn anything_else_closes() {
+    for first in
+        [r"C=  ATTACH {5}rg2-a\r\n", r"C=  REPORT ()\r\n", "C=  FROBNICATE", "C~ hello there"]
+    {
+        let mut stage = master();
+        stage.play(&format!("{first}\n. close"));
+    }
+    let mut stage = master();
+    stage.play(&format!(
+        "{ATTACH}\n? Frame(4194304)\nM> inbound rg2-b Group\n{ATTACH}\n. close\nM> link Lost"
+    ));
+    let mut stage = Stage::accept(Security::Tls, Port::Group, None);
+    stage.play(". close");
+}
+
+/// SM-081: the same from the other end.
+#[test]
+fn we_attach() {
+    let endpoint = || Endpoint::Group("rg1-b".into());
+    let greeting = r"S=  NODEINFO (6) {21}Version: 1 Bridgehead rg1-b ready\r\n";
+    let mut stage = Stage::open(Security::Address, endpoint());
+    stage.play(&format!(
+        r#"? Frame(4194304)
+           {greeting}
+           C=  ATTACH {{5}}rg1-a\r\n
+           ? Frame(4194304)
+           M> link Up
+           M< {{"link":{{"report":{{"states":[]}}}}}}
+           C=  REPORT ()\r\n
+           + lost
+           M> link Lost"#
+    ));
+    let mut stage = Stage::open(Security::Address, endpoint());
+    stage.play(
+        r"? Frame(4194304)
+          S=  NODEINFO (6) {21}Version: 1 Bridgehead rg1-x ready\r\n
+          . close
+          M> link Refused",
+    );
+    let mut stage = Stage::open(Security::Address, endpoint());
+    stage.play("? Frame(4194304)\n+ timer\n. close\nM> link TimedOut");
+}

@@ -1,0 +1,10 @@
+//! The sessions and the server that routes between them and custody.
+
+mod deliver;
+mod group;
+mod joined;
+mod members;
+mod random;
+mod relay;
+mod smtp;
+mod stage;

@@ -1,0 +1,165 @@
+//! Our connection to an outside server.
+
+use bridgehead::protocol::member::{Endpoint, Security};
+
+use crate::stage::Stage;
+
+const ORIGIN: &str = "rg1-a/0000000000000001/7";
+
+fn relay(recipients: u32, smtputf8: bool) -> String {
+    let recipients: Vec<_> = (0..recipients)
+        .map(|index| {
+            format!(
+                r#"{{"index":{index},"address":"r{index}@example.net","notify":{{"success":false,"failure":true,"delay":false}},"original":"rfc822;r{index}@example.net"}}"#
+            )
+        })
+        .collect();
+    let digest = "0".repeat(64);
+    format!(
+        r#"{{"relay":{{"envelope":{{"origin":"{ORIGIN}","sender":"anna@example.org","recipients":[{}],"arrived":0,"expires":0,"ret":"headers","envid":"e 1","smtputf8":{smtputf8},"hops":[],"routed_by":{{}}}},"body":{{"key":9,"digest":"{digest}","octets":100}}}}}}"#,
+        recipients.join(",")
+    )
+}
+
+fn result(index: u32, outcome: &str) -> String {
+    format!(r#"M> {{"result":{{"origin":"{ORIGIN}","index":{index},"outcome":{outcome}}}}}"#)
+}
+
+const GONE: &str = r#"{"refused":{"code":550,"status":"5.1.1","text":"gone"}}"#;
+
+fn stage() -> Stage {
+    Stage::open(Security::Tls, Endpoint::Outside("mail.example.net:25".into()))
+}
+
+fn greeted() -> Stage {
+    let mut stage = stage();
+    stage.play(
+        "S: 220-mail.example.net
+         S: 220 ready
+         C: EHLO rg1-a
+         S: 250-mail.example.net
+         S: 250-SIZE 1000
+         S: 250-8BITMIME
+         S: 250 DSN
+         M> link Up",
+    );
+    stage
+}
+
+/// SM-062, SM-063: each recipient gets its own result.
+#[test]
+fn each_recipient_has_its_result() {
+    let mut stage = greeted();
+    stage.play(&format!(
+        "M< {}
+         C: MAIL FROM:<anna@example.org> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=e+201
+         S: 250 ok
+         C: RCPT TO:<r0@example.net> NOTIFY=FAILURE ORCPT=rfc822;r0@example.net
+         S: 550 5.1.1 gone
+         C: RCPT TO:<r1@example.net> NOTIFY=FAILURE ORCPT=rfc822;r1@example.net
+         {}
+         S: 250 ok
+         C: RCPT TO:<r2@example.net> NOTIFY=FAILURE ORCPT=rfc822;r2@example.net
+         S: 251 will forward
+         C: DATA
+         S: 354 go
+         C~  body 9 Dots
+         S: 250 2.0.0 taken
+         {}
+         {}
+         M. close
+         C: QUIT
+         + lost",
+        relay(3, false),
+        result(0, GONE),
+        result(1, "\"delivered\""),
+        result(2, "\"delivered\""),
+    ));
+}
+
+/// SM-060, SM-063: HELO, and no parameter.
+#[test]
+fn an_old_server_gets_helo() {
+    let mut stage = stage();
+    stage.play(&format!(
+        "S: 220 old
+         C: EHLO rg1-a
+         S: 500 what
+         C: HELO rg1-a
+         S: 250 old
+         M> link Up
+         M< {}
+         C: MAIL FROM:<anna@example.org>
+         S: 451 4.7.1 later
+         {}",
+        relay(1, false),
+        result(0, r#"{"refused":{"code":451,"status":"4.7.1","text":"later"}}"#),
+    ));
+}
+
+/// SM-062: nobody is left for DATA.
+#[test]
+fn a_mail_for_nobody_is_reset() {
+    let mut stage = greeted();
+    stage.play(&format!(
+        "M< {}
+         C: MAIL FROM:<anna@example.org> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=e+201
+         S: 250 ok
+         C: RCPT TO:<r0@example.net> NOTIFY=FAILURE ORCPT=rfc822;r0@example.net
+         S: 550 5.1.1 gone
+         C: RSET
+         {}
+         S: 250 ok",
+        relay(1, false),
+        result(0, GONE),
+    ));
+}
+
+/// SM-062: the refusal of the content is the result of everybody who has none.
+#[test]
+fn refused_content_is_everybodys_result() {
+    let mut stage = greeted();
+    stage.play(&format!(
+        "M< {}
+         C: MAIL FROM:<anna@example.org> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=e+201
+         S: 250 ok
+         C: RCPT TO:<r0@example.net> NOTIFY=FAILURE ORCPT=rfc822;r0@example.net
+         S: 250 ok
+         C: DATA
+         S: 354 go
+         C~  body 9 Dots
+         S: 550 5.1.1 gone
+         {}",
+        relay(1, false),
+        result(0, GONE),
+    ));
+}
+
+/// SM-061.
+#[test]
+fn internationalized_mail_needs_the_extension() {
+    let mut stage = greeted();
+    stage.play(&format!(
+        "M< {}
+         {}",
+        relay(1, true),
+        result(
+            0,
+            r#"{"refused":{"code":550,"status":"5.6.7","text":"The server does not take internationalized mail"}}"#
+        ),
+    ));
+}
+
+/// SM-041: a lost reply to the content leaves no result.
+#[test]
+fn a_server_that_leaves_gives_no_result() {
+    let mut stage = greeted();
+    stage.play(&format!(
+        "M< {}
+         C: MAIL FROM:<anna@example.org> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=e+201
+         S: 421 4.3.2 bye
+         . close
+         M> link Lost",
+        relay(1, false),
+    ));
+}

@@ -1,0 +1,386 @@
+//! A stage for one connection of a real `ServerOf` over scripted custody: a transcript goes in, the same
+//! transcript must come out.
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `C: text`, `S: text` | a line of the client or of the server; the stage knows which end is ours |
+//! | `C= text`, `S= text` | the content of a counted frame, `\r\n` written as such |
+//! | `C~ text`, `S~ text` | octets as they are, `\r\n` written as such; ours: prefix, body key, coding |
+//! | `? mode` | our session asks to be read to in another mode than lines |
+//! | `M> words` | what custody hears; JSON where it is a PDU |
+//! | `M< json`, `M<! json` | what custody says: at once, or durably behind a change |
+//! | `M. close` | custody closes the connection |
+//! | `E: text` | what the log is told |
+//! | `+ words` | the host: `up`, `lost`, `end`, `secured [member]`, `timer`, `stored`, `shutdown` |
+//! | `. close`, `! words` | our session closes; asks the host for TLS, or to forget a body |
+
+use std::sync::Arc;
+
+use bridgehead::kernel::{Act, Cx, Effect, Input, LinkChange, Machine, Node, Seeded, Ticket, Time};
+use bridgehead::protocol::faults::Faults;
+use bridgehead::protocol::ids::{ConnectionId, StoreId};
+use bridgehead::protocol::member::{
+    self, Endpoint, Event, MemberConfig, Pdu, Policy, Port, Security, Timer,
+};
+use bridgehead::protocol::message::{Body, BodyKey};
+use bridgehead::protocol::organization::Organization;
+use bridgehead::protocol::server::{BodyProblem, Command, Custody, ServerOf, Wire};
+use bridgehead::wire::envelope::sha256;
+use bridgehead::wire::framer::{EXPECTED_BODY_END, EXPECTED_CRLF};
+use bridgehead::wire::{Framer, Mode, Unit};
+
+/// Custody that says what the test wants, and remembers what it hears.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Script {
+    pub(crate) heard: Vec<String>,
+}
+
+/// What the test wants custody to do; it comes in as the answer to a question that nobody asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+pub(crate) enum Order {
+    Say(ConnectionId, Pdu),
+    SayDurably(ConnectionId, Pdu),
+    Open(ConnectionId, Endpoint),
+    Close(ConnectionId),
+}
+
+impl Machine for Script {
+    type Config = MemberConfig;
+    type Peer = ConnectionId;
+    type Endpoint = Endpoint;
+    type Pdu = Pdu;
+    type Timer = Timer;
+    type Change = u32;
+    type Durable = u32;
+    type Query = ();
+    type Answer = Order;
+    type Command = member::Command;
+    type Event = Event;
+    type View = ();
+
+    fn apply(durable: &mut u32, change: &u32) {
+        *durable = *change;
+    }
+
+    fn boot(_: &MemberConfig, _: &u32, _: &mut Cx<'_, Self>) -> Self {
+        Self { heard: Vec::new() }
+    }
+
+    fn step(&mut self, _: &MemberConfig, input: Input<Self>, cx: &mut Cx<'_, Self>) {
+        let words = match input {
+            Input::Pdu { pdu, .. } => serde_json::to_string(&pdu).expect("a PDU is JSON"),
+            Input::Link { change, .. } => format!("link {change:?}"),
+            Input::Command(member::Command::Inbound { member, port, .. }) => {
+                format!("inbound {member} {port:?}")
+            }
+            Input::Answer { answer: Order::Say(to, pdu), .. } => return cx.send(to, pdu),
+            Input::Answer { answer: Order::SayDurably(to, pdu), .. } => {
+                cx.out.push(Effect::Store(1));
+                return cx.send_durable(to, pdu);
+            }
+            Input::Answer { answer: Order::Open(peer, endpoint), .. } => {
+                return cx.open(peer, endpoint);
+            }
+            Input::Answer { answer: Order::Close(peer), .. } => return cx.close(peer),
+            other => format!("{other:?}"),
+        };
+        self.heard.push(words);
+    }
+
+    fn view(&self) {}
+}
+
+impl Custody for Script {
+    fn store(_: &u32) -> StoreId {
+        StoreId(0x0123_4567_89ab_cdef)
+    }
+
+    fn store_drawn(_: &u32) -> Option<StoreId> {
+        None
+    }
+}
+
+/// Two groups of two members, and three accounts.
+pub(crate) const ORGANIZATION: &str = r#"
+format = 1
+revision = 1
+name = "Test"
+domains = ["example.org"]
+smart_host = "mail.example.net:25"
+[[group]]
+name = "RG1"
+uuid = "00000000000000000000000000000001"
+members = ["rg1-a", "rg1-b"]
+master = "rg1-b"
+[[group]]
+name = "RG2"
+uuid = "00000000000000000000000000000002"
+members = ["rg2-a", "rg2-b"]
+master = "rg2-b"
+[[connector]]
+name = "RG1-RG2"
+from = "RG1"
+to = "RG2"
+cost = 10
+sources = ["rg1-a"]
+targets = ["rg2-a"]
+[[connector]]
+name = "RG2-RG1"
+from = "RG2"
+to = "RG1"
+cost = 10
+sources = ["rg2-a"]
+targets = ["rg1-a"]
+[[account]]
+address = "anna@example.org"
+host = "rg2-a"
+[[account]]
+address = "bert@example.org"
+host = "rg1-a"
+[[account]]
+address = "cora@example.org"
+host = "rg2-b"
+"#;
+
+/// The configuration of `member`.
+pub(crate) fn config(member: &str, security: Security) -> MemberConfig {
+    let organization: Organization = toml::from_str(ORGANIZATION).expect("the file is TOML");
+    assert_eq!(organization.check(), []);
+    MemberConfig {
+        organization: Arc::new(organization),
+        member: member.into(),
+        security,
+        policy: Policy { recipients_limit: 3, message_limit_octets: 10_000, ..Policy::default() },
+        faults: Faults::none(),
+    }
+}
+
+/// 21 November 2026, 22:36:26 UTC.
+pub(crate) const NOON: Time = Time(1_795_300_586_000_000);
+
+/// One connection and everything around it.
+pub(crate) struct Stage {
+    config: MemberConfig,
+    node: Node<ServerOf<Script>>,
+    choose: Seeded,
+    connection: ConnectionId,
+    framer: Framer,
+    /// The letter of our end: `S` where a client connected to us.
+    ours: char,
+    theirs: char,
+    body: Vec<u8>,
+    bodies: u64,
+    heard: usize,
+    log: Vec<String>,
+    /// Events and their like can be left out, where a test is not about them.
+    pub(crate) show_events: bool,
+}
+
+impl Stage {
+    fn new(config: MemberConfig, connection: ConnectionId, ours: char) -> Self {
+        let mut choose = Seeded::new(1);
+        let (node, acts) = Node::boot(&config, &0, NOON, &mut choose);
+        assert_eq!(acts, [], "a scripted member boots without a word");
+        Self {
+            config,
+            node,
+            choose,
+            connection,
+            framer: Framer::new(Mode::Paused),
+            ours,
+            theirs: if ours == 'S' { 'C' } else { 'S' },
+            body: Vec::new(),
+            bodies: 0,
+            heard: 0,
+            log: Vec::new(),
+            show_events: true,
+        }
+    }
+
+    /// A client connects to `port` of rg2-a.
+    pub(crate) fn accept(security: Security, port: Port, member: Option<&str>) -> Self {
+        let mut stage = Self::new(config("rg2-a", security), ConnectionId(1), 'S');
+        stage.show_events = false;
+        let remote = String::from("192.0.2.1");
+        let connection = stage.connection;
+        let member = member.map(Into::into);
+        stage.step(Input::Command(Command::Accepted { connection, port, remote, member }));
+        stage
+    }
+
+    /// rg1-a opens a connection; it is up.
+    pub(crate) fn open(security: Security, endpoint: Endpoint) -> Self {
+        let mut stage = Self::new(config("rg1-a", security), ConnectionId(2), 'C');
+        stage.show_events = false;
+        let order = Order::Open(stage.connection, endpoint);
+        stage.step(Input::Answer { ticket: Ticket(0), answer: order });
+        stage.step(Input::Link { peer: ConnectionId(2), change: LinkChange::Up });
+        stage
+    }
+
+    /// The server, to look at.
+    pub(crate) const fn server(&self) -> &ServerOf<Script> {
+        self.node.machine()
+    }
+
+    /// Plays the inputs of `transcript`; everything that happens must be what it says, in its order.
+    #[track_caller]
+    pub(crate) fn play(&mut self, transcript: &str) {
+        let expected: Vec<_> =
+            transcript.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        for line in &expected {
+            self.input(line);
+        }
+        let actual = core::mem::take(&mut self.log).join("\n");
+        assert_eq!(
+            actual,
+            expected.join("\n"),
+            "the transcript differs; the first is what happened"
+        );
+    }
+
+    fn input(&mut self, line: &str) {
+        let (front, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let theirs = self.theirs;
+        let is = |mark: char| front.chars().eq([theirs, mark]);
+        let order = |answer| Input::Answer { ticket: Ticket(0), answer };
+        if is(':') {
+            self.log.push(line.into());
+            self.octets(format!("{rest}\r\n").as_bytes());
+        } else if is('~') {
+            self.log.push(line.into());
+            self.octets(unescape(rest).as_bytes());
+        } else if is('=') {
+            self.log.push(line.into());
+            let content = unescape(rest);
+            self.octets(format!("{{{:08x}}}{content}", content.len()).as_bytes());
+        } else if front == "M<" || front == "M<!" {
+            self.log.push(line.into());
+            let pdu: Pdu = serde_json::from_str(rest).expect("the transcript holds a PDU");
+            let durably = front == "M<!";
+            let make = if durably { Order::SayDurably } else { Order::Say };
+            self.step(order(make(self.connection, pdu)));
+        } else if front == "M." {
+            self.log.push(line.into());
+            self.step(order(Order::Close(self.connection)));
+        } else if front == "+" {
+            self.log.push(line.into());
+            self.host(rest);
+        }
+    }
+
+    fn host(&mut self, words: &str) {
+        let peer = self.connection;
+        let link = |change| Input::Link { peer, change };
+        let wire = |pdu| Input::Pdu { from: peer, pdu };
+        match words.split_once(' ').unwrap_or((words, "")) {
+            ("lost", _) => self.step(link(LinkChange::Lost)),
+            ("end", _) => self.step(wire(Wire::End)),
+            ("secured", "") => self.step(wire(Wire::Secured(None))),
+            ("secured", member) => self.step(wire(Wire::Secured(Some(member.into())))),
+            ("timer", _) => self.step(Input::Timer(Timer::Session(peer))),
+            ("shutdown", _) => self.step(Input::Command(Command::ShutDown)),
+            ("stored", _) => {
+                let acts = self.node.stored();
+                self.perform(acts);
+                self.read();
+            }
+            other => panic!("no word of the host: {other:?}"),
+        }
+    }
+
+    /// Gives the server one input, and shows what comes of it.
+    pub(crate) fn step(&mut self, input: Input<ServerOf<Script>>) {
+        let acts = self.node.step(&self.config, input, NOON, &mut self.choose);
+        self.perform(acts);
+        self.read();
+    }
+
+    /// The far end says these octets.
+    pub(crate) fn octets(&mut self, octets: &[u8]) {
+        self.framer.push(octets);
+        self.read();
+    }
+
+    fn read(&mut self) {
+        loop {
+            let wire = match self.framer.next_unit() {
+                Ok(None) => return,
+                Ok(Some(Unit::Body(piece))) => {
+                    self.body.extend(piece);
+                    continue;
+                }
+                Ok(Some(Unit::BodyEnd)) => {
+                    let octets = core::mem::take(&mut self.body);
+                    self.bodies += 1;
+                    let digest = sha256(&octets);
+                    let octets = octets.len() as u64;
+                    Wire::Body(Body { key: BodyKey(self.bodies), digest, octets })
+                }
+                Ok(Some(Unit::Line(line))) => Wire::Line(line),
+                Ok(Some(Unit::Block(block))) => Wire::Block(block),
+                Ok(Some(Unit::Frame(frame))) => Wire::Frame(frame),
+                Err(error) if !self.body.is_empty() || error.expected == EXPECTED_BODY_END => {
+                    self.body.clear();
+                    let is_bare = error.expected == EXPECTED_CRLF;
+                    let bare = BodyProblem::BareLineEnd(error.offset as u64);
+                    Wire::NoBody(if is_bare { bare } else { BodyProblem::TooLarge })
+                }
+                Err(error) => Wire::Bad(error),
+            };
+            let input = Input::Pdu { from: self.connection, pdu: wire };
+            let acts = self.node.step(&self.config, input, NOON, &mut self.choose);
+            self.perform(acts);
+        }
+    }
+
+    fn perform(&mut self, acts: Vec<Act<ServerOf<Script>>>) {
+        let heard = &self.node.machine().member().heard;
+        let new: Vec<_> = heard[self.heard..].iter().map(|words| format!("M> {words}")).collect();
+        self.heard = heard.len();
+        for act in acts {
+            match act {
+                Act::Send { pdu, .. } => self.show(pdu),
+                Act::Close { .. } => self.log.push(". close".into()),
+                Act::Event(Event::Session { tag, event, .. }) if self.show_events => {
+                    self.log.push(format!("E: {tag} {event}"));
+                }
+                _ => {}
+            }
+        }
+        self.log.extend(new);
+    }
+
+    fn show(&mut self, pdu: Wire) {
+        let ours = self.ours;
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        match pdu {
+            Wire::Line(line) => self.log.push(format!("{ours}: {}", text(&line))),
+            Wire::Frame(content) => {
+                self.log.push(format!("{ours}= {}", escape(&text(&content))));
+            }
+            Wire::Content { prefix, body, coding } => {
+                let key = body.key.0;
+                let prefix = escape(&text(&prefix));
+                self.log.push(format!("{ours}~ {prefix} body {key} {coding:?}"));
+            }
+            Wire::Receive(mode) => {
+                if !matches!(mode, Mode::Line(_)) {
+                    self.log.push(format!("? {mode:?}"));
+                }
+                self.framer.read_as(mode);
+            }
+            Wire::StartTls => self.log.push("! starttls".into()),
+            Wire::Forget(BodyKey(key)) => self.log.push(format!("! forget {key}")),
+            other => panic!("a session never says {other:?}"),
+        }
+    }
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\r', "\\r").replace('\n', "\\n").replace('\t', "\\t")
+}
