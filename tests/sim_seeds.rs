@@ -118,7 +118,8 @@ fn reroute_while_in_doubt_is_found() {
 #[test]
 fn a_failing_tape_shrinks() {
     let plan = with_fault("reply-before-durable");
-    let seed = (1..=300).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict.kind() == "C1");
+    let seed =
+        (1..=300).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict.kind() == "C1");
     let (played, tape) = record_seed(&plan, seed.expect("some seed finds it"), Watch::default());
     let before = size(&tape);
     let (shrunk, runs) = shrink(&plan, tape, played.verdict.kind());

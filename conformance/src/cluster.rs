@@ -173,8 +173,7 @@ impl Cluster {
         if !self.blueprint.policy.is_null() {
             configuration["policy"] = self.blueprint.policy.clone();
         }
-        let node =
-            Node { adapter: None, configuration, listen: BTreeMap::new(), address: own };
+        let node = Node { adapter: None, configuration, listen: BTreeMap::new(), address: own };
         self.nodes.insert(member.to_owned(), node);
         Ok(())
     }
@@ -223,7 +222,10 @@ impl Cluster {
             for port in Port::ALL {
                 let text = answer["listen"][port.name()].as_str().unwrap_or_default();
                 let address: SocketAddr = text.parse().map_err(|_| {
-                    Stop::Unusable(format!("adapter of {member}: start names no {} port", port.name()))
+                    Stop::Unusable(format!(
+                        "adapter of {member}: start names no {} port",
+                        port.name()
+                    ))
                 })?;
                 self.network.target(member, port, address);
                 let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
@@ -464,8 +466,7 @@ impl Cluster {
 
     /// Waits for a node to visit a member that the suite plays.
     pub(crate) fn visitor(&self, link: &str, port: Port) -> Result<Option<Wire>, Stop> {
-        let visitors =
-            self.visitors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
+        let visitors = self.visitors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
         let Ok((name, stream)) = visitors.recv_timeout(self.patience.reply()) else {
             return Ok(None);
         };

@@ -84,17 +84,13 @@ fn greet(
         return Err(format!("hello: `{key}` is {}, expected a list", hello[*key]));
     }
     // A random name cannot have been foreseen.
-    let random = format!("x{:x}", Recorder::in_memory().watch().micros() ^ u64::from(std::process::id()));
+    let random =
+        format!("x{:x}", Recorder::in_memory().watch().micros() ^ u64::from(std::process::id()));
     refuses(&mut adapter, &random, &json!({}), "unknown-op")?;
     Ok(())
 }
 
-fn refuses(
-    adapter: &mut Adapter,
-    op: &str,
-    fields: &Value,
-    expected: &str,
-) -> Result<(), String> {
+fn refuses(adapter: &mut Adapter, op: &str, fields: &Value, expected: &str) -> Result<(), String> {
     match adapter.ask(op, fields) {
         Err(AdapterError::Refused { slug, .. }) if slug == expected => Ok(()),
         Err(error) => Err(format!("`{op}`: expected the error `{expected}`, {error}")),
@@ -151,7 +147,9 @@ fn durable(command: &[OsString], patience: Patience, logs: &Path) -> Result<(), 
     let mut cluster = Cluster::start(&ground, two_groups(), &rules).map_err(told)?;
     cluster.settle().map_err(told)?;
     let empty = cluster.inspect("rg1-a", "queue").map_err(told)?;
-    cluster.submit("doctor", "rg1-a", "ann@example.test", &["bob@example.test"], "doctor").map_err(told)?;
+    cluster
+        .submit("doctor", "rg1-a", "ann@example.test", &["bob@example.test"], "doctor")
+        .map_err(told)?;
     cluster.settle().map_err(told)?;
     let full = cluster.inspect("rg1-a", "queue").map_err(told)?;
     if full == empty {

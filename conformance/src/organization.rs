@@ -77,13 +77,17 @@ fn connector(from: usize, to: usize, cost: u32) -> Value {
     })
 }
 
-fn organization(groups: &[Value], edges: &[(usize, usize, u32)], accounts: &[(&str, &str)]) -> Value {
-    let both = edges.iter().flat_map(|(from, to, cost)| {
-        [connector(*from, *to, *cost), connector(*to, *from, *cost)]
-    });
-    let accounts = accounts.iter().map(|(name, host)| {
-        json!({"address": format!("{name}@{DOMAIN}"), "host": host})
-    });
+fn organization(
+    groups: &[Value],
+    edges: &[(usize, usize, u32)],
+    accounts: &[(&str, &str)],
+) -> Value {
+    let both = edges
+        .iter()
+        .flat_map(|(from, to, cost)| [connector(*from, *to, *cost), connector(*to, *from, *cost)]);
+    let accounts = accounts
+        .iter()
+        .map(|(name, host)| json!({"address": format!("{name}@{DOMAIN}"), "host": host}));
     json!({
         "format": 1,
         "revision": 1,

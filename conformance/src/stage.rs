@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::clock::Patience;
+use crate::cluster::{Cluster, Ground, OUTSIDE as OUTSIDE_ADDRESS};
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
-use crate::cluster::{Cluster, Ground, OUTSIDE as OUTSIDE_ADDRESS};
 use crate::net::{Ledger, Port, Rule, Wire};
 use crate::organization::{Blueprint, solo};
 use crate::script::Seat;

@@ -85,9 +85,7 @@ pub fn add_letters(report: &mut Value, maildirs: &Maildirs) {
     for account in accounts.into_iter().flatten() {
         let address = account["address"].as_str().unwrap_or_default().to_ascii_lowercase();
         let found = listed.iter().find(|listing| listing.address.0 == address);
-        let letter = |letter: &Letter| {
-            json!({ "name": letter.name, "path": letter.path, "octets": letter.octets })
-        };
+        let letter = |letter: &Letter| json!({ "name": letter.name, "path": letter.path, "octets": letter.octets });
         let letters: Vec<Value> =
             found.iter().flat_map(|listing| &listing.letters).map(letter).collect();
         account["letters"] = json!(letters);

@@ -5,6 +5,7 @@ mod group;
 mod joined;
 mod members;
 mod random;
+mod received;
 mod relay;
 mod smtp;
 mod stage;

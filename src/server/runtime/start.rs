@@ -210,10 +210,7 @@ impl Member {
     /// A way to look at it, for the admin socket.
     #[must_use]
     pub fn observer(&self) -> Observer {
-        Observer {
-            host: self.host.clone(),
-            maildirs: self.maildirs.clone(),
-        }
+        Observer { host: self.host.clone(), maildirs: self.maildirs.clone() }
     }
 
     /// The earliest deadline of its timers.
