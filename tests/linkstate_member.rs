@@ -3,12 +3,11 @@
 mod linkstate_bench;
 mod linkstate_network;
 
-use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Span};
+use bridgehead::kernel::{Act, Input, LinkChange, Span};
 use bridgehead::protocol::linkstate::{
-    ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
-    Record, Table, Term, Way, check_record, record_digest,
+    ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkTimer, NEWS_RECORDS_LIMIT,
+    Neighbour, Record, TABLE_LIMIT, Table, Term, Way, check_record, record_digest,
 };
-use bridgehead::protocol::organization::Organization;
 use linkstate_bench::*;
 use linkstate_network::{figure_3_14, member, organization};
 
@@ -137,6 +136,113 @@ fn no_exchange_is_endless() {
     assert!(acts.contains(&Act::Event(ready)), "mail flows all the same");
 }
 
+/// LS-017, LS-014: a growth opens a connection at once, is told alone, and told again when the
+/// connection breaks before its `Merged`; only then comes the repair.
+#[test]
+fn news_that_was_not_merged_is_told_again() {
+    let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable::default());
+    let there = over("RG1-RG2", member(2, 'a'));
+    bench.link(&there, LinkChange::Up);
+    let digest = bench.digest();
+    let acts = bench.pdu(&there, LinkPdu::Merged { digest, records: vec![] });
+    assert!(closed(&acts, &there), "LS-009");
+    let grown = vec![record(5, 1, 0, ConnectorState::Up)];
+    let acts = bench.news(&inbound(1, &member(3, 'a')), grown.clone());
+    assert_eq!(opened(&acts), core::slice::from_ref(&there), "and not RG1-RG3, where it came from");
+    let acts = bench.link(&there, LinkChange::Up);
+    let news = LinkPdu::News { digest: bench.digest(), records: grown };
+    assert_eq!(sent(&acts, &there), core::slice::from_ref(&news));
+    // A second growth is told after the first one, on the same connection.
+    let later = vec![record(4, 1, 0, ConnectorState::Up)];
+    let acts = bench.news(&inbound(1, &member(3, 'a')), later.clone());
+    assert_eq!(sent(&acts, &there), []);
+    let acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    let second = LinkPdu::News { digest: bench.digest(), records: later };
+    assert_eq!(sent(&acts, &there), core::slice::from_ref(&second));
+    let acts = bench.link(&there, LinkChange::Lost);
+    assert_eq!(opened(&acts), core::slice::from_ref(&there), "LS-027");
+    let acts = bench.link(&there, LinkChange::Up);
+    assert_eq!(sent(&acts, &there), [second]);
+    // The tables still differ: a query, then everything, then rest.
+    let mut told = Vec::new();
+    let mut acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    while let [LinkPdu::News { records, .. }] = &sent(&acts, &there)[..] {
+        told.push(records.len());
+        acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    }
+    assert_eq!(told, [0, 2]);
+    assert!(closed(&acts, &there));
+}
+
+/// LS-031: a record from far away shows another way: the connector is not persistent any more.
+#[test]
+fn news_of_another_way_ends_persistence() {
+    let line = organization(3, &[(1, 2, 10), (2, 3, 10)]);
+    let mut bench = Bench::boot(line, &member(1, 'a'), LinkDurable::default());
+    let there = over("RG1-RG2", member(2, 'a'));
+    bench.link(&there, LinkChange::Refused);
+    for _ in 0..2 {
+        bench.timer(LinkTimer::GlitchRetry("RG1-RG2".into()));
+        bench.link(&there, LinkChange::Refused);
+    }
+    let judged = |judgement: &str| {
+        let (connector, judgement) = ("RG1-RG2".into(), judgement.into());
+        Act::Event(LinkEvent::Judged { connector, judgement })
+    };
+    bench.timer(LinkTimer::GlitchRetry("RG1-RG2".into()));
+    assert!(bench.link(&there, LinkChange::Refused).contains(&judged("persistent")));
+    let lead = |number: usize, to: &[&str]| {
+        let mut record = record(number, 1, 0, ConnectorState::Down);
+        let one = record.connectors[0].clone();
+        record.connectors = to
+            .iter()
+            .map(|to| {
+                let mut connector = one.clone();
+                connector.name = format!("RG{number}-{to}").as_str().into();
+                connector.to = (*to).into();
+                connector
+            })
+            .collect();
+        record
+    };
+    let master = Neighbour::Master(member(1, 'b'));
+    bench.link(&master, LinkChange::Up);
+    let acts = bench.news(&master, vec![lead(1, &["RG2", "RG3"])]);
+    assert!(acts.contains(&judged("down")), "by RG3, as the configuration says of RG3");
+    let acts = bench.news(&master, vec![lead(3, &["RG1"])]);
+    assert!(acts.contains(&judged("persistent")), "RG3 says that it does not lead to RG2");
+}
+
+/// LS-048: a table that is longer than one NEWS may be is told in several.
+#[test]
+fn long_news_is_told_in_parts() {
+    let records = (0..NEWS_RECORDS_LIMIT + 3).map(|n| record(1_000 + n, 1, 0, ConnectorState::Up));
+    let durable = LinkDurable { records: records.collect(), term: None };
+    let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
+    let there = over("RG1-RG2", member(2, 'a'));
+    let mut acts = bench.link(&there, LinkChange::Up);
+    let mut told = Vec::new();
+    while let [LinkPdu::News { records, .. }] = &sent(&acts, &there)[..] {
+        told.push(records.len());
+        acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    }
+    assert_eq!(told, [0, NEWS_RECORDS_LIMIT, 3]);
+}
+
+/// LS-005: a full table takes news of the groups that it has, and of no other.
+#[test]
+fn a_full_table_takes_no_new_group() {
+    let records = (0..TABLE_LIMIT).map(|n| record(10_000 + n, 1, 0, ConnectorState::Up));
+    let durable = LinkDurable { records: records.collect(), term: None };
+    let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
+    let from = inbound(1, &member(2, 'a'));
+    let known = record(10_000, 1, 1, ConnectorState::Up);
+    let acts = bench.news(&from, vec![record(9, 1, 0, ConnectorState::Up), known]);
+    assert_eq!(problems(&acts), ["record of RG9: the table is full"]);
+    assert_eq!(bench.version("RG10000"), "1.1.1.0");
+    assert_eq!(bench.node.machine().records().len(), TABLE_LIMIT);
+}
+
 /// LS-015, LS-016, LS-013: what is in the answers.
 #[test]
 fn answers_carry_what_the_other_end_lacks() {
@@ -159,6 +265,24 @@ fn answers_carry_what_the_other_end_lacks() {
     assert_eq!(answer(&acts, &from), [record(5, 1, 6, ConnectorState::Down)]);
 }
 
+/// LS-045: a table covers what it has grown from, and nothing that it has not seen.
+#[test]
+fn a_table_covers_what_it_has_seen() {
+    let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable::default());
+    let from = inbound(1, &member(2, 'a'));
+    let empty = bench.node.machine().versions();
+    bench.news(&from, vec![record(4, 1, 5, ConnectorState::Up)]);
+    let present = bench.node.machine().versions();
+    let mut later = present.clone();
+    later.get_mut(&"RG4".into()).expect("it was merged").minor = 6;
+    let mut wider = present.clone();
+    wider.insert("RG5".into(), present[&"RG4".into()].clone());
+    let covered = [&empty, &present, &later, &wider].map(|v| bench.node.machine().covers(v));
+    assert_eq!(covered, [true, true, false, false]);
+    bench.news(&from, vec![record(4, 1, 6, ConnectorState::Up)]);
+    assert!(bench.node.machine().covers(&later) && bench.node.machine().covers(&present));
+}
+
 /// LS-046: mail is refused on an inbound connection until its first news is answered.
 #[test]
 fn inbound_mail_waits_for_news() {
@@ -171,15 +295,6 @@ fn inbound_mail_waits_for_news() {
     assert!(!bench.node.machine().may_offer(&other));
     bench.link(&from, LinkChange::Closed);
     assert!(!bench.node.machine().may_offer(&from));
-}
-
-/// Two targets and two sources.
-fn wide() -> Organization {
-    let mut wide = organization(3, &[(1, 2, 10), (2, 3, 10), (1, 3, 50)]);
-    wide.connectors[0].targets = vec![member(2, 'b'), member(2, 'a')];
-    wide.connectors[0].sources = vec![member(1, 'a'), member(1, 'b')];
-    assert_eq!(wide.check(), []);
-    wide
 }
 
 /// LS-020, LS-021: every target is tried, in order; only when all have failed has the attempt.
@@ -315,110 +430,6 @@ fn violations_are_named() {
     // MA-012: it is not the master.
     let stray = Neighbour::Attached(member(1, 'b'));
     assert!(closed(&bench.link(&stray, LinkChange::Up), &stray));
-}
-
-/// MA-010: 1 s, doubling to 60 s, until the first exchange is merged.
-#[test]
-fn the_master_is_called_again() {
-    let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable::default());
-    let master = Neighbour::Master(member(1, 'b'));
-    assert!(opened(&bench.boot).contains(&master));
-    for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
-        // That it opens is not enough.
-        bench.link(&master, LinkChange::Up);
-        let acts = bench.link(&master, LinkChange::Lost);
-        assert_eq!(armed(&acts, &LinkTimer::Reattach), [Span::seconds(wait)]);
-        assert_eq!(opened(&bench.timer(LinkTimer::Reattach)), core::slice::from_ref(&master));
-    }
-    bench.link(&master, LinkChange::Up);
-    let digest = bench.digest();
-    bench.pdu(&master, LinkPdu::Merged { digest, records: vec![] });
-    let acts = bench.link(&master, LinkChange::Closed);
-    assert_eq!(armed(&acts, &LinkTimer::Reattach), [Span::seconds(1)]);
-}
-
-/// MA-004, MA-008, MA-014, MA-015: UP while any source says so; the answer waits for the disk.
-#[test]
-fn the_master_joins_what_the_sources_say() {
-    let mut wide = wide();
-    wide.connectors[0].sources = vec![member(1, 'a'), member(1, 'c')];
-    wide.groups[0].members.push(member(1, 'c'));
-    let mut bench = Bench::boot(wide, &member(1, 'b'), LinkDurable::default());
-    bench.sync();
-    assert_eq!(bench.version("RG1"), "1.1.0.0", "MA-005");
-    let (a, c) = (Neighbour::Attached(member(1, 'a')), Neighbour::Attached(member(1, 'c')));
-    bench.link(&a, LinkChange::Up);
-    bench.link(&c, LinkChange::Up);
-    let report = |state| LinkPdu::Report { states: vec![("RG1-RG2".into(), state)] };
-    let mut versions = Vec::new();
-    let (up, down) = (ConnectorState::Up, ConnectorState::Down);
-    for (from, state) in [(&a, down), (&c, up), (&c, down), (&c, down), (&a, up)] {
-        let acts = bench.raw(Input::Pdu { from: from.clone(), pdu: report(state) });
-        let is_durable = !acts.iter().any(|act| matches!(act, Act::Write(_)));
-        assert_eq!(sent(&acts, from).len(), usize::from(is_durable), "MA-015");
-        bench.sync();
-        versions.push(bench.version("RG1"));
-    }
-    // a DOWN, c unheard: as known; both: DOWN, once; one UP again: UP.
-    assert_eq!(versions, ["1.1.0.0", "1.1.0.0", "1.1.1.0", "1.1.1.0", "1.1.2.0"]);
-    let stranger = LinkPdu::Report { states: vec![("RG2-RG1".into(), down)] };
-    let acts = bench.pdu(&a, stranger);
-    assert_eq!(problems(&acts), ["reports RG2-RG1, which it does not carry"]);
-    assert_eq!(bench.version("RG1"), "1.1.2.0");
-}
-
-/// LS-002, MA-009, MA-003, MA-006: how a master answers what others write in its name.
-#[test]
-fn the_owner_outbids() {
-    let mut bench = Bench::boot(figure_3_14(), &member(5, 'b'), LinkDurable::default());
-    bench.sync();
-    let own = bench.node.machine().records()[0].clone();
-    let from = inbound(1, &member(4, 'a'));
-    let conflict = Act::Event(LinkEvent::Conflict { group: "RG5".into() });
-    let mut forged = own.clone();
-    forged.connectors[0].cost = 99;
-    let acts = bench.news(&from, vec![forged.clone()]);
-    assert!(acts.contains(&conflict));
-    assert_eq!(bench.version("RG5"), "1.1.1.0", "the same version, another content");
-    forged.version.minor = 7;
-    bench.news(&from, vec![forged.clone()]);
-    assert_eq!(bench.version("RG5"), "1.1.8.0", "a later version of another content");
-    forged.version.term = Term { counter: 4, member: "someone".into(), nonce: 1 };
-    bench.news(&from, vec![forged.clone()]);
-    assert_eq!(bench.version("RG5"), "5.1.0.0", "a greater term");
-    forged.version.term.counter = 5;
-    forged.version.minor = u32::MAX;
-    bench.news(&from, vec![forged.clone()]);
-    assert_eq!(bench.version("RG5"), "6.1.0.0", "a minor number at its end");
-    assert_eq!(bench.node.machine().records()[0].connectors, own.connectors);
-    forged.version.term.counter = 9;
-    forged.version.major = 2;
-    let acts = bench.news(&from, vec![forged]);
-    assert!(acts.contains(&conflict));
-    assert_eq!(bench.version("RG5"), "9.2.ffffffff.0", "MA-006: another configuration is in force");
-}
-
-/// MA-002, MA-005, MA-007: a restart keeps the term, and publishes nothing when nothing is new.
-#[test]
-fn a_restart_publishes_only_what_is_new() {
-    let mut bench = Bench::boot(figure_3_14(), &member(5, 'b'), LinkDurable::default());
-    for act in &bench.boot {
-        if let Act::Write(change) = act {
-            LinkState::apply(&mut bench.durable, change);
-        }
-    }
-    assert_eq!(bench.durable.records.len(), 1);
-    let term = bench.durable.term.clone().expect("a term is stored");
-    assert_eq!((term.counter, &term.member), (1, &member(5, 'b')));
-    let again = Bench::boot(figure_3_14(), &member(5, 'b'), bench.durable.clone());
-    assert!(!again.boot.iter().any(|act| matches!(act, Act::Write(_))), "{:?}", again.boot);
-    let mut next = figure_3_14();
-    next.revision = 2;
-    let edited = Bench::boot(next, &member(5, 'b'), bench.durable.clone());
-    assert_eq!(edited.version("RG5"), "1.2.0.0");
-    // MA-001: a member that is not the master writes nothing of its own.
-    let other = Bench::boot(figure_3_14(), &member(5, 'a'), LinkDurable::default());
-    assert!(!other.boot.iter().any(|act| matches!(act, Act::Write(_))));
 }
 
 /// The table for people.

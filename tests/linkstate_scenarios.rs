@@ -33,7 +33,7 @@ fn done(name: &str) -> LinkCommand {
     LinkCommand::Done(Way::Connector(ConnectorName::from(name)))
 }
 
-/// LS-006, LS-007, LS-017, MA-001, MA-005: after the first boot all ten members have the same five
+/// LS-006, LS-007, LS-017, LS-047, MA-001, MA-005: after the first boot all ten members have the same five
 /// records, and every connection between groups is closed again (LS-009).
 #[test]
 fn all_members_agree_soon_after_the_first_boot() {
@@ -50,7 +50,7 @@ fn all_members_agree_soon_after_the_first_boot() {
     assert_eq!(network.next_hop(&member(1, 'a'), "RG5"), connector("RG1-RG2"));
     assert_eq!(network.next_hop(&member(1, 'b'), "RG5"), by_member("rg1-a", "RG1-RG2"));
     assert_eq!(network.next_hop(&member(1, 'a'), "RG1"), NextHop::Here);
-    assert_eq!(network.next_hop(&member(1, 'a'), "RG9"), NextHop::Unknown);
+    assert_eq!(network.next_hop(&member(1, 'a'), "RG9"), NextHop::Unknown, "LS-044");
     for member in network.running() {
         for peer in network.open_connections(&member) {
             let is_group_port = matches!(peer, Neighbour::Master(_) | Neighbour::Attached(_));
@@ -287,7 +287,7 @@ fn a_lost_connection_is_tried_at_once() {
     assert!(events.iter().any(|(_, event)| *event == LinkEvent::Gone { neighbour: open.clone() }));
 }
 
-/// LS-019: on an open connection the news of a change goes first, and `Ready` comes again.
+/// LS-018, LS-019: on an open connection the news of a change goes first, and `Ready` comes again.
 #[test]
 fn further_news_precedes_further_mail() {
     let mut network = at_rest(figure_3_14());

@@ -12,7 +12,7 @@ use bridgehead::protocol::linkstate::{
 };
 use bridgehead::protocol::organization::Organization;
 
-use super::linkstate_network::member;
+use super::linkstate_network::{member, organization};
 
 type Acts = Vec<Act<LinkState>>;
 
@@ -170,4 +170,13 @@ pub(crate) fn armed(acts: &Acts, timer: &LinkTimer) -> Vec<Span> {
         _ => None,
     });
     armed.collect()
+}
+
+/// Two targets and two sources.
+pub(crate) fn wide() -> Organization {
+    let mut wide = organization(3, &[(1, 2, 10), (2, 3, 10), (1, 3, 50)]);
+    wide.connectors[0].targets = vec![member(2, 'b'), member(2, 'a')];
+    wide.connectors[0].sources = vec![member(1, 'a'), member(1, 'b')];
+    assert_eq!(wide.check(), []);
+    wide
 }

@@ -90,6 +90,7 @@ impl Link {
             self.outstanding = Some(BTreeSet::new());
             return Some(LinkPdu::News { digest, records: Vec::new() });
         }
+        clause!(LS_048);
         let told: BTreeSet<_> = self.owed.iter().take(NEWS_RECORDS_LIMIT).cloned().collect();
         self.owed.retain(|group| !told.contains(group));
         let records: Vec<_> = told.iter().filter_map(|group| table.get(group)).cloned().collect();

@@ -115,7 +115,9 @@ impl LinkState {
 
     fn begin_attempt(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
         let Some(detector) = self.detectors.get_mut(name) else { return };
-        detector.greet = false;
+        if core::mem::take(&mut detector.greet) {
+            clause!(LS_047);
+        }
         let order = detector.begin();
         let target = detector.targets[0].clone();
         obey(order, cx);
