@@ -122,14 +122,10 @@ impl Disk {
         change
     }
 
-    /// The member dies: of the writes on their way the first `persisted` are on disk, the others and
-    /// everything in memory are gone. Returns what reached the disk.
-    pub fn crash(&mut self, persisted: usize) -> Vec<Change> {
-        assert!(persisted <= self.pending.len(), "only what was ordered can be on disk");
-        let reached = (0..persisted).map(|_| self.complete()).collect();
+    /// The member dies: the writes on their way and everything in memory are gone.
+    pub fn crash(&mut self) {
         self.pending.clear();
         self.waiting.clear();
         self.bodies.retain(|_, kept| kept.synced);
-        reached
     }
 }

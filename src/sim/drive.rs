@@ -57,9 +57,12 @@ impl World<'_> {
         let pending = self.hosts[host].disk.pending();
         let bound = u32::try_from(pending + 1).unwrap_or(u32::MAX);
         let persisted = self.dice().below("crash.persisted", bound) as usize;
-        for change in self.hosts[host].disk.crash(persisted) {
+        for _ in 0..persisted {
+            // One by one: the checkers see each state that the disk went through.
+            let change = self.hosts[host].disk.complete();
             self.checkers.stored(now, &self.hosts[host], host, &change);
         }
+        self.hosts[host].disk.crash();
         let sockets: Vec<(PipeId, usize)> =
             self.hosts[host].sockets.values().map(|socket| (socket.pipe, socket.side)).collect();
         self.hosts[host].die();
