@@ -5,10 +5,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bridgehead::protocol::ids::{ConnectorName, MemberName};
 use bridgehead::protocol::member::Endpoint;
 use bridgehead::server::configuration::{self, ConfigurationError, Kind};
 use bridgehead::server::identity::DevelopmentCa;
+use bridgehead::wire::ids::{ConnectorName, MemberName};
 
 const EXAMPLE: &str = "examples/five-groups.toml";
 
