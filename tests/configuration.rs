@@ -208,6 +208,8 @@ fn bad_organizations_are_refused_with_their_line() {
         ("host = \"rg5-b\"", "host = \"rg6-b\"", "host = \"rg6-b\"", "`rg6-b` is no member"),
         ("eva@example.test", "eva@elsewhere.test", "eva@elsewhere", "is not in `domains`"),
         ("name = \"RG2\"\n", "name = \"RG2\"\ncolour = 1\n", "colour", "unknown field `colour`"),
+        ("name = \"RG1-RG2\"", "name = \"\"", "name = \"\"", "is \"\", expected 1 to 255 octets"),
+        ("address = \"eva@", "address = \"e va@", "e va@", "`e va@example.test`: octet"),
         ("revision = 1", "revision = \"one\"", "revision", "invalid type"),
         ("format = 1", "format = 7", "format = 7", "is 7, expected 1"),
     ];
