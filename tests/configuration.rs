@@ -134,6 +134,8 @@ fn bad_members_are_refused_with_their_line() {
             "`rg9-a` is in no group",
         ),
         ("scale = 1.0", "scale = 1.0\nspeed = 2", "speed = 2", "unknown field `speed`"),
+        ("scale = 1.0", "scale = 1e9", "scale = 1e9", "at most 100000"),
+        ("scale = 1.0", "scale = nan", "scale = nan", "is NaN, expected"),
         ("scale = 1.0", "scale = 0.0", "scale = 0.0", "is 0, expected a number above 0"),
         ("smtp = \"127.77.1.1:2501\"", "smtp = \"here\"", "smtp = \"here\"", "socket address"),
         ("admin = ", "admim = ", "admim = ", "unknown field `admim`"),

@@ -33,7 +33,8 @@ fn citations(text: &str, areas: &BTreeSet<&str>) -> BTreeSet<String> {
         let Some(token) = text.get(start..start + 6) else { continue };
         let standing_alone = (start == 0 || !octets[start - 1].is_ascii_alphanumeric())
             && octets.get(start + 6).is_none_or(|next| !next.is_ascii_alphanumeric());
-        let is_id = areas.contains(&token[..2])
+        let is_id = token.is_ascii()
+            && areas.contains(&token[..2])
             && matches!(token.as_bytes()[2], b'-' | b'_')
             && token[3..].bytes().all(|octet| octet.is_ascii_digit());
         if standing_alone && is_id {

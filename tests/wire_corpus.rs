@@ -90,6 +90,7 @@ fn smtp_session() {
             clauses::WI_012,
             clauses::WI_013,
             clauses::WI_014,
+            clauses::WI_017,
             clauses::WI_042,
             clauses::WI_044,
             clauses::WI_045,

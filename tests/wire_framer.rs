@@ -1,6 +1,8 @@
 //! The framer: where lines, bodies and frames end (WI-001, WI-010 to WI-016, WI-031).
 
-use bridgehead::wire::framer::{EXPECTED_BODY_END, EXPECTED_CRLF, EXPECTED_LINE_END, PIECE_LIMIT};
+use bridgehead::wire::framer::{
+    BLOCK_LIMIT, EXPECTED_BODY_END, EXPECTED_CRLF, EXPECTED_LINE_END, PIECE_LIMIT,
+};
 use bridgehead::wire::{DecodeError, Framer, Mode, Unit};
 use proptest::prelude::*;
 
@@ -59,6 +61,7 @@ fn lines_end_with_crlf() {
     check(b"NOOP\r\n\r\nQUIT\r\nhalf", LINE, &[line("NOOP"), line(""), line("QUIT")]);
 }
 
+/// WI-010.
 #[test]
 fn wi_010_a_bare_line_feed_spoils_the_line_and_only_that() {
     check(b"NOOP\nRSET\r\nQUIT\r\n", LINE, &[bad(4, EXPECTED_CRLF), line("QUIT")]);
@@ -66,6 +69,7 @@ fn wi_010_a_bare_line_feed_spoils_the_line_and_only_that() {
     assert_eq!(units(b"NOOP\n", LINE, 9), [bad(4, EXPECTED_CRLF)]);
 }
 
+/// WI-010.
 #[test]
 fn wi_010_a_bare_carriage_return_spoils_the_line_and_only_that() {
     check(b"NO\rOP\r\nQUIT\r\n", LINE, &[bad(2, EXPECTED_CRLF), line("QUIT")]);
@@ -73,6 +77,7 @@ fn wi_010_a_bare_carriage_return_spoils_the_line_and_only_that() {
     check(b"\n\n\r\nQUIT\r\n", LINE, &[bad(0, EXPECTED_CRLF), line("QUIT")]);
 }
 
+/// WI-011.
 #[test]
 fn wi_011_a_line_of_exactly_the_limit_passes_and_one_octet_more_does_not() {
     check(b"123456789012345678\r\n", LINE, &[line("123456789012345678")]);
@@ -82,6 +87,7 @@ fn wi_011_a_line_of_exactly_the_limit_passes_and_one_octet_more_does_not() {
     check(&endless, LINE, &[bad(20, EXPECTED_LINE_END), line("QUIT")]);
 }
 
+/// WI-011.
 #[test]
 fn wi_011_an_endless_line_costs_no_memory() {
     let mut framer = Framer::new(LINE);
@@ -104,6 +110,7 @@ fn a_body_is_unstuffed() {
     check(b"\r\n.\r\n", mode, &[body(b"\r\n"), END]);
 }
 
+/// WI-012.
 #[test]
 fn wi_012_no_smuggled_end_ends_a_body() {
     let mode = Mode::Dots(1_000);
@@ -123,6 +130,7 @@ fn wi_012_no_smuggled_end_ends_a_body() {
     }
 }
 
+/// WI-012.
 #[test]
 fn wi_012_the_error_names_the_first_bare_octet() {
     let mode = Mode::Dots(100);
@@ -132,6 +140,7 @@ fn wi_012_the_error_names_the_first_bare_octet() {
     check(b"a\r\r\n.\r\n", mode, &[body(b"a"), bad(1, EXPECTED_CRLF)]);
 }
 
+/// WI-013.
 #[test]
 fn wi_013_a_body_of_exactly_the_limit_passes_and_one_octet_more_does_not() {
     let mode = Mode::Dots(6);
@@ -140,6 +149,7 @@ fn wi_013_a_body_of_exactly_the_limit_passes_and_one_octet_more_does_not() {
     check(b"12345\r\n.\r\n.\r\n", mode, &[body(b"12345\r"), bad(6, EXPECTED_BODY_END), END]);
 }
 
+/// WI-013.
 #[test]
 fn wi_013_an_endless_body_costs_no_memory() {
     let mut framer = Framer::new(Mode::Dots(10));
@@ -167,12 +177,29 @@ fn a_large_body_comes_in_pieces() {
     assert!(framer.is_paused());
 }
 
+/// WI-014.
 #[test]
 fn wi_014_octets_are_taken_as_they_are() {
     check(b"a\n.\r\nb", Mode::Octets(3), &[body(b"a\n."), END, body(b"\r\nb"), END]);
     let mut framer = Framer::new(Mode::Octets(0));
     assert_eq!(framer.next_unit(), Ok(Some(Unit::BodyEnd)));
     assert_eq!(framer.next_unit(), Ok(None));
+}
+
+/// WI-017.
+#[test]
+fn wi_017_a_block_comes_in_one_piece_and_has_a_limit() {
+    let block = |octets: &[u8]| Ok(Unit::Block(octets.into()));
+    check(b"a\n.b\r\nc", Mode::Block(3), &[block(b"a\n."), block(b"b\r\n")]);
+    let mut framer = Framer::new(Mode::Block(0));
+    assert_eq!(framer.next_unit(), Ok(Some(Unit::Block(Vec::new()))));
+    let mut framer = Framer::new(Mode::Block(usize::MAX));
+    framer.push(&vec![b'x'; BLOCK_LIMIT - 1]);
+    assert_eq!(framer.next_unit(), Ok(None));
+    framer.push(b"x");
+    assert!(
+        matches!(framer.next_unit(), Ok(Some(Unit::Block(block))) if block.len() == BLOCK_LIMIT)
+    );
 }
 
 #[test]
@@ -182,6 +209,7 @@ fn frames_are_counted() {
     check(input, Mode::Frame(10), &[frame(b"a\r\n"), frame(b""), frame(b"0123456789")]);
 }
 
+/// WI-015.
 #[test]
 fn wi_015_nothing_is_read_behind_a_malformed_frame() {
     let cases: [(&[u8], usize, &str); 5] = [
@@ -196,6 +224,7 @@ fn wi_015_nothing_is_read_behind_a_malformed_frame() {
     }
 }
 
+/// WI-031.
 #[test]
 fn wi_031_a_frame_beyond_the_limit_is_refused_before_its_content() {
     let mut framer = Framer::new(Mode::Frame(4 * 1024 * 1024));
@@ -205,6 +234,7 @@ fn wi_031_a_frame_beyond_the_limit_is_refused_before_its_content() {
     assert_eq!(framer.buffered(), 0, "nothing is kept of it");
 }
 
+/// WI-016.
 #[test]
 fn wi_016_what_came_in_clear_behind_starttls_is_dropped() {
     let mut framer = Framer::new(LINE);
@@ -267,12 +297,14 @@ proptest! {
         input in mail(), split in 1_usize..9, limit in 2_usize..30,
     ) {
         for mode in [
-            Mode::Line(limit), Mode::Dots(limit as u64), Mode::Octets(limit as u64), Mode::Frame(limit),
+            Mode::Line(limit), Mode::Dots(limit as u64), Mode::Octets(limit as u64), Mode::Block(limit),
+            Mode::Frame(limit),
         ] {
             prop_assert_eq!(units(&input, mode, split), units(&input, mode, input.len()));
         }
     }
 
+    /// WI-012.
     #[test]
     fn wi_012_a_body_ends_where_the_reference_says(input in mail()) {
         let mut framer = Framer::new(Mode::Dots(1_000));

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 /// As printed in "Understanding OrgInfo Packet Details", dots for spaces and all.
 const PRINTED: &[u8] = include_bytes!("data/orginfo-as-printed.txt");
 
+/// WI-120.
 #[test]
 fn wi_120_the_packet_that_microsoft_published_parses() {
     let packet = historic::decode(PRINTED, Counts::Edited).expect("the grammar fits");
@@ -41,6 +42,7 @@ fn wi_120_the_packet_that_microsoft_published_parses() {
     assert!(connector.targets.is_empty() && connector.up);
 }
 
+/// WI-120.
 #[test]
 fn wi_120_the_edits_of_the_print_are_found_and_only_they() {
     let packet = historic::decode(PRINTED, Counts::Edited).expect("the grammar fits");
@@ -70,6 +72,7 @@ fn repaired() -> Vec<u8> {
     octets
 }
 
+/// WI-120.
 #[test]
 fn wi_120_with_right_counts_the_packet_parses_exactly() {
     let exact = historic::decode(&repaired(), Counts::Exact).expect("every count is right");
@@ -78,6 +81,7 @@ fn wi_120_with_right_counts_the_packet_parses_exactly() {
     assert_eq!((exact.digest, exact.groups), (printed.digest, printed.groups));
 }
 
+/// WI-120.
 #[test]
 fn wi_120_an_edited_name_beyond_the_slack_is_an_error() {
     let text = String::from_utf8(repaired()).expect("ASCII");

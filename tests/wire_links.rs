@@ -22,6 +22,7 @@ fn chunk(mark: Mark, data: &str) -> Chunk {
     Chunk { mark, data: String::from(data) }
 }
 
+/// WI-032.
 #[test]
 fn wi_032_a_length_counts_what_is_behind_the_brace() {
     assert_eq!(frame::encode_frame(b" NODEINFO\r\n"), b"{0000000b} NODEINFO\r\n");
@@ -57,6 +58,7 @@ fn chunks_are_commands() {
     assert_eq!(encoded, b"X-LINK2STATE FIRST CHUNK=x ");
 }
 
+/// WI-090.
 #[test]
 fn wi_090_a_chunk_is_printable_and_its_line_has_a_limit() {
     for (line, offset, expected) in [
@@ -78,6 +80,7 @@ fn wi_090_a_chunk_is_printable_and_its_line_has_a_limit() {
     );
 }
 
+/// WI-091.
 #[test]
 fn wi_091_a_message_has_first_and_last_and_keeps_to_the_line() {
     let text = "x".repeat(5 * DATA_LIMIT);
@@ -103,6 +106,7 @@ fn wi_091_a_message_has_first_and_last_and_keeps_to_the_line() {
     assert_eq!(next_reply().encode(), [b"200 NEXT"]);
 }
 
+/// WI-091.
 #[test]
 fn wi_091_an_unmarked_chunk_goes_on() {
     let mut reassembly = Reassembly::default();
@@ -113,6 +117,7 @@ fn wi_091_an_unmarked_chunk_goes_on() {
     assert!(!reassembly.is_inside());
 }
 
+/// WI-092.
 #[test]
 fn wi_092_nothing_is_taken_before_first() {
     for mark in [Mark::Next, Mark::Last, Mark::Unmarked] {
@@ -124,6 +129,7 @@ fn wi_092_nothing_is_taken_before_first() {
     }
 }
 
+/// WI-092.
 #[test]
 fn wi_092_the_attack_of_ms05_021_is_known_and_harmless() {
     let attack = |octets: usize| {
@@ -141,6 +147,7 @@ fn wi_092_the_attack_of_ms05_021_is_known_and_harmless() {
     assert_eq!(reassembly.take(&chunk(Mark::Unmarked, &"A".repeat(600))), Ok(None));
 }
 
+/// WI-093.
 #[test]
 fn wi_093_first_inside_drops_what_was_there() {
     let mut reassembly = Reassembly::default();
@@ -150,6 +157,7 @@ fn wi_093_first_inside_drops_what_was_there() {
     assert_eq!(reassembly.take(&chunk(Mark::Last, "c")), Err(ReassemblyError::BeforeFirst));
 }
 
+/// WI-094.
 #[test]
 fn wi_094_a_message_of_exactly_the_limit_passes_and_one_octet_more_does_not() {
     let message = "x".repeat(MESSAGE_LIMIT);
@@ -208,6 +216,7 @@ const RECORD: &str = "( 0123456789abcdef0123456789abcdef {3}RG1 1 {5}rg1-b fe a 
                       ( {5}rg1-a YES {5}rg1-b NO ) ( {7}RG1-RG2 ( CONFIG {3}RG2 64 BH \
                       ( {5}rg1-a ) STATE DOWN ) ) )";
 
+/// WI-101.
 #[test]
 fn wi_101_a_message_is_a_frame_of_counted_elements() {
     let digest = Digest([0xab; 32]);
@@ -225,6 +234,7 @@ fn wi_101_a_message_is_a_frame_of_counted_elements() {
     assert_eq!(orginfo::decode_message("{0000000d} MULTI (6) ()"), Ok(vec![]));
 }
 
+/// WI-101.
 #[test]
 fn wi_101_other_verbs_versions_and_counts_are_refused() {
     let framed = |content: &str| format!("{{{:08x}}}{content}", content.len());
@@ -260,6 +270,7 @@ fn wi_101_other_verbs_versions_and_counts_are_refused() {
     }
 }
 
+/// WI-102.
 #[test]
 fn wi_102_a_record_has_everything_in_order() {
     let decode = |record: &str| {
@@ -298,6 +309,7 @@ fn wi_102_a_record_has_everything_in_order() {
     }
 }
 
+/// WI-103.
 #[test]
 fn wi_103_names_are_escaped_in_one_way() {
     let attach = |name: &str| Frame::Attach(MemberName::from(name));
@@ -314,6 +326,7 @@ fn wi_103_names_are_escaped_in_one_way() {
     }
 }
 
+/// WI-110.
 #[test]
 fn wi_110_the_frames_of_the_group_port() {
     let rg1 = MemberName::from("rg1-b");
@@ -351,6 +364,7 @@ fn wi_110_the_frames_of_the_group_port() {
     }
 }
 
+/// WI-110.
 #[test]
 fn wi_110_other_contents_are_refused_where_they_are_wrong() {
     let verbs = "SP and NODEINFO, ATTACH, NEWS, MERGED, REPORT or REPORTED";
@@ -440,6 +454,7 @@ proptest! {
     }
 
     /// Strict in every order: a message comes out only of FIRST, then anything but FIRST, then LAST.
+    /// WI-093.
     #[test]
     fn wi_093_reassembly_agrees_with_the_pattern(marks in proptest::collection::vec(0_usize..4, 0..12)) {
         let mut reassembly = Reassembly::default();

@@ -54,6 +54,7 @@ fn the_lines_of_x_submit_are_those_of_the_grammar() {
     }
 }
 
+/// WI-060.
 #[test]
 fn wi_060_arguments_stand_in_order_and_alone() {
     for (arguments, offset, expected) in [
@@ -81,6 +82,7 @@ fn wi_060_arguments_stand_in_order_and_alone() {
     }
 }
 
+/// WI-061.
 #[test]
 fn wi_061_the_answers_are_those_of_the_grammar() {
     for (text, answer) in [
@@ -124,6 +126,7 @@ fn an_inquiry() -> Inquire {
     }
 }
 
+/// WI-070.
 #[test]
 fn wi_070_inquire_has_all_three_arguments() {
     let line = format!("X-DELIVER INQUIRE XORIGIN={ID} XINDEX=2 ADDRESS=<a@example.org>");
@@ -143,6 +146,7 @@ fn wi_070_inquire_has_all_three_arguments() {
     }
 }
 
+/// WI-071.
 #[test]
 fn wi_071_replies_begin_with_the_index() {
     assert_eq!(deliver::recipient_reply(3).encode(), [b"250 2.1.5 [3] ok"]);
@@ -160,6 +164,7 @@ fn wi_071_replies_begin_with_the_index() {
     assert!(deliver::decode_result(&Reply::plain(354, "[1] go ahead")).is_err());
 }
 
+/// WI-072.
 #[test]
 fn wi_072_what_was_found_is_said_on_one_line() {
     let refusal = Refusal::new(550, "5.1.1", "no such account");
@@ -187,6 +192,7 @@ fn an_envelope() -> Envelope {
     wire_support::envelope().new_tree(&mut runner).expect("a value").current()
 }
 
+/// WI-080.
 #[test]
 fn wi_080_the_canonical_form_has_no_white_space() {
     let mut envelope = an_envelope();
@@ -200,6 +206,7 @@ fn wi_080_the_canonical_form_has_no_white_space() {
     assert!(text.ends_with("\"hops\":[],\"routed_by\":{}}"), "{text}");
 }
 
+/// WI-081.
 #[test]
 fn wi_081_an_envelope_has_a_limit() {
     let mut envelope = an_envelope();
@@ -220,6 +227,7 @@ fn wi_081_an_envelope_has_a_limit() {
     assert_eq!(envelope::decode(&octets).expect_err("too long").offset, envelope::ENVELOPE_LIMIT);
 }
 
+/// WI-082.
 #[test]
 fn wi_082_only_the_canonical_form_is_read() {
     let octets = envelope::encode(&an_envelope()).expect("it is short");
@@ -239,6 +247,7 @@ fn wi_082_only_the_canonical_form_is_read() {
     assert_eq!(error.offset, 11);
 }
 
+/// WI-083.
 #[test]
 fn wi_083_the_digest_is_over_the_envelope_and_the_digest_of_the_body() {
     // The expected values were computed with Python's hashlib.
@@ -253,6 +262,7 @@ fn wi_083_the_digest_is_over_the_envelope_and_the_digest_of_the_body() {
     );
 }
 
+/// WI-084.
 #[test]
 fn wi_084_an_envelope_cannot_carry_a_second_line() {
     let refused = |change: &dyn Fn(&mut Envelope), expected: &str, part: &str| {

@@ -40,6 +40,7 @@ fn wrong_at(line: &str, offset: usize, expected: &str) {
     }
 }
 
+/// WI-040.
 #[test]
 fn wi_040_verbs_and_keywords_have_no_case_and_lines_may_end_in_spaces() {
     assert_eq!(decode("eHlO client.example.org  "), Ok(Command::Ehlo("client.example.org".into())));
@@ -55,6 +56,7 @@ fn wi_040_verbs_and_keywords_have_no_case_and_lines_may_end_in_spaces() {
     assert_eq!((mail.size, mail.body), (Some(9), Some(BodyKind::EightBitMime)));
 }
 
+/// WI-041.
 #[test]
 fn wi_041_each_kind_of_error_has_its_code() {
     for (line, code, status) in [
@@ -109,6 +111,7 @@ fn octets_that_are_no_text_are_refused_where_they_stand() {
     );
 }
 
+/// WI-042.
 #[test]
 fn wi_042_paths_are_those_of_rfc_5321() {
     let longest = format!("{}@{}.org", "l".repeat(64), "d".repeat(63));
@@ -133,6 +136,7 @@ fn wi_042_paths_are_those_of_rfc_5321() {
     assert!(mail("").expect("a sender").sender.is_some());
 }
 
+/// WI-042.
 #[test]
 fn wi_042_each_limit_of_a_path_is_held() {
     let refused = |path: String, expected: &str| match rcpt(&path) {
@@ -157,6 +161,7 @@ fn wi_042_each_limit_of_a_path_is_held() {
     refused(format!("<{routes}:a@b.example>"), "a path of at most 256 octets");
 }
 
+/// WI-043.
 #[test]
 fn wi_043_a_parameter_stands_once() {
     for parameters in [" SIZE=1 SIZE=1", " SMTPUTF8 SMTPUTF8", " ENVID=a RET=FULL envid=a"] {
@@ -166,6 +171,7 @@ fn wi_043_a_parameter_stands_once() {
     }
 }
 
+/// WI-044.
 #[test]
 fn wi_044_an_unknown_parameter_is_refused_by_name() {
     let expected = CommandError::UnknownParameter { offset: 33, keyword: "X-Foo".into() };
@@ -174,6 +180,7 @@ fn wi_044_an_unknown_parameter_is_refused_by_name() {
     assert_eq!(rcpt("<a@b.example> XORIGIN=a"), Err(expected));
 }
 
+/// WI-045.
 #[test]
 fn wi_045_the_parameters_of_dsn_are_xtext() {
     let found = mail(" RET=hdrs ENVID=QQ+2B1+20x AUTH=e+3Dmc2@example.com").expect("well-formed");
@@ -210,6 +217,7 @@ fn wi_045_the_parameters_of_dsn_are_xtext() {
     assert!(rcpt(&long(501)).is_err());
 }
 
+/// WI-046.
 #[test]
 fn wi_046_an_address_beyond_ascii_needs_smtputf8() {
     assert_eq!(
@@ -270,6 +278,7 @@ fn malformed_replies_are_refused_where_they_are_wrong() {
     assert_eq!(read(&["250 a\rb"]), error(5, "no control character"));
 }
 
+/// WI-050.
 #[test]
 fn wi_050_a_status_belongs_to_its_class() {
     assert_eq!(
@@ -287,6 +296,7 @@ fn wi_050_a_status_belongs_to_its_class() {
     }
 }
 
+/// WI-051.
 #[test]
 fn wi_051_the_lines_of_a_reply_have_one_code() {
     let expected = "the code of the first line";
@@ -295,6 +305,7 @@ fn wi_051_the_lines_of_a_reply_have_one_code() {
     assert!(matches!(read(&["250-a", "251 b", "251 c"]), Ok(Some(_))));
 }
 
+/// WI-052.
 #[test]
 fn wi_052_a_reply_has_a_limit_of_lines() {
     let mut reader = ReplyReader::default();
@@ -307,6 +318,7 @@ fn wi_052_a_reply_has_a_limit_of_lines() {
     );
 }
 
+/// WI-053.
 #[test]
 fn wi_053_no_text_ends_a_line() {
     let refusal = Refusal::new(550, "5.1.1", "no\r\n250 2.0.0 yes\u{0}\u{85}");

@@ -105,7 +105,7 @@ impl Adapter {
     }
 
     /// Waits for the answer to a request. Answers come in the order of the requests.
-    pub(crate) fn receive(&mut self, pending: &Pending) -> Result<Value, AdapterError> {
+    pub(crate) fn receive(&self, pending: &Pending) -> Result<Value, AdapterError> {
         let broken = |why: String| AdapterError::Broken(format!("`{}`: {why}", pending.op));
         let line = self.answers.recv_timeout(self.wait).map_err(|error| match error {
             RecvTimeoutError::Timeout => broken("no answer in time".into()),

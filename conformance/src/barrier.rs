@@ -33,7 +33,7 @@ pub(crate) fn compare(
         let now = answer["now_us"].as_u64();
         if now != Some(now_us) {
             let problem = format!("the clock of {name} stands at {now:?}, expected {now_us} us");
-            return Err(Stop::Unusable(problem));
+            return Err(Stop::Died(problem));
         }
         if answer["idle"] != Value::Bool(true) {
             return Ok(Quiet::Not(format!("{name} is busy: {}", answer["busy"])));
@@ -56,19 +56,19 @@ fn differs(
     connections: &Value,
     halves: &[Half],
 ) -> Result<Option<String>, Stop> {
-    let connections = connections.as_array().ok_or_else(|| {
-        Stop::Unusable(format!("adapter of {name}: quiesce names no connections"))
-    })?;
+    let connections = connections
+        .as_array()
+        .ok_or_else(|| Stop::Died(format!("adapter of {name}: quiesce names no connections")))?;
     let end = |connection: &Value, key: &str| -> Result<SocketAddr, Stop> {
         let text = connection[key].as_str().unwrap_or_default();
         text.parse().map_err(|_| {
-            Stop::Unusable(format!("adapter of {name}: `{text}` is no address of a connection"))
+            Stop::Died(format!("adapter of {name}: `{text}` is no address of a connection"))
         })
     };
     let mut seen = Vec::new();
     for connection in connections {
         let ends = (end(connection, "local")?, end(connection, "remote")?);
-        let is_over = connection["eof"] == true || connection["reset"] == true;
+        let is_over = ["eof", "reset", "closed"].iter().any(|key| connection[*key] == true);
         match halves.iter().find(|half| (half.theirs, half.ours) == ends) {
             Some(half) => {
                 seen.push(ends);
@@ -95,7 +95,8 @@ fn half_differs(half: &Half, connection: &Value) -> Option<String> {
     if !half.unread && sent != Some(half.from_node) {
         return Some(format!("{link}: sent {sent:?}, the suite has {}", half.from_node));
     }
-    if half.ended_by_suite && connection["eof"] != true && connection["reset"] != true {
+    let is_over = ["eof", "reset", "closed"].iter().any(|key| connection[*key] == true);
+    if half.ended_by_suite && !is_over {
         return Some(format!("{link}: the node has not seen the end"));
     }
     None

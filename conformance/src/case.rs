@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::event::{Event, Record, Stop};
 use crate::script::Script;
 use crate::stage::Stage;
@@ -66,8 +64,8 @@ pub(crate) struct Case {
     pub(crate) needs: Needs,
     /// The case that differs only in that nothing is wrong; each negative case has one.
     pub(crate) twin: Option<String>,
-    /// The mutants that must fail it.
-    pub(crate) kills: Vec<&'static str>,
+    /// The mutants that must fail it, each with the check that must name it.
+    pub(crate) kills: Vec<(&'static str, &'static str)>,
     /// Whether it comes from a vector file.
     pub(crate) is_vector: bool,
     /// Driver and judge.
@@ -130,7 +128,7 @@ impl Case {
     }
 
     /// Names the mutants that it kills.
-    pub(crate) fn kills(mut self, mutants: &[&'static str]) -> Self {
+    pub(crate) fn kills(mut self, mutants: &[(&'static str, &'static str)]) -> Self {
         self.kills.extend(mutants);
         self
     }
@@ -141,9 +139,14 @@ impl Case {
         self
     }
 
+    /// Whether it must know an address that does not exist.
+    pub(crate) fn uses_unknown_recipient(&self) -> bool {
+        matches!(&self.body, Body::Script(script) if script.uses("{unknown}"))
+    }
+
     /// The first part of the id.
     pub(crate) fn protocol(&self) -> &str {
-        self.id.split('.').next().unwrap_or_default()
+        self.id.split(['.', '-']).next().unwrap_or_default()
     }
 
     /// Runs the half that touches the world.
@@ -164,6 +167,10 @@ impl Case {
             }
             Some(Stop::CouldNotRun(reason) | Stop::Unusable(reason)) => {
                 return Judgement::without_checks(Verdict::CouldNotRun, reason);
+            }
+            // Nothing that a server may do in a conversation ends the server.
+            Some(Stop::Died(reason)) => {
+                return Judgement::without_checks(Verdict::Fail, reason);
             }
             Some(Stop::Bug(reason)) => {
                 return Judgement::without_checks(Verdict::SuiteError, reason);
@@ -291,9 +298,4 @@ impl Judgement {
         });
         events
     }
-}
-
-/// A mark without a value.
-pub(crate) fn mark(name: &str) -> Event {
-    Event::Mark { name: name.to_owned(), value: Value::Null }
 }

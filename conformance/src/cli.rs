@@ -1,12 +1,12 @@
 //! The commands.
 
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
@@ -192,9 +192,9 @@ fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit 
     let sick = first_problem(&probes);
     let plan = Plan {
         cases: chosen,
+        parameters: parameters(run, &under_test),
         under_test,
         hello,
-        parameters: parameters(run),
         timeout_factor: run.under.timeout_factor,
         strict: run.strict,
         seed: run.seed,
@@ -206,7 +206,15 @@ fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit 
     execute(run, &plan, &recorder, out_of_reach)
 }
 
-fn parameters(run: &Run) -> Parameters {
+/// In its own organization the suite knows who exists; of a bare target it only knows what it is told.
+fn parameters(run: &Run, under_test: &UnderTest) -> Parameters {
+    if matches!(under_test, UnderTest::Adapter(_)) {
+        return Parameters {
+            recipient: "amy@example.test".into(),
+            unknown: Some("nobody@example.test".into()),
+            sender: "ann@example.test".into(),
+        };
+    }
     Parameters {
         recipient: run.recipient.clone(),
         unknown: run.unknown.clone(),
@@ -310,8 +318,12 @@ fn choose<'a>(
             && (run.profile.is_empty() || run.profile.iter().any(|p| p == case.profile))
     };
     let chosen: Vec<&Case> = places.iter().map(|place| &all[*place]).filter(wanted).collect();
-    let reach =
-        |case: &&Case| matches!(under_test, UnderTest::Adapter(_)) || case.needs == Needs::Nothing;
+    let reach = |case: &&Case| {
+        matches!(under_test, UnderTest::Adapter(_))
+            || (case.needs == Needs::Nothing
+                && case.profile == runner::TARGET_PROFILE
+                && (run.unknown.is_some() || !case.uses_unknown_recipient()))
+    };
     let before = chosen.len();
     let mut chosen: Vec<&Case> = chosen.into_iter().filter(reach).collect();
     let out_of_reach = before - chosen.len();
@@ -403,8 +415,8 @@ fn explain_case(case: &Case) {
     if let Some(twin) = &case.twin {
         println!("    positive twin {twin}");
     }
-    for mutant in &case.kills {
-        println!("    kills mutant {mutant}");
+    for (mutant, check) in &case.kills {
+        println!("    kills mutant {mutant} by {check}");
     }
     if let crate::case::Body::Script(script) = &case.body {
         println!("    on the {} port, as {:?}:", script.port.name(), script.seat);

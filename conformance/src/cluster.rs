@@ -3,6 +3,8 @@
 //! The clock only moves when nothing is under way: every octet that one side has sent was taken by the
 //! other side, on every connection, by the count of the nodes and by the suite's own, twice running.
 
+mod probes;
+
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -77,6 +79,10 @@ fn broken(node: &str, error: &AdapterError) -> Stop {
     Stop::Unusable(format!("adapter of {node}: {error}"))
 }
 
+fn died(node: &str, error: &AdapterError) -> Stop {
+    Stop::Died(format!("{node}: {error}"))
+}
+
 fn no_network(error: &std::io::Error) -> Stop {
     Stop::CouldNotRun(format!("the suite cannot open its own addresses: {error}"))
 }
@@ -104,7 +110,7 @@ impl Cluster {
             clients: BTreeMap::new(),
             visitors: BTreeMap::new(),
             now_us: 0,
-            files: files,
+            files,
         };
         for (link, rule) in rules {
             cluster.network.rule(link, rule.clone());
@@ -120,7 +126,11 @@ impl Cluster {
             cluster.prepare(member)?;
         }
         let members: Vec<&str> = under_test.iter().map(String::as_str).collect();
-        cluster.boot(&members)?;
+        // Whoever cannot even start is not fit to be tested.
+        cluster.boot(&members).map_err(|stop| match stop {
+            Stop::Died(reason) => Stop::Unusable(reason),
+            other => other,
+        })?;
         cluster.network.start();
         Ok(cluster)
     }
@@ -247,13 +257,13 @@ impl Cluster {
             let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
             let fields = fields(node);
             let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
-            pending.push(adapter.send(op, &fields).map_err(|error| broken(member, &error))?);
+            pending.push(adapter.send(op, &fields).map_err(|error| died(member, &error))?);
         }
         let mut answers = Vec::with_capacity(members.len());
         for (member, pending) in members.iter().zip(&pending) {
             let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
             let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
-            answers.push(adapter.receive(pending).map_err(|error| broken(member, &error))?);
+            answers.push(adapter.receive(pending).map_err(|error| died(member, &error))?);
         }
         Ok(answers)
     }
@@ -319,18 +329,16 @@ impl Cluster {
             self.recorder.record(Event::Time {});
             let members = self.living();
             let names: Vec<&str> = members.iter().map(String::as_str).collect();
-            self.ask_all(&names, "advance", |_| json!({"to_us": to}))?;
+            self.network.pause(true);
+            let advanced = self.ask_all(&names, "advance", |_| json!({"to_us": to}));
+            self.network.pause(false);
+            advanced?;
         }
     }
 
     /// Lets virtual time pass.
     pub(crate) fn run_for(&mut self, span_us: u64) -> Result<(), Stop> {
         self.run_until(self.now_us + span_us)
-    }
-
-    /// The virtual time.
-    pub(crate) const fn now_us(&self) -> u64 {
-        self.now_us
     }
 
     /// The network.
@@ -345,48 +353,6 @@ impl Cluster {
         let (node, recorded) = (member.to_owned(), answer.clone());
         self.recorder.record(Event::Asked { node, request, answer: recorded });
         Ok(answer)
-    }
-
-    /// Expects a node to refuse a request.
-    pub(crate) fn must_refuse(
-        &mut self,
-        member: &str,
-        op: &str,
-        fields: &Value,
-        expected: &str,
-    ) -> Result<(), Stop> {
-        let node = self.nodes.get_mut(member).ok_or_else(|| bug(member))?;
-        let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
-        let seen = match adapter.ask(op, fields) {
-            Err(AdapterError::Refused { slug, .. }) if slug == expected => return Ok(()),
-            Err(error) => error.to_string(),
-            Ok(answer) => format!("ok {answer}"),
-        };
-        Err(Stop::Unusable(format!("`{op}` {fields}: expected the error `{expected}`, got {seen}")))
-    }
-
-    /// Expects a second node to fail to start where the first one listens.
-    pub(crate) fn must_not_share(&mut self, member: &str) -> Result<(), Stop> {
-        let node = self.nodes.get(member).ok_or_else(|| bug(member))?;
-        let mut configuration = node.configuration.clone();
-        for (port, address) in &node.listen {
-            configuration["listen"][port.name()] = json!(address.to_string());
-        }
-        configuration["dir"] = json!(self.files.path().join("second"));
-        let log = self.logs.join("second.log");
-        let second = || -> Result<Value, AdapterError> {
-            let mut adapter = Adapter::spawn(&self.command, &log, self.patience)?;
-            adapter.ask("hello", &json!({"proto": 1}))?;
-            adapter.ask("configure", &configuration)?;
-            adapter.ask("start", &json!({}))
-        };
-        match second() {
-            Err(AdapterError::Refused { .. }) => Ok(()),
-            Err(error) => Err(broken(member, &error)),
-            Ok(answer) => {
-                Err(Stop::Unusable(format!("a second start on the same ports says ok {answer}")))
-            }
-        }
     }
 
     /// Makes a node forget everything, and starts it again.

@@ -23,6 +23,9 @@ pub(crate) struct Probe {
     pub(crate) problem: Option<String>,
 }
 
+/// One step; the first one fills in what the adapter says of itself.
+type Step<'a> = &'a dyn Fn(&mut Value) -> Result<(), String>;
+
 /// What the adapter says of itself, and the probes, up to the first that failed.
 pub(crate) fn examine(
     command: &[OsString],
@@ -31,7 +34,7 @@ pub(crate) fn examine(
 ) -> (Value, Vec<Probe>) {
     let mut hello = Value::Null;
     let mut probes = Vec::new();
-    let steps: [(&'static str, &dyn Fn(&mut Value) -> Result<(), String>); 4] = [
+    let steps: [(&'static str, Step<'_>); 4] = [
         ("says hello and refuses what does not exist", &|hello| {
             greet(command, patience, logs, hello)
         }),
@@ -87,6 +90,10 @@ fn greet(
     let random =
         format!("x{:x}", Recorder::in_memory().watch().micros() ^ u64::from(std::process::id()));
     refuses(&mut adapter, &random, &json!({}), "unknown-op")?;
+    for key in slugs {
+        let asked = json!({"proto": 1, key: [format!("inspect.{random}")]});
+        refuses(&mut adapter, "hello", &asked, "unsupported")?;
+    }
     Ok(())
 }
 
@@ -132,7 +139,7 @@ fn listening(command: &[OsString], patience: Patience, logs: &Path) -> Result<()
     let ground = ground(command, patience, logs, &recorder);
     let told = |stop: crate::event::Stop| stop.reason().to_owned();
     let rules = [("RG1-RG2", Rule::Refuse)];
-    let mut cluster = Cluster::start(&ground, solo(), &rules).map_err(told)?;
+    let cluster = Cluster::start(&ground, solo(), &rules).map_err(told)?;
     let at: SocketAddr = cluster.listens("rg1-a", Port::Smtp).map_err(told)?;
     dial_from(Some(OUTSIDE), at, patience.connect())
         .map_err(|error| format!("start says that SMTP is at {at}: {error}"))?;

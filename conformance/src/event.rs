@@ -95,7 +95,9 @@ pub(crate) enum Stop {
     NotApplicable(String),
     /// Something that the case needs is not there.
     CouldNotRun(String),
-    /// The adapter or the target broke off.
+    /// A node died, or its adapter broke the contract, in the middle of the case.
+    Died(String),
+    /// The target or the adapter cannot be used at all.
     Unusable(String),
     /// The suite is wrong.
     Bug(String),
@@ -107,6 +109,7 @@ impl Stop {
         match self {
             Self::NotApplicable(reason)
             | Self::CouldNotRun(reason)
+            | Self::Died(reason)
             | Self::Unusable(reason)
             | Self::Bug(reason) => reason,
         }

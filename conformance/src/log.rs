@@ -113,11 +113,6 @@ impl Recorder {
         self.lock().now_us = now_us;
     }
 
-    /// The virtual time.
-    pub(crate) fn now(&self) -> u64 {
-        self.lock().now_us
-    }
-
     /// Begins a case: gives the handle that its threads share.
     pub(crate) fn begin(&self) -> Self {
         let mut inner = self.lock();
@@ -125,6 +120,11 @@ impl Recorder {
         inner.now_us = 0;
         inner.epoch += 1;
         Self { epoch: Some(inner.epoch), ..self.clone() }
+    }
+
+    /// The records of the case so far.
+    pub(crate) fn so_far(&self) -> Vec<Record> {
+        self.lock().case.clone()
     }
 
     /// Ends the case: nothing more comes from its threads. Gives its records.

@@ -43,6 +43,15 @@ impl Blueprint {
             .collect()
     }
 
+    /// Adds a plain member to a group.
+    pub(crate) fn with_member(mut self, group: usize, member: &str) -> Self {
+        if let Some(list) = self.organization["group"][group - 1]["members"].as_array_mut() {
+            list.push(json!(member));
+        }
+        self.members.push(member.to_owned());
+        self
+    }
+
     /// Sets one field of the policy.
     pub(crate) fn policy(mut self, key: &str, value: Value) -> Self {
         if self.policy.is_null() {
@@ -121,6 +130,21 @@ pub(crate) fn five_groups() -> Blueprint {
     }
 }
 
+/// The same five groups with one member each, which is bridgehead and master: for the cases that take
+/// days of virtual time.
+pub(crate) fn five_bridgeheads() -> Blueprint {
+    let name = |number: usize| format!("rg{number}-a");
+    let groups: Vec<Value> = (1..=5).map(|n| group(n, &[&name(n)], &name(n))).collect();
+    let edges = [(1, 2, 10), (2, 4, 10), (1, 3, 20), (3, 4, 20), (4, 5, 10)];
+    let accounts = [("ann", "rg1-a"), ("eve", "rg5-a")];
+    Blueprint {
+        organization: organization(&groups, &edges, &accounts),
+        policy: Value::Null,
+        members: (1..=5).map(name).collect(),
+        played: Vec::new(),
+    }
+}
+
 /// Two groups of two members and one connection between them: the smallest organization with a link
 /// that has no alternative.
 pub(crate) fn two_groups() -> Blueprint {
@@ -152,7 +176,13 @@ pub(crate) fn ring() -> Blueprint {
 /// another group.
 pub(crate) fn solo() -> Blueprint {
     let groups = [group(1, &["rg1-a", "rg1-c"], "rg1-a"), group(2, &["rg2-a"], "rg2-a")];
-    let accounts = [("ann", "rg1-a"), ("amy", "rg1-a"), ("carl", "rg1-c"), ("bob", "rg2-a")];
+    let accounts = [
+        ("ann", "rg1-a"),
+        ("amy", "rg1-a"),
+        ("postmaster", "rg1-a"),
+        ("carl", "rg1-c"),
+        ("bob", "rg2-a"),
+    ];
     let blueprint = Blueprint {
         organization: organization(&groups, &[(1, 2, 10)], &accounts),
         policy: Value::Null,

@@ -1,9 +1,10 @@
 //! Runs the chosen cases one after the other and records everything.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use core::panic::AssertUnwindSafe;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -13,6 +14,9 @@ use crate::event::{Event, FORMAT, Stop};
 use crate::log::Recorder;
 use crate::stage::{Parameters, Stage, UnderTest};
 use crate::verdict::{Exit, Verdict};
+
+/// The one profile that a server without an adapter is taken to claim.
+pub(crate) const TARGET_PROFILE: &str = "smtp/server";
 
 /// The version of the suite, as reports carry it.
 pub(crate) const SUITE: &str = env!("CARGO_PKG_VERSION");
@@ -171,7 +175,7 @@ fn panic_text(panic: &(dyn core::any::Any + Send)) -> String {
 fn claimed(case: &Case, hello: &Value) -> bool {
     match hello["profiles"].as_array() {
         Some(profiles) => profiles.iter().any(|profile| profile == case.profile),
-        None => case.needs == Needs::Nothing,
+        None => case.needs == Needs::Nothing && case.profile == TARGET_PROFILE,
     }
 }
 

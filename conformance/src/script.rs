@@ -1,9 +1,11 @@
 //! A conversation on one connection, as data: the same steps drive it and judge its record.
 
+use std::collections::BTreeMap;
+
 use crate::case::Findings;
 use crate::event::{How, Stop, Way};
 use crate::net::{Got, Port, Wire};
-use crate::smtp::{Parsed, Reply, Want, parse_reply};
+use crate::smtp::{Parsed, Reply, Want, parse_reply, queue_id};
 use crate::stage::Stage;
 use crate::transcript::{Stream, Transcript};
 
@@ -36,8 +38,10 @@ pub(crate) enum Step {
     Frame(String, FrameWant),
     /// The node must end the connection: in order, or also by breaking it off.
     Closed(String, bool),
-    /// The suite ends its direction.
-    Finish,
+    /// The offer that was made must be refused: at once, or, behind a 354, once these octets are there.
+    Refused(String, Vec<u8>, Want),
+    /// The replies of two checks must name the same queue id.
+    Same(String, String, String),
 }
 
 /// The whole conversation.
@@ -113,6 +117,18 @@ impl Script {
         self
     }
 
+    /// Expects an offer to be refused, before or behind its octets.
+    pub(crate) fn offer_refused(mut self, check: &str, octets: &[u8], want: Want) -> Self {
+        self.steps.push(Step::Refused(check.to_owned(), octets.to_vec(), want));
+        self
+    }
+
+    /// Expects the replies of two checks to name the same queue id.
+    pub(crate) fn same(mut self, check: &str, one: &str, other: &str) -> Self {
+        self.steps.push(Step::Same(check.to_owned(), one.to_owned(), other.to_owned()));
+        self
+    }
+
     /// The end of every SMTP conversation: a refusal, an acceptance and an end, so that neither a peer
     /// that always says yes nor one that always says no can have passed what came before.
     pub(crate) fn fence(self) -> Self {
@@ -127,11 +143,22 @@ impl Script {
         self.seat != Seat::Outside || self.port != Port::Smtp
     }
 
+    /// Whether any sending has this word.
+    pub(crate) fn uses(&self, word: &str) -> bool {
+        let has = |octets: &[u8]| octets.windows(word.len()).any(|w| w == word.as_bytes());
+        self.steps.iter().any(|step| matches!(step, Step::Send(octets) if has(octets)))
+    }
+
     /// The checks that the steps make.
     pub(crate) fn checks(&self) -> Vec<String> {
         let mut checks: Vec<String> = Vec::new();
         for step in &self.steps {
-            if let Step::Reply(check, _) | Step::Frame(check, _) | Step::Closed(check, _) = step {
+            if let Step::Reply(check, _)
+            | Step::Frame(check, _)
+            | Step::Closed(check, _)
+            | Step::Refused(check, ..)
+            | Step::Same(check, ..) = step
+            {
                 assert!(!checks.contains(check), "check `{check}` stands twice in a script");
                 checks.push(check.clone());
             }
@@ -149,10 +176,16 @@ impl Script {
                     wire.send(&stage.expand(octets)?);
                     true
                 }
-                Step::Finish => {
-                    wire.finish();
-                    true
+                Step::Refused(_, octets, want) => {
+                    let mut reply = wire.reply().this();
+                    if reply.as_ref().is_some_and(|reply| reply.code == 354) {
+                        wire.send(octets);
+                        reply = wire.reply().this();
+                    }
+                    reply.is_some_and(|reply| want.problem(&reply).is_none())
                 }
+                // Nothing happens on the wire; only the judge compares.
+                Step::Same(..) => true,
                 Step::Reply(_, want) => {
                     wire.reply().this().is_some_and(|reply| want.problem(&reply).is_none())
                 }
@@ -180,12 +213,14 @@ impl Script {
             sent: sent_records(transcript),
             place: 0,
             sends: 0,
+            replies: BTreeMap::new(),
             last_send: transcript.attempts(LINK).first().map_or(u64::MAX, |open| open.n),
         };
         for step in &self.steps {
             let goes_on = match step {
                 Step::Send(_) => cursor.next_send(),
-                Step::Finish => true,
+                Step::Refused(check, _, want) => cursor.refused(check, want, findings),
+                Step::Same(check, one, other) => cursor.same(check, one, other, findings),
                 Step::Reply(check, want) => cursor.reply(check, want, findings),
                 Step::Frame(check, want) => cursor.frame(check, want, findings),
                 Step::Closed(check, any) => cursor.closed(check, *any, findings),
@@ -212,6 +247,7 @@ struct Cursor<'a> {
     place: usize,
     sends: usize,
     last_send: u64,
+    replies: BTreeMap<String, (Reply, u64)>,
 }
 
 impl Cursor<'_> {
@@ -233,6 +269,18 @@ impl Cursor<'_> {
         }
     }
 
+    fn refused(&mut self, check: &str, want: &Want, findings: &mut Findings) -> bool {
+        if let Parsed::Reply(reply, used) = parse_reply(&self.back.octets[self.place..])
+            && reply.code == 354
+        {
+            self.place += used;
+            if !self.next_send() {
+                return false;
+            }
+        }
+        self.reply(check, want, findings)
+    }
+
     fn replied(
         &mut self,
         check: &str,
@@ -249,11 +297,24 @@ impl Cursor<'_> {
             want.problem(reply)
         };
         self.place += used;
+        let last = evidence.last().copied().unwrap_or_default();
+        self.replies.insert(check.to_owned(), (reply.clone(), last));
         match &problem {
             Some(problem) => findings.fails(check, problem.clone(), &evidence),
             None => findings.holds(check, format!("`{}`", reply.show()), &evidence),
         }
         problem.is_none()
+    }
+
+    fn same(&self, check: &str, one: &str, other: &str, findings: &mut Findings) -> bool {
+        let (Some((one, n)), Some((other, m))) = (self.replies.get(one), self.replies.get(other))
+        else {
+            return false;
+        };
+        let ids = (queue_id(one), queue_id(other));
+        let holds = ids.0.is_some() && ids.0 == ids.1;
+        findings.is(check, holds, &format!("queue ids {:?} and {:?}", ids.0, ids.1), &[*n, *m]);
+        holds
     }
 
     fn frame(&mut self, check: &str, want: &FrameWant, findings: &mut Findings) -> bool {
@@ -375,6 +436,9 @@ pub(crate) fn show(step: &Step) -> String {
             let how = if *any { "the end, in order or not" } else { "the end, in order" };
             format!("expect {how}   [{check}]")
         }
-        Step::Finish => "end the own direction".to_owned(),
+        Step::Refused(check, _, want) => format!("expect {want}, before or behind 354   [{check}]"),
+        Step::Same(check, one, other) => {
+            format!("expect one queue id in {one} and {other}   [{check}]")
+        }
     }
 }

@@ -25,11 +25,6 @@ impl Reply {
     pub(crate) fn show(&self) -> String {
         format!("{} {}", self.code, self.lines.join(" / "))
     }
-
-    /// The value of `NAME=` in the last line.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        parameter(self.lines.last()?, name)
-    }
 }
 
 /// The value of `NAME=value` among the words of a line.

@@ -95,6 +95,17 @@ impl Stage {
         OUTSIDE.clone_into(&mut self.ehlo);
     }
 
+    /// Whether some line of this case, either way, begins with a word.
+    pub(crate) fn seen(&self, word: &str) -> bool {
+        let records = self.recorder.so_far();
+        let transcript = crate::transcript::Transcript::new(&records);
+        let mut links = transcript.connections();
+        links.dedup();
+        links.iter().any(|link| {
+            transcript.lines(link).iter().any(|line| crate::smtp::starts_with(&line.text, word))
+        })
+    }
+
     /// Starts a cluster for this case.
     pub(crate) fn cluster(
         &self,
@@ -122,6 +133,17 @@ impl Stage {
 
     /// Opens the one connection of a script.
     pub(crate) fn seat(&mut self, link: &str, seat: Seat, port: Port) -> Result<Wire, Stop> {
+        match self.try_seat(link, seat, port) {
+            // The node may have died in an earlier case; a fresh one gets a fresh chance.
+            Err(_) if self.solo.is_some() => {
+                self.solo = None;
+                self.try_seat(link, seat, port)
+            }
+            result => result,
+        }
+    }
+
+    fn try_seat(&mut self, link: &str, seat: Seat, port: Port) -> Result<Wire, Stop> {
         let waits = (self.patience.connect(), self.patience.reply());
         let (from, to) = match (&self.under_test, seat, port) {
             (UnderTest::Target(address), Seat::Outside, Port::Smtp) => (None, *address),
@@ -131,11 +153,8 @@ impl Stage {
             }
             (UnderTest::Adapter(_), ..) => self.solo_place(seat, port)?,
         };
-        let dialled = Wire::dial(&self.recorder, &self.ledger, link, from, to, waits);
-        dialled.map_err(|error| {
-            self.solo = None;
-            Stop::Unusable(format!("cannot connect to {}", error.0))
-        })
+        Wire::dial(&self.recorder, &self.ledger, link, from, to, waits)
+            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
     }
 
     /// Where the suite sits when it talks to the one node of all scripts.

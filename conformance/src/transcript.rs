@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::event::{Event, How, Record, Stop, Way};
-use crate::smtp::{self, Reply};
+use crate::smtp;
 
 /// The records of one case.
 #[derive(Clone, Copy, Debug)]
@@ -82,20 +82,6 @@ impl<'a> Transcript<'a> {
             Some(Event::Mark { value, .. }) => value,
             _ => &Value::Null,
         }
-    }
-
-    /// The last answer to a question about `what` that `node` gave before record `limit`.
-    pub(crate) fn inspected(&self, node: &str, what: &str, limit: u64) -> Option<(u64, &'a Value)> {
-        self.records.iter().rev().filter(|record| record.n < limit).find_map(|record| match &record
-            .event
-        {
-            Event::Asked { node: asked, request, answer }
-                if asked == node && request["op"] == "inspect" && request["what"] == what =>
-            {
-                Some((record.n, answer))
-            }
-            _ => None,
-        })
     }
 
     /// Every attempt to connect on a link.
@@ -200,16 +186,6 @@ impl<'a> Transcript<'a> {
             .into_iter()
             .filter(|line| line.way == way && smtp::starts_with(&line.text, prefix))
             .collect()
-    }
-
-    /// The first reply that was complete on a connection after record `n`.
-    pub(crate) fn reply_after(&self, connection: &str, n: u64) -> Option<(u64, Reply)> {
-        let stream = self.stream(connection, Way::Back);
-        let from = stream.numbers.iter().position(|number| *number > n)?;
-        match smtp::parse_reply(&stream.octets[from..]) {
-            smtp::Parsed::Reply(reply, used) => Some((stream.numbers[from + used - 1], reply)),
-            _ => None,
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 disk, and one attempt every 60 s on each connector. It knows nothing of the member protocols and claims
 none. `--lie ok` says yes to everything; `--lie clock` has a clock that does not move; `--mutant NAME`
 plants one error."""
-import argparse, json, os, re, select, socket, struct, sys
+import argparse, json, os, re, select, socket, sys
 
 ARGS = argparse.ArgumentParser()
 ARGS.add_argument("--lie", choices=["ok", "clock"])
@@ -21,6 +21,7 @@ class Refused(Exception):
 class Connection:
     def __init__(self, sock, server):
         self.sock, self.server = sock, server
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local, self.remote = sock.getsockname(), sock.getpeername()
         self.received = self.sent = 0
         self.eof = self.reset = False
@@ -57,12 +58,12 @@ class Connection:
     def work(self):
         while not self.eof:
             if self.data is not None:
-                end = b"\n.\n" if OPTIONS.mutant == "bare-lf" else b"\r\n.\r\n"
+                end = rb"\r?\n\.\r?\n" if OPTIONS.mutant == "bare-lf" else rb"\r\n\.\r\n"
                 text = b"\r\n" + self.buffer
-                place = text.find(end)
-                if place < 0:
+                found = re.search(end, text)
+                if not found:
                     return
-                body, self.buffer = text[2:place + 2], text[place + len(end):]
+                body, self.buffer = text[2:found.start() + 2], text[found.end():]
                 self.finish(body)
             else:
                 line, newline, rest = self.buffer.partition(b"\r\n")
@@ -291,7 +292,9 @@ class Node:
             os.unlink(self.path())
         return {}
 
-    def hello(self, _):
+    def hello(self, request):
+        if set(request.get("profiles", [])) - {"smtp/server"} or set(request.get("caps", [])) - {"inspect.queue", "kill"}:
+            raise Refused("unsupported", "smtp/server only")
         return {"impl": "fake", "version": "1", "proto": 1, "clock": "virtual",
                 "profiles": ["smtp/server"], "caps": ["inspect.queue", "kill"]}
 

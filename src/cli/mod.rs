@@ -9,12 +9,17 @@ pub mod cluster;
 mod show;
 mod table;
 
-use std::io;
+#[cfg(feature = "conformance")]
+use std::ffi::OsString;
+use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::protocol::faults::{Faults, NAMES};
+use crate::server::runtime::{Logging, log_to_stderr, serve};
 
 /// It failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -39,6 +44,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run one member until a signal stops it
+    #[command(after_help = "Example:\n  bridgehead serve /etc/bridgehead/member.toml")]
+    Serve {
+        /// member.toml
+        file: PathBuf,
+        /// Write the log as JSON, one object a line
+        #[arg(long)]
+        log_json: bool,
+    },
     /// Check an organization or a member file and tell everything that is wrong
     #[command(
         after_help = "Examples:\n  bridgehead check organization.toml\n  bridgehead check member.toml"
@@ -56,6 +70,27 @@ enum Command {
     /// Show the messages that members have in custody
     #[command(subcommand)]
     Queue(Queue),
+    /// Run an organization in the simulator
+    #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
+    Sim(crate::sim::cli::Arguments),
+    /// Run one member for the conformance suite: JSON requests on standard input, answers on standard output
+    #[command(after_help = "Example:\n  bridgehead adapter --fault reply-before-durable")]
+    Adapter {
+        /// Turn a planted bug on (may be repeated)
+        #[arg(long, value_name = "NAME")]
+        fault: Vec<String>,
+    },
+    /// Run the conformance suite, against this implementation unless the arguments name another
+    #[cfg(feature = "conformance")]
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  bridgehead conformance\n  bridgehead conformance list"
+    )]
+    Conformance {
+        /// What the suite is told; `--help` shows it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        arguments: Vec<OsString>,
+    },
     /// Write the completions of a shell to standard output
     #[command(
         after_help = "Example:\n  bridgehead completions bash > /etc/bash_completion.d/bridgehead"
@@ -100,6 +135,13 @@ pub fn main() -> ExitCode {
         }
     };
     match cli.command {
+        Command::Serve { file, log_json } => {
+            serve(&file, if log_json { Logging::Json } else { Logging::Text })
+        }
+        Command::Sim(arguments) => crate::sim::cli::run(&arguments),
+        Command::Adapter { fault } => adapter(&fault),
+        #[cfg(feature = "conformance")]
+        Command::Conformance { arguments } => conformance(arguments),
         Command::Check { file } => check::run(&file),
         Command::Cluster(command) => cluster::run(command),
         Command::Linkstate(Linkstate::Show(arguments)) => {
@@ -112,6 +154,32 @@ pub fn main() -> ExitCode {
         }
         Command::Man => manual(),
     }
+}
+
+fn adapter(faults: &[String]) -> ExitCode {
+    match Faults::named(faults.iter().map(String::as_str)) {
+        Ok(faults) => {
+            log_to_stderr(Logging::Text);
+            crate::server::adapter::run(BufReader::new(io::stdin()), io::stdout(), faults)
+        }
+        Err(name) => {
+            let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            let known = known.join(", ");
+            let problem = if cfg!(feature = "planted-faults") {
+                format!("--fault: there is no fault `{name}`, expected one of {known}")
+            } else {
+                format!("--fault: this build has no faults (feature `planted-faults`): `{name}`")
+            };
+            refused(&problem)
+        }
+    }
+}
+
+/// Without other arguments the suite starts this very program as its adapter.
+#[cfg(feature = "conformance")]
+fn conformance(arguments: Vec<OsString>) -> ExitCode {
+    let own = std::env::current_exe().map(|path| vec![path.into(), "adapter".into()]);
+    bridgehead_conformance::main_with(arguments, own.ok())
 }
 
 fn manual() -> ExitCode {

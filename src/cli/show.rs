@@ -10,6 +10,7 @@ use super::admin::{ADMIN_FORMAT, ask};
 use super::cluster::Plan;
 use super::table::{row, table};
 use super::{failed, refused};
+use crate::kernel::Span;
 use crate::protocol::ids::MemberName;
 
 /// Whom to ask, and how to print it.
@@ -113,68 +114,124 @@ fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     field(value, name).as_array().map_or(&[], Vec::as_slice)
 }
 
-/// A value as one word or few.
+/// A value as a few words: what stands in it, in order, without names of fields.
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(","),
+        Value::Object(fields) if fields.len() == 1 => {
+            // A variant: `{"doubt": "rg2-a"}` reads `doubt rg2-a`.
+            fields.iter().map(|(name, inner)| format!("{name} {}", plain(inner))).collect()
+        }
+        Value::Object(fields) => {
+            let known = fields.values().filter(|inner| !inner.is_null());
+            known.map(plain).collect::<Vec<_>>().join(" ")
+        }
         other => other.to_string(),
     }
 }
 
-/// One line for each connector that the table knows, as WinRoute showed it.
+/// One line for each connector that the table knows, as WinRoute showed it. The last column is what the
+/// member itself thinks of a connector that it carries.
 fn linkstate(answer: &Value) -> String {
-    let mut rows =
-        vec![row([&"GROUP", &"VERSION", &"CONNECTOR", &"TO", &"COST", &"STATE", &"BRIDGEHEADS"])];
-    for record in items(answer, "records") {
-        let group = plain(field(record, "group"));
-        let version = version(field(record, "version"));
-        for connector in items(record, "connectors") {
-            let state = plain(field(connector, "state"));
-            let cost = plain(field(connector, "cost"));
-            let cost = if state == "DOWN" { format!("infinite ({cost})") } else { cost };
-            rows.push(row([
-                &group,
-                &version,
-                &plain(field(connector, "name")),
-                &plain(field(connector, "to")),
-                &cost,
-                &state,
-                &plain(field(connector, "sources")),
-            ]));
-        }
+    let mut rows = vec![row([
+        &"GROUP",
+        &"VERSION",
+        &"DIGEST",
+        &"CONNECTOR",
+        &"TO",
+        &"COST",
+        &"STATE",
+        &"HERE",
+    ])];
+    for line in items(answer, "rows") {
+        let connector = field(line, "connector");
+        let state = plain(field(connector, "state"));
+        let cost = plain(field(connector, "cost"));
+        let cost = if state == "DOWN" { format!("infinite ({cost})") } else { cost };
+        rows.push(row([
+            &plain(field(line, "group")),
+            &plain(field(line, "version")),
+            &plain(field(line, "digest")),
+            &plain(field(connector, "name")),
+            &plain(field(connector, "to")),
+            &cost,
+            &state,
+            &plain(field(connector, "judgement")),
+        ]));
     }
     if rows.len() == 1 { "no record yet\n".into() } else { table(&rows) }
 }
 
-/// Term, major, minor and user, as `Version` prints them.
-fn version(version: &Value) -> String {
-    if let Value::String(printed) = version {
-        return printed.clone();
-    }
-    let number = |name| field(version, name).as_u64().unwrap_or_default();
-    let term = field(field(version, "term"), "counter");
-    format!("{term}.{:x}.{:x}.{:x}", number("major"), number("minor"), number("user"))
-}
-
-/// One line for each message, with a column for each plain field that any message has.
+/// One line for each recipient of each message.
 fn queue(answer: &Value) -> String {
-    let messages = items(answer, "messages");
-    let mut names: Vec<&str> = Vec::new();
-    for message in messages {
-        for name in message.as_object().into_iter().flat_map(Map::keys) {
-            if !names.contains(&name.as_str()) {
-                names.push(name);
-            }
+    let mut rows = vec![row([&"QUEUE", &"AGE", &"OCTETS", &"SENDER", &"RECIPIENT", &"WHERE"])];
+    for message in items(answer, "messages") {
+        let age = Span(field(message, "age").as_u64().unwrap_or_default());
+        let sender = field(message, "sender").as_str().unwrap_or("<>");
+        let held = field(message, "held").as_str();
+        for recipient in items(message, "recipients") {
+            let place = plain(field(recipient, "place"));
+            let place = held.map_or(place, |why| format!("held: {why}"));
+            rows.push(row([
+                &plain(field(message, "queue")),
+                &format!("{} s", age.as_seconds()),
+                &plain(field(message, "octets")),
+                &sender,
+                &plain(field(recipient, "address")),
+                &place,
+            ]));
         }
     }
-    if messages.is_empty() {
-        return "empty\n".into();
+    if rows.len() == 1 { "empty\n".into() } else { table(&rows) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_table_shows_each_connector_and_its_state() {
+        let line = |connector: Value| json!({"group": "RG2", "version": "1.1.3.0", "digest": "00c0ffee", "connector": connector});
+        let connector = |state: &str, judgement: Value| json!({"name": "RG2-RG4", "to": "RG4", "cost": 10, "state": state, "judgement": judgement});
+        let down = connector("DOWN", json!("down"));
+        let up = connector("UP", Value::Null);
+        let shown = linkstate(&json!({"rows": [line(down), line(up), line(Value::Null)]}));
+        let lines: Vec<Vec<&str>> =
+            shown.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines[0][0], "GROUP");
+        let start = ["RG2", "1.1.3.0", "00c0ffee"];
+        assert_eq!(
+            lines[1],
+            [&start[..], &["RG2-RG4", "RG4", "infinite", "(10)", "DOWN", "down"]].concat()
+        );
+        assert_eq!(lines[2], [&start[..], &["RG2-RG4", "RG4", "10", "UP", "-"]].concat());
+        assert_eq!(lines[3], [&start[..], &["-"; 5]].concat());
+        assert_eq!(linkstate(&json!({"rows": []})), "no record yet\n");
     }
-    let mut rows = vec![names.iter().map(|name| name.to_uppercase()).collect()];
-    for message in messages {
-        rows.push(names.iter().map(|name| plain(field(message, name))).collect());
+
+    #[test]
+    fn the_queue_shows_where_each_recipient_stands() {
+        let recipient = |index: u32, place: Value| json!({"index": index, "address": format!("eva{index}@example.test"), "place": place});
+        let message = json!({
+            "queue": "000000000000002a", "origin": "rg1-a/0000000000000007/3", "sender": null,
+            "age": 61_500_000, "octets": 1234, "held": null,
+            "recipients": [
+                recipient(0, json!({"doubt": "rg2-a"})),
+                recipient(1, json!({"retry": {"failed": null, "why": "no route"}})),
+                recipient(2, json!("table")),
+            ],
+        });
+        let shown = queue(&json!({ "messages": [message] }));
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines.len(), 4, "{shown}");
+        let start = "000000000000002a  61 s  1234    <>      eva";
+        assert!(lines[1].starts_with(start), "{shown}");
+        assert!(lines[1].ends_with("eva0@example.test  doubt rg2-a"), "{shown}");
+        assert!(lines[2].ends_with("eva1@example.test  retry no route"), "{shown}");
+        assert!(lines[3].ends_with("eva2@example.test  table"), "{shown}");
+        assert_eq!(queue(&json!({"messages": []})), "empty\n");
     }
-    table(&rows)
 }

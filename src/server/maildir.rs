@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::spool::sync_directory;
 use crate::clause;
 use crate::protocol::message::{Address, Hop, Refusal};
+use crate::protocol::session::received_lines;
 
 /// The longest name of a file or directory that file systems take.
 const NAME_LIMIT_OCTETS: usize = 255;
@@ -143,7 +144,8 @@ impl Maildirs {
         let mut accounts = Vec::new();
         for domain in entries(&self.root)? {
             for maildir in entries(&domain)? {
-                let address = format!("{}@{}", unescape(&maildir), unescape(&domain));
+                let (local, domain) = (unescape(&maildir), unescape(&domain));
+                let address = if domain.is_empty() { local } else { format!("{local}@{domain}") };
                 let mut letters = letters(&maildir.join("new"))?;
                 letters.extend(self::letters(&maildir.join("cur"))?);
                 letters.sort_by(|one, other| one.name.cmp(&other.name));
@@ -214,8 +216,14 @@ fn create_directories(directory: &Path) -> Result<(), MaildirError> {
     }
 }
 
+/// The directory of an empty name: the domain of a bare `postmaster`. No other name gives a lone `%`.
+const EMPTY: &str = "%";
+
 /// A name with every octet but letters, digits and `_+=-` (and `.` inside) as `%` and two digits.
 fn escape(text: &str) -> String {
+    if text.is_empty() {
+        return EMPTY.into();
+    }
     let mut escaped = String::new();
     for (place, octet) in text.bytes().enumerate() {
         let plain = octet.is_ascii_alphanumeric() || b"_+=-".contains(&octet);
@@ -230,6 +238,9 @@ fn escape(text: &str) -> String {
 
 fn unescape(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name == EMPTY {
+        return String::new();
+    }
     let mut octets = Vec::new();
     let mut rest = name.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
@@ -279,15 +290,4 @@ fn trace_header(sender: Option<&Address>, hops: &[Hop]) -> String {
     let mut header = format!("Return-Path: <{}>\r\n", sender.map_or("", |sender| &sender.0));
     header.push_str(&received_lines(hops));
     header
-}
-
-fn received_lines(hops: &[Hop]) -> String {
-    hops.iter()
-        .rev()
-        .map(|Hop { from, by, with, id, at, .. }| {
-            let date =
-                mail_builder::headers::date::Date::new((at.0 / 1_000_000) as i64).to_rfc822();
-            format!("Received: from {from}\r\n\tby {by} with {with} id {id};\r\n\t{date}\r\n")
-        })
-        .collect()
 }

@@ -11,6 +11,7 @@ use crate::clause;
 use crate::kernel::Time;
 use crate::protocol::member::{Notice, NoticeKind};
 use crate::protocol::message::{Recipient, Refusal, Return};
+use crate::protocol::session::date;
 use crate::wire::smtp::xtext;
 
 /// The longest message that a notice returns whole.
@@ -166,9 +167,4 @@ fn original_recipient(orcpt: &str) -> String {
         .split_once(';')
         .and_then(|(kind, address)| Some(format!("{kind}; {}", xtext::decode(address).ok()?)));
     printable(&decoded.unwrap_or_else(|| orcpt.into()))
-}
-
-fn date(time: Time) -> String {
-    mail_builder::headers::date::Date::new(i64::try_from(time.0 / 1_000_000).unwrap_or(i64::MAX))
-        .to_rfc822()
 }

@@ -84,8 +84,8 @@ enum State {
 
 /// An incremental decoder for one direction of one connection.
 ///
-/// After [`Unit::Line`], [`Unit::BodyEnd`], [`Unit::Block`], [`Unit::Frame`] and after each error it is paused until
-/// [`Framer::read_as`].
+/// After [`Unit::Line`], [`Unit::BodyEnd`], [`Unit::Block`], [`Unit::Frame`] and after each error it is
+/// paused until [`Framer::read_as`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Framer {
     state: State,
@@ -266,6 +266,7 @@ impl Framer {
     }
 
     fn next_block(&mut self, length: usize) -> Option<Unit> {
+        clause!(WI_017);
         let block = self.waiting().get(..length)?.to_vec();
         self.consume(length);
         self.state = State::Paused;

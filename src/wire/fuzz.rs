@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use super::framer::BLOCK_LIMIT;
 use super::smtp::Command;
 use super::{DecodeError, Framer, Mode, Unit, group, link2state, orginfo, submit};
 
@@ -66,8 +67,10 @@ fn smtp_follows(unit: &Unit) -> Mode {
     match Command::decode(line) {
         Ok(Command::Data) => Mode::Dots(BODY_LIMIT),
         Ok(Command::Bdat { octets, .. }) => Mode::Octets(octets),
-        Ok(Command::Submit(submit::Command::Offer { envelope_octets, .. })) => {
-            Mode::Octets(u64::from(envelope_octets))
+        Ok(Command::Submit(submit::Command::Offer { envelope_octets, .. }))
+            if envelope_octets as usize <= BLOCK_LIMIT =>
+        {
+            Mode::Block(envelope_octets as usize)
         }
         _ => Mode::Line(LINE_LIMIT),
     }

@@ -1,8 +1,9 @@
 //! Link-state records on the wire: version (6) of the grammar that Exchange spoke as version (5).
 //!
 //! Tokens are parted by one SP, numbers are hexadecimal, names are counted strings, lists stand in
-//! parentheses. A message on X-LINK2STATE is a counted frame ` MULTI (6) (` … `)` of counted elements;
-//! on the group port the same elements are frames of their own (see [`super::group`]).
+//! parentheses. A message on X-LINK2STATE is a counted frame that begins ` MULTI (6) (` and holds
+//! counted elements; on the group port the same elements are frames of their own (see
+//! [`super::group`]).
 
 use alloc::format;
 use alloc::string::String;
@@ -120,7 +121,7 @@ pub(super) fn encode_element(pdu: &LinkPdu) -> Option<String> {
     Some(format!(" {verb} {digest} {}", list(records.iter().map(encode_record))))
 }
 
-/// Reads ` NEWS …` or ` MERGED …`.
+/// Reads ` NEWS digest (records)` or ` MERGED digest (records)`.
 pub(super) fn element(input: &str) -> Parsed<'_, LinkPdu> {
     let content = || cut((token(digest), listed(record)));
     let news = map(preceded(word("NEWS"), content()), news);

@@ -1,6 +1,16 @@
 //! All cases, and the clauses that they verify.
 
+mod custody;
+mod doubt;
+mod fellows;
+mod links;
+mod members;
+mod queue;
+mod seen;
 mod smtp_server;
+mod transparency;
+mod walk_several;
+mod walk_single;
 
 use crate::case::Case;
 use crate::vectors;
@@ -16,6 +26,15 @@ pub(crate) fn clause(id: &str) -> Option<&'static str> {
 pub(crate) fn all() -> Result<Vec<Case>, String> {
     let mut all = Vec::new();
     all.extend(smtp_server::cases());
+    all.extend(members::cases());
+    all.extend(fellows::cases());
+    all.extend(custody::cases());
+    all.extend(doubt::cases());
+    all.extend(queue::cases());
+    all.extend(links::cases());
+    all.extend(transparency::cases());
+    all.extend(walk_single::cases());
+    all.extend(walk_several::cases());
     all.extend(vectors::cases()?);
     check(&all)?;
     Ok(all)
@@ -41,4 +60,47 @@ fn check(all: &[Case]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLAUSES, all};
+
+    /// An id such as `LS-017`, not a section of an RFC.
+    fn is_clause(id: &str) -> bool {
+        !id.starts_with("RFC")
+    }
+
+    #[test]
+    fn every_cited_clause_exists() {
+        for case in all().expect("the cases are sound") {
+            for id in case.verifies.iter().filter(|id| is_clause(id)) {
+                let exists = CLAUSES.iter().any(|(clause, _)| clause == id);
+                assert!(exists, "{} cites {id}, which is not in the specification", case.id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_mutant_is_named_by_a_declared_check() {
+        let all = all().expect("the cases are sound");
+        for case in &all {
+            for (mutant, check) in &case.kills {
+                let declared = case.checks.iter().any(|declared| declared == check);
+                assert!(declared, "{}: {mutant} by {check}, which is not declared", case.id);
+            }
+        }
+        let mut mutants: Vec<&str> = all.iter().flat_map(|c| &c.kills).map(|(m, _)| *m).collect();
+        mutants.sort_unstable();
+        mutants.dedup();
+        assert!(mutants.len() >= 12, "{mutants:?}");
+    }
+
+    #[test]
+    fn there_are_enough_cases_and_vectors() {
+        let all = all().expect("the cases are sound");
+        let vectors = all.iter().filter(|case| case.is_vector).count();
+        assert!(vectors >= 300, "{vectors} vectors");
+        assert!(all.len() - vectors >= 40, "{} cases", all.len() - vectors);
+    }
 }

@@ -2,8 +2,10 @@
 
 mod ledger;
 mod proxy;
+mod rule;
 mod wire;
 
 pub(crate) use ledger::{Half, Ledger};
-pub(crate) use proxy::{Network, Port, Rule};
-pub(crate) use wire::{DialError, Got, Wire, dial_from};
+pub(crate) use proxy::Network;
+pub(crate) use rule::{Port, Rule};
+pub(crate) use wire::{Got, Wire, dial_from};

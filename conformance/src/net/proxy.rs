@@ -11,62 +11,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Ledger;
+use super::rule::{Port, Rule};
 use super::wire::{dial_from, reset};
 use crate::event::{Event, How, Octets, Way};
 use crate::log::Recorder;
-
-/// Which port of a node a link leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Port {
-    /// SMTP.
-    Smtp,
-    /// LMTP.
-    Deliver,
-    /// Counted frames between a member and its master.
-    Group,
-}
-
-impl Port {
-    /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Smtp, Self::Deliver, Self::Group];
-
-    /// As configurations name it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Smtp => "smtp",
-            Self::Deliver => "deliver",
-            Self::Group => "group",
-        }
-    }
-}
-
-/// What happens to what passes on a link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Rule {
-    /// It passes.
-    Pass,
-    /// A new connection is reset before its first octet.
-    Refuse,
-    /// A new connection is accepted; nothing is read, nothing comes.
-    Blackhole,
-    /// What the acceptor sends back is kept until the rule changes.
-    Hold,
-    /// After a forward line with this prefix has passed, what comes back is withheld and both ends
-    /// are reset; then the link passes again.
-    LoseReplyTo(String),
-}
-
-impl Rule {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Refuse => "refused",
-            Self::Blackhole => "blackhole",
-            Self::Hold => "hold",
-            Self::LoseReplyTo(_) => "lose-reply",
-        }
-    }
-}
 
 struct Open {
     link: String,
@@ -82,6 +30,9 @@ struct State {
     targets: BTreeMap<(String, Port), SocketAddr>,
     open: BTreeMap<String, Open>,
     started: bool,
+    /// Nodes are being moved to another time: nothing passes between one that is there and one that
+    /// is not.
+    paused: bool,
     stopped: bool,
     /// Octets that were read and are not yet written, or withheld.
     under_way: u64,
@@ -125,6 +76,15 @@ enum Target {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, once nothing is paused.
+    fn unpaused(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        while state.paused && !state.stopped {
+            state = self.wait(state);
+        }
+        state
     }
 
     fn wait<'a>(&self, guard: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -188,6 +148,12 @@ impl Network {
     /// Lets connections through; until then they wait in the listeners' queues.
     pub(crate) fn start(&self) {
         self.shared.lock().started = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Lets nothing pass, or lets everything pass again.
+    pub(crate) fn pause(&self, paused: bool) {
+        self.shared.lock().paused = paused;
         self.shared.changed.notify_all();
     }
 
@@ -270,7 +236,7 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener, path: &Path) {
         }
         drop(state);
         let Ok((near, _)) = listener.accept() else { return };
-        let mut state = shared.lock();
+        let mut state = shared.unpaused();
         if state.stopped {
             return;
         }
@@ -398,7 +364,7 @@ impl Pump {
 
     /// Passes octets on; `false` when the connection is over.
     fn pass(&self, octets: &[u8], line: &mut Vec<u8>, to: &mut TcpStream) -> bool {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.unpaused();
         state.under_way += 1;
         self.shared.ledger.change(self.entries.0, |half| half.from_node += octets.len() as u64);
         let mut rule = state.rules.get(&self.link).cloned().unwrap_or(Rule::Pass);
@@ -409,7 +375,7 @@ impl Pump {
             state.under_way += 1;
             rule = state.rules.get(&self.link).cloned().unwrap_or(Rule::Pass);
         }
-        let lost = matches!(&rule, Rule::LoseReplyTo(_)) && self.way == Way::Back && {
+        let lost = rule.loses().is_some() && self.way == Way::Back && {
             let armed = format!("{} armed", self.name);
             state.counts.contains_key(&armed)
         };
@@ -420,12 +386,13 @@ impl Pump {
             self.shared.recorder.record(Event::Octets { link, way, withheld, data });
         }
         if lost {
-            state.rules.insert(self.link.clone(), Rule::Pass);
+            let then = rule.loses().map_or(Rule::Pass, |(_, then)| then);
+            state.rules.insert(self.link.clone(), then);
             let (link, verb) = (self.name.clone(), "reply-lost".to_owned());
             self.shared.recorder.record(Event::Network { link, verb });
             break_off(&self.shared, &mut state, &self.name);
         }
-        if let Rule::LoseReplyTo(prefix) = &rule
+        if let Some((prefix, _)) = rule.loses()
             && self.way == Way::Forward
             && passes_line(octets, line, prefix)
         {
@@ -444,7 +411,7 @@ impl Pump {
     }
 
     fn end(&self, how: How, to: &TcpStream) {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.unpaused();
         if !state.open.contains_key(&self.name) {
             return;
         }

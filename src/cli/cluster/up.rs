@@ -18,7 +18,8 @@ use super::relay::Relay;
 use super::{CONTROL_SOCKET, Plan};
 use crate::cli::{EXIT_FAILED, failed, refused};
 use crate::protocol::organization::Organization;
-use crate::server::configuration::{load_organization, report};
+use crate::server::clock::SCALE_LIMIT;
+use crate::server::configuration::{is_time_scale, load_organization, report};
 
 /// How often it is looked whether all members still run.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
@@ -45,8 +46,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(organization) => organization,
         Err(errors) => return refused(&report(&errors)),
     };
-    if !(arguments.time_scale.is_finite() && arguments.time_scale > 0.0) {
-        return refused("--time-scale: expected a number above 0");
+    if !is_time_scale(arguments.time_scale) {
+        return refused(&format!(
+            "--time-scale: expected a number above 0 and at most {SCALE_LIMIT}"
+        ));
     }
     if UnixStream::connect(arguments.dir.join(CONTROL_SOCKET)).is_ok() {
         return refused(&format!("{}: a cluster runs here already", arguments.dir.display()));
@@ -108,7 +111,7 @@ async fn live(
     let running = Arc::new(Running { members: Mutex::new(members), relays });
     let socket = directory.join(CONTROL_SOCKET);
     if let Err(error) = control::serve(&socket, Arc::clone(&running)) {
-        stop_all(&mut *running.members.lock().await).await;
+        stop_all(&mut running.members.lock().await).await;
         return Err(format!("{}: {error}", socket.display()));
     }
     say(&instructions(plan, organization, directory));
@@ -117,7 +120,7 @@ async fn live(
         _ = terminate.recv() => {}
         () = watch(&running) => {}
     }
-    let is_orderly = stop_all(&mut *running.members.lock().await).await;
+    let is_orderly = stop_all(&mut running.members.lock().await).await;
     // The socket of a cluster that has stopped misleads nobody if it stays, but it is not needed.
     let _ = fs::remove_file(&socket);
     Ok(if is_orderly { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })

@@ -21,7 +21,7 @@ use request::{Refused, Request, string};
 
 use super::clock::{EPOCH, VirtualClock};
 use super::report::What;
-use super::runtime::{Entropy, Exit, Member, Settings, start};
+use super::runtime::{Entropy, Exit, Logging, Member, Settings, log_to_stderr, start};
 use crate::clause;
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
@@ -65,13 +65,14 @@ pub struct Adapter {
     running: Option<Running>,
 }
 
-/// Serves requests from `input` until it ends. Exit code 0, or 1 when the store of the member failed.
+/// Serves requests from `input` until it ends; the log goes to stderr. Exit code 0, or 1 when the store of the member failed.
 #[must_use]
 pub fn run(
     input: impl BufRead + Send + 'static,
     mut output: impl Write,
     faults: Faults,
 ) -> ExitCode {
+    log_to_stderr(Logging::Text);
     let (lines, mut requests) = channel(REQUESTS_LIMIT);
     // The thread ends with the input; nobody waits for it.
     std::thread::spawn(move || {

@@ -15,6 +15,7 @@ use crate::protocol::faults::Faults;
 use crate::protocol::ids::{ConnectorName, MemberName};
 use crate::protocol::member::{MemberConfig, Policy, Security};
 use crate::protocol::organization::Organization;
+use crate::server::clock::SCALE_LIMIT;
 use crate::server::identity::Credentials;
 
 /// The only value of `format` that this version reads.
@@ -192,6 +193,12 @@ fn check_names(
     }
 }
 
+/// Whether a clock can run so many times as fast as the real one.
+#[must_use]
+pub fn is_time_scale(scale: f64) -> bool {
+    scale > 0.0 && scale <= SCALE_LIMIT
+}
+
 /// Every number is in its range.
 fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
     let Policy {
@@ -219,8 +226,9 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         at_least_one(&format!("first_retries_minutes[{place}]"), u64::from(*minutes));
     }
     let scale = member.clock.scale;
-    if !(scale.is_finite() && scale > 0.0) {
-        wrong("clock.scale".into(), format!("is {scale}, expected a number above 0"));
+    if !is_time_scale(scale) {
+        let expected = format!("expected a number above 0 and at most {SCALE_LIMIT}");
+        wrong("clock.scale".into(), format!("is {scale}, {expected}"));
     }
 }
 

@@ -13,7 +13,7 @@ pub use error::{ConfigurationError, report};
 pub use file::{Kind, kind_of};
 pub use member::{
     ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, SecuritySection,
-    ViaSection, load,
+    ViaSection, is_time_scale, load,
 };
 pub use organization::load_organization;
 

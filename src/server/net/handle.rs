@@ -83,7 +83,7 @@ impl Handle {
             Wire::Content { prefix, body, coding } => Task::Content(prefix, body, coding),
             Wire::Receive(mode) => Task::Receive(mode),
             Wire::StartTls => Task::StartTls,
-            other => unreachable!("no session says {other:?}"),
+            other => unreachable!("a connection is not told {other:?}"),
         };
         let octets = task.octets();
         if self.unwritten.fetch_add(octets, Ordering::SeqCst) + octets > UNWRITTEN_LIMIT_OCTETS {

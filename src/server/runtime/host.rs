@@ -18,7 +18,8 @@ use crate::clause;
 use crate::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time, Tracer};
 use crate::protocol::ids::{ConnectionId, MemberName};
 use crate::protocol::member::{Event, Port, Timer};
-use crate::protocol::server::{Command, Server};
+use crate::protocol::message::BodyKey;
+use crate::protocol::server::{Command, Server, Wire};
 use crate::server::clock::{Timers, pick};
 use crate::server::configuration::Configuration;
 use crate::server::maildir::Maildirs;
@@ -57,6 +58,8 @@ pub(super) struct Host {
     again: VecDeque<(Input<Server>, Token)>,
     /// One for each change that is on its way to the disk.
     writes: VecDeque<Token>,
+    /// How many questions are open.
+    asks: usize,
     /// Closes the listeners.
     stop: watch::Sender<bool>,
     is_stopping: bool,
@@ -91,6 +94,7 @@ impl Host {
             opening: BTreeMap::new(),
             again: VecDeque::new(),
             writes: VecDeque::new(),
+            asks: 0,
             stop: parts.stop,
             is_stopping: false,
             exit: None,
@@ -121,8 +125,11 @@ impl Host {
         }
     }
 
+    /// Whether nothing is open. What is under way on the disk is worth its wait, too: it would be done
+    /// again at the next start.
     fn is_finished(&self) -> bool {
-        self.connections.is_empty() && self.opening.is_empty() && !self.node.is_writing()
+        let is_connected = !self.connections.is_empty() || !self.opening.is_empty();
+        !is_connected && !self.node.is_writing() && self.asks == 0
     }
 
     /// The next input; `None` when a timer is due first.
@@ -162,6 +169,9 @@ impl Host {
             ToHost::Said { connection, wire, token } => {
                 if self.connections.contains_key(&connection) {
                     self.step(Input::Pdu { from: connection, pdu: wire }, &token);
+                } else if let Wire::Body(body) = wire {
+                    // Its session is gone: nothing names the body, and nothing will.
+                    self.forget(body.key);
                 }
             }
             ToHost::Gone { connection, change, token } => {
@@ -170,6 +180,7 @@ impl Host {
                 }
             }
             ToHost::Answered { ticket, answer, token } => {
+                self.asks = self.asks.checked_sub(1).expect("an answer has a question");
                 self.step(Input::Answer { ticket, answer }, &token);
             }
             ToHost::Settled(Settled::Stored(changes)) => self.stored(changes),
@@ -323,6 +334,7 @@ impl Host {
                         self.forget_opening(peer);
                     }
                 },
+                Act::Send { pdu: Wire::Forget(key), .. } => self.forget(key),
                 Act::Send { to, pdu } => {
                     let Some(handle) = self.connections.get(&to) else { continue };
                     if handle.say(pdu, token.also(Kind::Write)).is_err() {
@@ -332,6 +344,7 @@ impl Host {
                     }
                 }
                 Act::Ask { ticket, query } => {
+                    self.asks += 1;
                     ask(&self.network, &self.maildirs, ticket, query, token);
                 }
                 Act::Arm { timer, within } => {
@@ -347,6 +360,11 @@ impl Host {
                 Act::Event(event) => self.log(&event),
             }
         }
+    }
+
+    fn forget(&self, key: BodyKey) {
+        // A spool that takes nothing more collects orphans at its next opening.
+        let _ = self.network.spool.submit(Operation::Discard(key));
     }
 
     fn again_link(&mut self, peer: ConnectionId, change: LinkChange, token: &Token) {

@@ -28,7 +28,7 @@ pub enum Logging {
 }
 
 /// Starts the log. `BRIDGEHEAD_LOG` chooses what is logged, `info` by default.
-fn log_to_stderr(logging: Logging) {
+pub fn log_to_stderr(logging: Logging) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("BRIDGEHEAD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
@@ -64,21 +64,13 @@ fn refuse(problem: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// What must not run as a service unless the configuration says so.
+/// What must not run as a service unless the configuration says so. That a development authority must
+/// not was checked when the configuration was loaded.
 fn only_for_development(configuration: &Configuration) -> Option<&'static str> {
-    if configuration.allow_development_ca {
-        return None;
-    }
-    let Some(credentials) = &configuration.credentials else {
-        return Some(
-            "members prove their names by address only, which anybody can claim; \
-             set security.members = \"tls\", or security.allow_development_ca = true for tests",
-        );
-    };
-    let is_development = credentials.identity().is_ok_and(|identity| identity.is_development);
-    is_development.then_some(
-        "security.ca is a development authority; use your own, \
-         or set security.allow_development_ca = true for tests",
+    let is_allowed = configuration.allow_development_ca || configuration.credentials.is_some();
+    (!is_allowed).then_some(
+        "members prove their names by address only, which anybody can claim; \
+         expected security.members = \"tls\", or security.allow_development_ca = true for tests",
     )
 }
 
@@ -93,18 +85,23 @@ async fn run(configuration: Arc<Configuration>) -> ExitCode {
         Ok(member) => member,
         Err(error) => return refuse(&error.to_string()),
     };
-    if let Some(path) = admin
-        && let Err(error) = admin::serve(&path, member.observer())
+    if let Some(path) = &admin
+        && let Err(error) = admin::serve(path, member.observer())
     {
         return refuse(&format!("{}: cannot listen: {error}", path.display()));
     }
     if let Err(error) = say_ready(&member) {
         return refuse(&format!("stdout: {error}"));
     }
-    match until_stopped(&mut member).await {
+    let code = match until_stopped(&mut member).await {
         Ok(exit) => end(&member, exit).await,
         Err(error) => refuse(&format!("signals cannot be taken: {error}")),
+    };
+    if let Some(path) = &admin {
+        // The next start removes what is left here.
+        let _ = std::fs::remove_file(path);
     }
+    code
 }
 
 fn say_ready(member: &Member) -> io::Result<()> {

@@ -1,0 +1,124 @@
+//! Peers that prove nothing must pass nothing.
+
+mod common;
+
+use core::time::Duration;
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use common::{count, drain, fake_adapter, greet_and, listen, run, summary};
+
+type Serve = fn(TcpStream) -> std::io::Result<()>;
+
+fn close(stream: TcpStream) -> std::io::Result<()> {
+    drop(stream);
+    Ok(())
+}
+
+fn reset(stream: TcpStream) -> std::io::Result<()> {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))
+}
+
+fn greeting(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"220 null.test ready\r\n")?;
+    drain(stream)
+}
+
+/// The replies have everything that a lazy matcher looks for.
+fn always(stream: TcpStream, code: &'static str) -> std::io::Result<()> {
+    greet_and(stream, |_| {
+        let status = &code[..1];
+        format!("{code} {status}.0.0 queued as 0123456789abcdef\r\n").into_bytes()
+    })
+}
+
+fn echo(stream: TcpStream) -> std::io::Result<()> {
+    greet_and(stream, <[u8]>::to_vec)
+}
+
+/// The same octets in each run, and no sense in them.
+fn random(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut octets = Vec::new();
+    for _ in 0..4_096 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        octets.push(state.to_be_bytes()[0]);
+    }
+    stream.write_all(&octets)?;
+    drain(stream)
+}
+
+#[test]
+fn eight_null_peers_pass_no_must() {
+    let peers: [(&str, Serve); 8] = [
+        ("close at accept", close),
+        ("silent", drain),
+        ("reset", reset),
+        ("greeting only", greeting),
+        ("always 250", |stream| always(stream, "250")),
+        ("always 550", |stream| always(stream, "550")),
+        ("echo", echo),
+        ("random octets", random),
+    ];
+    let runs: Vec<_> = peers
+        .into_iter()
+        .map(|(name, serve)| std::thread::spawn(move || one(name, serve)))
+        .collect();
+    for run in runs {
+        run.join().expect("the peer was tested");
+    }
+}
+
+fn one(name: &str, serve: Serve) {
+    let address = listen(serve).to_string();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let output = directory.path().to_str().expect("a path of text");
+    let ran = run(&[
+        "run",
+        "--target",
+        &address,
+        "--timeout-factor",
+        "0.01",
+        "--unknown",
+        "no@null.test",
+        "-o",
+        output,
+    ]);
+    assert_ne!(ran.code, 0, "{name}: {}", ran.out);
+    let summary = summary(directory.path());
+    let cases = summary["cases"].as_array().expect("a summary lists its cases").len();
+    // A peer that resets each connection may look like one that refuses it, which ends the run.
+    let all = cases >= 40 || (name == "reset" && ran.code == 5);
+    assert!(all, "{name}: {cases} cases, expected all that need no adapter");
+    assert_eq!(count(&summary, "must", "pass"), 0, "{name}: {}", ran.out);
+    assert_eq!(count(&summary, "should", "pass"), 0, "{name}: {}", ran.out);
+    // What was not proved is not a proof of the suite's own error either.
+    assert_eq!(count(&summary, "must", "suite-error"), 0, "{name}: {}", ran.out);
+    let verified = if ran.code == 5 { 3 } else { 0 };
+    assert_eq!(run(&["verify", output]).code, verified, "{name}: the failures are derived again");
+}
+
+#[test]
+fn an_adapter_that_always_says_ok_is_unusable() {
+    dishonest("ok", "unknown-op");
+}
+
+#[test]
+fn an_adapter_whose_clock_stands_still_is_unusable() {
+    dishonest("clock", "clock");
+}
+
+fn dishonest(lie: &str, complaint: &str) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let output = directory.path().to_str().expect("a path of text");
+    let adapter = fake_adapter();
+    let ran = run(&["run", "-o", output, "--", "python3", &adapter, "--lie", lie]);
+    assert_eq!(ran.code, 5, "{}{}", ran.out, ran.err);
+    let complains = ran.err.contains(complaint) || ran.err.contains("hello");
+    assert!(complains, "expected a complaint about `{complaint}`, got {}", ran.err);
+    let summary = summary(directory.path());
+    assert_eq!(count(&summary, "must", "pass"), 0);
+    let pending = summary["pending"].as_array().expect("a summary names what is pending");
+    assert!(pending.len() >= 40, "{} pending", pending.len());
+    assert_eq!(summary["exit"], 5);
+}

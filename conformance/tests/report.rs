@@ -1,0 +1,178 @@
+//! Reports, exit codes, and what `verify` notices.
+
+mod common;
+
+use common::{Ran, count, events, fake_adapter, forge, run, summary};
+
+/// Runs against the honest small server.
+fn small(output: &str, more: &[&str]) -> Ran {
+    let adapter = fake_adapter();
+    let mut args = vec!["run", "-o", output];
+    args.extend(more);
+    args.extend(["--", "python3", &adapter]);
+    run(&args)
+}
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+#[test]
+fn a_report_is_verified_and_every_forgery_is_noticed() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let ran = small(output, &["--only", "smtp.mail.0*"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert_eq!(run(&["verify", output]).code, 0);
+    let path = events(place.path());
+    let untouched = std::fs::read(&path).expect("the events were written");
+
+    // One flipped bit, in the middle of the file.
+    let mut flipped = untouched.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    std::fs::write(&path, &flipped).expect("the events are writable");
+    let ran = run(&["verify", output]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("tampered"), "{}", ran.err);
+
+    // Another reply, and the hashes repaired: the recorded verdict is not what the record shows.
+    std::fs::write(&path, &untouched).expect("the events are writable");
+    forge(&path, |body| body.replace("250 2.1.0 ok", "550 2.1.0 ok"));
+    let ran = run(&["verify", output]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("recorded pass, derived fail"), "{}", ran.out);
+
+    // The forger changes the verdicts along: the exit of the run gives him away.
+    forge(&path, |body| {
+        body.replace(r#""verdict":"pass","reason":"""#, r#""verdict":"fail","reason":"x""#)
+    });
+    assert_eq!(run(&["verify", output]).code, 1);
+
+    // A run that was cut short: what is there is right, and it says that it is not all.
+    let text = String::from_utf8(untouched).expect("the events are text");
+    let half: Vec<&str> = text.lines().collect();
+    let cut = half[..half.len() - 2].join("\n") + "\n";
+    std::fs::write(&path, cut).expect("the events are writable");
+    let ran = run(&["verify", output]);
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn only_the_profiles_that_are_claimed_apply() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let ran = small(output, &["--only", "smtp.*.01", "--only", "submit.**"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let summary = summary(place.path());
+    assert!(count(&summary, "must", "pass") >= 10, "{}", ran.out);
+    assert!(count(&summary, "must", "not-applicable") >= 10, "{}", ran.out);
+    let junit = std::fs::read_to_string(place.path().join("junit.xml")).expect("JUnit was written");
+    assert!(junit.contains(r#"name="smtp.rset.01""#), "{junit}");
+    assert!(junit.contains("<skipped"), "{junit}");
+    assert!(!junit.contains("<failure"), "{junit}");
+    assert_eq!(run(&["verify", output]).code, 0);
+}
+
+#[test]
+fn nothing_selected_is_4_and_a_bad_command_line_is_2() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let ran = small(output, &["--only", "smpt.**"]);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(ran.err.contains("`smpt.**` matches no case"), "{}", ran.err);
+    let ran = run(&["run", "--target", "127.0.0.1:1", "--only", "submit.**"]);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    for bad in [
+        &["run", "--surprise"][..],
+        &["run"],
+        &["run", "--target", "no port"],
+        &["run", "--target", "127.0.0.1:25", "--timeout-factor", "-1"],
+        &["run", "--target", "127.0.0.1:25", "--only", "smtp/x"],
+        &["run", "--target", "127.0.0.1:25", "-o", "/dev/null/report"],
+        &["verify", "/nonexistent"],
+    ] {
+        let ran = run(bad);
+        assert_eq!(ran.code, 2, "{bad:?}: {}{}", ran.out, ran.err);
+        assert!(!ran.err.is_empty(), "{bad:?} says nothing");
+    }
+}
+
+#[test]
+fn a_dead_target_is_5_with_a_valid_report() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound listener has an address").to_string();
+    drop(listener);
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let ran = run(&["run", "--target", &address, "-o", output]);
+    assert_eq!(ran.code, 5, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("is dead"), "{}", ran.err);
+    assert_eq!(summary(place.path())["exit"], 5);
+    assert_eq!(run(&["verify", output]).code, 3, "nothing was run, and the report says so");
+}
+
+#[test]
+fn an_adapter_that_does_not_start_is_5() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let ran = run(&["run", "-o", output, "--", "/nonexistent/adapter"]);
+    assert_eq!(ran.code, 5, "{}{}", ran.out, ran.err);
+}
+
+/// Errors planted in the small server, the case that must find each, and the check that must name it.
+const MUTANTS: [(&str, &str, &str); 11] = [
+    ("bare-lf", "smtp.data.smuggling.01", "one-answer"),
+    ("no-queue-id", "smtp.data.plain.01", "accepted"),
+    ("accepts-unknown", "smtp.unknown.01", "unknown"),
+    ("offers-submit", "smtp.ehlo.02", "extensions"),
+    ("rset-keeps", "smtp.rset.01", "forgotten"),
+    ("quit-stays", "smtp.quit.01", "fence-closed"),
+    ("mail-twice", "smtp.mail.01", "nested"),
+    ("no-null-sender", "smtp.mail.02", "mail"),
+    ("any-size", "smtp.size.01", "refused"),
+    ("open-relay", "smtp.rcpt.04", "refused"),
+    ("any-user", "smtp.rcpt.03", "refused"),
+];
+
+#[test]
+fn each_planted_error_is_found_by_the_named_check() {
+    let adapter = fake_adapter();
+    for (mutant, case, check) in MUTANTS {
+        let place = directory();
+        let output = place.path().to_str().expect("a path of text");
+        let ran = run(&[
+            "run",
+            "--only",
+            case,
+            "--timeout-factor",
+            "0.2",
+            "-o",
+            output,
+            "--",
+            "python3",
+            &adapter,
+            "--mutant",
+            mutant,
+        ]);
+        assert_eq!(ran.code, 1, "{mutant}: {}{}", ran.out, ran.err);
+        let reason = summary(place.path())["cases"][0]["reason"].clone();
+        let reason = reason.as_str().expect("a failure has a reason");
+        assert!(reason.starts_with(&format!("{check}: ")), "{mutant}: {reason}");
+    }
+}
+
+#[test]
+fn list_and_explain_show_what_there_is() {
+    let listed = run(&["list", "--only", "link.**", "--json"]);
+    assert_eq!(listed.code, 0);
+    let cases: serde_json::Value = serde_json::from_str(&listed.out).expect("JSON");
+    assert!(cases.as_array().is_some_and(|cases| cases.len() >= 15), "{}", listed.out);
+    let explained = run(&["explain", "smtp.rset.01"]);
+    assert_eq!(explained.code, 0);
+    for part in ["RSET", "forgotten", "smtp.rcpt.01", "RFC5321:4.1.1.5"] {
+        assert!(explained.out.contains(part), "{part}: {}", explained.out);
+    }
+    assert_eq!(run(&["explain", "RFC5321:4.1.1.5"]).code, 0);
+    assert_eq!(run(&["explain", "XX-999"]).code, 4);
+}

@@ -1,0 +1,118 @@
+//! The commands: exit codes, errors with file and line, help with examples.
+
+#![cfg(not(loom))]
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const EXAMPLE: &str = "examples/five-groups.toml";
+
+fn bridgehead(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bridgehead")).args(arguments).output().expect("it starts")
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+/// The exit code, and a part of what is said on standard output (0) or standard error (all others).
+fn assert_ends(arguments: &[&str], code: i32, clue: &str) {
+    let output = bridgehead(arguments);
+    let said = if code == 0 { text(&output.stdout) } else { text(&output.stderr) };
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    assert!(said.contains(clue), "{arguments:?} says `{clue}`: {said}");
+    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+}
+
+#[test]
+fn every_command_explains_itself() {
+    for command in [
+        &["serve"][..],
+        &["check"],
+        &["cluster"],
+        &["cluster", "up"],
+        &["cluster", "status"],
+        &["cluster", "link", "cut"],
+        &["cluster", "link", "heal"],
+        &["linkstate", "show"],
+        &["queue", "list"],
+        &["sim"],
+        &["adapter"],
+        &["completions"],
+        &["man"],
+    ] {
+        assert_ends(&[command, &["--help"]].concat(), 0, "Usage: bridgehead");
+    }
+    assert_ends(&["--help"], 0, "Examples:\n  bridgehead check");
+    assert_ends(&["cluster", "up", "--help"], 0, "Examples:");
+    assert_ends(&["--version"], 0, "bridgehead ");
+    assert_ends(&["man"], 0, ".TH bridgehead");
+    assert_ends(&["completions", "bash"], 0, "_bridgehead()");
+}
+
+#[test]
+fn wrong_arguments_end_with_two() {
+    assert_ends(&[], 2, "Usage: bridgehead");
+    assert_ends(&["fly"], 2, "unrecognized subcommand");
+    assert_ends(&["check"], 2, "<FILE>");
+    assert_ends(&["adapter", "--fault", "no-such-fault"], 2, "`no-such-fault`");
+    assert_ends(&["cluster", "up", EXAMPLE, "--time-scale=-1"], 2, "--time-scale");
+    assert_ends(&["cluster", "up", EXAMPLE, "--base-port", "65500"], 2, "no ports are left");
+}
+
+#[test]
+fn a_good_file_is_good() {
+    assert_ends(
+        &["check", EXAMPLE],
+        0,
+        "good: organization `Five Groups`, 5 groups, 10 members, 10 connectors, 6 accounts",
+    );
+}
+
+#[test]
+fn a_bad_file_ends_with_two_and_its_line() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("organization.toml");
+    let bad = fs::read_to_string(EXAMPLE).expect("the example").replacen("= 10\n", "= 0\n", 1);
+    let line = 1 + bad.lines().position(|line| line == "cost = 0").expect("it stands there");
+    fs::write(&path, bad).expect("a file");
+    let path = path.to_string_lossy();
+    let clue = format!("{path}:{line}: connector[0].cost: is 0, expected 1 to 100");
+    assert_ends(&["check", &path], 2, &clue);
+    let home = directory.path().join("cluster");
+    assert_ends(&["cluster", "up", &path, "--dir", &home.to_string_lossy()], 2, &clue);
+    assert!(!home.exists(), "nothing is made for a bad file");
+    assert_ends(&["serve", "no-such-file.toml"], 2, "no-such-file.toml: cannot be read");
+    assert_ends(&["check", "no-such-file.toml"], 2, "no-such-file.toml: cannot be read");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let directory = tempfile::tempdir().expect("a directory");
+    let dir = directory.path().to_string_lossy();
+    // The first port of the first member is the one after the base.
+    let base = (port - 1).to_string();
+    let arguments = ["cluster", "up", EXAMPLE, "--dir", &dir, "--base-port", &base];
+    assert_ends(&arguments, 2, &format!("127.0.0.1:{port}: cannot listen: "));
+}
+
+#[test]
+fn without_a_cluster_its_commands_say_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let dir = directory.path().to_string_lossy();
+    for command in [&["cluster", "status"][..], &["linkstate", "show"], &["queue", "list"]] {
+        assert_ends(
+            &[command, &["--dir", &dir]].concat(),
+            2,
+            "has `bridgehead cluster up` run here?",
+        );
+    }
+    assert_ends(&["cluster", "link", "cut", "RG1", "RG2", "--dir", &dir], 1, "control.sock");
+    let socket = directory.path().join("no.sock");
+    assert!(!Path::exists(&socket));
+    assert_ends(&["queue", "list", "--socket", &socket.to_string_lossy()], 1, "no.sock");
+}

@@ -1,0 +1,159 @@
+//! One member as a daemon: real time, real signals.
+
+mod shell_support;
+
+use core::net::SocketAddr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use shell_support::{Client, bridgehead, letters, write_configuration};
+
+const FOR_TESTS: &str = "members = \"address\"\nallow_development_ca = true";
+
+/// A daemon that has said that it is ready.
+struct Daemon {
+    child: Child,
+    smtp: SocketAddr,
+}
+
+impl Daemon {
+    fn start(directory: &Path) -> Self {
+        let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
+        Self::ready(bridgehead().arg("serve").arg(file).spawn().unwrap())
+    }
+
+    fn ready(mut child: Child) -> Self {
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words.first(), Some(&"ready"), "{line}");
+        let smtp = words[1].strip_prefix("smtp=").expect("smtp first").parse().unwrap();
+        assert!(words[2].starts_with("deliver=") && words[3].starts_with("group="), "{line}");
+        Self { child, smtp }
+    }
+
+    fn terminate(&self) {
+        let status =
+            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Daemon {
+    /// A test that fails leaves nothing running.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn ask(socket: &Path, request: &Value) -> Value {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    writeln!(stream, "{request}").unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap()
+}
+
+/// A daemon that must not start: its exit code and what it said.
+fn refused(file: &Path) -> (Option<i32>, String) {
+    let mut child = bridgehead().arg("serve").arg(file).spawn().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code(), said)
+}
+
+#[test]
+fn mail_is_taken_delivered_and_shown_and_the_daemon_stops_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(directory.path());
+    let mut client = Client::connect(daemon.smtp);
+    client.send("hello");
+    let socket = directory.path().join("state/admin.sock");
+    let status = ask(&socket, &json!({"format": 1, "op": "status"}));
+    assert_eq!(status["ok"]["member"], "rg1-a", "{status}");
+    for op in ["queue", "linkstate", "accounts"] {
+        assert!(ask(&socket, &json!({"format": 1, "op": op}))["ok"].is_object(), "{op}");
+    }
+    let unknown = ask(&socket, &json!({"format": 1, "op": "x5f1"}));
+    assert!(unknown["error"].as_str().unwrap().contains("x5f1"), "{unknown}");
+    assert!(ask(&socket, &json!({"format": 2, "op": "status"}))["error"].is_string());
+    daemon.terminate();
+    // What is open is told, and nobody new is let in.
+    assert!(client.reply().starts_with("421 "));
+    assert!(client.is_ended());
+    drop(client);
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+    assert!(TcpStream::connect(daemon.smtp).is_err(), "the port is closed");
+    assert!(!socket.exists(), "the admin socket is gone");
+    let found = letters(directory.path());
+    assert_eq!(found.len(), 1);
+    assert!(found[0].contains("hello"), "{}", found[0]);
+}
+
+#[test]
+fn ports_in_use_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let file = write_configuration(directory.path(), &address, FOR_TESTS);
+    let (code, said) = refused(&file);
+    assert_eq!(code, Some(2));
+    let expected = format!("cannot listen on {address} (smtp): another process listens there");
+    assert!(said.contains(&expected), "{said}");
+}
+
+#[test]
+fn names_that_anybody_can_claim_are_not_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write_configuration(directory.path(), "127.0.0.1:0", "members = \"address\"");
+    let (code, said) = refused(&file);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("allow_development_ca"), "{said}");
+}
+
+#[test]
+fn a_killed_daemon_goes_on_where_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(directory.path());
+    Client::connect(daemon.smtp).send("before");
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+    let mut daemon = Daemon::start(directory.path());
+    Client::connect(daemon.smtp).send("after");
+    daemon.terminate();
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+    assert_eq!(letters(directory.path()).len(), 2, "both are delivered, each once");
+}
+
+#[test]
+fn a_failed_write_stops_the_daemon_before_it_says_250() {
+    const LIMIT_KIB: u32 = 512;
+    let directory = tempfile::tempdir().unwrap();
+    let file = write_configuration(directory.path(), "127.0.0.1:0", FOR_TESTS);
+    // No file may grow beyond the limit, and the signal that says so is ignored: writes fail.
+    let script = format!("trap '' XFSZ; ulimit -f {LIMIT_KIB}; exec \"$0\" serve \"$1\"");
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_bridgehead")).arg(file);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut daemon = Daemon::ready(command.spawn().unwrap());
+    let mut client = Client::connect(daemon.smtp);
+    client.ask("EHLO client.example.net", "250");
+    let text = "0123456789abcdef\r\n".repeat(1_000);
+    let mut accepted = 0;
+    // A message takes its own size at least, so the limit comes before the count is out.
+    while let Some(reply) = client.try_send(&text) {
+        assert!(reply.starts_with("250 "), "{reply}");
+        accepted += 1;
+        assert!(accepted < LIMIT_KIB, "the limit was never reached");
+    }
+    assert!(accepted > 0, "the daemon took mail before");
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(1));
+    let mut log = String::new();
+    daemon.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("the store has failed"), "{log}");
+}

@@ -1,0 +1,303 @@
+//! Accounts, notices and identity.
+
+#![cfg(not(loom))]
+
+use std::fs;
+use std::io::{self, Read};
+
+use bridgehead::kernel::Time;
+use bridgehead::protocol::ids::{GroupName, Incarnation, MemberName, OriginId};
+use bridgehead::protocol::member::{Notice, NoticeKind};
+use bridgehead::protocol::message::{
+    Address, Body, BodyKey, Digest, Hop, Notify, Recipient, Refusal, Return,
+};
+use bridgehead::server::identity::{Credentials, DevelopmentCa, member_of, server_name};
+use bridgehead::server::maildir::Maildirs;
+use bridgehead::server::notices;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+const BODY: &[u8] = b"Subject: hello\r\n\r\n.dots\r\nand \xc3\xa4\r\n";
+
+fn hop(number: u64) -> Hop {
+    Hop {
+        from: format!("host{number}"),
+        by: format!("rg{number}-a"),
+        group: GroupName::from("RG1"),
+        with: "ESMTP".into(),
+        id: format!("{number:016x}"),
+        at: Time(number * 1_000_000),
+    }
+}
+
+fn deposit(maildirs: &Maildirs, account: &str, name: &str) {
+    let sender = Address::from("anna@example.test");
+    let hops = [hop(1), hop(2)];
+    maildirs
+        .deposit(&Address::from(account), name, Some(&sender), &hops, &mut &BODY[..])
+        .expect("it is written");
+}
+
+#[test]
+fn a_message_is_seen_only_when_it_is_published() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let maildirs = Maildirs::new(directory.path());
+    assert_eq!(maildirs.list().expect("nothing is there"), []);
+    deposit(&maildirs, "Eva@example.test", "one.1");
+    let accounts = maildirs.list().expect("it can be listed");
+    assert_eq!((accounts[0].letters.len(), accounts[0].unpublished), (0, 1));
+    maildirs.publish(&Address::from("eva@EXAMPLE.test"), "one.1").expect("the same account");
+    let accounts = maildirs.list().expect("it can be listed");
+    assert_eq!(accounts.len(), 1);
+    assert_eq!(accounts[0].address, Address::from("eva@example.test"));
+    assert_eq!(accounts[0].directory, directory.path().join("accounts/example.test/eva"));
+    assert_eq!((accounts[0].letters.len(), accounts[0].unpublished), (1, 0));
+    let path = accounts[0].directory.join("new/one.1");
+    assert_eq!(accounts[0].letters[0].path, path);
+    let text = fs::read(&path).expect("it is published");
+    assert_eq!(accounts[0].letters[0].octets, text.len() as u64);
+    assert!(text.starts_with(b"Return-Path: <anna@example.test>\r\nReceived: from host2\r\n"));
+    assert!(text.ends_with(BODY), "the body is there octet for octet");
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (second, first) = (text.find("by rg2-a"), text.find("by rg1-a"));
+    assert!(second < first && second.is_some(), "newest first: {text}");
+}
+
+/// SV-012
+#[test]
+fn publishing_again_changes_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let maildirs = Maildirs::new(directory.path());
+    let account = Address::from("eva@example.test");
+    deposit(&maildirs, "eva@example.test", "one");
+    maildirs.publish(&account, "one").expect("the first time");
+    let before = maildirs.list().expect("it can be listed");
+    maildirs.publish(&account, "one").expect("the second time");
+    assert_eq!(maildirs.list().expect("it can be listed"), before);
+    fs::remove_dir_all(directory.path()).expect("an operator removes it");
+    maildirs.publish(&account, "one").expect("it was done once");
+}
+
+/// SV-011: a deposit that fails leaves nothing, and the next one replaces what a crash left.
+#[test]
+fn a_deposit_is_whole_or_not_there() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let maildirs = Maildirs::new(directory.path());
+    let account = Address::from("eva@example.test");
+    let error = maildirs.deposit(&account, "one", None, &[], &mut Broken).expect_err("no space");
+    assert_eq!(error.refusal().code, 452);
+    assert_eq!(maildirs.list().expect("it can be listed")[0].unpublished, 0);
+    let tmp = maildirs.directory(&account).join("tmp/one");
+    fs::write(&tmp, vec![b'x'; 10_000]).expect("a crash left it half written");
+    maildirs.deposit(&account, "one", None, &[], &mut &BODY[..]).expect("it is replaced");
+    let whole = [b"Return-Path: <>\r\n", BODY].concat();
+    assert_eq!(fs::read(&tmp).expect("it is there"), whole);
+}
+
+/// SV-013
+#[test]
+fn no_name_leads_out_of_the_maildir() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let maildirs = Maildirs::new(directory.path());
+    let root = directory.path().join("accounts");
+    let mut directories = std::collections::BTreeSet::new();
+    for account in [
+        "../../etc@example.test",
+        "a/b@example.test",
+        "..@..",
+        ".@.",
+        "a%2fb@example.test",
+        "\u{e4}@example.test",
+        "",
+        "postmaster",
+        "a b@example.test",
+    ] {
+        let account = Address::from(account);
+        let maildir = maildirs.directory(&account);
+        let relative = maildir.strip_prefix(&root).expect("below the root");
+        let is_plain =
+            |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
+        assert!(relative.components().all(is_plain), "{account}: {}", maildir.display());
+        assert!(directories.insert(maildir), "{account} has a Maildir of its own");
+    }
+    let account = Address::from("a/B@example.test");
+    maildirs.deposit(&account, "one", None, &[], &mut &BODY[..]).expect("it is written");
+    assert_eq!(maildirs.list().expect("listed")[0].address, Address::from("a/b@example.test"));
+    let long = "n".repeat(256);
+    for name in ["", ".", "..", "../x", "a/b", "a:b", ".hidden", "a b", "a\nb", &long] {
+        let deposited = maildirs.deposit(&account, name, None, &[], &mut &BODY[..]);
+        assert!(deposited.is_err(), "`{name}` is no name");
+        assert!(maildirs.publish(&account, name).is_err(), "`{name}` is no name");
+    }
+}
+
+fn notice(kind: NoticeKind, ret: Option<Return>) -> Notice {
+    let recipient = |index, original: Option<&str>| Recipient {
+        index,
+        address: Address::from("eva@example.test"),
+        notify: Notify::default(),
+        original: original.map(Into::into),
+    };
+    Notice {
+        kind,
+        reporter: MemberName::from("rg1-a"),
+        to: Address::from("anna@example.test"),
+        origin: OriginId {
+            member: MemberName::from("rg1-a"),
+            incarnation: Incarnation(7),
+            sequence: 3,
+        },
+        envid: Some("QQ314159".into()),
+        arrived: Time(1_795_300_000_000_000),
+        ret,
+        recipients: vec![
+            (
+                recipient(2, Some("rfc822;e+2Bva@old.test")),
+                Refusal::new(550, "5.1.1", "nobody\r\nX: y"),
+            ),
+            (recipient(5, None), Refusal::new(450, "4.4.7", "too late")),
+        ],
+        body: Body { key: BodyKey(1), digest: Digest([9; 32]), octets: BODY.len() as u64 },
+    }
+}
+
+fn composed(notice: &Notice) -> String {
+    let now = Time(1_795_303_600_000_000);
+    let octets = notices::compose(notice, &mut &BODY[..], now).expect("the body is readable");
+    let text = String::from_utf8_lossy(&octets).into_owned();
+    let lines = text.matches("\r\n").count();
+    assert_eq!((text.matches('\n').count(), text.matches('\r').count()), (lines, lines), "{text}");
+    text
+}
+
+/// SV-021
+#[test]
+fn a_failure_tells_every_recipient_and_why() {
+    let text = composed(&notice(NoticeKind::Failure, None));
+    for part in [
+        "From: Mail Delivery System <postmaster@rg1-a>\r\n",
+        "To: <anna@example.test>\r\n",
+        "Auto-Submitted: auto-replied\r\n",
+        "MIME-Version: 1.0\r\n",
+        "multipart/report; ",
+        "report-type=\"delivery-status\"",
+        "Content-Type: message/delivery-status\r\n",
+        "Reporting-MTA: dns; rg1-a\r\nOriginal-Envelope-Id: QQ314159\r\nArrival-Date: ",
+        "\r\n\r\nOriginal-Recipient: rfc822; e+va@old.test\r\nFinal-Recipient: rfc822; \
+         eva@example.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\
+         Diagnostic-Code: smtp; 550 5.1.1 nobody??X: y\r\n",
+        "\r\n\r\nFinal-Recipient: rfc822; eva@example.test\r\nAction: failed\r\nStatus: 4.4.7\r\n",
+    ] {
+        assert!(text.contains(part), "`{part}` in:\n{text}");
+    }
+    assert!(!text.contains("\r\nX: y"), "a diagnostic text begins no field:\n{text}");
+}
+
+/// SV-022
+#[test]
+fn the_message_id_follows_from_what_the_notice_is_about() {
+    let failure = notice(NoticeKind::Failure, None);
+    assert_eq!(notices::message_id(&failure), "<failure.rg1-a.0000000000000007.3.2@rg1-a>");
+    assert_eq!(composed(&failure), composed(&failure.clone()));
+    assert!(composed(&failure).contains(&format!("Message-ID: {}", notices::message_id(&failure))));
+    let delay = notice(NoticeKind::Delay, None);
+    assert_ne!(notices::message_id(&delay), notices::message_id(&failure));
+    assert!(composed(&delay).contains("Action: delayed\r\n"));
+}
+
+/// SV-023
+#[test]
+fn the_content_goes_back_only_when_asked_for_and_given_up() {
+    let is_returned = |kind, ret| composed(&notice(kind, ret)).contains(".dots");
+    assert!(is_returned(NoticeKind::Failure, Some(Return::Full)));
+    assert!(!is_returned(NoticeKind::Failure, Some(Return::Headers)));
+    assert!(!is_returned(NoticeKind::Failure, None));
+    assert!(!is_returned(NoticeKind::Delay, Some(Return::Full)));
+    let mut large = notice(NoticeKind::Failure, Some(Return::Full));
+    large.body.octets = notices::RETURNED_LIMIT_OCTETS + 1;
+    assert!(!composed(&large).contains(".dots"), "a large message goes back without content");
+    assert!(composed(&large).contains("text/rfc822-headers"));
+    assert!(composed(&large).contains("Subject: hello\r\n"));
+}
+
+fn certificate(credentials: &Credentials) -> CertificateDer<'static> {
+    CertificateDer::from_pem_slice(credentials.certificate_pem.as_bytes()).expect("a certificate")
+}
+
+/// SV-031
+#[test]
+fn a_certificate_names_one_member_or_none() {
+    let ca = DevelopmentCa::create().expect("an authority");
+    let members = ["rg1-a", "rg1-b", "mx.rg2.example.test"].map(MemberName::from);
+    for member in &members {
+        let credentials = ca.issue(member).expect("a certificate");
+        assert_eq!(member_of(&certificate(&credentials), &members), Some(member));
+        assert_eq!(member_of(&certificate(&credentials), &members[..0]), None);
+    }
+    let stranger = ca.issue(&MemberName::from("rg9-a")).expect("a certificate");
+    assert_eq!(member_of(&certificate(&stranger), &members), None);
+    let wildcard = ca.issue(&MemberName::from("*.example.test")).expect("a certificate");
+    let two = ["a.example.test", "b.example.test"].map(MemberName::from);
+    assert_eq!(member_of(&certificate(&wildcard), &two[..1]), Some(&two[0]));
+    assert_eq!(member_of(&certificate(&wildcard), &two), None, "its holder could choose");
+}
+
+/// A whole TLS handshake in memory; what each side says of it.
+fn handshake(server: &Credentials, client: &Credentials, expected: &str) -> Result<(), String> {
+    let name = server_name(&MemberName::from(expected)).expect("a name");
+    let client = client.identity().map_err(|error| error.to_string())?;
+    let server = server.identity().map_err(|error| error.to_string())?;
+    let mut client = rustls::ClientConnection::new(client.client, name).expect("a client");
+    let mut server = rustls::ServerConnection::new(server.member_server).expect("a server");
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut octets = Vec::new();
+        client.write_tls(&mut octets).map_err(|error| error.to_string())?;
+        server.read_tls(&mut &octets[..]).map_err(|error| error.to_string())?;
+        server.process_new_packets().map_err(|error| format!("server: {error}"))?;
+        let mut octets = Vec::new();
+        server.write_tls(&mut octets).map_err(|error| error.to_string())?;
+        client.read_tls(&mut &octets[..]).map_err(|error| error.to_string())?;
+        client.process_new_packets().map_err(|error| format!("client: {error}"))?;
+    }
+    assert_eq!(server.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+    assert!(server.peer_certificates().is_some_and(|chain| chain.len() == 1));
+    Ok(())
+}
+
+/// SV-031
+#[test]
+fn members_prove_themselves_to_each_other() {
+    let ca = DevelopmentCa::create().expect("an authority");
+    let one = ca.issue(&MemberName::from("rg1-a")).expect("a certificate");
+    let two = ca.issue(&MemberName::from("rg2-a")).expect("a certificate");
+    assert!(one.identity().expect("good parts").is_development);
+    handshake(&one, &two, "rg1-a").expect("both are members");
+    let wrong_name = handshake(&one, &two, "rg3-a").expect_err("another member answers");
+    assert!(wrong_name.starts_with("client: "), "{wrong_name}");
+    let other_ca = DevelopmentCa::create().expect("an authority");
+    let stranger = other_ca.issue(&MemberName::from("rg2-a")).expect("a certificate");
+    let liar = Credentials { ca_pem: one.ca_pem.clone(), ..stranger };
+    let refused = handshake(&one, &liar, "rg1-a").expect_err("another authority");
+    assert!(refused.starts_with("server: "), "{refused}");
+}
+
+#[test]
+fn bad_parts_are_named() {
+    let ca = DevelopmentCa::create().expect("an authority");
+    let good = ca.issue(&MemberName::from("rg1-a")).expect("a certificate");
+    let other = ca.issue(&MemberName::from("rg1-a")).expect("a certificate");
+    for (bad, part) in [
+        (Credentials { ca_pem: "nothing".into(), ..good.clone() }, "ca"),
+        (Credentials { certificate_pem: "nothing".into(), ..good.clone() }, "certificate"),
+        (Credentials { key_pem: "nothing".into(), ..good.clone() }, "key"),
+        (Credentials { key_pem: other.key_pem, ..good }, "key"),
+    ] {
+        assert_eq!(bad.identity().map(|_| ()).map_err(|error| error.part), Err(part));
+    }
+}
