@@ -3,7 +3,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --test golden` writes the traces; what changed is then read and reviewed
 //! like code. The expectations in the scripts are written by hand and are never rewritten.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 

@@ -19,7 +19,7 @@ fn plan() -> Plan {
 }
 
 fn with_fault(name: &'static str) -> Plan {
-    Plan { faults: Faults::named([name]).expect("tests are built with planted faults"), ..plan() }
+    plan_of(&plan(), Faults::named([name]).expect("tests are built with planted faults"))
 }
 
 /// Runs seeds; a failure shows what `bridgehead sim` would show.
@@ -81,37 +81,40 @@ fn two_seeds_differ() {
     assert!(trace(1) != trace(2));
 }
 
-/// Finds a planted bug, and shows that its tape leads to the same step again.
-fn is_found(fault: &'static str, property: &str) {
-    const SEEDS: u64 = 300;
+/// Finds a planted bug as one of `kinds`, and shows that its tape leads to the same step again.
+fn is_found(fault: &'static str, kinds: &[&str], seeds: core::ops::RangeInclusive<u64>) {
     let plan = with_fault(fault);
-    let found = (1..=SEEDS).find_map(|seed| {
+    let found = seeds.clone().find_map(|seed| {
         let played = run_seed(&plan, seed, Watch::default());
-        (played.verdict != Verdict::Held).then_some((seed, played))
+        kinds.contains(&played.verdict.kind()).then_some((seed, played))
     });
-    let (seed, first) = found.unwrap_or_else(|| panic!("no seed to {SEEDS} finds {fault}"));
-    let kind = first.verdict.kind();
-    assert!(property.split(' ').any(|p| p == kind), "{fault} shows as {}", first.verdict);
+    let (seed, first) = found.unwrap_or_else(|| panic!("none of {seeds:?} finds {fault}"));
+    let without = run_seed(&plan_of(&plan, Faults::none()), seed, Watch::default());
+    assert_eq!(without.verdict, Verdict::Held, "it is the planted bug that seed {seed} finds");
     let (again, tape) = record_seed(&plan, seed, Watch::default());
     assert_eq!((again.step, &again.verdict), (first.step, &first.verdict));
     let replayed = run_tape(&plan, tape, Watch::default());
     assert_eq!((replayed.step, &replayed.verdict), (first.step, &first.verdict));
 }
 
+fn plan_of(plan: &Plan, faults: Faults) -> Plan {
+    Plan { faults, ..plan.clone() }
+}
+
 #[test]
 fn reply_before_durable_is_found() {
-    is_found("reply-before-durable", "C1");
+    is_found("reply-before-durable", &["C1"], 1..=100);
 }
 
 #[test]
 fn fallback_while_in_doubt_is_found() {
-    is_found("fallback-while-in-doubt", "C2 C3 C4");
+    is_found("fallback-while-in-doubt", &["C2", "C3", "C4"], 1..=100);
 }
 
+/// It takes a connector that goes down while a reply is missing: few seeds do that.
 #[test]
 fn reroute_while_in_doubt_is_found() {
-    // The spool's own assertion may notice it before a checker does.
-    is_found("reroute-while-in-doubt", "C2 C3 C4 crashed");
+    is_found("reroute-while-in-doubt", &["C2", "C3", "C4"], 100..=400);
 }
 
 /// A shortened tape fails in the same way and is not longer.
