@@ -213,7 +213,7 @@ fn a_full_disk_delays_a_local_delivery() {
     let mut network = network(&[]);
     let account = user(&member(1, 'a'));
     network.sites.get_mut(&member(1, 'a')).unwrap().full = true;
-    let client = network.mail(&member(1, 'a'), SENDER, std::slice::from_ref(&account));
+    let client = network.mail(&member(1, 'a'), SENDER, core::slice::from_ref(&account));
     network.run(Span::minutes(15));
     assert_eq!(network.copies(client, &account), 0);
     network.sites.get_mut(&member(1, 'a')).unwrap().full = false;
@@ -227,7 +227,7 @@ fn a_silent_peer_is_given_up_in_bounded_time() {
     let mut network = network(&[]);
     network.traps.push(Trap::Swallow(|pdu| matches!(pdu, Pdu::HandedOver { .. })));
     let account = user(&member(2, 'b'));
-    let client = network.mail(&member(1, 'b'), SENDER, std::slice::from_ref(&account));
+    let client = network.mail(&member(1, 'b'), SENDER, core::slice::from_ref(&account));
     network.run(Span::minutes(4));
     assert_eq!(network.sites[&member(1, 'b')].durable.spool.queue.len(), 1, "still waiting");
     network.run(Span::minutes(4));

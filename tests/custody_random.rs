@@ -3,8 +3,8 @@
 
 mod custody_network;
 
+use core::num::NonZeroU32;
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 
 use bridgehead::kernel::{Choose as _, Seeded, Span};
 use bridgehead::protocol::faults::Faults;
@@ -40,7 +40,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 }
 
 fn name(number: usize) -> MemberName {
-    member(number / 2 + 1, if number % 2 == 0 { 'a' } else { 'b' })
+    member(number / 2 + 1, if number.is_multiple_of(2) { 'a' } else { 'b' })
 }
 
 /// C1 at this instant: every accepted message has a durable custodian.
@@ -100,7 +100,7 @@ fn session(deeds: &[Deed], seed: u64, faults: &Faults) {
             Deed::Mail { at, to } => {
                 let account = user(&name(*to));
                 let sender = Some("user-g1-a@example.org");
-                let client = network.mail(&name(*at), sender, std::slice::from_ref(&account));
+                let client = network.mail(&name(*at), sender, core::slice::from_ref(&account));
                 sent.push((client, account));
             }
             Deed::Break(pick) => network.break_some(*pick),

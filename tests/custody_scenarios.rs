@@ -25,7 +25,7 @@ fn network_with(faults: &[&str]) -> Network {
 /// From `g1-b` by `g1-a` over the connector to `g2-a`, and on to `g2-b`.
 fn send_across(network: &mut Network) -> (u64, Address) {
     let account = user(&member(2, 'b'));
-    (network.mail(&member(1, 'b'), SENDER, std::slice::from_ref(&account)), account)
+    (network.mail(&member(1, 'b'), SENDER, core::slice::from_ref(&account)), account)
 }
 
 fn count(network: &Network, at: &MemberName, test: fn(&Pdu) -> bool) -> usize {
@@ -143,7 +143,7 @@ fn a_delivery_on_an_abandoned_connection_is_not_made_twice() {
 fn a_host_that_crashes_after_its_journal_publishes_at_its_boot() {
     let mut network = network();
     let account = user(&member(1, 'a'));
-    let client = network.mail(&member(1, 'a'), SENDER, std::slice::from_ref(&account));
+    let client = network.mail(&member(1, 'a'), SENDER, core::slice::from_ref(&account));
     let recorded = |network: &Network| {
         let journal = &network.sites[&member(1, 'a')].durable.spool.journal;
         !journal.is_empty()

@@ -5,9 +5,9 @@
 
 mod shell_support;
 
+use core::net::SocketAddr;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 

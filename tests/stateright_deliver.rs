@@ -1,8 +1,8 @@
 //! Every interleaving of a DELIVER hand-over between two real members: a sender with one message in
 //! its queue and the host of the account, with a bounded number of broken connections and crashes.
 
+use core::num::NonZeroU32;
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bridgehead::kernel::{Act, Choose, Input, LinkChange, Machine as _, Node, Ticket, Time};
@@ -224,7 +224,7 @@ impl Deliver {
     }
 
     fn crash(&self, state: &mut State, at: usize, kept: bool) {
-        for change in std::mem::take(&mut state.unwritten[at]) {
+        for change in core::mem::take(&mut state.unwritten[at]) {
             if kept {
                 Member::apply(&mut state.disks[at], &change);
             }

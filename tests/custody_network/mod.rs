@@ -2,8 +2,8 @@
 //! Sessions are replaced by their PDUs. Each test file that includes it uses another part of it.
 #![allow(dead_code)]
 
+use core::num::NonZeroU32;
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bridgehead::kernel::{
@@ -234,7 +234,7 @@ impl Network {
         for change in site.unwritten.drain(..).take(kept) {
             Member::apply(&mut site.durable, &change);
         }
-        for id in std::mem::take(&mut site.connections).into_values() {
+        for id in core::mem::take(&mut site.connections).into_values() {
             self.break_connection(id);
         }
     }
@@ -423,7 +423,7 @@ impl Network {
         let Some(id) = self.sites[name].connections.get(&to).copied() else {
             return self.send_outside(name, to, pdu);
         };
-        let side = if to.0 % 2 == 0 { Side::Server } else { Side::Client };
+        let side = if to.0.is_multiple_of(2) { Side::Server } else { Side::Client };
         let soon = self.now + Span(1 + self.below(5_000) as u64);
         let connection = self.connections.get_mut(&id).unwrap();
         let latest = &mut connection.latest[side as usize];
@@ -491,7 +491,7 @@ impl Network {
 
     fn close(&mut self, name: &MemberName, peer: ConnectionId) {
         let Some(id) = self.sites.get_mut(name).unwrap().connections.remove(&peer) else { return };
-        let (near, far) = if peer.0 % 2 == 0 {
+        let (near, far) = if peer.0.is_multiple_of(2) {
             (Side::Client, Side::Server)
         } else {
             (Side::Server, Side::Client)
@@ -515,7 +515,7 @@ impl Network {
 
     fn gone(&mut self, id: u64, side: Side, change: LinkChange) {
         let connection = self.connections.get_mut(&id).unwrap();
-        if !std::mem::take(&mut connection.open[side as usize]) {
+        if !core::mem::take(&mut connection.open[side as usize]) {
             return;
         }
         let (name, peer) = match side {

@@ -92,7 +92,7 @@ fn merged() -> Pdu {
 
 fn message_of(pdu: &Pdu) -> String {
     let Pdu::Link(link) = pdu else { panic!("only link PDUs are news") };
-    encode_message(std::slice::from_ref(link)).expect("the message is short")
+    encode_message(core::slice::from_ref(link)).expect("the message is short")
 }
 
 /// The commands that say the news, and the lines of the answer.

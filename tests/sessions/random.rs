@@ -56,6 +56,8 @@ const LINES: &[&str] = &[
 ];
 
 #[derive(Clone, Debug)]
+// A test builds few of these at a time, so their size does not matter.
+#[allow(clippy::large_enum_variant)]
 enum Doing {
     Wire(Wire),
     Say(Pdu, bool),

@@ -1,4 +1,4 @@
-//! A whole server: one [`Member`] and a session for each connection.
+//! A whole server: one [`super::member::Member`] and a session for each connection.
 //!
 //! The host maps sockets to connection ids and does what it is told. It cuts the octets that it reads
 //! with a [`crate::wire::Framer`] in the mode that the session asked for, one unit at a time: after
