@@ -178,7 +178,10 @@ fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit 
     };
     let (chosen, out_of_reach) = match choose(run, &under_test, all) {
         Ok(chosen) => chosen,
-        Err((exit, problem)) => return fail(exit, &problem),
+        Err((exit, problem)) => {
+            report::nothing_run(&run.output, &runner::show(&under_test), exit, &problem);
+            return fail(exit, &problem);
+        }
     };
     // The report is open before anything is started, so that whatever happens is in it.
     let recorder = std::fs::create_dir_all(&run.output)

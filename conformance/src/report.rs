@@ -9,8 +9,10 @@ use std::path::Path;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
+use crate::event::{Event, FORMAT};
+use crate::log::Recorder;
 use crate::runner::{Outcome, Plan, Results, SUITE, show};
-use crate::verdict::{Level, Verdict};
+use crate::verdict::{Exit, Level, Verdict};
 
 /// The version of the format of `summary.json`.
 const SUMMARY_FORMAT: u32 = 1;
@@ -124,6 +126,30 @@ fn status(outcome: &Outcome<'_>) -> TestCaseStatus {
     };
     status.set_message(message);
     status
+}
+
+/// The report of a run that could not even choose its cases. The exit code and the message stand by
+/// themselves, so a directory that cannot be written adds nothing to them.
+pub(crate) fn nothing_run(directory: &Path, under_test: &str, exit: Exit, problem: &str) {
+    let opened = std::fs::create_dir_all(directory)
+        .and_then(|()| Recorder::create(&directory.join("events.jsonl")));
+    let Ok(recorder) = opened else { return };
+    recorder.record(Event::RunStart {
+        format: FORMAT,
+        suite: SUITE.to_owned(),
+        under_test: under_test.to_owned(),
+        hello: Value::Null,
+        seed: 0,
+        timeout_factor: "1".to_owned(),
+        strict: false,
+        cases: Vec::new(),
+    });
+    recorder.record(Event::RunEnd { exit });
+    let summary = json!({
+        "format": SUMMARY_FORMAT, "suite": SUITE, "under_test": under_test, "exit": exit.code(),
+        "unusable": problem, "pending": [], "counts": [], "cases": [],
+    });
+    let _ = std::fs::write(directory.join("summary.json"), format!("{summary:#}\n"));
 }
 
 /// Writes `summary.json` and `junit.xml` beside `events.jsonl`.

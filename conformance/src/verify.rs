@@ -92,7 +92,13 @@ pub(crate) fn derive(records: &[Record], cases: &[Case]) -> Result<Verified, Ver
 fn check_exit(verified: &mut Verified, derived: Exit) {
     match verified.recorded {
         None => verified.missing.push("there is no run_end: the run did not end".into()),
-        Some(Exit::Unusable | Exit::Interrupted | Exit::SuiteBug) => {}
+        Some(
+            Exit::Unusable
+            | Exit::Interrupted
+            | Exit::SuiteBug
+            | Exit::NothingSelected
+            | Exit::Usage,
+        ) => {}
         Some(recorded) if recorded == derived => {}
         Some(recorded) => verified.differences.push(format!(
             "the run recorded exit {}, the verdicts give {}",

@@ -81,6 +81,8 @@ fn nothing_selected_is_4_and_a_bad_command_line_is_2() {
     let ran = small(output, &["--only", "smpt.**"]);
     assert_eq!(ran.code, 4, "{}", ran.err);
     assert!(ran.err.contains("`smpt.**` matches no case"), "{}", ran.err);
+    assert_eq!(summary(place.path())["exit"], 4);
+    assert_eq!(run(&["verify", output]).code, 0, "an empty report is a valid one");
     let ran = run(&["run", "--target", "127.0.0.1:1", "--only", "submit.**"]);
     assert_eq!(ran.code, 4, "{}", ran.err);
     for bad in [
