@@ -5,10 +5,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bridgehead::protocol::ids::{ConnectorName, MemberName};
 use bridgehead::protocol::member::Endpoint;
 use bridgehead::server::configuration::{self, ConfigurationError, Kind};
 use bridgehead::server::identity::DevelopmentCa;
+use bridgehead::wire::ids::{ConnectorName, MemberName};
 
 const EXAMPLE: &str = "examples/five-groups.toml";
 
@@ -208,6 +208,8 @@ fn bad_organizations_are_refused_with_their_line() {
         ("host = \"rg5-b\"", "host = \"rg6-b\"", "host = \"rg6-b\"", "`rg6-b` is no member"),
         ("eva@example.test", "eva@elsewhere.test", "eva@elsewhere", "is not in `domains`"),
         ("name = \"RG2\"\n", "name = \"RG2\"\ncolour = 1\n", "colour", "unknown field `colour`"),
+        ("name = \"RG1-RG2\"", "name = \"\"", "name = \"\"", "is \"\", expected 1 to 255 octets"),
+        ("address = \"eva@", "address = \"e va@", "e va@", "`e va@example.test`: octet"),
         ("revision = 1", "revision = \"one\"", "revision", "invalid type"),
         ("format = 1", "format = 7", "format = 7", "is 7, expected 1"),
     ];

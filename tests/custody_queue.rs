@@ -4,10 +4,10 @@ mod custody_network;
 
 use bridgehead::kernel::{Input, Span, Time};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::ConnectionId;
 use bridgehead::protocol::member::{Event, NoticeKind, Pdu, Policy};
-use bridgehead::protocol::message::{Address, Outcome, Refusal};
 use bridgehead::protocol::organization::Organization;
+use bridgehead::wire::ids::ConnectionId;
+use bridgehead::wire::message::{Address, Outcome, Refusal};
 use custody_network::{Network, Trap, member, organization, user};
 
 const SENDER: Option<&str> = Some("user-g1-a@example.org");

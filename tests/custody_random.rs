@@ -8,10 +8,10 @@ use std::num::NonZeroU32;
 
 use bridgehead::kernel::{Choose as _, Seeded, Span};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::{MemberName, OriginId};
 use bridgehead::protocol::member::{Pdu, Policy};
-use bridgehead::protocol::message::Address;
 use bridgehead::protocol::queue::Recorded;
+use bridgehead::wire::ids::{MemberName, OriginId};
+use bridgehead::wire::message::Address;
 use custody_network::{Network, member, organization, user};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence};

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Node, Seeded, Time};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::{
-    ConnectionId, GroupName, Incarnation, MemberName, OriginId, StoreId, TransferId,
-};
 use bridgehead::protocol::linkstate::LinkPdu;
 use bridgehead::protocol::member::{
     Answer, Command, Durable, Event, Member, MemberConfig, Parcel, Pdu, Policy, Port, Query,
     Security,
 };
-use bridgehead::protocol::message::{
-    Address, Body, BodyKey, Digest, Envelope, Notify, Outcome, Recipient,
-};
 use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
 use bridgehead::protocol::submit::OFFERS_LIMIT;
+use bridgehead::wire::ids::{
+    ConnectionId, GroupName, Incarnation, MemberName, OriginId, StoreId, TransferId,
+};
+use bridgehead::wire::message::{
+    Address, Body, BodyKey, Digest, Envelope, Notify, Outcome, Recipient,
+};
 
 /// A member `a` whose disk is at once; its peer is `b`.
 struct Host {
@@ -406,7 +406,7 @@ fn a_failed_deposit_is_refused_for_now_and_not_recorded() {
     let parcel = host.parcel(1, 0, "here@example.org");
     host.say(C1, Pdu::Deliver(parcel));
     let (ticket, _) = host.open.remove(0);
-    let full = bridgehead::protocol::message::Refusal::new(552, "5.2.2", "the disk is full");
+    let full = bridgehead::wire::message::Refusal::new(552, "5.2.2", "the disk is full");
     host.said.clear();
     host.input(Input::Answer { ticket, answer: Answer::Failed(full) });
     assert_eq!(refusal(&host.said_to(C1)), (452, "4.3.1"));

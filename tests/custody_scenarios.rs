@@ -4,9 +4,9 @@ mod custody_network;
 
 use bridgehead::kernel::Span;
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::MemberName;
 use bridgehead::protocol::member::{Event, Pdu, Policy};
-use bridgehead::protocol::message::Address;
+use bridgehead::wire::ids::MemberName;
+use bridgehead::wire::message::Address;
 use custody_network::{Network, Trap, member, organization, user};
 
 const SENDER: Option<&str> = Some("user-g1-a@example.org");

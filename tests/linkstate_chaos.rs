@@ -4,11 +4,11 @@ mod linkstate_bench;
 mod linkstate_network;
 
 use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Span};
-use bridgehead::protocol::ids::MemberName;
 use bridgehead::protocol::linkstate::{
     ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
     Term, Way,
 };
+use bridgehead::wire::ids::MemberName;
 use linkstate_bench::*;
 use linkstate_network::{Network, figure_3_14, member};
 use proptest::prelude::*;

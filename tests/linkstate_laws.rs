@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bridgehead::kernel::{Machine as _, Node, Seeded, Time};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::{ConnectorName, GroupName, MemberName};
 use bridgehead::protocol::linkstate::{
     ConnectorRecord, ConnectorState, Fate, LinkConfig, LinkDurable, LinkState, NextHop, Record,
     Table, TableChange, Term, Version, check_record, is_cut_edge, record_digest,
 };
 use bridgehead::protocol::organization::{Connector, Group, Organization};
+use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
 use proptest::prelude::*;
 
 fn group(number: usize) -> GroupName {

@@ -3,10 +3,10 @@
 mod linkstate_network;
 
 use bridgehead::kernel::{Span, Time};
-use bridgehead::protocol::ids::{ConnectorName, MemberName};
 use bridgehead::protocol::linkstate::{
     ConnectorState, LinkCommand, LinkEvent, Neighbour, NextHop, Way,
 };
+use bridgehead::wire::ids::{ConnectorName, MemberName};
 use linkstate_network::{Network, figure_3_14, member, organization};
 
 /// A network at rest, some time after all members booted.

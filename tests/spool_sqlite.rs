@@ -8,12 +8,12 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 
 use bridgehead::kernel::{Cx, Input, Machine};
-use bridgehead::protocol::message::BodyKey;
 use bridgehead::server::bodies;
 use bridgehead::server::spool::{
     BODIES, DATABASE, FOLD_AFTER_CHANGES, Opened, Operation, ROW_LIMIT_OCTETS, Settled, Spool,
     SpoolError, SqliteSpool,
 };
+use bridgehead::wire::message::BodyKey;
 
 /// A machine whose durable state is the list of everything that was stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -6,14 +6,14 @@ use std::fs;
 use std::io::{self, Read};
 
 use bridgehead::kernel::Time;
-use bridgehead::protocol::ids::{GroupName, Incarnation, MemberName, OriginId};
 use bridgehead::protocol::member::{Notice, NoticeKind};
-use bridgehead::protocol::message::{
-    Address, Body, BodyKey, Digest, Hop, Notify, Recipient, Refusal, Return,
-};
 use bridgehead::server::identity::{Credentials, DevelopmentCa, member_of, server_name};
 use bridgehead::server::maildir::Maildirs;
 use bridgehead::server::notices;
+use bridgehead::wire::ids::{GroupName, Incarnation, MemberName, OriginId};
+use bridgehead::wire::message::{
+    Address, Body, BodyKey, Digest, Hop, Notify, Recipient, Refusal, Return,
+};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 

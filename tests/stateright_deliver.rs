@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use bridgehead::kernel::{Act, Choose, Input, LinkChange, Machine as _, Node, Ticket, Time};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::{ConnectionId, GroupName, MemberName};
 use bridgehead::protocol::member::{
     Answer, Change, Command, Durable, Endpoint, Member, MemberConfig, NewMail, Pdu, Policy, Port,
     Query, Security, Timer,
 };
-use bridgehead::protocol::message::{Address, Body, BodyKey, Digest, Notify, Recipient};
 use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
 use bridgehead::protocol::queue::Recorded;
+use bridgehead::wire::ids::{ConnectionId, GroupName, MemberName};
+use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Notify, Recipient};
 use stateright::{Checker as _, HasDiscoveries, Model, Property};
 
 const SENDER: usize = 0;

@@ -3,16 +3,16 @@
 
 mod wire_support;
 
-use bridgehead::protocol::ids::{ConnectorName, GroupName, MemberName};
 use bridgehead::protocol::linkstate::{
     ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version,
 };
-use bridgehead::protocol::message::Digest;
 use bridgehead::wire::group::Frame;
+use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
 use bridgehead::wire::link2state::{
     Chunk, DATA_LIMIT, HISTORIC_BUFFER, LINE_LIMIT, MESSAGE_LIMIT, Mark, REPLY_LINES_LIMIT,
     Reassembly, ReassemblyError, message_of_reply, message_reply, next_reply, split,
 };
+use bridgehead::wire::message::Digest;
 use bridgehead::wire::smtp::{Command, CommandError, Reply, ReplyReader};
 use bridgehead::wire::{DecodeError, frame, orginfo};
 use proptest::prelude::*;

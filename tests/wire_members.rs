@@ -2,9 +2,9 @@
 
 mod wire_support;
 
-use bridgehead::protocol::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
-use bridgehead::protocol::message::{Address, Digest, Envelope, Outcome, Refusal};
 use bridgehead::wire::deliver::{self, Found, Inquire};
+use bridgehead::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
+use bridgehead::wire::message::{Address, Digest, Envelope, Outcome, Refusal};
 use bridgehead::wire::smtp::{Command as Smtp, CommandError, Reply, Status};
 use bridgehead::wire::submit::{Answer, Command};
 use bridgehead::wire::{DecodeError, envelope};
@@ -210,10 +210,10 @@ fn wi_080_the_canonical_form_has_no_white_space() {
 #[test]
 fn wi_081_an_envelope_has_a_limit() {
     let mut envelope = an_envelope();
-    let hop = bridgehead::protocol::message::Hop {
+    let hop = bridgehead::wire::message::Hop {
         from: "x".repeat(600_000),
         by: String::new(),
-        group: bridgehead::protocol::ids::GroupName::from("RG1"),
+        group: bridgehead::wire::ids::GroupName::from("RG1"),
         with: String::new(),
         id: String::new(),
         at: bridgehead::kernel::Time(0),

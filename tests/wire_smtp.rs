@@ -2,8 +2,8 @@
 
 mod wire_support;
 
-use bridgehead::protocol::message::{Address, Notify, Refusal, Return};
 use bridgehead::wire::DecodeError;
+use bridgehead::wire::message::{Address, Notify, Refusal, Return};
 use bridgehead::wire::smtp::{
     BodyKind, Command, CommandError, Extensions, Mail, REPLY_LINE_LIMIT, REPLY_LINES_LIMIT, Rcpt,
     Reply, ReplyReader, Status, decode_address, xtext,

@@ -11,7 +11,7 @@ use super::cluster::Plan;
 use super::table::{row, table};
 use super::{failed, refused};
 use crate::kernel::Span;
-use crate::protocol::ids::MemberName;
+use crate::wire::ids::MemberName;
 
 /// Whom to ask, and how to print it.
 #[derive(Debug, Args)]

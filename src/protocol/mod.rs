@@ -6,11 +6,9 @@
 
 pub mod deliver;
 pub mod faults;
-pub mod ids;
 pub mod linkstate;
 pub mod master;
 pub mod member;
-pub mod message;
 pub mod organization;
 pub mod queue;
 pub mod server;

@@ -7,8 +7,8 @@ use std::io::{self, Read};
 use sha2::{Digest as _, Sha256};
 
 use super::spool::{BodyFile, BodyFiles, ROW_LIMIT_OCTETS, SpoolError};
-use crate::protocol::message::{Body, BodyKey, Digest};
 use crate::protocol::server::BodyProblem;
+use crate::wire::message::{Body, BodyKey, Digest};
 
 /// A body that is being received: hashed and counted, in memory while it is small, then in a file.
 #[derive(Debug)]

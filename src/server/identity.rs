@@ -19,7 +19,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use crate::clause;
-use crate::protocol::ids::MemberName;
+use crate::wire::ids::MemberName;
 
 /// The common name that marks the authority which `cluster up` makes.
 pub const DEVELOPMENT_CA_NAME: &str = "Bridgehead development CA";

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use super::spool::sync_directory;
 use crate::clause;
-use crate::protocol::message::{Address, Hop, Refusal};
 use crate::protocol::session::received_lines;
+use crate::wire::message::{Address, Hop, Refusal};
 
 /// The longest name of a file or directory that file systems take.
 const NAME_LIMIT_OCTETS: usize = 255;

@@ -10,8 +10,8 @@ use mail_builder::mime::MimePart;
 use crate::clause;
 use crate::kernel::Time;
 use crate::protocol::member::{Notice, NoticeKind};
-use crate::protocol::message::{Recipient, Refusal, Return};
 use crate::protocol::session::date;
+use crate::wire::message::{Recipient, Refusal, Return};
 use crate::wire::smtp::xtext;
 
 /// The longest message that a notice returns whole.

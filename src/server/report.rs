@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::maildir::{Letter, Maildirs};
 use crate::kernel::Time;
 use crate::protocol::member::MemberConfig;
-use crate::protocol::message::{Address, BodyKey};
 use crate::protocol::server::Server;
+use crate::wire::message::{Address, BodyKey};
 
 /// What can be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

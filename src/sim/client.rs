@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::token::Token;
-use crate::protocol::message::Address;
+use crate::wire::message::Address;
 
 /// A message to be sent.
 #[derive(Clone, Debug)]

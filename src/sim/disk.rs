@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::token::Token;
 use crate::kernel::Machine;
 use crate::protocol::member::{Change, Durable};
-use crate::protocol::message::{Body, BodyKey, Digest};
 use crate::protocol::server::Server;
+use crate::wire::message::{Body, BodyKey, Digest};
 
 /// A body longer than this is synced by itself before the member hears of it; a shorter one rides in
 /// the write of the next change.

@@ -10,11 +10,11 @@ use super::log::Seen;
 use super::network::{Connect, End, HostIndex, Parcel, PipeId, Target};
 use super::world::{Happening, World};
 use crate::kernel::{Act, Input, LinkChange, Node, Span};
-use crate::protocol::ids::ConnectionId;
 use crate::protocol::member::{Endpoint, Port, Query, Timer};
-use crate::protocol::message::Body;
 use crate::protocol::server::{BodyProblem, Coding, Server, Wire};
 use crate::wire::framer::EXPECTED_BODY_END;
+use crate::wire::ids::ConnectionId;
+use crate::wire::message::Body;
 use crate::wire::{Framer, Mode, Unit};
 
 /// The most acts of one step; a member that wants more has lost its bounds.

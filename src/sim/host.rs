@@ -7,9 +7,9 @@ use super::disk::Disk;
 use super::maildir::Maildirs;
 use super::network::PipeId;
 use crate::kernel::{Node, Ticket, Time};
-use crate::protocol::ids::ConnectionId;
 use crate::protocol::member::{MemberConfig, Query, Timer};
 use crate::protocol::server::Server;
+use crate::wire::ids::ConnectionId;
 use crate::wire::{Framer, Mode};
 
 /// One end of a connection as the member's process has it.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::token::Token;
-use crate::protocol::message::{Address, Hop};
+use crate::wire::message::{Address, Hop};
 
 /// One copy of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 
 use super::draw::{Delays, Dice};
 use crate::kernel::{Span, Time};
-use crate::protocol::ids::ConnectionId;
 use crate::protocol::member::Port;
+use crate::wire::ids::ConnectionId;
 
 /// A host in the order of the organization's file.
 pub type HostIndex = usize;

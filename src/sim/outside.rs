@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::token::Token;
-use crate::protocol::message::Address;
+use crate::wire::message::Address;
 
 /// One conversation with it.
 #[derive(Clone, Debug, Default)]

@@ -39,8 +39,8 @@ use super::world::World;
 use crate::kernel::{Seeded, Span};
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::ConnectorState;
-use crate::protocol::message::Address;
 use crate::protocol::organization::Organization;
+use crate::wire::message::Address;
 
 /// The most rows of one command.
 const ROWS_LIMIT: usize = 1_000_000;

@@ -10,8 +10,8 @@ use super::host::Socket;
 use super::network::{Cut, End, HostIndex, OPENER, Parcel, PipeId, TAKER, Target};
 use super::world::{Happening, World};
 use crate::kernel::{Input, LinkChange, Span};
-use crate::protocol::ids::MemberName;
 use crate::protocol::server::Command;
+use crate::wire::ids::MemberName;
 use crate::wire::{Framer, Mode};
 
 /// How long a connection may stand still before an end notices by itself.

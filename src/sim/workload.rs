@@ -12,7 +12,7 @@ use super::token::Token;
 use super::world::{Happening, World};
 use crate::kernel::Span;
 use crate::protocol::member::Port;
-use crate::protocol::message::Address;
+use crate::wire::message::Address;
 
 /// The workload of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::network::HostIndex;
 use super::world::{Happening, World};
 use crate::kernel::Input;
 use crate::protocol::member::{Answer, Notice, Query};
-use crate::protocol::message::Refusal;
+use crate::wire::message::Refusal;
 
 impl World<'_> {
     /// Starts a file operation; it is done, and answered, after a delay.

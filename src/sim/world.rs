@@ -18,9 +18,9 @@ use super::network::{HostIndex, Network, Parcel, PipeId};
 use super::outside::Conversation;
 use super::workload::Workload;
 use crate::kernel::{Choose, LinkChange, Span, Time};
-use crate::protocol::ids::{ConnectionId, MemberName};
 use crate::protocol::member::{MemberConfig, Timer};
-use crate::protocol::message::Body;
+use crate::wire::ids::{ConnectionId, MemberName};
+use crate::wire::message::Body;
 
 /// Something that is going to happen.
 #[derive(Clone, Debug)]

@@ -16,8 +16,8 @@ use super::fields::{encode_origin, field, number, origin};
 use super::parse::{Parsed, expect, whole};
 use super::smtp::{Reply, Status, forward_path};
 use crate::clause;
-use crate::protocol::ids::OriginId;
-use crate::protocol::message::{Address, Outcome, Refusal};
+use crate::wire::ids::OriginId;
+use crate::wire::message::{Address, Outcome, Refusal};
 
 /// `X-DELIVER INQUIRE`: what became of this recipient?
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::smtp::decode_address;
 use super::{DecodeError, TooLong, is_name};
 use crate::clause;
-use crate::protocol::message::{Address, Digest, Envelope};
+use crate::wire::message::{Address, Digest, Envelope};
 
 /// The most octets of an envelope.
 pub const ENVELOPE_LIMIT: usize = 1024 * 1024;

@@ -10,8 +10,8 @@ use nom::combinator::{map, verify};
 use nom::sequence::{preceded, terminated};
 
 use super::parse::{Failure, Parsed, decimal, expect};
-use crate::protocol::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
-use crate::protocol::message::Digest;
+use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
+use crate::wire::message::Digest;
 
 /// The most octets of a member's name on the wire.
 pub const NAME_LIMIT: usize = 255;

@@ -21,8 +21,8 @@ use super::orginfo::{
 use super::parse::{Failure, Parsed, expect, refuse, whole};
 use super::{DecodeError, TooLong};
 use crate::clause;
-use crate::protocol::ids::{ConnectorName, MemberName};
-use crate::protocol::linkstate::{ConnectorState, LinkPdu};
+use crate::wire::ids::{ConnectorName, MemberName};
+use crate::wire::record::{ConnectorState, LinkPdu};
 
 /// The content of one frame of the group port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -1,5 +1,7 @@
 //! Bytes to values and back: one file for each grammar. Nothing here panics on any input; each decoder
 //! says at which offset it expected what, and decoding what was encoded gives the same value.
+//!
+//! The values themselves stand in [`ids`], [`message`] and [`record`]: the words of all four protocols.
 
 pub mod deliver;
 mod dots;
@@ -12,10 +14,13 @@ pub mod framer;
 pub mod fuzz;
 pub mod group;
 pub mod historic;
+pub mod ids;
 pub mod link2state;
+pub mod message;
 mod names;
 pub mod orginfo;
 mod parse;
+pub mod record;
 pub mod smtp;
 pub mod submit;
 

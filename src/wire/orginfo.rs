@@ -23,10 +23,10 @@ use super::names::{escape, unescape};
 use super::parse::{Failure, Parsed, expect, refuse, text_of, whole};
 use super::{DecodeError, TooLong};
 use crate::clause;
-use crate::protocol::ids::{ConnectorName, GroupName, MemberName};
-use crate::protocol::linkstate::{ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version};
-use crate::protocol::message::Digest;
-use crate::protocol::organization::COST_RANGE;
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
+use crate::wire::message::Digest;
+use crate::wire::record::COST_RANGE;
+use crate::wire::record::{ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version};
 
 /// One message of X-LINK2STATE: the frame that its chunks put together.
 ///

@@ -15,8 +15,8 @@ use super::fields::{digest, encode_transfer, field, member, name, number, queue,
 use super::parse::{Failure, Parsed, expect, whole};
 use super::smtp::{Reply, Status};
 use crate::clause;
-use crate::protocol::ids::{MemberName, QueueId, StoreId, TransferId};
-use crate::protocol::message::Digest;
+use crate::wire::ids::{MemberName, QueueId, StoreId, TransferId};
+use crate::wire::message::Digest;
 
 /// What stands behind `X-SUBMIT `.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]

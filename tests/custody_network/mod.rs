@@ -10,16 +10,16 @@ use bridgehead::kernel::{
     Act, Choose as _, Input, LinkChange, Machine as _, Node, Seeded, Span, Ticket, Time,
 };
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 use bridgehead::protocol::member::{
     Answer, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail, Notice,
     Parcel, Pdu, Policy, Port, Query, Security, Timer,
 };
-use bridgehead::protocol::message::{
-    Address, Body, BodyKey, Digest, Notify, Outcome, Recipient, Refusal,
-};
 use bridgehead::protocol::organization::{
     Account, Connector, Group, ORGANIZATION_FORMAT, Organization,
+};
+use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
+use bridgehead::wire::message::{
+    Address, Body, BodyKey, Digest, Notify, Outcome, Recipient, Refusal,
 };
 
 /// Groups `g1` to `gn`, each with members `a` (bridgehead) and `b` (master), connected in a line in

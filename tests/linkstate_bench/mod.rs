@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bridgehead::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::{ConnectionId, ConnectorName, MemberName};
 use bridgehead::protocol::linkstate::{
     ConnectorRecord, ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu,
     LinkState, LinkTimer, Neighbour, Record, TableDigest, Term, Version, Way,
 };
 use bridgehead::protocol::organization::Organization;
+use bridgehead::wire::ids::{ConnectionId, ConnectorName, MemberName};
 
 use super::linkstate_network::{member, organization};
 

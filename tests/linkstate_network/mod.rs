@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Node, Seeded, Span, Time};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 use bridgehead::protocol::linkstate::{
     ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer,
     Neighbour, NextHop, Table, TableChange,
 };
 use bridgehead::protocol::organization::{Connector, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 
 /// From one end of a connection to the other.
 pub(crate) const LATENCY: Span = Span::milliseconds(1);

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bridgehead::kernel::Machine as _;
 use bridgehead::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time};
-use bridgehead::protocol::ids::{ConnectionId, MemberName};
 use bridgehead::protocol::member::{
     Answer, Durable, Endpoint, Event, MemberConfig, Port, Query, Security, Timer,
 };
-use bridgehead::protocol::message::{Body, BodyKey};
 use bridgehead::protocol::server::{Coding, Command, Server, Wire};
 use bridgehead::protocol::session::received_lines;
 use bridgehead::wire::envelope::sha256;
 use bridgehead::wire::frame::encode_frame;
+use bridgehead::wire::ids::{ConnectionId, MemberName};
+use bridgehead::wire::message::{Body, BodyKey};
 use bridgehead::wire::{Framer, Mode, Unit};
 
 use crate::stage::{NOON, config};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use bridgehead::kernel::Time;
-use bridgehead::protocol::ids::{Incarnation, OriginId, TransferId};
 use bridgehead::protocol::linkstate::LinkPdu;
 use bridgehead::protocol::member::{Endpoint, Parcel, Pdu, Port, Security};
-use bridgehead::protocol::message::{Body, BodyKey, Digest, Envelope, Hop, Notify, Recipient};
 use bridgehead::wire::envelope::{encode, sha256, transfer_digest};
+use bridgehead::wire::ids::{Incarnation, OriginId, TransferId};
 use bridgehead::wire::link2state::split;
+use bridgehead::wire::message::{Body, BodyKey, Digest, Envelope, Hop, Notify, Recipient};
 use bridgehead::wire::orginfo::encode_message;
 
 use crate::stage::Stage;

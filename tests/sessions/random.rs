@@ -2,12 +2,10 @@
 //! one for each command, and nothing is said after the end.
 
 use bridgehead::kernel::{Act, Input, LinkChange, Node, Seeded, Ticket};
-use bridgehead::protocol::ids::{
-    ConnectionId, Incarnation, OriginId, QueueId, StoreId, TransferId,
-};
 use bridgehead::protocol::member::{Endpoint, Pdu, Port, Security, Timer};
-use bridgehead::protocol::message::{Body, BodyKey, Digest, Outcome, Refusal};
 use bridgehead::protocol::server::{BodyProblem, Command, ServerOf, Wire};
+use bridgehead::wire::ids::{ConnectionId, Incarnation, OriginId, QueueId, StoreId, TransferId};
+use bridgehead::wire::message::{Body, BodyKey, Digest, Outcome, Refusal};
 use bridgehead::wire::{DecodeError, Mode};
 use proptest::prelude::*;
 

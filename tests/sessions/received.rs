@@ -1,8 +1,8 @@
 //! SM-050: `Received` lines and their dates.
 
 use bridgehead::kernel::Time;
-use bridgehead::protocol::message::Hop;
 use bridgehead::protocol::session::{WORD_LIMIT, date, received_lines};
+use bridgehead::wire::message::Hop;
 
 fn hop(from: &str, by: &str, seconds: u64) -> Hop {
     Hop {

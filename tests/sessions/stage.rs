@@ -18,15 +18,15 @@ use std::sync::Arc;
 
 use bridgehead::kernel::{Act, Cx, Effect, Input, LinkChange, Machine, Node, Seeded, Ticket, Time};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::ids::{ConnectionId, StoreId};
 use bridgehead::protocol::member::{
     self, Endpoint, Event, MemberConfig, Pdu, Policy, Port, Security, Timer,
 };
-use bridgehead::protocol::message::{Body, BodyKey};
 use bridgehead::protocol::organization::Organization;
 use bridgehead::protocol::server::{BodyProblem, Command, Custody, ServerOf, Wire};
 use bridgehead::wire::envelope::sha256;
 use bridgehead::wire::framer::{EXPECTED_BODY_END, EXPECTED_CRLF};
+use bridgehead::wire::ids::{ConnectionId, StoreId};
+use bridgehead::wire::message::{Body, BodyKey};
 use bridgehead::wire::{Framer, Mode, Unit};
 
 /// Custody that says what the test wants, and remembers what it hears.

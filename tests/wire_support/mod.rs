@@ -2,13 +2,13 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use bridgehead::kernel::Time;
-use bridgehead::protocol::ids::{
-    ConnectorName, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
-};
 use bridgehead::protocol::linkstate::{
     ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version,
 };
-use bridgehead::protocol::message::{
+use bridgehead::wire::ids::{
+    ConnectorName, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
+};
+use bridgehead::wire::message::{
     Address, Digest, Envelope, Hop, Notify, Outcome, Recipient, Refusal, Return,
 };
 use proptest::collection::{btree_map, vec};

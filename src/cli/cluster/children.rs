@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::PlannedMember;
-use crate::protocol::ids::MemberName;
+use crate::wire::ids::MemberName;
 
 /// How long a member may take to say that it is ready.
 const START_LIMIT: Duration = Duration::from_secs(60);

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::ids::{ConnectorName, GroupName, MemberName};
 use crate::protocol::member::{Policy, Security};
 use crate::protocol::organization::Organization;
 use crate::server::configuration::{
@@ -15,6 +14,7 @@ use crate::server::configuration::{
     ViaSection,
 };
 use crate::server::identity::DevelopmentCa;
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 
 /// The version of `cluster.json`.
 pub const PLAN_FORMAT: u32 = 1;

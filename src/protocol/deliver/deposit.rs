@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 use super::{Deposit, Stage};
 use crate::clause;
 use crate::kernel::{Gate, Span};
-use crate::protocol::ids::{OriginId, QueueId};
 use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
-use crate::protocol::message::{Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
 use crate::protocol::queue::{Change, Home, Place, Recorded, Route, home};
 use crate::protocol::submit::{is_conflict, recipient_digest};
+use crate::wire::ids::{OriginId, QueueId};
+use crate::wire::message::{Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
 
 /// How long a file that could not be moved to its place is left alone.
 pub(super) const PUBLISH_INTERVAL: Span = Span::seconds(60);

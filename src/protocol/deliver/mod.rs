@@ -8,9 +8,9 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::protocol::ids::{ConnectionId, MemberName, OriginId, QueueId};
 use crate::protocol::member::Pdu;
-use crate::protocol::message::{Address, Body, Digest};
+use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId};
+use crate::wire::message::{Address, Body, Digest};
 
 /// Our connection to the delivery port of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

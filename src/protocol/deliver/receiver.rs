@@ -8,10 +8,10 @@ use super::deposit::{Begun, Wanted};
 use super::{Deposit, Owed, Receiving, Stage};
 use crate::clause;
 use crate::kernel::Gate;
-use crate::protocol::ids::{ConnectionId, MemberName, OriginId};
 use crate::protocol::member::{Line, Member, Parcel, Pdu, Turn};
-use crate::protocol::message::{Address, Body, Outcome};
 use crate::protocol::queue::Recorded;
+use crate::wire::ids::{ConnectionId, MemberName, OriginId};
+use crate::wire::message::{Address, Body, Outcome};
 
 impl Member {
     /// A member opened a connection to our delivery port. Its older ones are dead: what still arrives

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 
 use super::{Sending, Talk};
 use crate::clause;
-use crate::protocol::ids::{ConnectionId, MemberName, OriginId, QueueId};
 use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Timer, Turn};
-use crate::protocol::message::Outcome;
 use crate::protocol::queue::{Change, Place, Route};
 use crate::protocol::submit::{DOUBT_INTERVAL, is_conflict, is_verdict};
+use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId};
+use crate::wire::message::Outcome;
 
 impl Member {
     /// There is something for this host: uses the connection to it, or opens the only one.

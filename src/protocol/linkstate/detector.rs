@@ -10,8 +10,8 @@ use super::backoff::Backoff;
 use super::{ConnectorState, LinkTimer};
 use crate::clause;
 use crate::kernel::Span;
-use crate::protocol::ids::{ConnectorName, GroupName, MemberName};
 use crate::protocol::organization::Connector;
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 
 /// From the start of one attempt to the next while a connector fails.
 pub const GLITCH_RETRY: Span = Span::seconds(60);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::clause;
 use crate::kernel::Cx;
-use crate::protocol::ids::{ConnectorName, GroupName};
+use crate::wire::ids::{ConnectorName, GroupName};
 
 /// What merging some records did.
 #[derive(Default)]

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::clause;
 use crate::kernel::{Cx, draw_u64};
-use crate::protocol::ids::{ConnectorName, MemberName};
 use crate::protocol::master::{Mastership, next_term};
+use crate::wire::ids::{ConnectorName, MemberName};
 
 impl LinkState {
     /// Takes over who the master is.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::{LinkPdu, Neighbour, Table, TableDigest, Way};
 use crate::clause;
-use crate::protocol::ids::{GroupName, MemberName};
+use crate::wire::ids::{GroupName, MemberName};
 
 /// The most records of one `News`; what is left follows after its `Merged`.
 pub const NEWS_RECORDS_LIMIT: usize = 1_024;

@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectorState, Record, TableDigest, Term};
+use super::{Record, Term};
 use crate::protocol::faults::Faults;
-use crate::protocol::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 use crate::protocol::organization::Organization;
+use crate::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 
 /// What the machine is configured with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,39 +54,6 @@ pub enum Way {
     Connector(ConnectorName),
     /// To a member of our own group.
     Member(MemberName),
-}
-
-/// What neighbours tell each other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LinkPdu {
-    /// Records that the sender knows, with the digest of its whole table. Empty `records` is a
-    /// digest query.
-    News {
-        /// Digest of the sender's table.
-        digest: TableDigest,
-        /// What the receiver may not have yet.
-        records: Vec<Record>,
-    },
-    /// The answer to `News`: everything in it is merged and durable.
-    Merged {
-        /// Digest of the receiver's table after the merge.
-        digest: TableDigest,
-        /// Records of the receiver that are greater than what the sender sent; only when the
-        /// digests differed.
-        records: Vec<Record>,
-    },
-    /// A member tells its master what its own connectors do. First on each group-port connection, and
-    /// again whenever a state changes.
-    Report {
-        /// State of each connector that this member carries.
-        states: Vec<(ConnectorName, ConnectorState)>,
-    },
-    /// The master has a durable record that includes the report.
-    Reported {
-        /// The mastership that did it.
-        term: Term,
-    },
 }
 
 /// Names of the timers.

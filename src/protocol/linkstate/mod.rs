@@ -10,13 +10,13 @@ mod exchange;
 mod group_port;
 mod link;
 mod machine;
-mod record;
 mod report;
 mod route;
 mod state;
 mod table;
 mod ways;
 
+pub use crate::wire::record::*;
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
 pub use detector::{
     CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
@@ -24,7 +24,6 @@ pub use detector::{
 };
 pub use link::NEWS_RECORDS_LIMIT;
 pub use machine::*;
-pub use record::*;
 pub use report::{ConnectorRow, ReportRow};
 pub use route::{first_connector, is_cut_edge};
 pub use state::LinkState;

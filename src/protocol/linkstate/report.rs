@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{ConnectorState, Judgement, LinkState};
-use crate::protocol::ids::{ConnectorName, GroupName};
+use crate::wire::ids::{ConnectorName, GroupName};
 
 /// How many hexadecimal digits of a record's digest people see.
 const DIGEST_DIGITS: usize = 8;

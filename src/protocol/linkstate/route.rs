@@ -4,8 +4,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::{ConnectorRecord, ConnectorState, Table};
 use crate::clause;
-use crate::protocol::ids::{ConnectorName, GroupName};
 use crate::protocol::organization::Organization;
+use crate::wire::ids::{ConnectorName, GroupName};
 
 /// How good a route is; the least is the best. The last field is the first connector of the route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::clause;
 use crate::kernel::{Cx, Input, LinkChange, Machine};
-use crate::protocol::ids::{ConnectorName, GroupName, MemberName};
 use crate::protocol::master::Mastership;
-use crate::protocol::message::TableVersions;
 use crate::protocol::organization::Group;
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
+use crate::wire::message::TableVersions;
 
 /// The machine.
 ///

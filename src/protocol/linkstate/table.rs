@@ -10,9 +10,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Record, TableDigest};
 use crate::clause;
-use crate::protocol::ids::GroupName;
-use crate::protocol::message::Digest;
-use crate::protocol::organization::{COST_RANGE, GROUPS_LIMIT, MEMBERS_LIMIT};
+use crate::protocol::organization::{GROUPS_LIMIT, MEMBERS_LIMIT};
+use crate::wire::ids::GroupName;
+use crate::wire::message::Digest;
+use crate::wire::record::COST_RANGE;
 
 /// The most records of one table.
 pub const TABLE_LIMIT: usize = GROUPS_LIMIT;

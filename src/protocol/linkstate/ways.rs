@@ -11,8 +11,8 @@ use super::{
 };
 use crate::clause;
 use crate::kernel::Cx;
-use crate::protocol::ids::{ConnectorName, MemberName};
 use crate::protocol::organization::Connector;
+use crate::wire::ids::{ConnectorName, MemberName};
 
 impl LinkState {
     /// Takes over which connectors this member carries.

@@ -3,10 +3,10 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::ids::{ConnectorName, MemberName};
 use super::linkstate::{ConnectorRecord, ConnectorState, Record, Term, Version};
 use super::organization::{Connector, Group, Organization};
 use crate::clause;
+use crate::wire::ids::{ConnectorName, MemberName};
 
 /// What a master knows beside the table: its term, and what its members have reported.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

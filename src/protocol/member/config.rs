@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
-use crate::protocol::ids::MemberName;
 use crate::protocol::linkstate::LinkConfig;
 use crate::protocol::organization::Organization;
+use crate::wire::ids::MemberName;
 
 /// What a member is configured with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::ids::{ConnectionId, MemberName, OriginId, QueueId, TransferId};
 use crate::protocol::linkstate::LinkEvent;
-use crate::protocol::message::Digest;
 use crate::protocol::session::{SessionEvent, Tag};
+use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId, TransferId};
+use crate::wire::message::Digest;
 
 /// What the log is told. Everything that an operator may want to follow stands here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

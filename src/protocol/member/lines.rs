@@ -7,8 +7,8 @@ use super::{Endpoint, Event, Member, Pdu, Port, Timer, Turn};
 use crate::clause;
 use crate::kernel::{Input, LinkChange, Span};
 use crate::protocol::deliver::{Receiving, Sending};
-use crate::protocol::ids::{ConnectionId, MemberName, StoreId};
 use crate::protocol::linkstate::{LinkCommand, LinkPdu, Neighbour};
+use crate::wire::ids::{ConnectionId, MemberName, StoreId};
 
 use crate::protocol::queue::Relaying;
 use crate::protocol::submit::{DOUBT_INTERVAL, Exchange};

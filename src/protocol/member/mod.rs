@@ -14,12 +14,14 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::deliver::Deposit;
-use super::ids::{ConnectionId, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
-use super::message::Address;
 use super::queue::{Lanes, QueueRow, Spool, Work};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
+use crate::wire::ids::{
+    ConnectionId, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
+};
+use crate::wire::message::Address;
 
 pub use super::queue::Change;
 pub use config::{MemberConfig, Policy, Security};

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Time;
-use crate::protocol::ids::{MemberName, OriginId};
-use crate::protocol::message::{Address, Body, BodyKey, Hop, Recipient, Refusal, Return};
+use crate::wire::ids::{MemberName, OriginId};
+use crate::wire::message::{Address, Body, BodyKey, Hop, Recipient, Refusal, Return};
 
 /// A question to the host. The answer to every one is an [`Answer`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! What one step works with.
 
 use crate::kernel::{Cx, Span};
-use crate::protocol::ids::ConnectionId;
 use crate::protocol::member::{Event, Member, MemberConfig, Pdu, Timer};
-use crate::protocol::message::Refusal;
+use crate::wire::ids::ConnectionId;
+use crate::wire::message::Refusal;
 
 /// The configuration and the buffers of one step.
 pub(crate) struct Turn<'t, 'c> {

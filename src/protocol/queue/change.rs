@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::protocol::linkstate::{TableChange, Way};
-use crate::protocol::message::{Address, Body, Digest, Envelope, Refusal};
+use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
+use crate::wire::message::{Address, Body, Digest, Envelope, Refusal};
 
 /// One durable custody step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

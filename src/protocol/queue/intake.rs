@@ -7,9 +7,9 @@ use super::routing::{Home, home};
 use super::{Acceptance, Change, Message, Work};
 use crate::clause;
 use crate::kernel::{Gate, Span};
-use crate::protocol::ids::{ConnectionId, OriginId, QueueId, TransferId};
 use crate::protocol::member::{Errand, Event, Member, NewMail, Pdu, Query, Timer, Turn};
-use crate::protocol::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
+use crate::wire::ids::{ConnectionId, OriginId, QueueId, TransferId};
+use crate::wire::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
 
 impl Member {
     /// May mail for this address enter here?

@@ -7,11 +7,11 @@ use super::intake::queue_name;
 use super::{Change, Message, Place, Route};
 use crate::clause;
 use crate::kernel::{Gate, Span};
-use crate::protocol::ids::QueueId;
 use crate::protocol::member::{
     Answer, Errand, Event, Member, Notice, NoticeKind, Query, Timer, Turn,
 };
-use crate::protocol::message::{Address, Body, Envelope, Notify, Recipient, Refusal};
+use crate::wire::ids::QueueId;
+use crate::wire::message::{Address, Body, Envelope, Notify, Recipient, Refusal};
 
 impl Member {
     /// Starts the timers that a message has from its arrival on.

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::Message;
-use crate::protocol::ids::{MemberName, QueueId, TransferId};
 use crate::protocol::linkstate::Way;
 use crate::protocol::member::Member;
-use crate::protocol::message::Refusal;
+use crate::wire::ids::{MemberName, QueueId, TransferId};
+use crate::wire::message::Refusal;
 
 /// How a recipient leaves this member.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

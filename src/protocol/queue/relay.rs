@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 use super::{Change, Place, Route};
 use crate::clause;
-use crate::protocol::ids::{ConnectionId, OriginId, QueueId};
 use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Turn};
-use crate::protocol::message::Outcome;
+use crate::wire::ids::{ConnectionId, OriginId, QueueId};
+use crate::wire::message::Outcome;
 
 /// Our connection to an outside server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::{Place, Recorded};
 use crate::kernel::{Span, Time};
-use crate::protocol::ids::{MemberName, OriginId};
 use crate::protocol::member::{Member, MemberConfig};
-use crate::protocol::message::Address;
+use crate::wire::ids::{MemberName, OriginId};
+use crate::wire::message::Address;
 
 /// One message of the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use super::{Place, Route};
 use crate::clause;
-use crate::protocol::ids::{GroupName, MemberName, QueueId};
 use crate::protocol::linkstate::{NextHop, Way};
 use crate::protocol::member::{Event, Member, MemberConfig, Turn};
-use crate::protocol::message::{Address, Hop, Refusal};
+use crate::wire::ids::{GroupName, MemberName, QueueId};
+use crate::wire::message::{Address, Hop, Refusal};
 
 /// Whose an address is, by the configuration.
 pub(crate) enum Home {

@@ -5,8 +5,8 @@ use alloc::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Acceptance, Change, Message, Recorded, Transfer};
-use crate::protocol::ids::{OriginId, QueueId, TransferId};
-use crate::protocol::message::Body;
+use crate::wire::ids::{OriginId, QueueId, TransferId};
+use crate::wire::message::Body;
 
 /// The fold of the custody changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

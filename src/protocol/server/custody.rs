@@ -1,10 +1,10 @@
 //! What a server needs of the custody level: [`Member`], or in tests of the sessions a script.
 
 use crate::kernel::Machine;
-use crate::protocol::ids::{ConnectionId, StoreId};
 use crate::protocol::member::{
     Change, Command, Durable, Endpoint, Event, Member, MemberConfig, Pdu, Timer,
 };
+use crate::wire::ids::{ConnectionId, StoreId};
 
 /// A machine that speaks custody.
 pub trait Custody:

@@ -15,9 +15,9 @@ use serde::Serialize;
 pub use custody::Custody;
 pub use table::{Server, ServerOf};
 
-use super::ids::{ConnectionId, MemberName};
 use super::member::{self, Port};
-use super::message::{Body, BodyKey};
+use crate::wire::ids::{ConnectionId, MemberName};
+use crate::wire::message::{Body, BodyKey};
 use crate::wire::{DecodeError, Mode};
 
 /// What passes between a session and the octets of its connection.

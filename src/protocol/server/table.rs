@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use super::{Command, Custody, Wire};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, LinkChange, Machine};
-use crate::protocol::ids::{ConnectionId, StoreId};
 use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Port, Timer};
 use crate::protocol::session::{Action, Session, SessionEvent, Talk};
+use crate::wire::ids::{ConnectionId, StoreId};
 
 /// A server.
 pub type Server = ServerOf<Member>;

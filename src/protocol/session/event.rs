@@ -5,8 +5,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::ids::MemberName;
 use crate::protocol::member::Port;
+use crate::wire::ids::MemberName;
 
 /// The most octets of a peer's words that an event repeats.
 pub const QUOTE_LIMIT: usize = 200;

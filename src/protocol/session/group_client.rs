@@ -9,13 +9,13 @@ use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange};
-use crate::protocol::ids::MemberName;
 use crate::protocol::linkstate::LinkPdu;
 use crate::protocol::member::Pdu;
 use crate::protocol::server::Wire;
 use crate::wire::Mode;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
+use crate::wire::ids::MemberName;
 
 /// A session with one master.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -7,12 +7,12 @@ use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{LinkChange, Span};
-use crate::protocol::ids::MemberName;
 use crate::protocol::member::Pdu;
 use crate::protocol::server::Wire;
 use crate::wire::Mode;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
+use crate::wire::ids::MemberName;
 
 /// How long a member may take to attach.
 pub const ATTACH_WAIT: Span = Span::minutes(1);

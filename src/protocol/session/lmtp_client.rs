@@ -9,11 +9,11 @@ use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag, received_lines};
 use crate::clause;
 use crate::kernel::LinkChange;
-use crate::protocol::ids::OriginId;
 use crate::protocol::member::{Parcel, Pdu};
-use crate::protocol::message::{Address, Outcome, Refusal};
 use crate::protocol::server::{Coding, Wire};
 use crate::wire::deliver::{self, Found, Inquire};
+use crate::wire::ids::OriginId;
+use crate::wire::message::{Address, Outcome, Refusal};
 use crate::wire::smtp::{Command, Extensions, Mail, REPLY_LINES_LIMIT, Rcpt, Reply};
 
 /// A session with the host of an account.

@@ -10,12 +10,12 @@ use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange};
-use crate::protocol::ids::{MemberName, OriginId};
 use crate::protocol::member::{MemberConfig, Parcel, Pdu, Security};
-use crate::protocol::message::{Address, Body, Envelope, Outcome, Recipient, Refusal};
 use crate::protocol::server::{BodyProblem, Wire};
 use crate::wire::deliver::{self, Found, Inquire};
 use crate::wire::framer::EXPECTED_LINE_END;
+use crate::wire::ids::{MemberName, OriginId};
+use crate::wire::message::{Address, Body, Envelope, Outcome, Recipient, Refusal};
 use crate::wire::smtp::{
     BodyKind, COMMAND_LINE_LIMIT, Command, Extensions, Mail, Rcpt, Reply, Status,
 };

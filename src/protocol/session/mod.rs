@@ -33,9 +33,9 @@ use smtp_server::SmtpServer;
 use talk::Conversation;
 pub(in crate::protocol) use talk::{Action, Talk};
 
-use super::ids::MemberName;
 use super::member::{Endpoint, Pdu, Port};
 use super::server::Wire;
+use crate::wire::ids::MemberName;
 
 /// The session of any connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

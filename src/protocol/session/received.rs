@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use crate::clause;
 use crate::kernel::Time;
-use crate::protocol::message::Hop;
+use crate::wire::message::Hop;
 
 /// The most characters of one word of a hop that a `Received` line repeats.
 pub const WORD_LIMIT: usize = 255;

@@ -10,8 +10,8 @@ use super::{SessionEvent, Tag, received_lines};
 use crate::clause;
 use crate::kernel::LinkChange;
 use crate::protocol::member::{Parcel, Pdu};
-use crate::protocol::message::{Outcome, Refusal};
 use crate::protocol::server::{Coding, Wire};
+use crate::wire::message::{Outcome, Refusal};
 use crate::wire::smtp::{BodyKind, Command, Extensions, Mail, REPLY_LINES_LIMIT, Rcpt, Reply};
 
 /// A session with one outside server.

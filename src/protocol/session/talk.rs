@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use super::{SessionEvent, Tag};
 use crate::kernel::{Gate, LinkChange, Span, Time};
-use crate::protocol::ids::{MemberName, StoreId};
 use crate::protocol::member::{MemberConfig, Pdu};
 use crate::protocol::server::Wire;
 use crate::wire::Mode;
+use crate::wire::ids::{MemberName, StoreId};
 
 /// What a session wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

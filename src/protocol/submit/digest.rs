@@ -6,8 +6,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::protocol::member::Parcel;
-use crate::protocol::message::{Body, Digest, Envelope, Recipient};
 use crate::wire::envelope::transfer_digest;
+use crate::wire::message::{Body, Digest, Envelope, Recipient};
 
 /// Of an envelope and its body: the digest that OFFER states, so that a repeat is known by it before
 /// anything is transferred.

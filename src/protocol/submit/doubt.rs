@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use super::{Dialogue, Exchange};
 use crate::clause;
 use crate::kernel::Span;
-use crate::protocol::ids::{ConnectionId, MemberName, QueueId, TransferId};
 use crate::protocol::linkstate::Way;
 use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Timer, Turn};
 use crate::protocol::queue::{Change, Place};
+use crate::wire::ids::{ConnectionId, MemberName, QueueId, TransferId};
 
 /// How long a member that could not be asked is left alone.
 pub const DOUBT_INTERVAL: Span = Span::seconds(60);

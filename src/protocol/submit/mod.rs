@@ -7,10 +7,10 @@ mod sender;
 
 use alloc::vec::Vec;
 
-use crate::protocol::ids::{MemberName, QueueId, StoreId, TransferId};
 use crate::protocol::linkstate::{Neighbour, Way};
 use crate::protocol::member::Parcel;
-use crate::protocol::message::{Digest, Refusal};
+use crate::wire::ids::{MemberName, QueueId, StoreId, TransferId};
+use crate::wire::message::{Digest, Refusal};
 
 pub use doubt::DOUBT_INTERVAL;
 

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use super::{OFFERS_LIMIT, Offered, parcel_digest};
 use crate::clause;
 use crate::kernel::Gate;
-use crate::protocol::ids::{ConnectionId, QueueId, TransferId};
 use crate::protocol::member::{Event, Member, Parcel, Pdu, Turn};
-use crate::protocol::message::{Digest, Envelope, Refusal};
 use crate::protocol::queue::{Acceptance, Change, Message, queue_name};
+use crate::wire::ids::{ConnectionId, QueueId, TransferId};
+use crate::wire::message::{Digest, Envelope, Refusal};
 
 impl Member {
     /// A member is about to offer a message: a repeat is answered at once, and what would be refused in

@@ -4,11 +4,11 @@ use alloc::vec::Vec;
 
 use super::{Attempt, Dialogue, is_conflict, is_verdict};
 use crate::clause;
-use crate::protocol::ids::{ConnectionId, QueueId, TransferId};
 use crate::protocol::linkstate::{LinkCommand, Way};
 use crate::protocol::member::{Event, Member, Parcel, Pdu, Turn};
-use crate::protocol::message::{Recipient, Refusal};
 use crate::protocol::queue::{Change, Place, Route, Transfer};
+use crate::wire::ids::{ConnectionId, QueueId, TransferId};
+use crate::wire::message::{Recipient, Refusal};
 
 impl Member {
     /// Mail stands in line for this way: uses the connection that is ready, or asks for one.

@@ -12,9 +12,9 @@ use super::super::configuration::{Configuration, Listen, Peer};
 use super::super::identity::Credentials;
 use super::request::Refused;
 use crate::protocol::faults::Faults;
-use crate::protocol::ids::{ConnectorName, MemberName};
 use crate::protocol::member::{MemberConfig, Policy, Security};
 use crate::protocol::organization::Organization;
+use crate::wire::ids::{ConnectorName, MemberName};
 
 /// A member that may be started.
 #[derive(Debug)]

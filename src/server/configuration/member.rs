@@ -12,11 +12,11 @@ use super::file::TomlFile;
 use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
 use crate::clause;
 use crate::protocol::faults::Faults;
-use crate::protocol::ids::{ConnectorName, MemberName};
 use crate::protocol::member::{MemberConfig, Policy, Security};
 use crate::protocol::organization::Organization;
 use crate::server::clock::SCALE_LIMIT;
 use crate::server::identity::Credentials;
+use crate::wire::ids::{ConnectorName, MemberName};
 
 /// The only value of `format` that this version reads.
 pub const MEMBER_FORMAT: u32 = 1;

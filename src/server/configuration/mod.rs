@@ -17,9 +17,9 @@ pub use member::{
 };
 pub use organization::load_organization;
 
-use crate::protocol::ids::{ConnectorName, MemberName};
 use crate::protocol::member::{Endpoint, MemberConfig};
 use crate::server::identity::Credentials;
+use crate::wire::ids::{ConnectorName, MemberName};
 
 /// Everything that the runtime of one member is told.
 #[derive(Clone, Debug)]

@@ -17,10 +17,10 @@ use super::stream::Stream;
 use super::{End, LINGER, Network, UNREAD_LIMIT_OCTETS};
 use crate::clause;
 use crate::kernel::{LinkChange, Time};
-use crate::protocol::ids::ConnectionId;
 use crate::protocol::server::Wire;
 use crate::server::runtime::ToHost;
 use crate::server::tokens::{Kind, Token};
+use crate::wire::ids::ConnectionId;
 use crate::wire::{Framer, Mode, Unit};
 
 /// How much is read from a socket at once.

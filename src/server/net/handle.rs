@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::super::tokens::Token;
-use crate::protocol::message::Body;
 use crate::protocol::server::{Coding, Wire};
 use crate::wire::Mode;
 use crate::wire::frame::encode_frame;
+use crate::wire::message::Body;
 
 /// The most octets that may wait for one connection. A far end that does not read what it is told
 /// loses its connection, rather than the member its memory.

@@ -16,11 +16,11 @@ use super::registry::Counters;
 use super::stream::{Counted, Stream};
 use super::{End, Network};
 use crate::clause;
-use crate::protocol::ids::{ConnectionId, MemberName};
 use crate::protocol::member::Port;
 use crate::server::clock::within_real_time;
 use crate::server::runtime::ToHost;
 use crate::server::tokens::{Kind, Token};
+use crate::wire::ids::{ConnectionId, MemberName};
 
 /// How long accepting rests when the system has no file or memory left for a connection.
 const REST: Duration = Duration::from_millis(100);

@@ -35,9 +35,9 @@ use super::runtime::ToHost;
 use super::spool::Spool;
 use super::tokens::Tokens;
 use crate::kernel::Span;
-use crate::protocol::ids::ConnectionId;
 use crate::protocol::member::Port;
 use crate::protocol::server::Server;
+use crate::wire::ids::ConnectionId;
 
 /// The most connections from others at a time. More wait in the backlog of the listener.
 pub const CONNECTIONS_LIMIT: usize = 1_000;

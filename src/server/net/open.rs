@@ -15,9 +15,9 @@ use super::stream::{Counted, Stream};
 use super::{End, Network, SecurityError};
 use crate::clause;
 use crate::kernel::LinkChange;
-use crate::protocol::ids::ConnectionId;
 use crate::server::runtime::ToHost;
 use crate::server::tokens::{Kind, Token};
+use crate::wire::ids::ConnectionId;
 
 /// Where a connection is opened to.
 #[derive(Clone, Debug, PartialEq, Eq)]

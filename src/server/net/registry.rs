@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 use crate::clause;
-use crate::protocol::ids::ConnectionId;
+use crate::wire::ids::ConnectionId;
 
 /// What passed on one socket. Written by the task of the connection, read by anybody.
 #[derive(Debug, Default)]

@@ -11,10 +11,10 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use super::End;
 use super::stream::{Counted, Stream};
 use crate::clause;
-use crate::protocol::ids::MemberName;
 use crate::protocol::member::Port;
 use crate::server::configuration::Configuration;
 use crate::server::identity::{Identity, member_of};
+use crate::wire::ids::MemberName;
 
 /// A connection cannot be secured.
 #[derive(Debug)]

@@ -13,7 +13,6 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::kernel::LinkChange;
-use crate::protocol::ids::MemberName;
 use crate::protocol::member::{MemberConfig, Policy, Security as Proof};
 use crate::protocol::organization::{Group, Organization};
 use crate::protocol::server::{BodyProblem, Coding, Wire};
@@ -23,6 +22,7 @@ use crate::server::identity::{Credentials, DevelopmentCa};
 use crate::server::spool::SqliteSpool;
 use crate::server::tokens::Kind;
 use crate::wire::Mode;
+use crate::wire::ids::MemberName;
 
 /// No step of these tests takes this long.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::ToHost;
 use crate::kernel::{Ticket, Time};
 use crate::protocol::member::{Answer, Notice, Query};
-use crate::protocol::message::Refusal;
 use crate::protocol::server::Server;
 use crate::server::bodies::{IntakeError, take};
 use crate::server::maildir::Maildirs;
@@ -13,6 +12,7 @@ use crate::server::net::Network;
 use crate::server::notices::compose;
 use crate::server::spool::{Operation, Spool, SpoolError};
 use crate::server::tokens::{Kind, Token};
+use crate::wire::message::Refusal;
 
 /// Asks the world; the answer comes back to the host loop.
 pub(super) fn ask(

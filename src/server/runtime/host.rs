@@ -16,9 +16,7 @@ use super::start::Exit;
 use super::{ToHost, opening};
 use crate::clause;
 use crate::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time, Tracer};
-use crate::protocol::ids::{ConnectionId, MemberName};
 use crate::protocol::member::{Event, Port, Timer};
-use crate::protocol::message::BodyKey;
 use crate::protocol::server::{Command, Server, Wire};
 use crate::server::clock::{Timers, pick};
 use crate::server::configuration::Configuration;
@@ -27,6 +25,8 @@ use crate::server::net::{Handle, Network, OPENING_LIMIT};
 use crate::server::report;
 use crate::server::spool::{Operation, Settled};
 use crate::server::tokens::{Kind, Token};
+use crate::wire::ids::{ConnectionId, MemberName};
+use crate::wire::message::BodyKey;
 
 /// How long open sessions may take to finish when the member shuts down.
 pub const GRACE: Span = Span::seconds(10);

@@ -21,9 +21,9 @@ use super::report::What;
 use super::spool::Settled;
 use super::tokens::Token;
 use crate::kernel::{LinkChange, Ticket, Time};
-use crate::protocol::ids::{ConnectionId, MemberName};
 use crate::protocol::member::{Answer, Port};
 use crate::protocol::server::Wire;
+use crate::wire::ids::{ConnectionId, MemberName};
 
 /// What the host loop is told. Each one that leads to a step carries the token of its work.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! Where the connections that the machine wants lead.
 
-use crate::protocol::ids::ConnectionId;
 use crate::protocol::member::Endpoint;
 use crate::server::configuration::Configuration;
 use crate::server::net::Target;
+use crate::wire::ids::ConnectionId;
 
 /// Whether a connection is one that we open.
 pub(super) const fn is_ours(connection: ConnectionId) -> bool {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{BodyFiles, SPOOL_FORMAT, SpoolError, sync_directory};
 use crate::clause;
 use crate::kernel::Machine;
-use crate::protocol::message::BodyKey;
+use crate::wire::message::BodyKey;
 
 /// Locked while the spool is open.
 pub const LOCK: &str = "spool.lock";

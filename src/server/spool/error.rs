@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::protocol::message::BodyKey;
+use crate::wire::message::BodyKey;
 
 /// A spool cannot be opened, read or written.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::SpoolError;
 use crate::clause;
-use crate::protocol::message::BodyKey;
+use crate::wire::message::BodyKey;
 
 const TEMPORARY: &str = "part";
 

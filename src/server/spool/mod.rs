@@ -20,8 +20,8 @@ pub use sqlite::{BODIES, DATABASE, SqliteSpool};
 
 use super::bodies::BodyReader;
 use crate::kernel::Machine;
-use crate::protocol::message::BodyKey;
 use crate::server::sync::Closed;
+use crate::wire::message::BodyKey;
 
 /// The version of the spool's layout.
 pub const SPOOL_FORMAT: u32 = 1;

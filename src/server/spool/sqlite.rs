@@ -21,9 +21,9 @@ use super::writer::{self, Shared, Writer};
 use super::{BodyFiles, Collected, Opened, Operation, Settled, Spool, SpoolError};
 use crate::clause;
 use crate::kernel::Machine;
-use crate::protocol::message::BodyKey;
 use crate::server::bodies::BodyReader;
 use crate::server::sync::Closed;
+use crate::wire::message::BodyKey;
 
 /// The database, in the directory of the spool.
 pub const DATABASE: &str = "spool.db";

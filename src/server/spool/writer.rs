@@ -16,8 +16,8 @@ use super::{
 };
 use crate::clause;
 use crate::kernel::Machine;
-use crate::protocol::message::BodyKey;
 use crate::server::sync::{Closed, GroupCommit};
+use crate::wire::message::BodyKey;
 
 /// What the writer's thread and the users of the spool share.
 #[derive(Debug)]

@@ -5,11 +5,11 @@ use alloc::format;
 use alloc::string::String;
 
 use super::ledger::Ledger;
-use crate::protocol::ids::TransferId;
-use crate::protocol::message::Address;
 use crate::protocol::queue::Change;
 use crate::sim::network::HostIndex;
 use crate::sim::token::Token;
+use crate::wire::ids::TransferId;
+use crate::wire::message::Address;
 
 #[derive(Debug, Default)]
 pub(super) struct NoDuplicate {

@@ -5,10 +5,10 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 
-use crate::protocol::ids::{GroupName, OriginId};
-use crate::protocol::message::{Envelope, TableVersions};
 use crate::protocol::queue::Change;
 use crate::sim::host::Host;
+use crate::wire::ids::{GroupName, OriginId};
+use crate::wire::message::{Envelope, TableVersions};
 
 #[derive(Debug)]
 pub(super) struct NoPingPong {

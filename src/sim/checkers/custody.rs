@@ -3,9 +3,9 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::Copy;
-use crate::protocol::ids::OriginId;
 use crate::protocol::queue::{Change, Recorded};
 use crate::sim::host::Host;
+use crate::wire::ids::OriginId;
 
 /// How a member holds a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

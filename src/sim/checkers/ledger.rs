@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use super::Copy;
 use crate::kernel::{Span, Time};
 use crate::protocol::member::NoticeKind;
-use crate::protocol::message::Address;
 use crate::sim::token::Token;
+use crate::wire::message::Address;
 
 #[derive(Clone, Debug)]
 struct About {

@@ -22,8 +22,8 @@ use super::network::HostIndex;
 use super::token::Token;
 use crate::kernel::Time;
 use crate::protocol::member::{MemberConfig, NoticeKind};
-use crate::protocol::message::Address;
 use crate::protocol::queue::Change;
+use crate::wire::message::Address;
 
 use custody::Hold;
 use ledger::Ledger;

@@ -14,12 +14,12 @@ use super::path::{client_name, forward_path, reverse_path};
 use super::reply::{Reply, Status};
 use super::xtext;
 use crate::clause;
-use crate::protocol::ids::OriginId;
-use crate::protocol::message::{Address, Notify, Return};
 use crate::wire::DecodeError;
 use crate::wire::deliver::Inquire;
 use crate::wire::fields::encode_origin;
+use crate::wire::ids::OriginId;
 use crate::wire::link2state::{self, Chunk};
+use crate::wire::message::{Address, Notify, Return};
 use crate::wire::parse::{decimal, expect, public, text_of, whole};
 use crate::wire::submit;
 

@@ -16,8 +16,8 @@ pub use reply::{
     REPLY_LINE_LIMIT, REPLY_LINES_LIMIT, REPLY_TEXT_LIMIT, Reply, ReplyReader, Status,
 };
 
-use crate::protocol::message::Address;
 use crate::wire::DecodeError;
+use crate::wire::message::Address;
 
 /// Reads `local@domain`, as strictly as a path.
 ///

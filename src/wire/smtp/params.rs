@@ -12,8 +12,8 @@ use nom::sequence::{pair, preceded};
 use super::command::{BodyKind, CommandError, Mail, Rcpt};
 use super::xtext;
 use crate::clause;
-use crate::protocol::ids::OriginId;
-use crate::protocol::message::{Notify, Return};
+use crate::wire::ids::OriginId;
+use crate::wire::message::{Notify, Return};
 use crate::wire::parse::{Parsed, decimal, expect, whole};
 use crate::wire::{DecodeError, fields};
 

@@ -12,7 +12,7 @@ use nom::multi::{fold_many0, separated_list1};
 use nom::sequence::{delimited, pair, preceded, terminated};
 
 use crate::clause;
-use crate::protocol::message::Address;
+use crate::wire::message::Address;
 use crate::wire::parse::{Parsed, expect, refuse};
 
 /// The most octets of a local part.

@@ -9,9 +9,9 @@ use core::str::FromStr;
 use serde::Serialize;
 
 use crate::clause;
-use crate::protocol::ids::IdError;
-use crate::protocol::message::Refusal;
 use crate::wire::DecodeError;
+use crate::wire::ids::IdError;
+use crate::wire::message::Refusal;
 use crate::wire::parse::decimal;
 
 /// The most octets of a reply line, CRLF included: 512 in RFC 5321, 1,024 for X-LINK2STATE. What we

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use super::{BODY_WAIT, SmtpServer, State};
 use crate::clause;
-use crate::protocol::ids::{MemberName, StoreId, TransferId};
 use crate::protocol::member::{Parcel, Pdu};
-use crate::protocol::message::{Body, Digest};
 use crate::protocol::server::Wire;
 use crate::protocol::session::{SessionEvent, Tag, Talk};
+use crate::wire::ids::{MemberName, StoreId, TransferId};
 use crate::wire::link2state::Reassembly;
+use crate::wire::message::{Body, Digest};
 use crate::wire::smtp::{Reply, Status};
 use crate::wire::submit::{Answer, Command};
 use crate::wire::{Mode, envelope};

@@ -12,11 +12,11 @@ use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{LinkChange, Span};
-use crate::protocol::ids::MemberName;
 use crate::protocol::member::{Pdu, Security};
-use crate::protocol::message::{Recipient, Refusal};
 use crate::protocol::server::Wire;
 use crate::wire::framer::EXPECTED_LINE_END;
+use crate::wire::ids::MemberName;
+use crate::wire::message::{Recipient, Refusal};
 use crate::wire::smtp::{COMMAND_LINE_LIMIT, Command, Extensions, Reply, Status};
 use crate::wire::{DecodeError, Mode, link2state};
 

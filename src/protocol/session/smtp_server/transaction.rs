@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use super::{BODY_WAIT, SmtpServer, State};
 use crate::clause;
 use crate::protocol::member::{NewMail, Pdu};
-use crate::protocol::message::{Address, Body, Recipient};
 use crate::protocol::server::BodyProblem;
 use crate::protocol::session::Talk;
 use crate::wire::Mode;
+use crate::wire::message::{Address, Body, Recipient};
 use crate::wire::smtp::{BodyKind, Mail, Rcpt, Reply, Status};
 
 /// What MAIL and RCPT have said so far.

@@ -1,4 +1,4 @@
-//! What one group says about itself.
+//! What one group says about itself, and what neighbours tell each other of it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,8 +6,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::ids::{ConnectorName, GroupName, MemberName};
-use crate::protocol::message::Digest;
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
+use crate::wire::message::Digest;
 
 /// The number of a mastership. Ordered by counter, then member, then nonce.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub enum ConnectorState {
     Down,
 }
 
+/// The least and the greatest cost of a connector.
+pub const COST_RANGE: core::ops::RangeInclusive<u32> = 1..=100;
+
 /// One connector in its group's record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectorRecord {
@@ -81,3 +84,36 @@ pub struct Record {
 
 /// The digest of a table or of a record.
 pub type TableDigest = Digest;
+
+/// What neighbours tell each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPdu {
+    /// Records that the sender knows, with the digest of its whole table. Empty `records` is a
+    /// digest query.
+    News {
+        /// Digest of the sender's table.
+        digest: TableDigest,
+        /// What the receiver may not have yet.
+        records: Vec<Record>,
+    },
+    /// The answer to `News`: everything in it is merged and durable.
+    Merged {
+        /// Digest of the receiver's table after the merge.
+        digest: TableDigest,
+        /// Records of the receiver that are greater than what the sender sent; only when the
+        /// digests differed.
+        records: Vec<Record>,
+    },
+    /// A member tells its master what its own connectors do. First on each group-port connection, and
+    /// again whenever a state changes.
+    Report {
+        /// State of each connector that this member carries.
+        states: Vec<(ConnectorName, ConnectorState)>,
+    },
+    /// The master has a durable record that includes the report.
+    Reported {
+        /// The mastership that did it.
+        term: Term,
+    },
+}

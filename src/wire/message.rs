@@ -8,7 +8,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{GroupName, OriginId};
-use super::linkstate::Version;
+use super::record::Version;
 use crate::kernel::Time;
 
 /// `local@domain`, the domain in lower case. The local part keeps its case.

@@ -1,0 +1,173 @@
+//! What can be wrong with an organization.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{
+    Account, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, ORGANIZATION_FORMAT, Organization,
+    OrganizationError,
+};
+use crate::wire::ids::{GroupName, MemberName};
+use crate::wire::is_name;
+use crate::wire::record::COST_RANGE;
+use crate::wire::smtp::decode_address;
+
+/// The most octets in the name of a group or connector.
+const NAME_OCTETS_LIMIT: usize = 255;
+
+impl Organization {
+    /// Everything that is wrong, in the order of the file.
+    #[must_use]
+    pub fn check(&self) -> Vec<OrganizationError> {
+        let mut check = Check::default();
+        check.head(self);
+        for (place, group) in self.groups.iter().enumerate() {
+            check.group(place, group);
+        }
+        for (place, connector) in self.connectors.iter().enumerate() {
+            check.connector(place, connector);
+        }
+        for (place, account) in self.accounts.iter().enumerate() {
+            check.account(self, place, account);
+        }
+        check.errors
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Check<'a> {
+    errors: Vec<OrganizationError>,
+    homes: BTreeMap<&'a MemberName, &'a GroupName>,
+    groups: BTreeSet<&'a GroupName>,
+    uuids: BTreeSet<&'a str>,
+    connectors: BTreeSet<&'a str>,
+    accounts: BTreeSet<String>,
+}
+
+impl<'a> Check<'a> {
+    fn wrong(&mut self, place: String, problem: String) {
+        self.errors.push(OrganizationError { place, problem });
+    }
+
+    fn head(&mut self, organization: &Organization) {
+        let format = organization.format;
+        if format != ORGANIZATION_FORMAT {
+            self.wrong("format".into(), format!("is {format}, expected {ORGANIZATION_FORMAT}"));
+        }
+        for (place, domain) in organization.domains.iter().enumerate() {
+            if decode_address(&format!("postmaster@{domain}")).is_err() {
+                self.wrong(
+                    format!("domains[{place}]"),
+                    format!("`{domain}` is no domain of RFC 5321"),
+                );
+            }
+        }
+        let count = organization.groups.len();
+        if !(1..=GROUPS_LIMIT).contains(&count) {
+            self.wrong("group".into(), format!("{count} groups, expected 1 to {GROUPS_LIMIT}"));
+        }
+    }
+
+    /// Names of groups and connectors are shown and escaped, so anything that prints will do.
+    fn shown_name(&mut self, place: String, name: &str) {
+        let fits = (1..=NAME_OCTETS_LIMIT).contains(&name.len());
+        if !fits || name.chars().any(char::is_control) {
+            let problem =
+                format!("is {name:?}, expected 1 to {NAME_OCTETS_LIMIT} octets without controls");
+            self.wrong(place, problem);
+        }
+    }
+
+    fn group(&mut self, place: usize, group: &'a Group) {
+        self.shown_name(format!("group[{place}].name"), group.name.as_str());
+        if !self.groups.insert(&group.name) {
+            self.wrong(format!("group[{place}].name"), format!("`{}` stands twice", group.name));
+        }
+        let is_uuid = group.uuid.len() == 32
+            && group.uuid.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if !is_uuid || !self.uuids.insert(&group.uuid) {
+            let expected = "expected 32 lower-case hexadecimal digits, unlike any other group's";
+            self.wrong(format!("group[{place}].uuid"), format!("is `{}`, {expected}", group.uuid));
+        }
+        self.members(place, group);
+        if !group.members.contains(&group.master) {
+            let problem = format!("`{}` is not a member of `{}`", group.master, group.name);
+            self.wrong(format!("group[{place}].master"), problem);
+        }
+    }
+
+    fn members(&mut self, place: usize, group: &'a Group) {
+        let place = || format!("group[{place}].members");
+        let count = group.members.len();
+        if !(1..=MEMBERS_LIMIT).contains(&count) {
+            self.wrong(place(), format!("{count} members, expected 1 to {MEMBERS_LIMIT}"));
+        }
+        for member in &group.members {
+            if !is_name(member.as_str()) {
+                let expected = "expected 1 to 255 letters, digits, `-`, `.` and `_`";
+                self.wrong(place(), format!("`{member}` is no member's name, {expected}"));
+            }
+            if let Some(home) = self.homes.insert(member, &group.name) {
+                self.wrong(place(), format!("`{member}` is already a member of `{home}`"));
+            }
+        }
+    }
+
+    fn connector(&mut self, place: usize, connector: &'a Connector) {
+        let at = |field: &str| format!("connector[{place}].{field}");
+        self.shown_name(at("name"), connector.name.as_str());
+        if !self.connectors.insert(connector.name.as_str()) {
+            self.wrong(at("name"), format!("`{}` stands twice", connector.name));
+        }
+        if !COST_RANGE.contains(&connector.cost) {
+            self.wrong(at("cost"), format!("is {}, expected 1 to 100", connector.cost));
+        }
+        if connector.from == connector.to {
+            let problem = format!("is `{}`, expected another group than `from`", connector.to);
+            self.wrong(at("to"), problem);
+        }
+        let sides = [
+            ("from", "sources", &connector.from, &connector.sources),
+            ("to", "targets", &connector.to, &connector.targets),
+        ];
+        for (side, list, group, members) in sides {
+            if self.groups.contains(group) {
+                self.bridgeheads(&at(list), group, members);
+            } else {
+                self.wrong(at(side), format!("`{group}` is no group of this file"));
+            }
+        }
+    }
+
+    fn bridgeheads(&mut self, place: &str, group: &GroupName, members: &[MemberName]) {
+        if members.is_empty() {
+            self.wrong(place.into(), "is empty, expected at least one member".into());
+        }
+        for member in members {
+            if self.homes.get(member) != Some(&group) {
+                self.wrong(place.into(), format!("`{member}` is not a member of `{group}`"));
+            }
+        }
+    }
+
+    fn account(&mut self, organization: &Organization, place: usize, account: &Account) {
+        let at = |field: &str| format!("account[{place}].{field}");
+        let address = &account.address;
+        if let Err(error) = decode_address(&address.0) {
+            self.wrong(at("address"), format!("`{address}`: {error}"));
+        }
+        if !self.accounts.insert(format!("{address}").to_ascii_lowercase()) {
+            self.wrong(at("address"), format!("`{address}` stands twice"));
+        }
+        if !organization.is_local_domain(address.domain()) {
+            let domain = address.domain();
+            self.wrong(at("address"), format!("`{domain}` is not in `domains`"));
+        }
+        if !self.homes.contains_key(&account.host) {
+            self.wrong(at("host"), format!("`{}` is no member of any group", account.host));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The organization as every member is configured with it: groups, members, connectors, accounts.
+//!
+//! These are the values of `organization.toml`. The shell reads the file and checks it; the pure core
+//! only sees an organization for which [`Organization::check`] found nothing wrong.
+
+mod check;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
+use crate::wire::message::Address;
+
+/// The only value of `format` that this version reads.
+pub const ORGANIZATION_FORMAT: u32 = 1;
+/// The most groups of one organization.
+pub const GROUPS_LIMIT: usize = 10_000;
+/// The most members of one group.
+pub const MEMBERS_LIMIT: usize = 64;
+
+/// `organization.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    /// [`ORGANIZATION_FORMAT`].
+    pub format: u32,
+    /// Counts up with every edit; the major number of the link-state records.
+    pub revision: u32,
+    /// What people call it.
+    pub name: String,
+    /// The domains whose accounts live here.
+    pub domains: Vec<String>,
+    /// The groups.
+    #[serde(rename = "group")]
+    pub groups: Vec<Group>,
+    /// The connectors, one for each direction.
+    #[serde(rename = "connector", default)]
+    pub connectors: Vec<Connector>,
+    /// The accounts and their hosts.
+    #[serde(rename = "account", default)]
+    pub accounts: Vec<Account>,
+    /// Where mail for foreign domains goes: `HOST:PORT` of a smart host. Without one it is refused.
+    #[serde(default)]
+    pub smart_host: Option<String>,
+}
+
+/// A routing group: one cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Unique in the organization.
+    pub name: GroupName,
+    /// The identity of the group, 32 lower-case hexadecimal digits. A reused name is a new one.
+    pub uuid: String,
+    /// The members, by name.
+    pub members: Vec<MemberName>,
+    /// The master: one of the members.
+    pub master: MemberName,
+}
+
+/// A directed edge between groups.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connector {
+    /// Unique in the organization.
+    pub name: ConnectorName,
+    /// The group that sends on it.
+    pub from: GroupName,
+    /// The group that receives.
+    pub to: GroupName,
+    /// 1 to 100.
+    pub cost: u32,
+    /// The members of `from` that carry it.
+    pub sources: Vec<MemberName>,
+    /// The members of `to` that are tried, in order.
+    pub targets: Vec<MemberName>,
+    /// The largest message that it carries, in octets.
+    #[serde(default)]
+    pub size_limit_octets: Option<u64>,
+}
+
+/// An account and the member that has it open.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// `local@domain`.
+    pub address: Address,
+    /// The host of the account.
+    pub host: MemberName,
+}
+
+/// What is wrong with an organization: where, and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationError {
+    /// The place, such as `connector[2].cost`. The shell adds file and line.
+    pub place: String,
+    /// What is wrong, with what was expected.
+    pub problem: String,
+}
+
+impl Organization {
+    /// The group of that name.
+    #[must_use]
+    pub fn group(&self, name: &GroupName) -> Option<&Group> {
+        self.groups.iter().find(|group| group.name == *name)
+    }
+
+    /// The group that a member belongs to.
+    #[must_use]
+    pub fn group_of(&self, member: &MemberName) -> Option<&Group> {
+        self.groups.iter().find(|group| group.members.contains(member))
+    }
+
+    /// The connector of that name.
+    #[must_use]
+    pub fn connector(&self, name: &ConnectorName) -> Option<&Connector> {
+        self.connectors.iter().find(|connector| connector.name == *name)
+    }
+
+    /// The account of that address; the local part is compared without case.
+    #[must_use]
+    pub fn account(&self, address: &Address) -> Option<&Account> {
+        self.accounts.iter().find(|account| {
+            account.address.domain() == address.domain()
+                && account.address.local().eq_ignore_ascii_case(address.local())
+        })
+    }
+
+    /// Whether the accounts of `domain` live in this organization.
+    #[must_use]
+    pub fn is_local_domain(&self, domain: &str) -> bool {
+        self.domains.iter().any(|local| local.eq_ignore_ascii_case(domain))
+    }
+}

@@ -1,0 +1,76 @@
+//! The suite proves itself on broken servers: each planted bug of the reference that a case claims to
+//! kill fails that case, by the check that the case names, and the same case passes without the bug.
+
+#![cfg(all(feature = "conformance", not(loom)))]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The program under test, which is the suite as well.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_bridgehead");
+/// The least number of mutants that the suite must kill.
+const LEAST: usize = 12;
+
+fn conformance(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).arg("conformance").args(arguments).output().expect("the suite starts")
+}
+
+/// Case by case: which mutants it kills, and by which check.
+fn kills() -> BTreeMap<String, Vec<(String, String)>> {
+    let listed = conformance(&["list", "--json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("the list is JSON");
+    let cases = listed.as_array().or_else(|| listed["cases"].as_array()).expect("cases");
+    let text = |value: &Value| value.as_str().expect("a name").to_owned();
+    let killing = cases.iter().map(|case| {
+        let kills = case["kills"].as_array().expect("a list");
+        let pairs = kills.iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
+        (text(&case["id"]), pairs)
+    });
+    killing.filter(|(_, pairs): &(String, Vec<_>)| !pairs.is_empty()).collect()
+}
+
+/// Runs one case against the reference with a fault, or without one.
+fn run(case: &str, fault: Option<&str>, report: &Path) -> Option<i32> {
+    let report = report.to_str().expect("a path in plain text");
+    let mut arguments = vec!["run", "--only", case, "-o", report, "--", PROGRAM, "adapter"];
+    if let Some(fault) = fault {
+        arguments.extend(["--fault", fault]);
+    }
+    conformance(&arguments).status.code()
+}
+
+/// The checks that did not hold although they were reached.
+fn failed_checks(report: &Path) -> BTreeSet<String> {
+    let events = fs::read_to_string(report.join("events.jsonl")).expect("a record");
+    let lines = events.lines().map(|line| -> Value {
+        serde_json::from_str::<Value>(line).expect("a line of JSON")["line"].take()
+    });
+    let failed = lines.filter(|line| {
+        line["event"] == "check" && line["holds"] == false && line["because"] != "was not reached"
+    });
+    failed.map(|line| line["check"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn each_mutant_is_killed_by_the_named_check() {
+    let kills = kills();
+    let mutants: BTreeSet<&str> =
+        kills.values().flatten().map(|(mutant, _)| mutant.as_str()).collect();
+    assert!(mutants.len() >= LEAST, "only {} mutants: {mutants:?}", mutants.len());
+    let directory = tempfile::tempdir().expect("a directory");
+    for (case, pairs) in &kills {
+        let sound = directory.path().join(format!("{case}.sound"));
+        assert_eq!(run(case, None, &sound), Some(0), "{case} passes without a fault");
+        for (mutant, check) in pairs {
+            let report = directory.path().join(format!("{case}.{mutant}"));
+            assert_eq!(run(case, Some(mutant), &report), Some(1), "{case} fails on {mutant}");
+            let failed = failed_checks(&report);
+            assert!(failed.contains(check), "{mutant}: {case} failed by {failed:?}, not {check}");
+            println!("{mutant:32} killed by {case} [{check}]");
+        }
+    }
+}
