@@ -174,9 +174,9 @@ fn show(arguments: &Arguments, plan: &Plan, seed: Option<u64>, played: &Played) 
         }
     }
     let name = seed.map_or_else(|| String::from("tape"), |seed| format!("seed {seed}"));
-    let (hours, steps) = (plan.span.0 / 3_600_000_000, played.step);
+    let (minutes, steps) = (plan.span.0 / 60_000_000, played.step);
     let at = played.now.0 / 1_000_000;
-    println!("{name}: {steps} steps to second {at} ({hours} h of faults)");
+    println!("{name}: {steps} steps to second {at} ({minutes} minutes of faults)");
     println!("{} messages promised, {} copies ended", played.messages, played.copies);
     println!("{}", played.verdict);
 }
