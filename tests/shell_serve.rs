@@ -2,53 +2,20 @@
 
 mod shell_support;
 
-use core::net::SocketAddr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use shell_support::{Client, bridgehead, letters, write_configuration};
+use shell_support::{Client, Daemon, bridgehead, letters, write_configuration};
 
 const FOR_TESTS: &str = "members = \"address\"\nallow_development_ca = true";
 
-/// A daemon that has said that it is ready.
-struct Daemon {
-    child: Child,
-    smtp: SocketAddr,
-}
-
-impl Daemon {
-    fn start(directory: &Path) -> Self {
-        let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
-        Self::ready(bridgehead().arg("serve").arg(file).spawn().unwrap())
-    }
-
-    fn ready(mut child: Child) -> Self {
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let words: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!(words.first(), Some(&"ready"), "{line}");
-        let smtp = words[1].strip_prefix("smtp=").expect("smtp first").parse().unwrap();
-        assert!(words[2].starts_with("deliver=") && words[3].starts_with("group="), "{line}");
-        Self { child, smtp }
-    }
-
-    fn terminate(&self) {
-        let status =
-            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success());
-    }
-}
-
-impl Drop for Daemon {
-    /// A test that fails leaves nothing running.
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start(directory: &Path) -> Daemon {
+    let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
+    Daemon::ready(bridgehead().arg("serve").arg(file).spawn().unwrap())
 }
 
 fn ask(socket: &Path, request: &Value) -> Value {
@@ -70,7 +37,7 @@ fn refused(file: &Path) -> (Option<i32>, String) {
 #[test]
 fn mail_is_taken_delivered_and_shown_and_the_daemon_stops_in_order() {
     let directory = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(directory.path());
+    let mut daemon = start(directory.path());
     let mut client = Client::connect(daemon.smtp);
     client.send("hello");
     let socket = directory.path().join("state/admin.sock");
@@ -119,11 +86,11 @@ fn names_that_anybody_can_claim_are_not_served() {
 #[test]
 fn a_killed_daemon_goes_on_where_it_was() {
     let directory = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(directory.path());
+    let mut daemon = start(directory.path());
     Client::connect(daemon.smtp).send("before");
     daemon.child.kill().unwrap();
     daemon.child.wait().unwrap();
-    let mut daemon = Daemon::start(directory.path());
+    let mut daemon = start(directory.path());
     Client::connect(daemon.smtp).send("after");
     daemon.terminate();
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));

@@ -1,4 +1,5 @@
-//! What the tests of the shell share: a raw SMTP client, and an adapter in a process of its own.
+//! What the tests of the shell share: a raw SMTP client, and a daemon and an adapter in
+//! processes of their own.
 #![allow(dead_code, reason = "each test uses its part")]
 
 use core::net::SocketAddr;
@@ -127,6 +128,40 @@ pub(crate) fn bridgehead() -> Command {
     command.stderr(Stdio::piped()).stdin(Stdio::piped()).stdout(Stdio::piped());
     command.env("BRIDGEHEAD_LOG", "warn");
     command
+}
+
+/// A daemon that has said that it is ready.
+pub(crate) struct Daemon {
+    pub(crate) child: Child,
+    pub(crate) smtp: SocketAddr,
+}
+
+impl Daemon {
+    /// Waits until `child` says that it is ready.
+    pub(crate) fn ready(mut child: Child) -> Self {
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words.first(), Some(&"ready"), "{line}");
+        let smtp = words[1].strip_prefix("smtp=").expect("smtp first").parse().unwrap();
+        assert!(words[2].starts_with("deliver=") && words[3].starts_with("group="), "{line}");
+        Self { child, smtp }
+    }
+
+    /// Asks it to stop in order.
+    pub(crate) fn terminate(&self) {
+        let status =
+            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Daemon {
+    /// A test that fails leaves nothing running.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// An adapter in a process of its own.
