@@ -1,6 +1,6 @@
 //! Every interleaving of two producers and the server of the group commit (SV-001, SV-002, SV-003).
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test --release --test loom_group_commit --target-dir target/loom`
+//! `RUSTFLAGS="--cfg loom" cargo test --test loom_group_commit --target-dir target/loom`
 
 #![cfg(loom)]
 
