@@ -15,6 +15,15 @@
 
 extern crate alloc;
 
+/// Prints a line for people and scripts. A reader that has gone away, as `head` does, is no error.
+#[cfg(all(feature = "std", not(loom)))]
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 pub mod clauses;
 #[cfg(all(feature = "std", not(loom)))]
 pub mod cli;

@@ -67,7 +67,7 @@ fn a_good_file_is_good() {
     assert_ends(
         &["check", EXAMPLE],
         0,
-        "good: organization `Five Groups`, 5 groups, 10 members, 10 connectors, 6 accounts",
+        "good: organization `Five Groups`, 5 groups, 10 members, 10 connectors, 7 accounts",
     );
 }
 

@@ -192,6 +192,21 @@ fn mail_beyond_a_limit_is_refused() {
     assert_eq!(reply(policy(), &[]), (554, "5.5.1".into()));
 }
 
+/// CU-042: what a hand-over could not carry is refused at the door, before anything is promised.
+#[test]
+fn recipients_that_no_envelope_can_hold_are_refused() {
+    let offered = |octets: usize| -> Pdu {
+        let mut network = network(&[]);
+        let long = Address(format!("{}@example.org", "x".repeat(octets)));
+        let client = network.mail(&member(1, 'a'), SENDER, &[long]);
+        network.run(Span::seconds(1));
+        network.replies[&client].clone()
+    };
+    assert!(matches!(offered(1_000), Pdu::Accepted(_)));
+    let Pdu::Refused(refusal) = offered(600_000) else { panic!("it was accepted") };
+    assert_eq!((refusal.code, refusal.status.as_str()), (452, "4.5.3"));
+}
+
 /// CU-021: the hop limit ends in hold, and the hold ends with the time of the message.
 #[test]
 fn too_many_hops_hold_a_message() {

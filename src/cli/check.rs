@@ -10,7 +10,7 @@ use crate::server::configuration::{self, ConfigurationError, Kind, report};
 pub(super) fn run(file: &Path) -> ExitCode {
     match summary(file) {
         Ok(summary) => {
-            println!("{}: good: {summary}", file.display());
+            say!("{}: good: {summary}", file.display());
             ExitCode::SUCCESS
         }
         Err(errors) => refused(&report(&errors)),

@@ -73,10 +73,10 @@ pub(super) fn run(arguments: &Arguments, what: What) -> ExitCode {
     }
     if arguments.json {
         let members = Value::Object(answers);
-        println!("{}", serde_json::json!({"format": ADMIN_FORMAT, "members": members}));
+        say!("{}", serde_json::json!({"format": ADMIN_FORMAT, "members": members}));
     } else {
         for (name, answer) in &answers {
-            println!("{name}\n{}", indent(&what.text(answer)));
+            say!("{name}\n{}", indent(&what.text(answer)));
         }
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { failed(&problems.join("\nbridgehead: ")) }

@@ -8,7 +8,7 @@ use core::ops::RangeInclusive;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::{eprint, eprintln, fs, println};
+use std::{eprint, eprintln, fs};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> 
         }
     }
     if !arguments.json && !is_single {
-        println!("{runs} seeds, {steps} steps, every property held");
+        say!("{runs} seeds, {steps} steps, every property held");
     }
     Ok(0)
 }
@@ -165,20 +165,20 @@ fn watch(arguments: &Arguments) -> Watch {
 
 fn show(arguments: &Arguments, plan: &Plan, seed: Option<u64>, played: &Played) {
     if arguments.json {
-        println!("{}", json!({ "seed": seed, "run": played, "exit": played.verdict.exit_code() }));
+        say!("{}", json!({ "seed": seed, "run": played, "exit": played.verdict.exit_code() }));
         return;
     }
     if played.verdict != Verdict::Held {
         for row in &played.rows {
-            println!("{row}");
+            say!("{row}");
         }
     }
     let name = seed.map_or_else(|| String::from("tape"), |seed| format!("seed {seed}"));
     let (minutes, steps) = (plan.span.0 / 60_000_000, played.step);
     let at = played.now.0 / 1_000_000;
-    println!("{name}: {steps} steps to second {at} ({minutes} minutes of faults)");
-    println!("{} messages promised, {} copies ended", played.messages, played.copies);
-    println!("{}", played.verdict);
+    say!("{name}: {steps} steps to second {at} ({minutes} minutes of faults)");
+    say!("{} messages promised, {} copies ended", played.messages, played.copies);
+    say!("{}", played.verdict);
 }
 
 fn progress(seed: u64, last: u64, steps: u64) {

@@ -82,7 +82,7 @@ fn link(op: &str, ends: &Ends) -> ExitCode {
     match request(&dir.join(CONTROL_SOCKET), &order) {
         Ok(answer) => {
             for connector in answer["connectors"].as_array().into_iter().flatten() {
-                println!("{}: {}", connector.as_str().unwrap_or_default(), done(op));
+                say!("{}: {}", connector.as_str().unwrap_or_default(), done(op));
             }
             ExitCode::SUCCESS
         }

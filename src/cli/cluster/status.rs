@@ -33,9 +33,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Err(problem) => return failed(&format!("the cluster does not run: {problem}")),
     };
     if arguments.json {
-        println!("{}", json!({"format": ADMIN_FORMAT, "plan": plan, "status": status}));
+        say!("{}", json!({"format": ADMIN_FORMAT, "plan": plan, "status": status}));
     } else {
-        print!("{}\n{}", members(&plan, &status), links(&status));
+        say!("{}\n{}", members(&plan, &status), links(&status).trim_end());
     }
     let members = status["members"].as_array().map_or(&[][..], Vec::as_slice);
     let is_whole = members.iter().all(|member| member["ended"].is_null());

@@ -8,8 +8,13 @@ use super::{Acceptance, Change, Message, Work};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Errand, Event, Member, NewMail, Pdu, Query, Timer, Turn};
+use crate::wire::envelope::ENVELOPE_LIMIT;
 use crate::wire::ids::{ConnectionId, OriginId, QueueId, TransferId};
 use crate::wire::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
+
+/// How much of an envelope's limit the recipients of a message from outside may take. The rest is for
+/// what the hops add: their lines in the trace, and the versions of the tables.
+pub(super) const RECIPIENTS_OCTETS_LIMIT: usize = ENVELOPE_LIMIT / 2;
 
 impl Member {
     /// May mail for this address enter here?
@@ -59,6 +64,11 @@ impl Member {
         }
         if mail.recipients.len() > limit {
             return Some(Refusal::new(452, "4.5.3", "too many recipients"));
+        }
+        clause!(CU_042);
+        let octets = serde_json::to_vec(&mail.recipients).map_or(usize::MAX, |octets| octets.len());
+        if octets > RECIPIENTS_OCTETS_LIMIT {
+            return Some(Refusal::new(452, "4.5.3", "too many recipients with long addresses"));
         }
         self.no_room(mail.body.octets, turn)
     }
