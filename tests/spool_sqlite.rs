@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, channel};
 use bridgehead::kernel::{Cx, Input, Machine};
 use bridgehead::server::bodies;
 use bridgehead::server::spool::{
-    BODIES, DATABASE, FOLD_AFTER_CHANGES, Opened, Operation, ROW_LIMIT_OCTETS, Settled, Spool,
-    SpoolError, SqliteSpool,
+    BODIES, CREATED, DATABASE, FOLD_AFTER_CHANGES, Opened, Operation, ROW_LIMIT_OCTETS, Settled,
+    Spool, SpoolError, SqliteSpool,
 };
 use bridgehead::wire::message::BodyKey;
 
@@ -335,6 +335,38 @@ fn a_missing_database_beside_bodies_is_refused() {
     drop(opened);
     fs::remove_file(directory.path().join(DATABASE)).expect("it is lost");
     refused(directory.path(), "is missing, although 1 bodies");
+}
+
+/// SV-008, SV-010
+#[test]
+fn a_missing_database_is_refused_where_only_rows_were() {
+    for is_closed in [true, false] {
+        let directory = written(is_closed);
+        for file in fs::read_dir(directory.path()).expect("a directory") {
+            let path = file.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            if name.starts_with(DATABASE) {
+                fs::remove_file(&path).expect("it is lost");
+            }
+        }
+        let error = refused(directory.path(), "is missing, although `spool.created`");
+        assert!(matches!(error, SpoolError::Corrupt { .. }), "{error:?}");
+        assert!(!directory.path().join(DATABASE).exists(), "no new spool was begun");
+    }
+}
+
+/// SV-010
+#[test]
+fn a_spool_without_the_mark_gets_it() {
+    let directory = written(true);
+    let mark = directory.path().join(CREATED);
+    fs::remove_file(&mark).expect("a new spool has it");
+    let (opened, _) = open(directory.path()).expect("an earlier version wrote none");
+    assert_eq!(opened.durable, numbers(10));
+    drop(opened);
+    assert!(mark.exists());
+    fs::remove_file(directory.path().join(DATABASE)).expect("it is lost");
+    refused(directory.path(), "is missing");
 }
 
 /// SV-008

@@ -15,6 +15,9 @@ use crate::wire::message::BodyKey;
 /// Locked while the spool is open.
 pub const LOCK: &str = "spool.lock";
 
+/// Says that a database was created here, so that a lost one is not taken for one that never was.
+pub const CREATED: &str = "spool.created";
+
 /// So that every body key is a positive integer of `SQLite`.
 const OPENINGS_LIMIT: i64 = 1 << 23;
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(5);
@@ -68,18 +71,43 @@ pub(super) fn lock(directory: &Path) -> Result<File, SpoolError> {
     }
 }
 
-/// A directory with bodies and without a database has lost its database: a new one would make the
-/// bodies orphans and remove them.
-pub(super) fn refuse_lost_database(database: &Path, files: &BodyFiles) -> Result<(), SpoolError> {
+/// A directory with bodies or the mark of a database, and without a database, has lost its database: a
+/// new one would make the bodies orphans and remove them, and would know nothing of the mails in custody.
+pub(super) fn refuse_lost_database(
+    directory: &Path,
+    database: &Path,
+    files: &BodyFiles,
+) -> Result<(), SpoolError> {
+    clause!(SV_010);
     let bodies = files.keys()?.len();
-    if bodies == 0 {
-        return Ok(());
-    }
+    let mark = directory.join(CREATED);
+    let is_marked = mark.try_exists().map_err(SpoolError::io(&mark, "look for"))?;
+    let clue = match (bodies, is_marked) {
+        (0, false) => return Ok(()),
+        (0, true) => format!("`{CREATED}` says that it was created"),
+        _ => format!("{bodies} bodies lie beside it"),
+    };
     Err(SpoolError::Corrupt {
         path: database.to_owned(),
         place: "file".into(),
-        problem: format!("is missing, although {bodies} bodies lie beside it"),
+        problem: format!("is missing, although {clue}"),
     })
+}
+
+/// Marks the directory as one with a database, durably. To be called only when there is one.
+pub(super) fn mark_created(directory: &Path) -> Result<(), SpoolError> {
+    let mark = directory.join(CREATED);
+    if mark.exists() {
+        return Ok(());
+    }
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&mark)
+        .map_err(SpoolError::io(&mark, "create"))?;
+    file.sync_all().map_err(SpoolError::io(&mark, "sync"))?;
+    sync_directory(directory).map_err(SpoolError::io(directory, "sync"))
 }
 
 /// Creates the database under another name and renames it, so that a file of the right name is always

@@ -13,7 +13,7 @@ mod writer;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-pub use database::LOCK;
+pub use database::{CREATED, LOCK};
 pub use error::SpoolError;
 pub use files::{BodyFile, BodyFiles, sync_directory};
 pub use sqlite::{BODIES, DATABASE, SqliteSpool};

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::database::{
-    connect, count_opening, create, fold, inspect, integer, lock, pragma_check,
+    connect, count_opening, create, fold, inspect, integer, lock, mark_created, pragma_check,
     refuse_lost_database, row_keys,
 };
 use super::writer::{self, Shared, Writer};
@@ -33,7 +33,7 @@ pub const BODIES: &str = "bodies";
 /// A body key is the number of the opening, then a counter of this many bits.
 const COUNTER_BITS: u32 = 40;
 
-/// A spool in one directory: `spool.db`, `spool.lock` and `bodies/`.
+/// A spool in one directory: `spool.db`, `spool.created`, `spool.lock` and `bodies/`.
 #[derive(Debug)]
 pub struct SqliteSpool<M: Machine> {
     database: PathBuf,
@@ -67,13 +67,19 @@ where
         let database = directory.join(DATABASE);
         let files = BodyFiles::open(directory.join(BODIES))?;
         if !database.exists() {
-            refuse_lost_database(&database, &files)?;
+            refuse_lost_database(directory, &database, &files)?;
             create(directory, &database)?;
+            mark_created(directory)?;
         }
         let folded = inspect::<M>(&database)?;
         let connection = connect(&database)?;
         let opening = count_opening(&database, &connection)?;
         let mut problems = Vec::new();
+        // A spool of an earlier version, or one whose creation a crash cut short, has no mark yet. A
+        // full disk must not keep its member from starting.
+        if let Err(error) = mark_created(directory) {
+            problems.push(format!("the spool stays unmarked until the next start: {error}"));
+        }
         if folded.is_after_crash() {
             let count = folded.changes_since_snapshot;
             problems.push(format!("the spool was not closed: {count} changes folded again"));
