@@ -8,13 +8,13 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::connection::Connection;
 use super::handle;
 use super::registry::Counters;
 use super::stream::{Counted, Stream};
-use super::{End, Network};
+use super::{End, Network, connections_limit};
 use crate::clause;
 use crate::protocol::member::Port;
 use crate::server::clock::within_real_time;
@@ -104,9 +104,9 @@ impl Listeners {
 }
 
 async fn accept_all(network: &Arc<Network>, port: Port, listener: &TcpListener) {
+    let permits = Arc::new(Semaphore::new(connections_limit(port)));
     loop {
-        let permits = Arc::clone(&network.permits);
-        let Ok(permit) = permits.acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, remote)) => {
                 let token = network.tokens.take(Kind::Input);

@@ -20,7 +20,6 @@ use core::net::IpAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use handle::Handle;
@@ -39,8 +38,16 @@ use crate::protocol::member::Port;
 use crate::protocol::server::Server;
 use crate::wire::ids::ConnectionId;
 
-/// The most connections from others at a time. More wait in the backlog of the listener.
-pub const CONNECTIONS_LIMIT: usize = 1_000;
+/// The most connections from others at a time at one port. More wait in the backlog of its listener. Each
+/// port has a limit of its own, so that clients who crowd one of them do not silence the others; together
+/// they leave room for everything else among the 1,024 open files that a process usually has.
+pub(crate) const fn connections_limit(port: Port) -> usize {
+    match port {
+        Port::Smtp => 600,
+        Port::Deliver => 200,
+        Port::Group => 100,
+    }
+}
 /// A connection is read ahead of its session up to this many octets, to notice its end.
 pub const UNREAD_LIMIT_OCTETS: usize = 64 * 1024;
 /// How long a connection may take to open, with its TLS handshake where TLS comes first.
@@ -67,7 +74,6 @@ pub(crate) struct Network {
     /// The address from which we open connections.
     pub(crate) source: Option<IpAddr>,
     host: UnboundedSender<ToHost>,
-    permits: Arc<Semaphore>,
     /// The last number that an accepted connection was given.
     accepted: AtomicU64,
 }
@@ -83,9 +89,8 @@ impl Network {
         source: Option<IpAddr>,
         host: UnboundedSender<ToHost>,
     ) -> Self {
-        let permits = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
         let accepted = AtomicU64::new(1);
-        Self { clock, tokens, registry, spool, security, source, host, permits, accepted }
+        Self { clock, tokens, registry, spool, security, source, host, accepted }
     }
 
     /// Tells the host loop; a host loop that has stopped needs no telling.

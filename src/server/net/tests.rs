@@ -148,6 +148,26 @@ fn line(text: &str) -> Wire {
     Wire::Line(text.into())
 }
 
+/// Who crowds one port silences only that one.
+#[test]
+fn each_port_has_a_limit_of_its_own() {
+    run(async {
+        let mut stage = Stage::new(None).await;
+        let (group, smtp) = (stage.addresses[&Port::Group], stage.addresses[&Port::Smtp]);
+        let mut crowd = Vec::new();
+        for _ in 0..connections_limit(Port::Group) {
+            let client = TcpStream::connect(group).await.unwrap();
+            crowd.push((client, stage.input().await));
+        }
+        let _one_too_many = TcpStream::connect(group).await.unwrap();
+        let _other = TcpStream::connect(smtp).await.unwrap();
+        match stage.input().await {
+            ToHost::Accepted { port, .. } => assert_eq!(port, Port::Smtp),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
 // CO-010
 #[test]
 fn units_come_one_at_a_time_and_the_end_comes_last() {
