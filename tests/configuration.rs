@@ -2,6 +2,7 @@
 
 #![cfg(not(loom))]
 
+use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,7 @@ admin = "admin.sock"
 
 [security]
 members = "address"
+allow_development_ca = true
 
 [[peer]]
 member = "rg1-b"
@@ -161,6 +163,10 @@ fn bad_members_are_refused_with_their_line() {
         ("deliver = \"127.77.1.2:2502\"\n", "", "[[peer]]", "`rg1-b` is of our group"),
         ("smtp = \"127.77.3.1:2501\"\n", "", "[[peer]]", "`rg3-a` is a target of `RG1-RG3`"),
         ("[clock]", "[clock", "[clock", "unclosed table"),
+        ("allow_development_ca = true\n", "", "members = ", "by address only"),
+        ("127.77.1.1:2502", "127.77.1.1:2501", "deliver = \"127.77.1.1:2501", "taken by `smtp`"),
+        ("127.77.1.1:2503", "0.0.0.0:2502", "0.0.0.0:2502", "taken by `deliver`"),
+        ("127.77.1.1:2503", "[::]:2501", "[::]:2501", "taken by `smtp`"),
     ];
     for (from, to, at, clue) in cases {
         let text = MEMBER.replacen(from, to, 1);
@@ -244,13 +250,40 @@ fn files_that_cannot_be_read_are_named() {
     assert_refused(&errors, &organization, None, "cannot be read");
 }
 
+/// What a pipe holds nobody knows before somebody writes into it.
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let (directory, path) = directory_with(MEMBER);
+    let organization = directory.path().join("organization.toml");
+    fs::remove_file(&organization).expect("it was there");
+    let made = std::process::Command::new("mkfifo").arg(&organization).status().expect("it runs");
+    assert!(made.success());
+    let (told, telling) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(configuration::load(&path).map(|_| ())));
+    let told = telling.recv_timeout(Duration::from_secs(20)).expect("it does not wait");
+    let errors = told.expect_err("it is a pipe");
+    assert_refused(&errors, &organization, None, "no regular file");
+    let errors = configuration::load(directory.path()).map(|_| ()).expect_err("a directory");
+    assert_refused(&errors, directory.path(), None, "no regular file");
+}
+
+#[test]
+fn listeners_may_share_what_does_not_collide() {
+    for (from, to) in
+        [("2503", "0"), ("127.77.1.1:2503", "127.77.1.9:2501"), ("127.77.1.1:2503", "[::1]:2501")]
+    {
+        let (_directory, path) = directory_with(&MEMBER.replacen(from, to, 1));
+        configuration::load(&path).expect(to);
+    }
+}
+
 /// A member in TLS mode whose keys were made for `name`.
 fn directory_with_keys(name: &str, allowed: bool) -> (tempfile::TempDir, PathBuf, String) {
     let section = format!(
         "members = \"tls\"\nca = \"ca.pem\"\ncertificate = \"certificate.pem\"\n\
          key = \"key.pem\"\nallow_development_ca = {allowed}"
     );
-    let text = MEMBER.replace("members = \"address\"", &section);
+    let text = MEMBER.replace("members = \"address\"\nallow_development_ca = true", &section);
     let (directory, path) = directory_with(&text);
     let credentials = DevelopmentCa::create()
         .and_then(|ca| ca.issue(&MemberName::from(name)))

@@ -1,6 +1,7 @@
 //! A TOML file with the line of every place in it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -39,6 +40,20 @@ pub fn kind_of(path: &Path) -> Result<Kind, ConfigurationError> {
     }
 }
 
+/// The text of a regular file. Anything else might never end, or keep its reader waiting for ever.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let octets = metadata.len();
+    if octets > FILE_LIMIT_OCTETS {
+        let problem = format!("it has {octets} octets, expected at most {FILE_LIMIT_OCTETS}");
+        return Err(io::Error::other(problem));
+    }
+    fs::read_to_string(path)
+}
+
 /// A file that was read.
 #[derive(Debug)]
 pub(super) struct TomlFile {
@@ -48,15 +63,9 @@ pub(super) struct TomlFile {
 
 impl TomlFile {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigurationError> {
-        let failed = |error: std::io::Error| {
-            ConfigurationError::file(path, format!("cannot be read: {error}"))
-        };
-        let octets = fs::metadata(path).map_err(failed)?.len();
-        if octets > FILE_LIMIT_OCTETS {
-            let problem = format!("has {octets} octets, expected at most {FILE_LIMIT_OCTETS}");
-            return Err(ConfigurationError::file(path, problem));
-        }
-        let text = fs::read_to_string(path).map_err(failed)?;
+        let failed =
+            |error: io::Error| ConfigurationError::file(path, format!("cannot be read: {error}"));
+        let text = read_text(path).map_err(failed)?;
         Ok(Self { path: path.to_owned(), text })
     }
 

@@ -3,12 +3,11 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::file::TomlFile;
+use super::file::{TomlFile, read_text};
 use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
 use crate::clause;
 use crate::protocol::faults::Faults;
@@ -145,6 +144,8 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_names(&member, &organization, &mut wrong);
     check_values(&member, &mut wrong);
     check_reach(&member, &organization, &mut wrong);
+    check_listeners(&member.listen, &mut wrong);
+    check_permission(&member.security, &mut wrong);
     let credentials = credentials(&file, &member.security, &mut errors);
     check_identity(&file, &member, credentials.as_ref(), &mut errors);
     if errors.is_empty() {
@@ -269,6 +270,37 @@ fn check_reach(
     }
 }
 
+/// No two listeners want the same address. Port 0 is another one each time.
+fn check_listeners(listen: &ListenSection, wrong: &mut impl FnMut(String, String)) {
+    let listeners = [("smtp", listen.smtp), ("deliver", listen.deliver), ("group", listen.group)];
+    for (place, (name, address)) in listeners.iter().enumerate() {
+        let same = listeners[..place].iter().find(|(_, other)| is_shared(*other, *address));
+        if let Some((other, _)) = same {
+            let problem =
+                format!("{address} is taken by `{other}`, expected another address or port");
+            wrong(format!("listen.{name}"), problem);
+        }
+    }
+}
+
+/// Whether one of two listeners is in the way of the other: an unspecified address is all addresses.
+fn is_shared(one: SocketAddr, other: SocketAddr) -> bool {
+    let holds = |all: SocketAddr, part: SocketAddr| {
+        all.ip().is_unspecified() && (all.is_ipv6() || part.is_ipv4())
+    };
+    let is_same_host = one.ip() == other.ip() || holds(one, other) || holds(other, one);
+    one.port() != 0 && one.port() == other.port() && is_same_host
+}
+
+/// That addresses prove names must not be so by oversight.
+fn check_permission(security: &SecuritySection, wrong: &mut impl FnMut(String, String)) {
+    if security.members == Security::Address && !security.allow_development_ca {
+        let problem = "is \"address\": members prove their names by address only, which anybody can \
+                       claim; expected \"tls\", or `allow_development_ca = true` for tests";
+        wrong("security.members".into(), problem.into());
+    }
+}
+
 /// Reads the PEM files where TLS is on.
 fn credentials(
     file: &TomlFile,
@@ -286,7 +318,7 @@ fn credentials(
             return String::new();
         };
         let path = file.relative(path);
-        fs::read_to_string(&path).unwrap_or_else(|error| {
+        read_text(&path).unwrap_or_else(|error| {
             errors.push(file.at(&place, &format!("{}: {error}", path.display())));
             String::new()
         })

@@ -48,9 +48,6 @@ pub fn serve(file: &Path, logging: Logging) -> ExitCode {
         Ok(configuration) => configuration,
         Err(errors) => return refuse(&report(&errors)),
     };
-    if let Some(problem) = only_for_development(&configuration) {
-        return refuse(&format!("{}: {problem}", file.display()));
-    }
     log_to_stderr(logging);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -62,16 +59,6 @@ pub fn serve(file: &Path, logging: Logging) -> ExitCode {
 fn refuse(problem: &str) -> ExitCode {
     eprintln!("bridgehead: {problem}");
     ExitCode::from(2)
-}
-
-/// What must not run as a service unless the configuration says so. That a development authority must
-/// not was checked when the configuration was loaded.
-fn only_for_development(configuration: &Configuration) -> Option<&'static str> {
-    let is_allowed = configuration.allow_development_ca || configuration.credentials.is_some();
-    (!is_allowed).then_some(
-        "members prove their names by address only, which anybody can claim; \
-         expected security.members = \"tls\", or security.allow_development_ca = true for tests",
-    )
 }
 
 async fn run(configuration: Arc<Configuration>) -> ExitCode {
