@@ -109,9 +109,16 @@ fn a_good_member_is_loaded() {
         let resolved = configuration.resolve(&endpoint).map(|address| address.to_string());
         assert_eq!(resolved.as_deref(), expected, "{endpoint:?}");
     }
+    assert_eq!(configuration.source, Some("127.77.1.1".parse().expect("an address")));
     let at = |address: &str| configuration.member_at(address.parse().expect("an address"));
     assert_eq!(at("127.77.1.2"), Some(&master));
     assert_eq!(at("127.77.9.9"), None);
+}
+
+#[test]
+fn who_listens_everywhere_comes_from_anywhere() {
+    let (_directory, path) = directory_with(&MEMBER.replacen("127.77.1.1:2501", "0.0.0.0:2501", 1));
+    assert_eq!(configuration::load(&path).expect("it is good").source, None);
 }
 
 #[test]
@@ -298,6 +305,7 @@ fn a_development_authority_is_refused_unless_allowed() {
     let (_directory, path, _) = directory_with_keys("rg1-a", true);
     let configuration = configuration::load(&path).expect("it is allowed");
     assert!(configuration.credentials.is_some() && configuration.allow_development_ca);
+    assert_eq!(configuration.source, None, "certificates prove names");
     let (_directory, path, text) = directory_with_keys("rg1-a", false);
     let errors = configuration::load(&path).map(|_| ()).expect_err("it is not allowed");
     let line = line_of(&text, "ca = ");

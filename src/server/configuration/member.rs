@@ -368,6 +368,9 @@ fn configuration(
 ) -> Configuration {
     let directory = file.relative(&member.directory);
     let ListenSection { smtp, deliver, group, admin } = member.listen;
+    // Where addresses prove names, a member has to come from the address where it is expected.
+    let is_name = member.security.members == Security::Address && !smtp.ip().is_unspecified();
+    let source = is_name.then_some(smtp.ip());
     let peers = member.peers.into_iter().map(|section| {
         let PeerSection { member, smtp, deliver, group, address } = section;
         (member, Peer { smtp, deliver, group, address })
@@ -387,7 +390,7 @@ fn configuration(
         via: vias.collect::<BTreeMap<_, _>>(),
         credentials,
         allow_development_ca: member.security.allow_development_ca,
-        source: None,
+        source,
         time_scale: member.clock.scale,
     }
 }

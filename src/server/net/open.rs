@@ -1,7 +1,7 @@
 //! Connections that we open.
 
 use core::convert::Infallible;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::sync::Arc;
 
@@ -114,7 +114,12 @@ impl Network {
 
     async fn connect_to(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(source) = self.source.filter(|source| source.is_ipv4() == address.is_ipv4()) {
+        // From a loopback address the rest of the world cannot be reached.
+        let leads = |source: &IpAddr| {
+            source.is_ipv4() == address.is_ipv4()
+                && (!source.is_loopback() || address.ip().is_loopback())
+        };
+        if let Some(source) = self.source.filter(leads) {
             socket.bind(SocketAddr::new(source, 0))?;
         }
         socket.connect(address).await
