@@ -228,6 +228,35 @@ fn orphans_are_collected_and_losses_are_told() {
     }
 }
 
+/// SV-009
+#[test]
+fn orphans_that_cannot_be_removed_are_put_off() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (opened, settlements) = open(directory.path()).expect("a new spool");
+    let key = opened.spool.next_key();
+    let octets = b"small".to_vec();
+    opened.spool.submit(Operation::Body { key, octets }).expect("it is open");
+    opened.spool.submit(Operation::Write(1)).expect("it is open");
+    wait(&settlements, 1);
+    drop(opened);
+    let saboteur = rusqlite::Connection::open(directory.path().join(DATABASE)).expect("opens");
+    let full = "CREATE TRIGGER full BEFORE DELETE ON bodies
+                BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END";
+    saboteur.execute_batch(full).expect("the disk is as good as full");
+    // No directory can be removed as a file is.
+    for name in ["0000000000000007", "0000000000000008.part"] {
+        fs::create_dir(directory.path().join(BODIES).join(name)).expect("a directory");
+    }
+    let (again, _) = open(directory.path()).expect("it opens all the same");
+    let collected = again.spool.collect(&BTreeSet::new()).expect("it can be listed");
+    assert_eq!((collected.rows, collected.files), (0, 0));
+    let [row, file] = &collected.put_off[..] else { panic!("two are put off: {collected:?}") };
+    assert!(row.contains("disk is full") && file.contains("0000000000000007"), "{collected:?}");
+    saboteur.execute_batch("DROP TRIGGER full").expect("there is room again");
+    let collected = again.spool.collect(&BTreeSet::new()).expect("it can be listed");
+    assert_eq!((collected.rows, collected.put_off.len()), (1, 1));
+}
+
 #[test]
 fn a_discarded_body_is_gone_after_the_commit() {
     let directory = tempfile::tempdir().expect("a directory");

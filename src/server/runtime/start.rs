@@ -163,6 +163,9 @@ fn collect(spool: &SqliteSpool<Server>, server: &Server) -> Result<(), SpoolErro
     for key in &collected.missing {
         tracing::error!(key = key.0, "the disk has lost the body of a message");
     }
+    for problem in &collected.put_off {
+        tracing::warn!(problem, "a body without a message stays until the next start");
+    }
     if collected.rows + collected.files > 0 {
         tracing::info!(rows = collected.rows, files = collected.files, "bodies without a message");
     }

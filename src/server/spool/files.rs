@@ -35,16 +35,19 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
 }
 
 impl BodyFiles {
-    /// The directory, created if it is not there. What was never completed is removed.
+    /// The directory, created if it is not there. What was never completed is removed, if it can be.
     ///
     /// # Errors
-    /// The directory cannot be created, listed or cleaned.
+    /// The directory cannot be created or listed.
     pub fn open(directory: PathBuf) -> Result<Self, SpoolError> {
         fs::create_dir_all(&directory).map_err(SpoolError::io(&directory, "create"))?;
         let files = Self { directory };
         for path in files.entries()? {
             if path.extension().is_some_and(|extension| extension == TEMPORARY) {
-                fs::remove_file(&path).map_err(SpoolError::io(&path, "remove"))?;
+                // Nothing names it, so it can stay until an opening that is able to remove it.
+                if let Err(error) = fs::remove_file(&path) {
+                    tracing::warn!(path = %path.display(), %error, "an unfinished body stays");
+                }
             }
         }
         Ok(files)

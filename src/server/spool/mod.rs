@@ -76,6 +76,8 @@ pub struct Collected {
     pub rows: usize,
     /// Files that no message needed.
     pub files: usize,
+    /// What could not be removed and is left for a later start, one line each.
+    pub put_off: Vec<String>,
     /// Bodies that a message needs and that are not there: the disk has lost them.
     pub missing: Vec<BodyKey>,
 }

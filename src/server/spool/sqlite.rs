@@ -162,14 +162,23 @@ where
         let files = self.files.keys()?;
         let mut collected = Collected::default();
         for key in rows.difference(live) {
-            connection
+            let removed = connection
                 .execute("DELETE FROM bodies WHERE key = ?1", [integer(key.0)])
-                .map_err(SpoolError::database(&self.database, "remove a body"))?;
-            collected.rows += 1;
+                .map_err(SpoolError::database(&self.database, "remove a body"));
+            match removed {
+                Ok(_) => collected.rows += 1,
+                Err(error) => {
+                    // What has no room for this row has none for the next.
+                    collected.put_off.push(error.to_string());
+                    break;
+                }
+            }
         }
         for key in files.difference(live) {
-            self.files.remove(*key)?;
-            collected.files += 1;
+            match self.files.remove(*key) {
+                Ok(()) => collected.files += 1,
+                Err(error) => collected.put_off.push(error.to_string()),
+            }
         }
         let is_missing = |key: &&BodyKey| !rows.contains(*key) && !files.contains(*key);
         collected.missing = live.iter().filter(is_missing).copied().collect();
