@@ -72,4 +72,8 @@ fn a_cluster_starts_shows_itself_cuts_heals_and_stops() {
         assert!(said.starts_with("rg4-b\n"), "{said}");
     }
     assert_eq!(cluster.stop(), Some(0), "every member ends in order");
+    let other = cluster.run(&["cluster", "up", EXAMPLE, "--base-port=0", "--time-scale=60"]);
+    assert_eq!(other.status.code(), Some(2), "the dates of the members count by their scale");
+    let problem = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(problem.contains("made with --time-scale 1,"), "{problem}");
 }

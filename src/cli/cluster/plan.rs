@@ -179,6 +179,29 @@ impl Plan {
         Err(format!("{}: format {}, expected {PLAN_FORMAT}", path.display(), plan.format))
     }
 
+    /// Refuses a directory whose members have lived at another scale: the dates that they keep count by
+    /// it.
+    ///
+    /// # Errors
+    /// In words: which file says which scale.
+    pub fn expect_time_scale(&self, directory: &Path, time_scale: f64) -> Result<(), String> {
+        for member in &self.members {
+            let path = member.file(directory);
+            // Without a file there are no dates, and one that cannot be read will be written anew.
+            let Ok(text) = fs::read_to_string(&path) else { continue };
+            let Ok(file) = toml::from_str::<MemberFile>(&text) else { continue };
+            let scale = file.clock.scale;
+            if scale.to_bits() != time_scale.to_bits() {
+                return Err(format!(
+                    "{}: made with --time-scale {scale}, and the dates kept there count by it; \
+                     expected --time-scale {scale}, or another --dir",
+                    path.display()
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes everything that the members and the other commands read: the plan, the organization, and
     /// for each member its file and a certificate of an authority that is made here.
     ///

@@ -62,6 +62,13 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("the runtime cannot start: {error}")),
     };
+    if arguments.time_scale.to_bits() != 1.0_f64.to_bits() {
+        let scale = arguments.time_scale;
+        let way = if scale > 1.0 { "ahead of" } else { "behind" };
+        say(&format!(
+            "Time runs {scale} times as fast: the dates in mails run {way} the real ones."
+        ));
+    }
     match runtime.block_on(live(&plan, &organization, &arguments.dir)) {
         Ok(code) => code,
         Err(problem) => failed(problem.trim_end()),
@@ -73,6 +80,7 @@ fn prepare(arguments: &Arguments, organization: &Organization) -> Result<Plan, S
     let plan = Plan::make(organization, base)?;
     let directory = &arguments.dir;
     fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    plan.expect_time_scale(directory, arguments.time_scale)?;
     plan.write(directory, &arguments.file, arguments.time_scale)?;
     Ok(plan)
 }
