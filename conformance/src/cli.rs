@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::case::{Case, Needs};
 use crate::clock::Patience;
 use crate::doctor::{self, Probe};
+use crate::event::{Event, FORMAT};
 use crate::log::Recorder;
 use crate::runner::{Outcome, Plan, Results};
 use crate::select::{SelectError, select};
@@ -172,23 +173,20 @@ fn resolve(target: &str) -> Result<SocketAddr, String> {
 }
 
 fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit {
+    // The report is open before anything else is looked at, so that whatever happens is in it.
+    let recorder = match report::open(&run.output) {
+        Ok(recorder) => recorder,
+        Err(error) => return fail(Exit::Usage, &format!("{}: {error}", run.output.display())),
+    };
     let under_test = match under_test(&run.under, default_adapter) {
         Ok(under_test) => under_test,
-        Err(problem) => return fail(Exit::Usage, &problem),
+        Err(problem) => return nothing_run(run, &recorder, "nothing", Exit::Usage, &problem),
     };
     let (chosen, out_of_reach) = match choose(run, &under_test, all) {
         Ok(chosen) => chosen,
         Err((exit, problem)) => {
-            report::nothing_run(&run.output, &runner::show(&under_test), exit, &problem);
-            return fail(exit, &problem);
+            return nothing_run(run, &recorder, &runner::show(&under_test), exit, &problem);
         }
-    };
-    // The report is open before anything is started, so that whatever happens is in it.
-    let recorder = std::fs::create_dir_all(&run.output)
-        .and_then(|()| Recorder::create(&run.output.join("events.jsonl")));
-    let recorder = match recorder {
-        Ok(recorder) => recorder,
-        Err(error) => return fail(Exit::Usage, &format!("{}: {error}", run.output.display())),
     };
     let nodes = run.output.join("nodes");
     let (hello, probes) = examine(&under_test, run.under.timeout_factor, &nodes.join("doctor"));
@@ -207,6 +205,30 @@ fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit 
         sick,
     };
     execute(run, &plan, &recorder, out_of_reach)
+}
+
+/// Ends a run that chose nothing with a report that says why.
+fn nothing_run(
+    run: &Run,
+    recorder: &Recorder,
+    under_test: &str,
+    exit: Exit,
+    problem: &str,
+) -> Exit {
+    let start = Event::RunStart {
+        format: FORMAT,
+        suite: runner::SUITE.to_owned(),
+        under_test: under_test.to_owned(),
+        hello: Value::Null,
+        seed: run.seed,
+        timeout_factor: run.under.timeout_factor.to_string(),
+        strict: run.strict,
+        cases: Vec::new(),
+    };
+    if let Err(unwritten) = report::nothing_run(&run.output, recorder, start, exit, problem) {
+        fail(exit, &unwritten);
+    }
+    fail(exit, problem)
 }
 
 /// In its own organization the suite knows who exists; of a bare target it only knows what it is told.

@@ -83,20 +83,46 @@ fn nothing_selected_is_4_and_a_bad_command_line_is_2() {
     assert!(ran.err.contains("`smpt.**` matches no case"), "{}", ran.err);
     assert_eq!(summary(place.path())["exit"], 4);
     assert_eq!(run(&["verify", output]).code, 0, "an empty report is a valid one");
-    let ran = run(&["run", "--target", "127.0.0.1:1", "--only", "submit.**"]);
+    let ran = run(&["run", "-o", output, "--target", "127.0.0.1:1", "--only", "submit.**"]);
     assert_eq!(ran.code, 4, "{}", ran.err);
     for bad in [
         &["run", "--surprise"][..],
-        &["run"],
-        &["run", "--target", "no port"],
-        &["run", "--target", "127.0.0.1:25", "--timeout-factor", "-1"],
-        &["run", "--target", "127.0.0.1:25", "--only", "smtp/x"],
         &["run", "--target", "127.0.0.1:25", "-o", "/dev/null/report"],
         &["verify", "/nonexistent"],
     ] {
         let ran = run(bad);
         assert_eq!(ran.code, 2, "{bad:?}: {}{}", ran.out, ran.err);
         assert!(!ran.err.is_empty(), "{bad:?} says nothing");
+    }
+}
+
+#[test]
+fn a_run_that_cannot_begin_leaves_a_whole_report_all_the_same() {
+    for (code, words) in [
+        (2, &[][..]),
+        (2, &["--target", "no port"]),
+        (2, &["--target", "127.0.0.1:25", "--timeout-factor=-1"]),
+        (2, &["--target", "127.0.0.1:25", "--only", "smtp/x"]),
+        (4, &["--target", "127.0.0.1:1", "--only", "smpt.**"]),
+        (4, &["--target", "127.0.0.1:1", "--only", "submit.**"]),
+        (4, &["--target", "127.0.0.1:1", "--profile", "smtp/none"]),
+    ] {
+        let place = directory();
+        let output = place.path().to_str().expect("a path of text");
+        // What an earlier run left must not pass for the result of this one.
+        let junit = place.path().join("junit.xml");
+        std::fs::write(&junit, "stale").expect("the directory is writable");
+        let ran = run(&[&["run", "-o", output], words].concat());
+        assert_eq!(ran.code, code, "{words:?}: {}{}", ran.out, ran.err);
+        let summary = summary(place.path());
+        assert_eq!(summary["exit"], code, "{words:?}");
+        let problem = summary["unusable"].as_str().expect("the summary says why");
+        assert!(ran.err.contains(problem), "{words:?}: {}", ran.err);
+        let junit = std::fs::read_to_string(junit).expect("JUnit was written");
+        assert!(junit.contains(r#"tests="0""#), "{words:?}: {junit}");
+        let verified = run(&["verify", output]);
+        assert_eq!(verified.code, 0, "{words:?}: {}{}", verified.out, verified.err);
+        assert!(verified.out.contains(&format!("exit was {code}")), "{}", verified.out);
     }
 }
 
