@@ -55,7 +55,43 @@ fn a_report_is_verified_and_every_forgery_is_noticed() {
     let cut = half[..half.len() - 2].join("\n") + "\n";
     std::fs::write(&path, cut).expect("the events are writable");
     let ran = run(&["verify", output]);
+    assert_eq!(ran.code, 1, "a summary of a run that did not end: {}{}", ran.out, ran.err);
+    for later in ["summary.json", "junit.xml"] {
+        std::fs::remove_file(place.path().join(later)).expect("the file was written");
+    }
+    let ran = run(&["verify", output]);
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_change_in_the_summary_or_in_junit_is_noticed() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let ran = small(output, &["--only", "smtp.mail.0*"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    for (name, old, new, said) in [
+        ("summary.json", r#""verdict": "pass""#, r#""verdict": "fail""#, "derived \"pass\""),
+        ("summary.json", r#""exit": 0"#, r#""exit": 1"#, "exit is 1, derived 0"),
+        ("summary.json", r#""fail": 0"#, r#""fail": 1"#, "counts is"),
+        ("summary.json", r#""counts""#, r#""more": 1, "counts""#, "did not write"),
+        ("junit.xml", r#"name="smtp.mail.01""#, r#"name="smtp.mail.99""#, "derived `<testcase"),
+        ("junit.xml", r#"failures="0""#, r#"failures="1""#, "derived `<testsuite"),
+    ] {
+        let path = place.path().join(name);
+        let untouched = std::fs::read_to_string(&path).expect("the file was written");
+        let changed = untouched.replacen(old, new, 1);
+        assert_ne!(changed, untouched, "{name} has no {old}");
+        std::fs::write(&path, changed).expect("the file is writable");
+        let ran = run(&["verify", output]);
+        assert_eq!(ran.code, 1, "{name} {new}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains(&format!("differs: {name}: ")), "{}", ran.out);
+        assert!(ran.out.contains(said), "{name} {new}: {}", ran.out);
+        std::fs::remove_file(&path).expect("the file is there");
+        let ran = run(&["verify", output]);
+        assert_eq!(ran.code, 3, "{name}: {}{}", ran.out, ran.err);
+        std::fs::write(&path, untouched).expect("the file is writable");
+        assert_eq!(run(&["verify", output]).code, 0);
+    }
 }
 
 #[test]
