@@ -22,6 +22,14 @@ use crate::stage::{Parameters, UnderTest};
 use crate::verdict::{Exit, Level, Verdict};
 use crate::{cases, report, runner, verify};
 
+/// Writes a line for whoever reads along. When nobody does any more, because the pipe is closed, the
+/// command goes on in silence: its exit and its report do not depend on readers.
+macro_rules! say {
+    ($($part:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+
 #[derive(Debug, Parser)]
 #[command(name = "bridgehead-conformance", version, about, arg_required_else_help = false)]
 struct Cli {
@@ -142,7 +150,7 @@ fn dispatch(command: Command, default_adapter: Vec<OsString>) -> Exit {
 }
 
 fn fail(exit: Exit, problem: &str) -> Exit {
-    eprintln!("bridgehead-conformance: {problem}");
+    let _ = writeln!(std::io::stderr(), "bridgehead-conformance: {problem}");
     exit
 }
 
@@ -256,23 +264,23 @@ fn on_interrupt() -> Arc<AtomicBool> {
 
 fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: usize) -> Exit {
     let total = plan.cases.len();
-    println!("{} against {}", count(total), runner::show(&plan.under_test));
+    say!("{} against {}", count(total), runner::show(&plan.under_test));
     if plan.seed != 0 {
-        println!("order shuffled with --seed {}", plan.seed);
+        say!("order shuffled with --seed {}", plan.seed);
     }
     let results = runner::run(plan, recorder, |place, outcome| progress(place, total, outcome));
     if let Err(problem) = report::write(&run.output, plan, &results, out_of_reach) {
         return fail(Exit::SuiteBug, &problem);
     }
-    println!("\n{}", report::table(&results.outcomes));
+    say!("\n{}", report::table(&results.outcomes));
     explain_failures(plan, &results);
     if out_of_reach > 0 {
-        println!("{} out of reach without an adapter", count(out_of_reach));
+        say!("{} out of reach without an adapter", count(out_of_reach));
     }
     if !results.pending.is_empty() {
-        println!("{} not begun, the first is {}", count(results.pending.len()), results.pending[0]);
+        say!("{} not begun, the first is {}", count(results.pending.len()), results.pending[0]);
     }
-    println!("report: {}", run.output.display());
+    say!("report: {}", run.output.display());
     if let Some(problem) = recorder.broken() {
         return fail(Exit::SuiteBug, &format!("events.jsonl could not be written: {problem}"));
     }
@@ -314,9 +322,9 @@ fn explain_failures(plan: &Plan<'_>, results: &Results<'_>) {
     for outcome in results.outcomes.iter().filter(bad) {
         let judgement = &outcome.judgement;
         let (case, level) = (outcome.case, outcome.case.level.name());
-        println!("{} {} ({level}): {}", judgement.verdict.name(), case.id, judgement.reason);
-        println!("    {}; verifies {}", case.title, case.verifies.join(" "));
-        println!("    again: run --seed {} --only {}", plan.seed, case.id);
+        say!("{} {} ({level}): {}", judgement.verdict.name(), case.id, judgement.reason);
+        say!("    {}; verifies {}", case.title, case.verifies.join(" "));
+        say!("    again: run --seed {} --only {}", plan.seed, case.id);
     }
 }
 
@@ -383,14 +391,14 @@ fn list_command(list: &List, all: &[Case]) -> Exit {
     let chosen = places.iter().map(|place| &all[*place]);
     if list.json {
         let rows: Vec<Value> = chosen.map(row).collect();
-        println!("{}", Value::Array(rows));
+        say!("{}", Value::Array(rows));
         return Exit::Conformant;
     }
     for case in chosen {
         let (level, needs) = (case.level.name(), case.needs.name());
-        println!("{:<40} {level:<7} {:<18} {needs:<8} {}", case.id, case.profile, case.title);
+        say!("{:<40} {level:<7} {:<18} {needs:<8} {}", case.id, case.profile, case.title);
     }
-    println!("{} of {}", count(places.len()), all.len());
+    say!("{} of {}", count(places.len()), all.len());
     Exit::Conformant
 }
 
@@ -414,39 +422,34 @@ fn explain_command(id: &str, all: &[Case]) -> Exit {
         let problem = format!("`{id}` is neither a case nor a clause that one verifies");
         return fail(Exit::NothingSelected, &problem);
     }
-    println!("{id}{}", clause.map(|text| format!(": {text}")).unwrap_or_default());
+    say!("{id}{}", clause.map(|text| format!(": {text}")).unwrap_or_default());
     for case in &citing {
-        println!("    {}  {}", case.id, case.title);
+        say!("    {}  {}", case.id, case.title);
     }
-    println!("verified by {}", count(citing.len()));
+    say!("verified by {}", count(citing.len()));
     Exit::Conformant
 }
 
 fn explain_case(case: &Case) {
-    println!("{}\n    {}", case.id, case.title);
-    println!(
-        "    level {}, profile {}, needs {}",
-        case.level.name(),
-        case.profile,
-        case.needs.name()
-    );
+    say!("{}\n    {}", case.id, case.title);
+    say!("    level {}, profile {}, needs {}", case.level.name(), case.profile, case.needs.name());
     for id in &case.verifies {
         let text = crate::cases::clause(id).map(|text| format!(": {text}")).unwrap_or_default();
-        println!("    verifies {id}{text}");
+        say!("    verifies {id}{text}");
     }
     for check in &case.checks {
-        println!("    checks {check}");
+        say!("    checks {check}");
     }
     if let Some(twin) = &case.twin {
-        println!("    positive twin {twin}");
+        say!("    positive twin {twin}");
     }
     for (mutant, check) in &case.kills {
-        println!("    kills mutant {mutant} by {check}");
+        say!("    kills mutant {mutant} by {check}");
     }
     if let crate::case::Body::Script(script) = &case.body {
-        println!("    on the {} port, as {:?}:", script.port.name(), script.seat);
+        say!("    on the {} port, as {:?}:", script.port.name(), script.seat);
         for step in &script.steps {
-            println!("        {}", crate::script::show(step));
+            say!("        {}", crate::script::show(step));
         }
     }
 }
@@ -460,12 +463,12 @@ fn verify_command(directory: &Path, all: &[Case]) -> Exit {
         }
     };
     for difference in &verified.differences {
-        println!("differs: {difference}");
+        say!("differs: {difference}");
     }
     for missing in &verified.missing {
-        println!("missing: {missing}");
+        say!("missing: {missing}");
     }
-    println!("{} derived again from the transcript", count(verified.cases));
+    say!("{} derived again from the transcript", count(verified.cases));
     if !verified.differences.is_empty() {
         return fail(Exit::NonConformant, "the report is not what its transcript shows");
     }
@@ -476,7 +479,7 @@ fn verify_command(directory: &Path, all: &[Case]) -> Exit {
         );
     }
     let recorded = verified.recorded.map_or(0, Exit::code);
-    println!("every verdict is what the transcript shows; the run's own exit was {recorded}");
+    say!("every verdict is what the transcript shows; the run's own exit was {recorded}");
     Exit::Conformant
 }
 
@@ -511,12 +514,12 @@ fn doctor_command(under: &Under, default_adapter: Vec<OsString>) -> Exit {
     let (_, probes) = examine(&under_test, under.timeout_factor, logs.path());
     for probe in &probes {
         let verdict = if probe.problem.is_some() { "no " } else { "yes" };
-        println!("{verdict}  {}", probe.name);
+        say!("{verdict}  {}", probe.name);
     }
     match first_problem(&probes) {
         Some(problem) => fail(Exit::Unusable, &problem),
         None => {
-            println!("{} can be tested", runner::show(&under_test));
+            say!("{} can be tested", runner::show(&under_test));
             Exit::Conformant
         }
     }

@@ -240,3 +240,45 @@ fn list_and_explain_show_what_there_is() {
     assert_eq!(run(&["explain", "RFC5321:4.1.1.5"]).code, 0);
     assert_eq!(run(&["explain", "XX-999"]).code, 4);
 }
+
+#[test]
+fn a_reader_that_goes_away_ends_nothing() {
+    use std::process::{Command, Stdio};
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    for (code, args) in [
+        (0, &["list"][..]),
+        (0, &["list", "--json"]),
+        (0, &["explain", "smtp.rset.01"]),
+        (
+            1,
+            &[
+                "run",
+                "-o",
+                output,
+                "--only",
+                "smtp.rset.01",
+                "--",
+                "python3",
+                "ADAPTER",
+                "--mutant",
+                "rset-keeps",
+            ],
+        ),
+        (0, &["verify", output]),
+    ] {
+        let adapter = fake_adapter();
+        let words = args.iter().map(|word| if *word == "ADAPTER" { &adapter } else { *word });
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bridgehead-conformance"))
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("the program ends");
+        let err = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{args:?}: {err}");
+        assert!(err.is_empty(), "{args:?}: {err}");
+    }
+}
