@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde_json::{Value, json};
 
 use crate::case::{Case, Needs};
@@ -22,6 +22,9 @@ use crate::stage::{Parameters, UnderTest};
 use crate::verdict::{Exit, Level, Verdict};
 use crate::{cases, report, runner, verify};
 
+/// The name where no other is known.
+const OWN_NAME: &str = "bridgehead-conformance";
+
 /// Writes a line for whoever reads along. When nobody does any more, because the pipe is closed, the
 /// command goes on in silence: its exit and its report do not depend on readers.
 macro_rules! say {
@@ -31,7 +34,7 @@ macro_rules! say {
 }
 
 #[derive(Debug, Parser)]
-#[command(name = "bridgehead-conformance", version, about, arg_required_else_help = false)]
+#[command(name = OWN_NAME, version, about, arg_required_else_help = false)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -121,11 +124,13 @@ struct List {
 
 /// Runs a command line.
 pub(crate) fn main(mut args: Vec<OsString>, default_adapter: Option<Vec<OsString>>) -> ExitCode {
+    let words = args.clone();
     if args.is_empty() {
         args.push("run".into());
     }
-    let line = core::iter::once(OsString::from("bridgehead-conformance")).chain(args);
-    let exit = match Cli::try_parse_from(line) {
+    let name = called_as(&words);
+    let line = core::iter::once(OsString::from(name)).chain(args);
+    let exit = match parse(name, line) {
         Ok(cli) => dispatch(cli.command, default_adapter.unwrap_or_default()),
         Err(error) => {
             let _ = error.print();
@@ -133,6 +138,29 @@ pub(crate) fn main(mut args: Vec<OsString>, default_adapter: Option<Vec<OsString
         }
     };
     ExitCode::from(exit.code())
+}
+
+fn parse(name: &str, line: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().bin_name(name).display_name(name);
+    let matches = command.try_get_matches_from_mut(line)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// How the program was called; it may be a command of another program.
+static NAME: OnceLock<String> = OnceLock::new();
+
+/// Notes the name: the words of the process that stand before those that were given to the suite.
+fn called_as(args: &[OsString]) -> &'static str {
+    NAME.get_or_init(|| name_before(&std::env::args_os().collect::<Vec<_>>(), args))
+}
+
+fn name_before(process: &[OsString], args: &[OsString]) -> String {
+    let before = process.strip_suffix(args).unwrap_or_default();
+    let Some((program, commands)) = before.split_first() else { return OWN_NAME.to_owned() };
+    let program = Path::new(program).file_name().unwrap_or(program);
+    let commands = commands.iter().map(|word| word.to_string_lossy());
+    let words = core::iter::once(program.to_string_lossy()).chain(commands);
+    words.filter(|word| !word.starts_with('-')).collect::<Vec<_>>().join(" ")
 }
 
 fn dispatch(command: Command, default_adapter: Vec<OsString>) -> Exit {
@@ -150,7 +178,8 @@ fn dispatch(command: Command, default_adapter: Vec<OsString>) -> Exit {
 }
 
 fn fail(exit: Exit, problem: &str) -> Exit {
-    let _ = writeln!(std::io::stderr(), "bridgehead-conformance: {problem}");
+    let name = NAME.get().map_or(OWN_NAME, String::as_str);
+    let _ = writeln!(std::io::stderr(), "{name}: {problem}");
     exit
 }
 
@@ -521,6 +550,50 @@ fn doctor_command(under: &Under, default_adapter: Vec<OsString>) -> Exit {
         None => {
             say!("{} can be tested", runner::show(&under_test));
             Exit::Conformant
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::{name_before, parse};
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_name_is_the_one_that_was_called() {
+        for (process, args, name) in [
+            (
+                "/usr/bin/bridgehead conformance list --json",
+                "list --json",
+                "bridgehead conformance",
+            ),
+            ("./bridgehead conformance", "", "bridgehead conformance"),
+            ("bridgehead conformance -- list", "list", "bridgehead conformance"),
+            ("target/other-name run --surprise", "run --surprise", "other-name"),
+            ("a test", "run", "bridgehead-conformance"),
+        ] {
+            assert_eq!(name_before(&words(process), &words(args)), name, "{process}");
+        }
+    }
+
+    #[test]
+    fn usage_and_version_carry_that_name() {
+        let name = "bridgehead conformance";
+        for (args, said) in [
+            ("run --surprise", "Usage: bridgehead conformance run "),
+            ("--help", "Usage: bridgehead conformance <COMMAND>"),
+            ("list --help", "Usage: bridgehead conformance list "),
+            ("--version", "bridgehead conformance "),
+        ] {
+            let line = core::iter::once(OsString::from(name)).chain(words(args));
+            let text = parse(name, line).expect_err("is no command").to_string();
+            assert!(text.contains(said), "{args}: {text}");
+            assert!(!text.contains("bridgehead-conformance"), "{args}: {text}");
         }
     }
 }
