@@ -203,9 +203,15 @@ fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest
 
 fn resolve(target: &str) -> Result<SocketAddr, String> {
     use std::net::ToSocketAddrs as _;
+    let port = target.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
+    if !matches!(port, Some((host, Ok(_))) if !host.is_empty()) {
+        return Err(format!(
+            "--target {target}: expected HOST:PORT, such as localhost:25, 192.0.2.1:25 or [::1]:25"
+        ));
+    }
     let mut addresses = target
         .to_socket_addrs()
-        .map_err(|error| format!("--target {target}: expected HOST:PORT: {error}"))?;
+        .map_err(|error| format!("--target {target}: the host is not found: {error}"))?;
     addresses.next().ok_or_else(|| format!("--target {target}: has no address"))
 }
 

@@ -282,3 +282,17 @@ fn a_reader_that_goes_away_ends_nothing() {
         assert!(err.is_empty(), "{args:?}: {err}");
     }
 }
+
+#[test]
+fn a_target_that_is_no_host_and_port_is_told_what_is_expected() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    for target in ["foo", "localhost", ":25", "localhost:smtp", "localhost:70000", "localhost:"] {
+        let ran = run(&["run", "-o", output, "--target", target]);
+        assert_eq!(ran.code, 2, "{target}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains("expected HOST:PORT, such as localhost:25"), "{}", ran.err);
+        assert!(!ran.err.contains("socket address"), "{}", ran.err);
+    }
+    let ran = run(&["run", "-o", output, "--target", "localhost:1", "--only", "smtp.rset.01"]);
+    assert_eq!(ran.code, 5, "a host name is found, and nobody listens: {}", ran.err);
+}
