@@ -6,14 +6,15 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde_json::{Value, json};
 
 use crate::case::{Case, Needs};
 use crate::clock::Patience;
 use crate::doctor::{self, Probe};
+use crate::event::{Event, FORMAT};
 use crate::log::Recorder;
 use crate::runner::{Outcome, Plan, Results};
 use crate::select::{SelectError, select};
@@ -21,8 +22,19 @@ use crate::stage::{Parameters, UnderTest};
 use crate::verdict::{Exit, Level, Verdict};
 use crate::{cases, report, runner, verify};
 
+/// The name where no other is known.
+const OWN_NAME: &str = "bridgehead-conformance";
+
+/// Writes a line for whoever reads along. When nobody does any more, because the pipe is closed, the
+/// command goes on in silence: its exit and its report do not depend on readers.
+macro_rules! say {
+    ($($part:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+
 #[derive(Debug, Parser)]
-#[command(name = "bridgehead-conformance", version, about, arg_required_else_help = false)]
+#[command(name = OWN_NAME, version, about, arg_required_else_help = false)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -112,11 +124,13 @@ struct List {
 
 /// Runs a command line.
 pub(crate) fn main(mut args: Vec<OsString>, default_adapter: Option<Vec<OsString>>) -> ExitCode {
+    let words = args.clone();
     if args.is_empty() {
         args.push("run".into());
     }
-    let line = core::iter::once(OsString::from("bridgehead-conformance")).chain(args);
-    let exit = match Cli::try_parse_from(line) {
+    let name = called_as(&words);
+    let line = core::iter::once(OsString::from(name)).chain(args);
+    let exit = match parse(name, line) {
         Ok(cli) => dispatch(cli.command, default_adapter.unwrap_or_default()),
         Err(error) => {
             let _ = error.print();
@@ -124,6 +138,29 @@ pub(crate) fn main(mut args: Vec<OsString>, default_adapter: Option<Vec<OsString
         }
     };
     ExitCode::from(exit.code())
+}
+
+fn parse(name: &str, line: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().bin_name(name).display_name(name);
+    let matches = command.try_get_matches_from_mut(line)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// How the program was called; it may be a command of another program.
+static NAME: OnceLock<String> = OnceLock::new();
+
+/// Notes the name: the words of the process that stand before those that were given to the suite.
+fn called_as(args: &[OsString]) -> &'static str {
+    NAME.get_or_init(|| name_before(&std::env::args_os().collect::<Vec<_>>(), args))
+}
+
+fn name_before(process: &[OsString], args: &[OsString]) -> String {
+    let before = process.strip_suffix(args).unwrap_or_default();
+    let Some((program, commands)) = before.split_first() else { return OWN_NAME.to_owned() };
+    let program = Path::new(program).file_name().unwrap_or(program);
+    let commands = commands.iter().map(|word| word.to_string_lossy());
+    let words = core::iter::once(program.to_string_lossy()).chain(commands);
+    words.filter(|word| !word.starts_with('-')).collect::<Vec<_>>().join(" ")
 }
 
 fn dispatch(command: Command, default_adapter: Vec<OsString>) -> Exit {
@@ -141,7 +178,8 @@ fn dispatch(command: Command, default_adapter: Vec<OsString>) -> Exit {
 }
 
 fn fail(exit: Exit, problem: &str) -> Exit {
-    eprintln!("bridgehead-conformance: {problem}");
+    let name = NAME.get().map_or(OWN_NAME, String::as_str);
+    let _ = writeln!(std::io::stderr(), "{name}: {problem}");
     exit
 }
 
@@ -165,30 +203,33 @@ fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest
 
 fn resolve(target: &str) -> Result<SocketAddr, String> {
     use std::net::ToSocketAddrs as _;
+    let port = target.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
+    if !matches!(port, Some((host, Ok(_))) if !host.is_empty()) {
+        return Err(format!(
+            "--target {target}: expected HOST:PORT, such as localhost:25, 192.0.2.1:25 or [::1]:25"
+        ));
+    }
     let mut addresses = target
         .to_socket_addrs()
-        .map_err(|error| format!("--target {target}: expected HOST:PORT: {error}"))?;
+        .map_err(|error| format!("--target {target}: the host is not found: {error}"))?;
     addresses.next().ok_or_else(|| format!("--target {target}: has no address"))
 }
 
 fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit {
+    // The report is open before anything else is looked at, so that whatever happens is in it.
+    let recorder = match report::open(&run.output) {
+        Ok(recorder) => recorder,
+        Err(error) => return fail(Exit::Usage, &format!("{}: {error}", run.output.display())),
+    };
     let under_test = match under_test(&run.under, default_adapter) {
         Ok(under_test) => under_test,
-        Err(problem) => return fail(Exit::Usage, &problem),
+        Err(problem) => return nothing_run(run, &recorder, "nothing", Exit::Usage, &problem),
     };
     let (chosen, out_of_reach) = match choose(run, &under_test, all) {
         Ok(chosen) => chosen,
         Err((exit, problem)) => {
-            report::nothing_run(&run.output, &runner::show(&under_test), exit, &problem);
-            return fail(exit, &problem);
+            return nothing_run(run, &recorder, &runner::show(&under_test), exit, &problem);
         }
-    };
-    // The report is open before anything is started, so that whatever happens is in it.
-    let recorder = std::fs::create_dir_all(&run.output)
-        .and_then(|()| Recorder::create(&run.output.join("events.jsonl")));
-    let recorder = match recorder {
-        Ok(recorder) => recorder,
-        Err(error) => return fail(Exit::Usage, &format!("{}: {error}", run.output.display())),
     };
     let nodes = run.output.join("nodes");
     let (hello, probes) = examine(&under_test, run.under.timeout_factor, &nodes.join("doctor"));
@@ -207,6 +248,30 @@ fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit 
         sick,
     };
     execute(run, &plan, &recorder, out_of_reach)
+}
+
+/// Ends a run that chose nothing with a report that says why.
+fn nothing_run(
+    run: &Run,
+    recorder: &Recorder,
+    under_test: &str,
+    exit: Exit,
+    problem: &str,
+) -> Exit {
+    let start = Event::RunStart {
+        format: FORMAT,
+        suite: runner::SUITE.to_owned(),
+        under_test: under_test.to_owned(),
+        hello: Value::Null,
+        seed: run.seed,
+        timeout_factor: run.under.timeout_factor.to_string(),
+        strict: run.strict,
+        cases: Vec::new(),
+    };
+    if let Err(unwritten) = report::nothing_run(&run.output, recorder, start, exit, problem) {
+        fail(exit, &unwritten);
+    }
+    fail(exit, problem)
 }
 
 /// In its own organization the suite knows who exists; of a bare target it only knows what it is told.
@@ -234,23 +299,23 @@ fn on_interrupt() -> Arc<AtomicBool> {
 
 fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: usize) -> Exit {
     let total = plan.cases.len();
-    println!("{} against {}", count(total), runner::show(&plan.under_test));
+    say!("{} against {}", count(total), runner::show(&plan.under_test));
     if plan.seed != 0 {
-        println!("order shuffled with --seed {}", plan.seed);
+        say!("order shuffled with --seed {}", plan.seed);
     }
     let results = runner::run(plan, recorder, |place, outcome| progress(place, total, outcome));
     if let Err(problem) = report::write(&run.output, plan, &results, out_of_reach) {
         return fail(Exit::SuiteBug, &problem);
     }
-    println!("\n{}", report::table(&results.outcomes));
+    say!("\n{}", report::table(&results.outcomes));
     explain_failures(plan, &results);
     if out_of_reach > 0 {
-        println!("{} out of reach without an adapter", count(out_of_reach));
+        say!("{} out of reach without an adapter", count(out_of_reach));
     }
     if !results.pending.is_empty() {
-        println!("{} not begun, the first is {}", count(results.pending.len()), results.pending[0]);
+        say!("{} not begun, the first is {}", count(results.pending.len()), results.pending[0]);
     }
-    println!("report: {}", run.output.display());
+    say!("report: {}", run.output.display());
     if let Some(problem) = recorder.broken() {
         return fail(Exit::SuiteBug, &format!("events.jsonl could not be written: {problem}"));
     }
@@ -292,9 +357,9 @@ fn explain_failures(plan: &Plan<'_>, results: &Results<'_>) {
     for outcome in results.outcomes.iter().filter(bad) {
         let judgement = &outcome.judgement;
         let (case, level) = (outcome.case, outcome.case.level.name());
-        println!("{} {} ({level}): {}", judgement.verdict.name(), case.id, judgement.reason);
-        println!("    {}; verifies {}", case.title, case.verifies.join(" "));
-        println!("    again: run --seed {} --only {}", plan.seed, case.id);
+        say!("{} {} ({level}): {}", judgement.verdict.name(), case.id, judgement.reason);
+        say!("    {}; verifies {}", case.title, case.verifies.join(" "));
+        say!("    again: run --seed {} --only {}", plan.seed, case.id);
     }
 }
 
@@ -361,14 +426,14 @@ fn list_command(list: &List, all: &[Case]) -> Exit {
     let chosen = places.iter().map(|place| &all[*place]);
     if list.json {
         let rows: Vec<Value> = chosen.map(row).collect();
-        println!("{}", Value::Array(rows));
+        say!("{}", Value::Array(rows));
         return Exit::Conformant;
     }
     for case in chosen {
         let (level, needs) = (case.level.name(), case.needs.name());
-        println!("{:<40} {level:<7} {:<18} {needs:<8} {}", case.id, case.profile, case.title);
+        say!("{:<40} {level:<7} {:<18} {needs:<8} {}", case.id, case.profile, case.title);
     }
-    println!("{} of {}", count(places.len()), all.len());
+    say!("{} of {}", count(places.len()), all.len());
     Exit::Conformant
 }
 
@@ -392,39 +457,34 @@ fn explain_command(id: &str, all: &[Case]) -> Exit {
         let problem = format!("`{id}` is neither a case nor a clause that one verifies");
         return fail(Exit::NothingSelected, &problem);
     }
-    println!("{id}{}", clause.map(|text| format!(": {text}")).unwrap_or_default());
+    say!("{id}{}", clause.map(|text| format!(": {text}")).unwrap_or_default());
     for case in &citing {
-        println!("    {}  {}", case.id, case.title);
+        say!("    {}  {}", case.id, case.title);
     }
-    println!("verified by {}", count(citing.len()));
+    say!("verified by {}", count(citing.len()));
     Exit::Conformant
 }
 
 fn explain_case(case: &Case) {
-    println!("{}\n    {}", case.id, case.title);
-    println!(
-        "    level {}, profile {}, needs {}",
-        case.level.name(),
-        case.profile,
-        case.needs.name()
-    );
+    say!("{}\n    {}", case.id, case.title);
+    say!("    level {}, profile {}, needs {}", case.level.name(), case.profile, case.needs.name());
     for id in &case.verifies {
         let text = crate::cases::clause(id).map(|text| format!(": {text}")).unwrap_or_default();
-        println!("    verifies {id}{text}");
+        say!("    verifies {id}{text}");
     }
     for check in &case.checks {
-        println!("    checks {check}");
+        say!("    checks {check}");
     }
     if let Some(twin) = &case.twin {
-        println!("    positive twin {twin}");
+        say!("    positive twin {twin}");
     }
     for (mutant, check) in &case.kills {
-        println!("    kills mutant {mutant} by {check}");
+        say!("    kills mutant {mutant} by {check}");
     }
     if let crate::case::Body::Script(script) = &case.body {
-        println!("    on the {} port, as {:?}:", script.port.name(), script.seat);
+        say!("    on the {} port, as {:?}:", script.port.name(), script.seat);
         for step in &script.steps {
-            println!("        {}", crate::script::show(step));
+            say!("        {}", crate::script::show(step));
         }
     }
 }
@@ -438,12 +498,12 @@ fn verify_command(directory: &Path, all: &[Case]) -> Exit {
         }
     };
     for difference in &verified.differences {
-        println!("differs: {difference}");
+        say!("differs: {difference}");
     }
     for missing in &verified.missing {
-        println!("missing: {missing}");
+        say!("missing: {missing}");
     }
-    println!("{} derived again from the transcript", count(verified.cases));
+    say!("{} derived again from the transcript", count(verified.cases));
     if !verified.differences.is_empty() {
         return fail(Exit::NonConformant, "the report is not what its transcript shows");
     }
@@ -454,7 +514,7 @@ fn verify_command(directory: &Path, all: &[Case]) -> Exit {
         );
     }
     let recorded = verified.recorded.map_or(0, Exit::code);
-    println!("every verdict is what the transcript shows; the run's own exit was {recorded}");
+    say!("every verdict is what the transcript shows; the run's own exit was {recorded}");
     Exit::Conformant
 }
 
@@ -489,13 +549,57 @@ fn doctor_command(under: &Under, default_adapter: Vec<OsString>) -> Exit {
     let (_, probes) = examine(&under_test, under.timeout_factor, logs.path());
     for probe in &probes {
         let verdict = if probe.problem.is_some() { "no " } else { "yes" };
-        println!("{verdict}  {}", probe.name);
+        say!("{verdict}  {}", probe.name);
     }
     match first_problem(&probes) {
         Some(problem) => fail(Exit::Unusable, &problem),
         None => {
-            println!("{} can be tested", runner::show(&under_test));
+            say!("{} can be tested", runner::show(&under_test));
             Exit::Conformant
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::{name_before, parse};
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_name_is_the_one_that_was_called() {
+        for (process, args, name) in [
+            (
+                "/usr/bin/bridgehead conformance list --json",
+                "list --json",
+                "bridgehead conformance",
+            ),
+            ("./bridgehead conformance", "", "bridgehead conformance"),
+            ("bridgehead conformance -- list", "list", "bridgehead conformance"),
+            ("target/other-name run --surprise", "run --surprise", "other-name"),
+            ("a test", "run", "bridgehead-conformance"),
+        ] {
+            assert_eq!(name_before(&words(process), &words(args)), name, "{process}");
+        }
+    }
+
+    #[test]
+    fn usage_and_version_carry_that_name() {
+        let name = "bridgehead conformance";
+        for (args, said) in [
+            ("run --surprise", "Usage: bridgehead conformance run "),
+            ("--help", "Usage: bridgehead conformance <COMMAND>"),
+            ("list --help", "Usage: bridgehead conformance list "),
+            ("--version", "bridgehead conformance "),
+        ] {
+            let line = core::iter::once(OsString::from(name)).chain(words(args));
+            let text = parse(name, line).expect_err("is no command").to_string();
+            assert!(text.contains(said), "{args}: {text}");
+            assert!(!text.contains("bridgehead-conformance"), "{args}: {text}");
         }
     }
 }

@@ -4,18 +4,23 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
-use crate::event::{Event, FORMAT};
+use crate::event::Event;
 use crate::log::Recorder;
 use crate::runner::{Outcome, Plan, Results, SUITE, show};
 use crate::verdict::{Exit, Level, Verdict};
 
 /// The version of the format of `summary.json`.
 const SUMMARY_FORMAT: u32 = 1;
+/// The name of the summary in a report.
+pub(crate) const SUMMARY: &str = "summary.json";
+/// The name of the JUnit file in a report.
+pub(crate) const JUNIT: &str = "junit.xml";
 
 type Counts = BTreeMap<(String, Level), BTreeMap<Verdict, u64>>;
 
@@ -56,8 +61,19 @@ pub(crate) fn table(outcomes: &[Outcome<'_>]) -> String {
     text
 }
 
+/// What the first record of a run says of it, as far as `summary.json` repeats it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'a> {
+    /// Target or adapter.
+    pub(crate) under_test: &'a str,
+    /// What the adapter said of itself.
+    pub(crate) hello: &'a Value,
+    /// Of the order.
+    pub(crate) seed: u64,
+}
+
 /// `summary.json`.
-pub(crate) fn summary(plan: &Plan<'_>, results: &Results<'_>, out_of_reach: usize) -> Value {
+pub(crate) fn summary(head: Head<'_>, results: &Results<'_>, out_of_reach: u64) -> Value {
     let counts: Vec<Value> = count(&results.outcomes)
         .iter()
         .map(|((protocol, level), cells)| {
@@ -86,9 +102,9 @@ pub(crate) fn summary(plan: &Plan<'_>, results: &Results<'_>, out_of_reach: usiz
     json!({
         "format": SUMMARY_FORMAT,
         "suite": SUITE,
-        "under_test": show(&plan.under_test),
-        "hello": plan.hello,
-        "seed": plan.seed,
+        "under_test": head.under_test,
+        "hello": head.hello,
+        "seed": head.seed,
         "exit": results.exit.code(),
         "unusable": results.unusable,
         "pending": results.pending,
@@ -128,28 +144,40 @@ fn status(outcome: &Outcome<'_>) -> TestCaseStatus {
     status
 }
 
-/// The report of a run that could not even choose its cases. The exit code and the message stand by
-/// themselves, so a directory that cannot be written adds nothing to them.
-pub(crate) fn nothing_run(directory: &Path, under_test: &str, exit: Exit, problem: &str) {
-    let opened = std::fs::create_dir_all(directory)
-        .and_then(|()| Recorder::create(&directory.join("events.jsonl")));
-    let Ok(recorder) = opened else { return };
-    recorder.record(Event::RunStart {
-        format: FORMAT,
-        suite: SUITE.to_owned(),
-        under_test: under_test.to_owned(),
-        hello: Value::Null,
-        seed: 0,
-        timeout_factor: "1".to_owned(),
-        strict: false,
-        cases: Vec::new(),
-    });
+/// Opens a report: the directory is there, and nothing in it speaks of an earlier run.
+pub(crate) fn open(directory: &Path) -> std::io::Result<Recorder> {
+    std::fs::create_dir_all(directory)?;
+    for stale in [SUMMARY, JUNIT] {
+        match std::fs::remove_file(directory.join(stale)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Recorder::create(&directory.join("events.jsonl"))
+}
+
+/// The report of a run that could not even choose what to run, or against what.
+pub(crate) fn nothing_run(
+    directory: &Path,
+    recorder: &Recorder,
+    start: Event,
+    exit: Exit,
+    problem: &str,
+) -> Result<(), String> {
+    let results = Results {
+        outcomes: Vec::new(),
+        exit,
+        unusable: Some(problem.to_owned()),
+        pending: Vec::new(),
+    };
+    let Event::RunStart { under_test, hello, seed, .. } = &start else {
+        return Err("a report begins with a run_start".into());
+    };
+    let head = Head { under_test, hello, seed: *seed };
+    let written = put(directory, head, &results, 0);
+    recorder.record(start);
     recorder.record(Event::RunEnd { exit });
-    let summary = json!({
-        "format": SUMMARY_FORMAT, "suite": SUITE, "under_test": under_test, "exit": exit.code(),
-        "unusable": problem, "pending": [], "counts": [], "cases": [],
-    });
-    let _ = std::fs::write(directory.join("summary.json"), format!("{summary:#}\n"));
+    written
 }
 
 /// Writes `summary.json` and `junit.xml` beside `events.jsonl`.
@@ -159,12 +187,26 @@ pub(crate) fn write(
     results: &Results<'_>,
     out_of_reach: usize,
 ) -> Result<(), String> {
-    let place = |name: &str| directory.join(name);
+    let under_test = show(&plan.under_test);
+    let head = Head { under_test: &under_test, hello: &plan.hello, seed: plan.seed };
+    put(directory, head, results, out_of_reach as u64)
+}
+
+fn put(
+    directory: &Path,
+    head: Head<'_>,
+    results: &Results<'_>,
+    out_of_reach: u64,
+) -> Result<(), String> {
     let put = |name: &str, text: String| {
-        std::fs::write(place(name), text)
-            .map_err(|error| format!("{}: {error}", place(name).display()))
+        let place = directory.join(name);
+        std::fs::write(&place, text).map_err(|error| format!("{}: {error}", place.display()))
     };
-    let summary = serde_json::to_string_pretty(&summary(plan, results, out_of_reach));
-    put("summary.json", summary.map_err(|error| error.to_string())? + "\n")?;
-    put("junit.xml", junit(results)?)
+    put(SUMMARY, summary_text(&summary(head, results, out_of_reach)))?;
+    put(JUNIT, junit(results)?)
+}
+
+/// The text of `summary.json`.
+pub(crate) fn summary_text(summary: &Value) -> String {
+    format!("{summary:#}\n")
 }

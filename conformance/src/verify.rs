@@ -1,17 +1,20 @@
 //! Derives every verdict of a report again from its recorded transcript: no server is needed, and the
-//! word of whoever ran the suite counts for nothing.
+//! word of whoever ran the suite counts for nothing. Then compares what was made from the verdicts.
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::case::Case;
 use crate::event::{Event, FORMAT, Record};
-use crate::log;
-use crate::runner::{SUITE, judge};
-use crate::verdict::{Exit, Level};
+use crate::report::{Head, JUNIT, SUMMARY};
+use crate::runner::{Outcome, Results, SUITE, judge};
+use crate::verdict::Exit;
+use crate::{log, report};
 
 /// What `verify` found.
 #[derive(Debug, Default)]
-pub(crate) struct Verified {
+pub(crate) struct Verified<'a> {
     /// Cases whose verdict was derived again.
     pub(crate) cases: usize,
     /// Where the record and the derivation differ.
@@ -20,6 +23,10 @@ pub(crate) struct Verified {
     pub(crate) missing: Vec<String>,
     /// The exit that the run recorded.
     pub(crate) recorded: Option<Exit>,
+    /// What was derived, in the order of the run.
+    outcomes: Vec<Outcome<'a>>,
+    /// Cases that were selected and have no result.
+    pending: Vec<String>,
 }
 
 /// Why a report cannot be verified at all.
@@ -32,17 +39,124 @@ pub(crate) enum VerifyError {
 }
 
 /// Verifies the report in a directory.
-pub(crate) fn verify(directory: &Path, cases: &[Case]) -> Result<Verified, VerifyError> {
+pub(crate) fn verify<'a>(directory: &Path, cases: &'a [Case]) -> Result<Verified<'a>, VerifyError> {
     let path = directory.join("events.jsonl");
     let text = std::fs::read(&path)
         .map_err(|error| VerifyError::Usage(format!("{}: {error}", path.display())))?;
     let records = log::read(&text)
         .map_err(|error| VerifyError::Tampered(format!("{}: {error}", path.display())))?;
-    derive(&records, cases)
+    let mut verified = derive(&records, cases)?;
+    if let Some(start) = records.first() {
+        derived_files(directory, &start.event, &mut verified);
+    }
+    Ok(verified)
+}
+
+/// Compares what people and other programs read, `summary.json` and `junit.xml`, with what was derived.
+fn derived_files(directory: &Path, start: &Event, verified: &mut Verified<'_>) {
+    let Event::RunStart { under_test, hello, seed, .. } = start else { return };
+    let head = Head { under_test, hello, seed: *seed };
+    let [summary, junit] = [SUMMARY, JUNIT].map(|name| read(&directory.join(name), name));
+    let Some(exit) = verified.recorded else {
+        // Both are written after the end of the run.
+        for name in [(SUMMARY, &summary), (JUNIT, &junit)].map(|(n, t)| t.is_ok().then_some(n)) {
+            let line = name.map(|name| format!("{name}: stands there though the run did not end"));
+            verified.differences.extend(line);
+        }
+        return;
+    };
+    let mut results = Results {
+        outcomes: core::mem::take(&mut verified.outcomes),
+        exit,
+        unusable: None,
+        pending: core::mem::take(&mut verified.pending),
+    };
+    match summary {
+        Ok(text) => {
+            verified.differences.extend(compare_summary(&text, head, &mut results));
+        }
+        Err(problem) => verified.missing.push(problem),
+    }
+    match (junit, report::junit(&results)) {
+        (Ok(text), Ok(expected)) => verified.differences.extend(compare_junit(&text, &expected)),
+        (Err(problem), _) | (_, Err(problem)) => verified.missing.push(problem),
+    }
+}
+
+fn read(path: &Path, name: &str) -> Result<String, String> {
+    let octets = std::fs::read(path).map_err(|error| format!("{name}: {error}"))?;
+    Ok(String::from_utf8_lossy(&octets).into_owned())
+}
+
+/// Durations, why the run was unusable and what was out of reach are in the summary alone; they are taken
+/// from it. Everything else must be what was derived.
+fn compare_summary(text: &str, head: Head<'_>, results: &mut Results<'_>) -> Vec<String> {
+    let found: Value = match serde_json::from_str(text) {
+        Ok(found) => found,
+        Err(error) => return vec![format!("{SUMMARY}: is no JSON: {error}")],
+    };
+    results.unusable = found["unusable"].as_str().map(str::to_owned);
+    for (place, outcome) in results.outcomes.iter_mut().enumerate() {
+        outcome.took_us = found["cases"][place]["took_us"].as_u64().unwrap_or(0);
+    }
+    let expected = report::summary(head, results, found["out_of_reach"].as_u64().unwrap_or(0));
+    let mut differences = Vec::new();
+    for (place, outcome) in results.outcomes.iter().enumerate() {
+        let (found, expected) = (&found["cases"][place], &expected["cases"][place]);
+        for (field, value) in expected.as_object().into_iter().flatten() {
+            if found[field] != *value {
+                let id = &outcome.case.id;
+                differences.push(differs(&format!("{id}: {field}"), &found[field], value));
+            }
+        }
+    }
+    for (field, value) in expected.as_object().into_iter().flatten() {
+        if field != "cases" && found[field] != *value {
+            differences.push(differs(field, &found[field], value));
+        }
+    }
+    if differences.is_empty() && report::summary_text(&expected) != text {
+        differences.push(format!("{SUMMARY}: has something that the suite did not write"));
+    }
+    differences
+}
+
+fn differs(what: &str, found: &Value, derived: &Value) -> String {
+    format!("{SUMMARY}: {what} is {found}, derived {derived}")
+}
+
+fn compare_junit(text: &str, expected: &str) -> Option<String> {
+    let (found, derived) = (without_times(text), without_times(expected));
+    if found == derived {
+        return None;
+    }
+    let mut pairs = found.lines().zip(derived.lines()).zip(1..);
+    let place = pairs.find(|((found, derived), _)| found != derived);
+    Some(match place {
+        Some(((found, derived), line)) => {
+            let (found, derived) = (found.trim(), derived.trim());
+            format!("{JUNIT}: line {line} is `{found}`, derived `{derived}`")
+        }
+        None => format!("{JUNIT}: is shorter or longer than what was derived"),
+    })
+}
+
+/// The text without its durations, which nothing is derived from. Quotes inside of values are escaped, so
+/// that this finds attributes only.
+fn without_times(text: &str) -> String {
+    let mut parts = text.split(" time=\"");
+    let mut rest = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        rest.push_str(part.split_once('"').map_or("", |(_, after)| after));
+    }
+    rest
 }
 
 /// Verifies records whose chain holds.
-pub(crate) fn derive(records: &[Record], cases: &[Case]) -> Result<Verified, VerifyError> {
+pub(crate) fn derive<'a>(
+    records: &[Record],
+    cases: &'a [Case],
+) -> Result<Verified<'a>, VerifyError> {
     let Some(Event::RunStart { format, suite, strict, cases: selected, .. }) =
         records.first().map(|record| &record.event)
     else {
@@ -53,7 +167,6 @@ pub(crate) fn derive(records: &[Record], cases: &[Case]) -> Result<Verified, Ver
         return Err(VerifyError::Usage(format!("is {found}, expected {FORMAT} of {SUITE}")));
     }
     let mut verified = Verified::default();
-    let mut judged = Vec::new();
     let mut rest = &records[1..];
     while let Some((first, after)) = rest.split_first() {
         match &first.event {
@@ -66,8 +179,8 @@ pub(crate) fn derive(records: &[Record], cases: &[Case]) -> Result<Verified, Ver
                     verified.missing.push(format!("{case}: the record ends within the case"));
                     break;
                 };
-                let level = one(case, &rest[..end], cases, &mut verified);
-                judged.extend(level.map(|judged| (case.clone(), judged)));
+                let outcome = one(case, &rest[..end], cases, &mut verified);
+                verified.outcomes.extend(outcome);
                 rest = &rest[end..];
             }
             Event::RunEnd { exit } => {
@@ -80,16 +193,18 @@ pub(crate) fn derive(records: &[Record], cases: &[Case]) -> Result<Verified, Ver
             }
         }
     }
-    for case in selected.iter().filter(|case| !judged.iter().any(|(id, _)| id == *case)) {
-        verified.missing.push(format!("{case}: was selected and has no result"));
-    }
-    let results = judged.iter().map(|(_, result)| *result);
-    check_exit(&mut verified, Exit::of_run(results, *strict, false, false));
+    let judged = |case: &&String| verified.outcomes.iter().any(|o| o.case.id == **case);
+    verified.pending = selected.iter().filter(|case| !judged(case)).cloned().collect();
+    let pending = verified.pending.iter();
+    verified.missing.extend(pending.map(|case| format!("{case}: was selected and has no result")));
+    let results = verified.outcomes.iter().map(|o| (o.judgement.verdict, o.case.level));
+    let derived = Exit::of_run(results, *strict, false, false);
+    check_exit(&mut verified, derived);
     Ok(verified)
 }
 
 /// The recorded exit may be worse than what the verdicts give (unusable, interrupted), never better.
-fn check_exit(verified: &mut Verified, derived: Exit) {
+fn check_exit(verified: &mut Verified<'_>, derived: Exit) {
     match verified.recorded {
         None => verified.missing.push("there is no run_end: the run did not end".into()),
         Some(
@@ -108,12 +223,12 @@ fn check_exit(verified: &mut Verified, derived: Exit) {
     }
 }
 
-fn one(
+fn one<'a>(
     id: &str,
     records: &[Record],
-    cases: &[Case],
-    verified: &mut Verified,
-) -> Option<(crate::verdict::Verdict, Level)> {
+    cases: &'a [Case],
+    verified: &mut Verified<'_>,
+) -> Option<Outcome<'a>> {
     let Some(case) = cases.iter().find(|case| case.id == id) else {
         verified.differences.push(format!("{id}: this suite has no such case"));
         return None;
@@ -139,5 +254,5 @@ fn one(
             judgement.reason
         ));
     }
-    Some((judgement.verdict, case.level))
+    Some(Outcome { case, judgement, took_us: 0 })
 }

@@ -55,7 +55,43 @@ fn a_report_is_verified_and_every_forgery_is_noticed() {
     let cut = half[..half.len() - 2].join("\n") + "\n";
     std::fs::write(&path, cut).expect("the events are writable");
     let ran = run(&["verify", output]);
+    assert_eq!(ran.code, 1, "a summary of a run that did not end: {}{}", ran.out, ran.err);
+    for later in ["summary.json", "junit.xml"] {
+        std::fs::remove_file(place.path().join(later)).expect("the file was written");
+    }
+    let ran = run(&["verify", output]);
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_change_in_the_summary_or_in_junit_is_noticed() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let ran = small(output, &["--only", "smtp.mail.0*"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    for (name, old, new, said) in [
+        ("summary.json", r#""verdict": "pass""#, r#""verdict": "fail""#, "derived \"pass\""),
+        ("summary.json", r#""exit": 0"#, r#""exit": 1"#, "exit is 1, derived 0"),
+        ("summary.json", r#""fail": 0"#, r#""fail": 1"#, "counts is"),
+        ("summary.json", r#""counts""#, r#""more": 1, "counts""#, "did not write"),
+        ("junit.xml", r#"name="smtp.mail.01""#, r#"name="smtp.mail.99""#, "derived `<testcase"),
+        ("junit.xml", r#"failures="0""#, r#"failures="1""#, "derived `<testsuite"),
+    ] {
+        let path = place.path().join(name);
+        let untouched = std::fs::read_to_string(&path).expect("the file was written");
+        let changed = untouched.replacen(old, new, 1);
+        assert_ne!(changed, untouched, "{name} has no {old}");
+        std::fs::write(&path, changed).expect("the file is writable");
+        let ran = run(&["verify", output]);
+        assert_eq!(ran.code, 1, "{name} {new}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains(&format!("differs: {name}: ")), "{}", ran.out);
+        assert!(ran.out.contains(said), "{name} {new}: {}", ran.out);
+        std::fs::remove_file(&path).expect("the file is there");
+        let ran = run(&["verify", output]);
+        assert_eq!(ran.code, 3, "{name}: {}{}", ran.out, ran.err);
+        std::fs::write(&path, untouched).expect("the file is writable");
+        assert_eq!(run(&["verify", output]).code, 0);
+    }
 }
 
 #[test]
@@ -83,20 +119,46 @@ fn nothing_selected_is_4_and_a_bad_command_line_is_2() {
     assert!(ran.err.contains("`smpt.**` matches no case"), "{}", ran.err);
     assert_eq!(summary(place.path())["exit"], 4);
     assert_eq!(run(&["verify", output]).code, 0, "an empty report is a valid one");
-    let ran = run(&["run", "--target", "127.0.0.1:1", "--only", "submit.**"]);
+    let ran = run(&["run", "-o", output, "--target", "127.0.0.1:1", "--only", "submit.**"]);
     assert_eq!(ran.code, 4, "{}", ran.err);
     for bad in [
         &["run", "--surprise"][..],
-        &["run"],
-        &["run", "--target", "no port"],
-        &["run", "--target", "127.0.0.1:25", "--timeout-factor", "-1"],
-        &["run", "--target", "127.0.0.1:25", "--only", "smtp/x"],
         &["run", "--target", "127.0.0.1:25", "-o", "/dev/null/report"],
         &["verify", "/nonexistent"],
     ] {
         let ran = run(bad);
         assert_eq!(ran.code, 2, "{bad:?}: {}{}", ran.out, ran.err);
         assert!(!ran.err.is_empty(), "{bad:?} says nothing");
+    }
+}
+
+#[test]
+fn a_run_that_cannot_begin_leaves_a_whole_report_all_the_same() {
+    for (code, words) in [
+        (2, &[][..]),
+        (2, &["--target", "no port"]),
+        (2, &["--target", "127.0.0.1:25", "--timeout-factor=-1"]),
+        (2, &["--target", "127.0.0.1:25", "--only", "smtp/x"]),
+        (4, &["--target", "127.0.0.1:1", "--only", "smpt.**"]),
+        (4, &["--target", "127.0.0.1:1", "--only", "submit.**"]),
+        (4, &["--target", "127.0.0.1:1", "--profile", "smtp/none"]),
+    ] {
+        let place = directory();
+        let output = place.path().to_str().expect("a path of text");
+        // What an earlier run left must not pass for the result of this one.
+        let junit = place.path().join("junit.xml");
+        std::fs::write(&junit, "stale").expect("the directory is writable");
+        let ran = run(&[&["run", "-o", output], words].concat());
+        assert_eq!(ran.code, code, "{words:?}: {}{}", ran.out, ran.err);
+        let summary = summary(place.path());
+        assert_eq!(summary["exit"], code, "{words:?}");
+        let problem = summary["unusable"].as_str().expect("the summary says why");
+        assert!(ran.err.contains(problem), "{words:?}: {}", ran.err);
+        let junit = std::fs::read_to_string(junit).expect("JUnit was written");
+        assert!(junit.contains(r#"tests="0""#), "{words:?}: {junit}");
+        let verified = run(&["verify", output]);
+        assert_eq!(verified.code, 0, "{words:?}: {}{}", verified.out, verified.err);
+        assert!(verified.out.contains(&format!("exit was {code}")), "{}", verified.out);
     }
 }
 
@@ -177,4 +239,60 @@ fn list_and_explain_show_what_there_is() {
     }
     assert_eq!(run(&["explain", "RFC5321:4.1.1.5"]).code, 0);
     assert_eq!(run(&["explain", "XX-999"]).code, 4);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_nothing() {
+    use std::process::{Command, Stdio};
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    for (code, args) in [
+        (0, &["list"][..]),
+        (0, &["list", "--json"]),
+        (0, &["explain", "smtp.rset.01"]),
+        (
+            1,
+            &[
+                "run",
+                "-o",
+                output,
+                "--only",
+                "smtp.rset.01",
+                "--",
+                "python3",
+                "ADAPTER",
+                "--mutant",
+                "rset-keeps",
+            ],
+        ),
+        (0, &["verify", output]),
+    ] {
+        let adapter = fake_adapter();
+        let words = args.iter().map(|word| if *word == "ADAPTER" { &adapter } else { *word });
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bridgehead-conformance"))
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("the program ends");
+        let err = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{args:?}: {err}");
+        assert!(err.is_empty(), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn a_target_that_is_no_host_and_port_is_told_what_is_expected() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    for target in ["foo", "localhost", ":25", "localhost:smtp", "localhost:70000", "localhost:"] {
+        let ran = run(&["run", "-o", output, "--target", target]);
+        assert_eq!(ran.code, 2, "{target}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains("expected HOST:PORT, such as localhost:25"), "{}", ran.err);
+        assert!(!ran.err.contains("socket address"), "{}", ran.err);
+    }
+    let ran = run(&["run", "-o", output, "--target", "localhost:1", "--only", "smtp.rset.01"]);
+    assert_eq!(ran.code, 5, "a host name is found, and nobody listens: {}", ran.err);
 }
