@@ -1,6 +1,6 @@
 //! Seeds of the five groups: whole organizations with faults, every property after every durable change.
 //! A run covers CU, SU, DE and LS clauses at once; what it checks is C1 to C4, and that everything ends
-//! when the faults end.
+//! when the faults end. C4 is what CU-020 and CU-023 are for.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -35,6 +35,7 @@ impl Member {
         let queue = self.spool.next();
         let origin = self.mint_origin(turn);
         let hops = alloc::vec![self.hop(mail.from, mail.with, &queue_name(queue), turn)];
+        clause!(CU_008);
         let recipients = mail.recipients.into_iter().zip(0..);
         let envelope = Envelope {
             origin: origin.clone(),
