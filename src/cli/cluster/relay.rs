@@ -215,7 +215,8 @@ mod tests {
 
     /// Sends an octet from the target to the client.
     async fn pass_one(relay: &Relay, client: &mut TcpStream, target: &TcpListener) {
-        let (mut accepted, _) = target.accept().await.expect("the relay connects");
+        let accepted = tokio::time::timeout(HOLDING_LIMIT / 2, target.accept()).await;
+        let (mut accepted, _) = accepted.expect("in time").expect("the relay connects");
         accepted.write_all(b"x").await.expect("it is open");
         assert_eq!(client.read_u8().await.expect("it is passed on"), b'x');
         assert_eq!(relay.connections(), 1);
