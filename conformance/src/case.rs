@@ -144,6 +144,12 @@ impl Case {
         matches!(&self.body, Body::Script(script) if script.uses("{unknown}"))
     }
 
+    /// Whether a script says that something must be refused. A vector is not meant: the valid vectors of
+    /// its table are its twins.
+    pub(crate) fn is_negative(&self) -> bool {
+        !self.is_vector && matches!(&self.body, Body::Script(script) if script.refuses())
+    }
+
     /// The first part of the id.
     pub(crate) fn protocol(&self) -> &str {
         self.id.split(['.', '-']).next().unwrap_or_default()

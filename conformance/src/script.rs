@@ -143,6 +143,15 @@ impl Script {
         self.seat != Seat::Outside || self.port != Port::Smtp
     }
 
+    /// Whether something in it must be refused, besides what the fence always asks for.
+    pub(crate) fn refuses(&self) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Reply(check, want) => !check.starts_with("fence-") && want.refuses(),
+            Step::Refused(..) => true,
+            _ => false,
+        })
+    }
+
     /// Whether any sending has this word.
     pub(crate) fn uses(&self, word: &str) -> bool {
         let has = |octets: &[u8]| octets.windows(word.len()).any(|w| w == word.as_bytes());

@@ -128,6 +128,13 @@ impl Want {
         Self { codes: codes.to_vec(), ..Self::default() }
     }
 
+    /// Whether nothing but a refusal is wanted.
+    pub(crate) fn refuses(&self) -> bool {
+        let refusal = |code: &u16| (400..600).contains(code);
+        let by_code = !self.codes.is_empty() && self.codes.iter().all(refusal);
+        by_code || self.class.is_some_and(|class| class >= 4)
+    }
+
     /// Exactly this code.
     pub(crate) fn code(code: u16) -> Self {
         Self::codes(&[code])

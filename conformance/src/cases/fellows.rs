@@ -133,7 +133,8 @@ fn deliver() -> Vec<Case> {
                 "helo",
                 Want::code(500),
             ),
-        ),
+        )
+        .twin("deliver.results.01"),
     ]
 }
 

@@ -179,7 +179,8 @@ fn order() -> Vec<Case> {
             "MAIL is accepted once",
             &["RFC5321:4.1.1.2", "RFC5321:4.1.4", "SM-003"],
             mail().ask("MAIL FROM:<{sender}>", "nested", bad()),
-        ),
+        )
+        .twin("smtp.rcpt.01"),
         case(
             "smtp.mail.02",
             "The null sender is a sender",
@@ -253,7 +254,8 @@ fn order() -> Vec<Case> {
                 .reply("noop", ok("2.0.0"))
                 .reply("rset", ok("2.0.0"))
                 .reply("data", no_recipient()),
-        ),
+        )
+        .twin("smtp.rcpt.01"),
     ]
 }
 
@@ -333,7 +335,8 @@ fn content() -> Vec<Case> {
                 .ask("DATA", "data-2", Want::code(354))
                 .send(b"Subject: two\r\n\r\nsecond\r\n.\r\n")
                 .reply("accepted-2", ok("2.0.0").queue_id()),
-        ),
+        )
+        .twin("smtp.data.plain.01"),
         case(
             "smtp.data.dots.01",
             "A line that begins with a dot does not end the message",
