@@ -14,7 +14,7 @@ fn printed(arguments: &[&str], directory: &str) -> String {
         .output()
         .expect("it starts");
     let both = [output.stdout, output.stderr].concat();
-    let code = output.status.code().map_or("none".into(), |code| code.to_string());
+    let code = output.status.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
     let text = String::from_utf8_lossy(&both).replace(directory, "DIR");
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     format!("{}\nexit {code}", lines.join("\n"))
