@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::line::{Run, Under};
 use super::{count, fail, say};
-use crate::case::{Case, Needs};
+use crate::case::Case;
 use crate::clock::Patience;
 use crate::doctor::{self, Probe};
 use crate::event::{Event, FORMAT};
@@ -20,7 +20,7 @@ use crate::runner::{Outcome, Plan, Results};
 use crate::select::{SelectError, select};
 use crate::stage::{Parameters, UnderTest};
 use crate::verdict::{Exit, Verdict};
-use crate::{report, runner};
+use crate::{report, runner, twin};
 
 /// As reports name what is under test, when nobody knows.
 const NOTHING: &str = "nothing";
@@ -222,7 +222,7 @@ fn explain_failures(plan: &Plan<'_>, results: &Results<'_>) {
     }
 }
 
-/// The chosen cases and how many more an adapter would reach.
+/// The chosen cases with their twins, and how many more an adapter would reach.
 fn choose<'a>(
     run: &Run,
     under_test: &UnderTest,
@@ -247,8 +247,7 @@ fn choose<'a>(
     let chosen: Vec<&Case> = places.iter().map(|place| &all[*place]).filter(wanted).collect();
     let reach = |case: &&Case| {
         matches!(under_test, UnderTest::Adapter(_))
-            || (case.needs == Needs::Nothing
-                && case.profile == runner::TARGET_PROFILE
+            || (case.is_for_any_server()
                 && (run.unknown.is_some() || !case.uses_unknown_recipient()))
     };
     let before = chosen.len();
@@ -259,7 +258,9 @@ fn choose<'a>(
         return Err((Exit::NothingSelected, problem));
     }
     shuffle(&mut chosen, run.seed);
-    Ok((chosen, out_of_reach))
+    let kept = select(&ids, &[], &run.skip).unwrap_or_default();
+    let is_skipped = |case: &Case| !kept.iter().any(|place| all[*place].id == case.id);
+    Ok((twin::with_twins(&chosen, all, is_skipped), out_of_reach))
 }
 
 /// Fisher–Yates by splitmix64; 0 keeps the order.
