@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::event::{Event, Record, Stop};
 use crate::script::Script;
+use crate::security::Security;
 use crate::stage::Stage;
 use crate::transcript::Transcript;
 use crate::verdict::{Level, Verdict};
@@ -66,6 +67,8 @@ pub(crate) struct Case {
     pub(crate) twin: Option<String>,
     /// The mutants that must fail it, each with the check that must name it.
     pub(crate) kills: Vec<(&'static str, &'static str)>,
+    /// How the members prove their names in it, whatever the run says.
+    pub(crate) security: Option<Security>,
     /// Whether it comes from a vector file.
     pub(crate) is_vector: bool,
     /// Driver and judge.
@@ -86,6 +89,7 @@ impl Case {
             needs,
             twin: None,
             kills: Vec::new(),
+            security: None,
             is_vector: false,
             body: Body::Script(script),
         }
@@ -110,6 +114,7 @@ impl Case {
             needs: Needs::Clock,
             twin: None,
             kills: Vec::new(),
+            security: None,
             is_vector: false,
             body: Body::Program(drive, judge),
         }
@@ -130,6 +135,12 @@ impl Case {
     /// Names the mutants that it kills.
     pub(crate) fn kills(mut self, mutants: &[(&'static str, &'static str)]) -> Self {
         self.kills.extend(mutants);
+        self
+    }
+
+    /// Says how the members prove their names in it, whatever the run says.
+    pub(crate) const fn under(mut self, security: Security) -> Self {
+        self.security = Some(security);
         self
     }
 
@@ -255,6 +266,13 @@ impl Findings {
     /// The check holds if `holds`.
     pub(crate) fn is(&mut self, check: &str, holds: bool, seen: &str, evidence: &[u64]) {
         self.note(check, holds && !evidence.is_empty(), seen.to_owned(), evidence);
+    }
+
+    /// Takes what another judge has found.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (check, finding) in other.found {
+            self.note(&check, finding.holds, finding.because, &finding.evidence);
+        }
     }
 
     fn note(&mut self, check: &str, holds: bool, because: String, evidence: &[u64]) {

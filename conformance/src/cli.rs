@@ -16,6 +16,7 @@ use crate::clock::Patience;
 use crate::doctor::{self, Probe};
 use crate::event::{Event, FORMAT};
 use crate::log::Recorder;
+use crate::security::Security;
 use crate::runner::{Outcome, Plan, Results};
 use crate::select::{SelectError, select};
 use crate::stage::{Parameters, UnderTest};
@@ -65,6 +66,9 @@ struct Under {
     /// Test this server, started by somebody else; only cases that need no adapter
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "adapter")]
     target: Option<String>,
+    /// How members prove their names to each other, in all cases that do not say it themselves
+    #[arg(long, value_enum, default_value_t = Security::Address, conflicts_with = "target")]
+    security: Security,
     /// All waits times this
     #[arg(long, value_name = "F", default_value_t = 1.0)]
     timeout_factor: f64,
@@ -232,11 +236,12 @@ fn run_command(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Exit 
         }
     };
     let nodes = run.output.join("nodes");
-    let (hello, probes) = examine(&under_test, run.under.timeout_factor, &nodes.join("doctor"));
+    let (hello, probes) = examine(&under_test, &run.under, &nodes.join("doctor"));
     let sick = first_problem(&probes);
     let plan = Plan {
         cases: chosen,
         parameters: parameters(run, &under_test),
+        security: matches!(under_test, UnderTest::Adapter(_)).then_some(run.under.security),
         under_test,
         hello,
         timeout_factor: run.under.timeout_factor,
@@ -266,6 +271,7 @@ fn nothing_run(
         seed: run.seed,
         timeout_factor: run.under.timeout_factor.to_string(),
         strict: run.strict,
+        security: None,
         cases: Vec::new(),
     };
     if let Err(unwritten) = report::nothing_run(&run.output, recorder, start, exit, problem) {
@@ -519,15 +525,15 @@ fn verify_command(directory: &Path, all: &[Case]) -> Exit {
 }
 
 /// Looks whether a run makes sense: what the adapter says of itself, and what makes it unusable.
-fn examine(under_test: &UnderTest, factor: f64, logs: &Path) -> (Value, Vec<Probe>) {
-    let patience = Patience::new(factor);
+fn examine(under_test: &UnderTest, under: &Under, logs: &Path) -> (Value, Vec<Probe>) {
+    let patience = Patience::new(under.timeout_factor);
     match under_test {
         UnderTest::Target(address) => {
             let dialled = crate::net::dial_from(None, *address, patience.connect());
             let problem = dialled.err().map(|error| format!("target {address} is dead: {error}"));
             (Value::Null, vec![Probe { name: "accepts a connection", problem }])
         }
-        UnderTest::Adapter(command) => doctor::examine(command, patience, logs),
+        UnderTest::Adapter(command) => doctor::examine(command, patience, logs, under.security),
     }
 }
 
@@ -546,7 +552,7 @@ fn doctor_command(under: &Under, default_adapter: Vec<OsString>) -> Exit {
         Ok(logs) => logs,
         Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
-    let (_, probes) = examine(&under_test, under.timeout_factor, logs.path());
+    let (_, probes) = examine(&under_test, under, logs.path());
     for probe in &probes {
         let verdict = if probe.problem.is_some() { "no " } else { "yes" };
         say!("{verdict}  {}", probe.name);

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use serde_json::{Value, json};
@@ -19,8 +20,9 @@ use crate::barrier::{self, Quiet};
 use crate::clock::{Patience, Stopwatch};
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
-use crate::net::{Ledger, Network, Port, Rule, Wire};
+use crate::net::{Ledger, Network, Port, Rule, Setting, Wire};
 use crate::organization::Blueprint;
+use crate::security::{Authority, Credentials, SecurityError, Tls};
 
 /// The address of a client that is no member.
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 77, 250, 1);
@@ -43,8 +45,15 @@ struct Node {
     address: Ipv4Addr,
 }
 
-/// Connections that nodes open to a member that the suite plays: name and stream.
-pub(crate) type Visitors = Receiver<(String, TcpStream)>;
+/// A door of a member that the suite plays.
+struct Door {
+    /// Connections that the opener makes: name and stream.
+    visitors: Receiver<(String, TcpStream)>,
+    /// The node from which the link leads.
+    opener: String,
+    /// The member that the suite plays.
+    played: String,
+}
 
 /// Everything that runs.
 pub(crate) struct Cluster {
@@ -57,7 +66,8 @@ pub(crate) struct Cluster {
     command: Vec<OsString>,
     logs: PathBuf,
     clients: BTreeMap<String, u64>,
-    visitors: BTreeMap<(String, Port), Visitors>,
+    doors: BTreeMap<(String, Port), Door>,
+    authority: Option<Arc<Authority>>,
     now_us: u64,
     // Last, so that the nodes are gone before their files are.
     files: tempfile::TempDir,
@@ -73,6 +83,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) patience: Patience,
     /// Where the logs go.
     pub(crate) logs: &'a Path,
+    /// Where members prove their names by certificates.
+    pub(crate) authority: Option<&'a Arc<Authority>>,
 }
 
 fn broken(node: &str, error: &AdapterError) -> Stop {
@@ -87,6 +99,11 @@ fn no_network(error: &std::io::Error) -> Stop {
     Stop::CouldNotRun(format!("the suite cannot open its own addresses: {error}"))
 }
 
+/// The suite's own certificates are its own affair.
+pub(crate) fn uncertified(error: &SecurityError) -> Stop {
+    Stop::Bug(error.to_string())
+}
+
 impl Cluster {
     /// Starts every member that the suite does not play, at virtual time 0. Links for which `rules` has
     /// a rule begin with it.
@@ -96,7 +113,9 @@ impl Cluster {
         rules: &[(&str, Rule)],
     ) -> Result<Self, Stop> {
         let ledger = Ledger::default();
-        let network = Network::new(ground.recorder, &ledger, ground.patience.connect());
+        let authority = ground.authority.cloned();
+        let connect = ground.patience.connect();
+        let network = Network::new(ground.recorder, &ledger, connect, authority.clone());
         let files = tempfile::tempdir().map_err(|error| no_network(&error))?;
         let mut cluster = Self {
             nodes: BTreeMap::new(),
@@ -108,7 +127,8 @@ impl Cluster {
             command: ground.command.to_vec(),
             logs: ground.logs.to_path_buf(),
             clients: BTreeMap::new(),
-            visitors: BTreeMap::new(),
+            doors: BTreeMap::new(),
+            authority,
             now_us: 0,
             files,
         };
@@ -142,7 +162,7 @@ impl Cluster {
         let stray = format!("{member}>stray");
         let stray_address = self
             .network
-            .link(&stray, Ipv4Addr::new(127, 77, place, 254), own, (member, Port::Smtp))
+            .link(&stray, Ipv4Addr::new(127, 77, place, 254), (member, own), (member, Port::Smtp))
             .map_err(|error| no_network(&error))?;
         self.network.quietly(&stray, Rule::Refuse);
         let mut peers = Vec::new();
@@ -155,7 +175,7 @@ impl Cluster {
             for port in Port::ALL {
                 let at = if self.blueprint.are_fellows(member, &other) {
                     let link = format!("{member}>{other}/{}", port.name());
-                    self.lead(&link, (place, there), &other, port)?
+                    self.lead(&link, (member, place), (&other, there), port)?
                 } else {
                     stray_address
                 };
@@ -166,7 +186,7 @@ impl Cluster {
         let mut via = Vec::new();
         for (connector, target) in self.blueprint.carried(member) {
             let there = self.blueprint.place(&target).ok_or_else(|| bug(&target))?;
-            let at = self.lead(&connector, (place, there), &target, Port::Smtp)?;
+            let at = self.lead(&connector, (member, place), (&target, there), Port::Smtp)?;
             via.push(json!({"connector": connector, "target": target, "address": at.to_string()}));
         }
         let any = format!("{own}:0");
@@ -178,7 +198,7 @@ impl Cluster {
             "peers": peers,
             "via": via,
             "dir": self.files.path().join(member),
-            "security": "address",
+            "security": self.security(member)?,
         });
         if !self.blueprint.policy.is_null() {
             configuration["policy"] = self.blueprint.policy.clone();
@@ -188,22 +208,33 @@ impl Cluster {
         Ok(())
     }
 
+    /// What `configure` says of the security of a member.
+    fn security(&self, member: &str) -> Result<Value, Stop> {
+        self.authority.as_ref().map_or_else(
+            || Ok(json!("address")),
+            |authority| authority.configuration(member).map_err(|error| uncertified(&error)),
+        )
+    }
+
     /// Opens one link, to a node or to a member that the suite plays.
     fn lead(
         &mut self,
         link: &str,
-        (from, to): (u8, u8),
-        target: &str,
+        (opener, from): (&str, u8),
+        (target, to): (&str, u8),
         port: Port,
     ) -> Result<SocketAddr, Stop> {
         let at = Ipv4Addr::new(127, 77, from, to);
+        let source = (opener, address(from));
         let opened = if self.blueprint.played.iter().any(|played| played == target) {
-            self.network.play(link, at).map(|(address, visitors)| {
-                self.visitors.insert((link.to_owned(), port), visitors);
+            self.network.play(link, at, source).map(|(address, visitors)| {
+                let (opener, played) = (opener.to_owned(), target.to_owned());
+                let door = Door { visitors, opener, played };
+                self.doors.insert((link.to_owned(), port), door);
                 address
             })
         } else {
-            self.network.link(link, at, address(from), (target, port))
+            self.network.link(link, at, source, (target, port))
         };
         opened.map_err(|error| no_network(&error))
     }
@@ -414,7 +445,17 @@ impl Cluster {
         node.listen.get(&port).copied().ok_or_else(|| bug(member))
     }
 
-    /// Opens a connection of the suite's own, from any address.
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            recorder: &self.recorder,
+            ledger: &self.ledger,
+            connect: self.patience.connect(),
+            reply: self.patience.reply(),
+        }
+    }
+
+    /// Opens a connection of the suite's own, from any address. Under TLS it comes with the certificate
+    /// of the member that has that address.
     pub(crate) fn dial(
         &mut self,
         name: &str,
@@ -425,20 +466,59 @@ impl Cluster {
         let count = self.clients.entry(name.to_owned()).or_insert(0);
         *count += 1;
         let connection = format!("{name}#{count}");
-        let waits = (self.patience.connect(), self.patience.reply());
-        Wire::dial(&self.recorder, &self.ledger, &connection, Some(from), target, waits)
-            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
+        let member = self.blueprint.members.iter().find(|member| self.address_of(member) == from);
+        let tls = self.client_tls(member.map(String::as_str), to.0)?;
+        let wire = Wire::dial(&self.setting(), &connection, Some(from), target, tls)
+            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))?;
+        if to.1 != Port::Smtp {
+            wire.secure(&[]);
+        }
+        Ok(wire)
+    }
+
+    /// TLS on a connection to a node, as a member or as nobody; nothing where addresses are the proof.
+    pub(crate) fn client_tls(&self, member: Option<&str>, to: &str) -> Result<Option<Tls>, Stop> {
+        let Some(authority) = &self.authority else { return Ok(None) };
+        let tls = match member {
+            Some(member) => authority.of(member).and_then(|own| authority.client(Some(&own), to)),
+            None => authority.client(None, to),
+        };
+        tls.map(Some).map_err(|error| uncertified(&error))
     }
 
     /// Waits for a node to visit a member that the suite plays.
     pub(crate) fn visitor(&self, link: &str, port: Port) -> Result<Option<Wire>, Stop> {
-        let visitors = self.visitors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
-        let Ok((name, stream)) = visitors.recv_timeout(self.patience.reply()) else {
+        self.visitor_shown(link, port, None)
+    }
+
+    /// The same, and shows the node another certificate than that of the member.
+    pub(crate) fn visitor_shown(
+        &self,
+        link: &str,
+        port: Port,
+        certificate: Option<&Credentials>,
+    ) -> Result<Option<Wire>, Stop> {
+        let door = self.doors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
+        let Ok((name, stream)) = door.visitors.recv_timeout(self.patience.reply()) else {
             return Ok(None);
         };
-        Wire::accepted(&self.recorder, &self.ledger, &name, stream, self.patience.reply())
-            .map(Some)
-            .map_err(|error| Stop::Unusable(error.0))
+        let tls = self.server_tls(door, certificate).map_err(|error| uncertified(&error))?;
+        let wire = Wire::accepted(&self.setting(), &name, stream, tls)
+            .map_err(|error| Stop::Unusable(error.0))?;
+        if port != Port::Smtp {
+            wire.secure(&[]);
+        }
+        Ok(Some(wire))
+    }
+
+    fn server_tls(
+        &self,
+        door: &Door,
+        certificate: Option<&Credentials>,
+    ) -> Result<Option<Tls>, SecurityError> {
+        let Some(authority) = &self.authority else { return Ok(None) };
+        let own = authority.of(&door.played)?;
+        authority.server(certificate.unwrap_or(&own), &door.opener).map(Some)
     }
 
     /// The address of a member.

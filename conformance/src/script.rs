@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::case::Findings;
 use crate::event::{How, Stop, Way};
 use crate::net::{Got, Port, Wire};
+use crate::security::Security;
 use crate::smtp::{Parsed, Reply, Want, parse_reply, queue_id};
 use crate::stage::Stage;
 use crate::transcript::{Stream, Transcript};
@@ -40,6 +41,9 @@ pub(crate) enum Step {
     Closed(String, bool),
     /// The offer that was made must be refused: at once, or, behind a 354, once these octets are there.
     Refused(String, Vec<u8>, Want),
+    /// Where certificates are the proof, both sides prove their names: EHLO, STARTTLS with these octets
+    /// behind it in clear, and the handshake. What is refused on the way fails the check.
+    Secure(String, Vec<u8>),
     /// The replies of two checks must name the same queue id.
     Same(String, String, String),
 }
@@ -80,6 +84,13 @@ impl Script {
     /// Sends a line.
     pub(crate) fn line(self, line: &str) -> Self {
         self.send(format!("{line}\r\n").as_bytes())
+    }
+
+    /// Has both sides prove their names on the SMTP port, in the way that the run says. Where it goes
+    /// wrong it is the check behind it that fails.
+    pub(crate) fn secure(mut self, check: &str) -> Self {
+        self.steps.push(Step::Secure(check.to_owned(), Vec::new()));
+        self
     }
 
     /// Sends octets.
@@ -193,6 +204,7 @@ impl Script {
                     }
                     reply.is_some_and(|reply| want.problem(&reply).is_none())
                 }
+                Step::Secure(_, injected) => secure(&wire, stage, injected)?,
                 // Nothing happens on the wire; only the judge compares.
                 Step::Same(..) => true,
                 Step::Reply(_, want) => {
@@ -229,6 +241,7 @@ impl Script {
             let goes_on = match step {
                 Step::Send(_) => cursor.next_send(),
                 Step::Refused(check, _, want) => cursor.refused(check, want, findings),
+                Step::Secure(check, _) => cursor.secure(check, findings),
                 Step::Same(check, one, other) => cursor.same(check, one, other, findings),
                 Step::Reply(check, want) => cursor.reply(check, want, findings),
                 Step::Frame(check, want) => cursor.frame(check, want, findings),
@@ -240,6 +253,30 @@ impl Script {
         }
         cursor.quiet(findings);
     }
+}
+
+/// The two commands of [`Step::Secure`], and what their replies must be.
+fn securing() -> [(&'static [u8], Want); 2] {
+    [
+        (b"EHLO {ehlo}\r\n", Want::code(250).keyword("STARTTLS")),
+        (b"STARTTLS\r\n", Want::code(220).any_status()),
+    ]
+}
+
+/// Has both sides prove their names; `false` when the node does not agree.
+fn secure(wire: &Wire, stage: &Stage, injected: &[u8]) -> Result<bool, Stop> {
+    if !wire.can_secure() {
+        return Ok(true);
+    }
+    let [(ehlo, offer), (starttls, ready)] = securing();
+    for (line, want) in [(ehlo, offer), (&[starttls, injected].concat(), ready)] {
+        wire.send(&stage.expand(line)?);
+        if wire.reply().this().is_none_or(|reply| want.problem(&reply).is_some()) {
+            return Ok(false);
+        }
+    }
+    wire.secure(&[]);
+    Ok(true)
 }
 
 /// The record of each sending.
@@ -265,6 +302,21 @@ impl Cursor<'_> {
         self.last_send = *n;
         self.sends += 1;
         true
+    }
+
+    /// Goes over the dialogue of STARTTLS. That it went well shows in what comes after it.
+    fn secure(&mut self, check: &str, findings: &mut Findings) -> bool {
+        if self.transcript.security() != Some(Security::Tls) {
+            return true;
+        }
+        securing().iter().all(|(_, want)| {
+            let mut found = Findings::default();
+            let goes_on = self.next_send() && self.reply(check, want, &mut found);
+            if !goes_on {
+                findings.merge(found);
+            }
+            goes_on
+        })
     }
 
     fn reply(&mut self, check: &str, want: &Want, findings: &mut Findings) -> bool {
@@ -441,6 +493,7 @@ pub(crate) fn show(step: &Step) -> String {
         Step::Send(octets) => format!("send   {}", octets.escape_ascii()),
         Step::Reply(check, want) => format!("expect {want}   [{check}]"),
         Step::Frame(check, want) => format!("expect a frame `{}`   [{check}]", want.begins),
+        Step::Secure(..) => "under TLS: EHLO, STARTTLS, and both sides prove their names".into(),
         Step::Closed(check, any) => {
             let how = if *any { "the end, in order or not" } else { "the end, in order" };
             format!("expect {how}   [{check}]")

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::event::{Event, How, Record, Stop, Way};
+use crate::security::Security;
 use crate::smtp;
 
 /// The records of one case.
@@ -59,6 +60,14 @@ impl<'a> Transcript<'a> {
     /// All records.
     pub(crate) const fn records(&self) -> &'a [Record] {
         self.records
+    }
+
+    /// How members proved their names in it.
+    pub(crate) fn security(&self) -> Option<Security> {
+        self.records.iter().find_map(|record| match &record.event {
+            Event::CaseStart { security, .. } => *security,
+            _ => None,
+        })
     }
 
     /// Why the case stopped, if it did.
