@@ -99,7 +99,7 @@ fn case(file: &File, vector: &Vector) -> Result<Case, String> {
         ("5yz", Outcome::Invalid) => 5,
         (reply, result) => return Err(format!("{}: {result:?} with {reply}", vector.id)),
     };
-    let mut script = opening(file);
+    let mut script = opening(file, vector);
     for (place, line) in vector.before.iter().enumerate() {
         // A line that must be refused on the way stands behind an exclamation mark.
         let (line, class) = line.strip_prefix("! ").map_or((line.as_str(), 2), |line| (line, 5));
@@ -122,7 +122,7 @@ fn case(file: &File, vector: &Vector) -> Result<Case, String> {
     Ok(case)
 }
 
-fn opening(file: &File) -> Script {
+fn opening(file: &File, vector: &Vector) -> Script {
     let seat = match file.seat {
         SeatName::Outside => Seat::Outside,
         SeatName::Member => Seat::Member,
@@ -132,7 +132,11 @@ fn opening(file: &File) -> Script {
         PortName::Smtp => Port::Smtp,
         PortName::Deliver => Port::Deliver,
     };
-    Script::new(seat, port).reply("greeting", Want::code(220))
+    let script = Script::new(seat, port).reply("greeting", Want::code(220));
+    if (seat, port) != (Seat::Member, Port::Smtp) {
+        return script;
+    }
+    script.secure(if vector.before.is_empty() { "answer" } else { "before-0" })
 }
 
 const fn profile(protocol: Protocol) -> &'static str {
