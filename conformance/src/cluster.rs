@@ -20,7 +20,7 @@ use crate::barrier::{self, Quiet};
 use crate::clock::{Patience, Stopwatch};
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
-use crate::net::{Ledger, Network, Port, Rule, Setting, Wire};
+use crate::net::{Ledger, Network, Port, Protection, Rule, Setting, Wire};
 use crate::organization::Blueprint;
 use crate::security::{Authority, Credentials, SecurityError, Tls};
 
@@ -468,12 +468,9 @@ impl Cluster {
         let connection = format!("{name}#{count}");
         let member = self.blueprint.members.iter().find(|member| self.address_of(member) == from);
         let tls = self.client_tls(member.map(String::as_str), to.0)?;
-        let wire = Wire::dial(&self.setting(), &connection, Some(from), target, tls)
-            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))?;
-        if to.1 != Port::Smtp {
-            wire.secure(&[]);
-        }
-        Ok(wire)
+        let protection = Protection::on(to.1, tls);
+        Wire::dial(&self.setting(), &connection, Some(from), target, protection)
+            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
     }
 
     /// TLS on a connection to a node, as a member or as nobody; nothing where addresses are the proof.
@@ -503,12 +500,9 @@ impl Cluster {
             return Ok(None);
         };
         let tls = self.server_tls(door, certificate).map_err(|error| uncertified(&error))?;
-        let wire = Wire::accepted(&self.setting(), &name, stream, tls)
-            .map_err(|error| Stop::Unusable(error.0))?;
-        if port != Port::Smtp {
-            wire.secure(&[]);
-        }
-        Ok(Some(wire))
+        Wire::accepted(&self.setting(), &name, stream, Protection::on(port, tls))
+            .map(Some)
+            .map_err(|error| Stop::Unusable(error.0))
     }
 
     fn server_tls(

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::event::Event;
 use crate::log::Recorder;
-use crate::security::Security;
 use crate::runner::{Outcome, Plan, Results, SUITE, show};
+use crate::security::Security;
 use crate::verdict::{Exit, Level, Verdict};
 
 /// The version of the format of `summary.json`.

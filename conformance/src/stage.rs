@@ -1,8 +1,8 @@
 //! What a running case has to work with.
 
 use core::net::SocketAddr;
-use std::ffi::OsString;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -12,7 +12,7 @@ use crate::clock::Patience;
 use crate::cluster::{Cluster, Ground, OUTSIDE as OUTSIDE_ADDRESS, uncertified};
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
-use crate::net::{Ledger, Port, Rule, Setting, Wire};
+use crate::net::{Ledger, Port, Protection, Rule, Setting, Wire};
 use crate::organization::{Blueprint, solo};
 use crate::script::Seat;
 use crate::security::{Authority, Security, Tls};
@@ -187,12 +187,8 @@ impl Stage {
             connect: self.patience.connect(),
             reply: self.patience.reply(),
         };
-        let wire = Wire::dial(&setting, link, from, to, tls)
-            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))?;
-        if port != Port::Smtp {
-            wire.secure(&[]);
-        }
-        Ok(wire)
+        Wire::dial(&setting, link, from, to, Protection::on(port, tls))
+            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
     }
 
     /// Where the suite sits when it talks to the one node of all scripts, and TLS for there.

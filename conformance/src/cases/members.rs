@@ -18,10 +18,11 @@ pub(super) const NO_DIGEST: &str =
 
 /// As the bridgehead of RG2, after EHLO.
 fn member() -> Script {
-    Script::new(Seat::Member, Port::Smtp)
-        .reply("greeting", Want::code(220))
-        .secure("hello")
-        .ask("EHLO {ehlo}", "hello", Want::code(250).keyword("X-SUBMIT").keyword("X-LINK2STATE"))
+    Script::new(Seat::Member, Port::Smtp).reply("greeting", Want::code(220)).secure("hello").ask(
+        "EHLO {ehlo}",
+        "hello",
+        Want::code(250).keyword("X-SUBMIT").keyword("X-LINK2STATE"),
+    )
 }
 
 /// After X-SUBMIT HELLO.

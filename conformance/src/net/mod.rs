@@ -13,4 +13,4 @@ mod wire;
 pub(crate) use ledger::{Half, Ledger};
 pub(crate) use network::Network;
 pub(crate) use rule::{Port, Rule};
-pub(crate) use wire::{Got, Setting, Wire, dial_from};
+pub(crate) use wire::{Got, Protection, Setting, Wire, dial_from};

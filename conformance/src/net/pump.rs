@@ -135,7 +135,8 @@ impl Pump {
         if let Some((peer, problem)) = opened.secured {
             self.record_tls(way, &peer, problem);
         }
-        let goes_on = !failed && (opened.octets.is_empty() || self.pass(way, &opened.octets, memory));
+        let goes_on =
+            !failed && (opened.octets.is_empty() || self.pass(way, &opened.octets, memory));
         if failed {
             self.end(way, How::Reset, false);
         } else if goes_on && opened.ended {

@@ -13,6 +13,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::Ledger;
 use super::end::{End, Opened};
+use super::rule::Port;
 use crate::event::{Event, How, Octets, Way};
 use crate::log::Recorder;
 use crate::security::Tls;
@@ -86,6 +87,27 @@ pub(crate) struct Wire {
     tls: Mutex<Option<Tls>>,
 }
 
+/// How a connection of the suite's own is protected.
+pub(crate) enum Protection {
+    /// In clear.
+    Clear,
+    /// Under TLS from its first octet.
+    Tls(Tls),
+    /// Under TLS as soon as both sides have agreed on it; see [`Wire::secure`].
+    Starttls(Tls),
+}
+
+impl Protection {
+    /// As it is on a port: only the SMTP port begins in clear.
+    pub(crate) fn on(port: Port, tls: Option<Tls>) -> Self {
+        match (port, tls) {
+            (_, None) => Self::Clear,
+            (Port::Smtp, Some(tls)) => Self::Starttls(tls),
+            (Port::Deliver | Port::Group, Some(tls)) => Self::Tls(tls),
+        }
+    }
+}
+
 /// What a connection of the suite's own needs around it.
 pub(crate) struct Setting<'a> {
     /// Where it is recorded.
@@ -99,17 +121,16 @@ pub(crate) struct Setting<'a> {
 }
 
 impl Wire {
-    /// Opens a connection to a node. `connection` is its name, `LINK#n`; `tls` is what begins with
-    /// [`Self::secure`].
+    /// Opens a connection to a node. `connection` is its name, `LINK#n`.
     pub(crate) fn dial(
         setting: &Setting<'_>,
         connection: &str,
         from: Option<Ipv4Addr>,
         to: SocketAddr,
-        tls: Option<Tls>,
+        protection: Protection,
     ) -> Result<Self, DialError> {
         match dial_from(from, to, setting.connect) {
-            Ok(stream) => Self::over(setting, connection, stream, Way::Forward, tls),
+            Ok(stream) => Self::over(setting, connection, stream, Way::Forward, protection),
             Err(error) => {
                 let (link, outcome) = (connection.to_owned(), "failed".to_owned());
                 setting.recorder.record(Event::Open { link, outcome });
@@ -123,9 +144,9 @@ impl Wire {
         setting: &Setting<'_>,
         connection: &str,
         stream: TcpStream,
-        tls: Option<Tls>,
+        protection: Protection,
     ) -> Result<Self, DialError> {
-        Self::over(setting, connection, stream, Way::Back, tls)
+        Self::over(setting, connection, stream, Way::Back, protection)
     }
 
     fn over(
@@ -133,7 +154,7 @@ impl Wire {
         connection: &str,
         stream: TcpStream,
         sends: Way,
-        tls: Option<Tls>,
+        protection: Protection,
     ) -> Result<Self, DialError> {
         let wrong = |error: std::io::Error| DialError(error.to_string());
         let ours = stream.local_addr().map_err(wrong)?;
@@ -141,16 +162,30 @@ impl Wire {
         let entry = setting.ledger.enter(connection, ours, theirs);
         let (link, outcome) = (connection.to_owned(), "pass".to_owned());
         setting.recorder.record(Event::Open { link, outcome });
+        let end = Arc::new(End::over(stream, setting.ledger, entry));
+        let (now, later) = match protection {
+            Protection::Clear => (None, None),
+            Protection::Tls(tls) => (Some(tls), None),
+            Protection::Starttls(tls) => (None, Some(tls)),
+        };
+        let is_handshaking = now.is_some();
+        if let Some(tls) = now {
+            // Before anybody reads: the first octet of the node belongs to the handshake.
+            end.secure(&[], tls);
+        }
         let wire = Self {
             link: connection.to_owned(),
             sends,
-            end: Arc::new(End::over(stream, setting.ledger, entry)),
+            end,
             inbox: Arc::default(),
             recorder: setting.recorder.clone(),
             patience: setting.reply,
-            tls: Mutex::new(tls),
+            tls: Mutex::new(later),
         };
         wire.read_in_background();
+        if is_handshaking {
+            wire.wait_until_secured();
+        }
         Ok(wire)
     }
 
@@ -183,6 +218,11 @@ impl Wire {
             self.record(last_words);
         }
         self.end.secure(last_words, tls);
+        self.wait_until_secured();
+    }
+
+    /// That a handshake fails is for the case to see: the connection has ended.
+    fn wait_until_secured(&self) {
         let _ = self.until(|inbox| inbox.secured.then_some(()).map(Ok));
     }
 
