@@ -75,8 +75,10 @@ impl Pump {
     fn secure(&self, last_words: &[u8]) {
         match self.prepare() {
             Ok([near, far]) => {
-                self.ends[0].secure(last_words, near);
+                // The far end first: with the last words the opener may go on, and what it says then
+                // must not leave in clear.
                 self.ends[1].secure(&[], far);
+                self.ends[0].secure(last_words, near);
             }
             // Both sides see a connection that breaks; the record says whose fault it is.
             Err(error) => {
