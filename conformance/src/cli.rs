@@ -488,9 +488,12 @@ fn explain_case(case: &Case) {
         say!("    kills mutant {mutant} by {check}");
     }
     if let crate::case::Body::Script(script) = &case.body {
-        say!("    on the {} port, as {:?}:", script.port.name(), script.seat);
-        for step in &script.steps {
-            say!("        {}", crate::script::show(step));
+        for script in core::iter::once(script).chain(script.then.as_deref()) {
+            let place = script.place;
+            say!("    on the {} port, as {:?}:", place.port.name(), place.seat);
+            for step in &script.steps {
+                say!("        {}", crate::script::show(step));
+            }
         }
     }
 }

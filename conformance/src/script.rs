@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::case::Findings;
 use crate::event::{How, Stop, Way};
 use crate::net::{Got, Port, Wire};
-use crate::security::Security;
+use crate::security::{Security, Shown};
 use crate::smtp::{Parsed, Reply, Want, parse_reply, queue_id};
 use crate::stage::Stage;
 use crate::transcript::{Stream, Transcript};
@@ -19,6 +19,17 @@ pub(crate) enum Seat {
     Member,
     /// A member of the node's own group.
     Fellow,
+}
+
+/// Where the suite sits on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Who it is.
+    pub(crate) seat: Seat,
+    /// To which port.
+    pub(crate) port: Port,
+    /// What it proves that with, where certificates are the proof.
+    pub(crate) shown: Shown,
 }
 
 /// What a counted frame must be.
@@ -44,6 +55,8 @@ pub(crate) enum Step {
     /// Where certificates are the proof, both sides prove their names: EHLO, STARTTLS with these octets
     /// behind it in clear, and the handshake. What is refused on the way fails the check.
     Secure(String, Vec<u8>),
+    /// Each line must be answered like this, as long as the connection lives.
+    Barred(String, Vec<(String, Want)>),
     /// The replies of two checks must name the same queue id.
     Same(String, String, String),
 }
@@ -51,25 +64,38 @@ pub(crate) enum Step {
 /// The whole conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Script {
-    /// Who the suite is.
-    pub(crate) seat: Seat,
-    /// To which port.
-    pub(crate) port: Port,
+    /// Who the suite is, and to which port it talks.
+    pub(crate) place: Place,
     /// What happens.
     pub(crate) steps: Vec<Step>,
+    /// The conversation that follows it, on a connection of its own.
+    pub(crate) then: Option<Box<Script>>,
 }
 
 /// The check that every script declares besides its own.
 const QUIET: &str = "nothing-unsolicited";
 /// The longest counted frame that the suite reads.
 const FRAME_LIMIT: usize = 4 * 1024 * 1024;
-/// The one connection of a script.
-const LINK: &str = "client#1";
+/// The connections of a script, and of the one that follows it.
+const LINKS: [&str; 2] = ["client#1", "then#1"];
 
 impl Script {
     /// On a port, without steps.
     pub(crate) const fn new(seat: Seat, port: Port) -> Self {
-        Self { seat, port, steps: Vec::new() }
+        let place = Place { seat, port, shown: Shown::Own };
+        Self { place, steps: Vec::new(), then: None }
+    }
+
+    /// Shows another certificate than the right one.
+    pub(crate) const fn showing(mut self, shown: Shown) -> Self {
+        self.place.shown = shown;
+        self
+    }
+
+    /// Another conversation follows, on a connection of its own.
+    pub(crate) fn then(mut self, then: Self) -> Self {
+        self.then = Some(Box::new(then));
+        self
     }
 
     /// An SMTP conversation: greeting and EHLO first, then the steps that follow, then
@@ -90,6 +116,20 @@ impl Script {
     /// wrong it is the check behind it that fails.
     pub(crate) fn secure(mut self, check: &str) -> Self {
         self.steps.push(Step::Secure(check.to_owned(), Vec::new()));
+        self
+    }
+
+    /// The same, with octets behind STARTTLS, in clear.
+    pub(crate) fn secure_injecting(mut self, check: &str, octets: &[u8]) -> Self {
+        self.steps.push(Step::Secure(check.to_owned(), octets.to_vec()));
+        self
+    }
+
+    /// Expects every one of some lines to be refused in the way given, up to the end of the connection,
+    /// which may come at any time. An empty line is not sent.
+    pub(crate) fn barred(mut self, check: &str, tries: &[(&str, Want)]) -> Self {
+        let tries = tries.iter().map(|(line, want)| ((*line).to_owned(), want.clone()));
+        self.steps.push(Step::Barred(check.to_owned(), tries.collect()));
         self
     }
 
@@ -151,14 +191,14 @@ impl Script {
 
     /// Whether only an adapter can seat the suite there.
     pub(crate) fn needs_adapter(&self) -> bool {
-        self.seat != Seat::Outside || self.port != Port::Smtp
+        self.place.seat != Seat::Outside || self.place.port != Port::Smtp
     }
 
     /// Whether something in it must be refused, besides what the fence always asks for.
     pub(crate) fn refuses(&self) -> bool {
         self.steps.iter().any(|step| match step {
             Step::Reply(check, want) => !check.starts_with("fence-") && want.refuses(),
-            Step::Refused(..) => true,
+            Step::Refused(..) | Step::Barred(..) => true,
             _ => false,
         })
     }
@@ -177,6 +217,7 @@ impl Script {
             | Step::Frame(check, _)
             | Step::Closed(check, _)
             | Step::Refused(check, ..)
+            | Step::Barred(check, _)
             | Step::Same(check, ..) = step
             {
                 assert!(!checks.contains(check), "check `{check}` stands twice in a script");
@@ -184,12 +225,23 @@ impl Script {
             }
         }
         checks.push(QUIET.to_owned());
+        for check in self.then.iter().flat_map(|then| then.checks()) {
+            assert!(check == QUIET || !checks.contains(&check), "check `{check}` stands twice");
+            if check != QUIET {
+                checks.push(check);
+            }
+        }
         checks
     }
 
     /// Holds the conversation until it ends or goes astray.
     pub(crate) fn drive(&self, stage: &mut Stage) -> Result<(), Stop> {
-        let wire = stage.seat(LINK, self.seat, self.port)?;
+        let scripts = core::iter::once(self).chain(self.then.as_deref());
+        scripts.zip(LINKS).try_for_each(|(script, link)| script.drive_on(link, stage))
+    }
+
+    fn drive_on(&self, link: &str, stage: &mut Stage) -> Result<(), Stop> {
+        let wire = stage.seat(link, self.place)?;
         for step in &self.steps {
             let goes_on = match step {
                 Step::Send(octets) => {
@@ -205,6 +257,7 @@ impl Script {
                     reply.is_some_and(|reply| want.problem(&reply).is_none())
                 }
                 Step::Secure(_, injected) => secure(&wire, stage, injected)?,
+                Step::Barred(_, tries) => bar(&wire, stage, tries)?,
                 // Nothing happens on the wire; only the judge compares.
                 Step::Same(..) => true,
                 Step::Reply(_, want) => {
@@ -228,20 +281,20 @@ impl Script {
 
     /// Judges the record.
     pub(crate) fn judge(&self, transcript: &Transcript<'_>, findings: &mut Findings) {
-        let mut cursor = Cursor {
-            transcript,
-            back: transcript.stream(LINK, Way::Back),
-            sent: sent_records(transcript),
-            place: 0,
-            sends: 0,
-            replies: BTreeMap::new(),
-            last_send: transcript.attempts(LINK).first().map_or(u64::MAX, |open| open.n),
-        };
+        let scripts = core::iter::once(self).chain(self.then.as_deref());
+        for (script, link) in scripts.zip(LINKS) {
+            script.judge_on(link, transcript, findings);
+        }
+    }
+
+    fn judge_on(&self, link: &'static str, transcript: &Transcript<'_>, findings: &mut Findings) {
+        let mut cursor = Cursor::new(link, transcript);
         for step in &self.steps {
             let goes_on = match step {
                 Step::Send(_) => cursor.next_send(),
                 Step::Refused(check, _, want) => cursor.refused(check, want, findings),
                 Step::Secure(check, _) => cursor.secure(check, findings),
+                Step::Barred(check, tries) => cursor.barred(check, tries, findings),
                 Step::Same(check, one, other) => cursor.same(check, one, other, findings),
                 Step::Reply(check, want) => cursor.reply(check, want, findings),
                 Step::Frame(check, want) => cursor.frame(check, want, findings),
@@ -279,14 +332,23 @@ fn secure(wire: &Wire, stage: &Stage, injected: &[u8]) -> Result<bool, Stop> {
     Ok(true)
 }
 
-/// The record of each sending.
-fn sent_records(transcript: &Transcript<'_>) -> Vec<u64> {
-    let mut numbers = transcript.stream(LINK, Way::Forward).numbers;
-    numbers.dedup();
-    numbers
+/// Says what must be refused; `false` when it is not.
+fn bar(wire: &Wire, stage: &Stage, tries: &[(String, Want)]) -> Result<bool, Stop> {
+    for (line, want) in tries {
+        if !line.is_empty() {
+            wire.send(&stage.expand(format!("{line}\r\n").as_bytes())?);
+        }
+        match wire.reply() {
+            Got::This(reply) if want.problem(&reply).is_none() => {}
+            Got::Eof | Got::Reset => return Ok(true),
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 struct Cursor<'a> {
+    link: &'static str,
     transcript: &'a Transcript<'a>,
     back: Stream,
     sent: Vec<u64>,
@@ -296,7 +358,23 @@ struct Cursor<'a> {
     replies: BTreeMap<String, (Reply, u64)>,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
+    fn new(link: &'static str, transcript: &'a Transcript<'a>) -> Self {
+        // The record of each sending.
+        let mut sent = transcript.stream(link, Way::Forward).numbers;
+        sent.dedup();
+        Self {
+            link,
+            transcript,
+            back: transcript.stream(link, Way::Back),
+            sent,
+            place: 0,
+            sends: 0,
+            replies: BTreeMap::new(),
+            last_send: transcript.attempts(link).first().map_or(u64::MAX, |open| open.n),
+        }
+    }
+
     fn next_send(&mut self) -> bool {
         let Some(n) = self.sent.get(self.sends) else { return false };
         self.last_send = *n;
@@ -317,6 +395,24 @@ impl Cursor<'_> {
             }
             goes_on
         })
+    }
+
+    fn barred(&mut self, check: &str, tries: &[(String, Want)], findings: &mut Findings) -> bool {
+        for (line, want) in tries {
+            if !line.is_empty() && !self.next_send() {
+                return false;
+            }
+            let rest = &self.back.octets[self.place..];
+            let end = self.transcript.end(self.link, Way::Back);
+            if let (true, Some((n, _))) = (rest.is_empty(), end) {
+                findings.holds(check, "the connection was ended", &[n]);
+                return true;
+            }
+            if !self.reply(check, want, findings) {
+                return false;
+            }
+        }
+        true
     }
 
     fn reply(&mut self, check: &str, want: &Want, findings: &mut Findings) -> bool {
@@ -402,7 +498,7 @@ impl Cursor<'_> {
             findings.fails(check, format!("expected the end, got `{}`", rest.trim_end()), &[]);
             return false;
         }
-        match self.transcript.end(LINK, Way::Back) {
+        match self.transcript.end(self.link, Way::Back) {
             Some((n, _)) if n < self.last_send => {
                 findings.fails(check, "ended before the last line was sent", &[n]);
                 false
@@ -424,10 +520,10 @@ impl Cursor<'_> {
 
     /// No whole answer came: says which kind of nothing it was.
     fn nothing(&self, check: &str, findings: &mut Findings) -> bool {
-        let (problem, evidence) = match self.transcript.end(LINK, Way::Back) {
+        let (problem, evidence) = match self.transcript.end(self.link, Way::Back) {
             Some((n, How::Eof)) => ("the connection ended instead of an answer", vec![n]),
             Some((n, How::Reset)) => ("the connection was reset instead of an answer", vec![n]),
-            None if self.transcript.silent(LINK) => ("no answer in time", Vec::new()),
+            None if self.transcript.silent(self.link) => ("no answer in time", Vec::new()),
             None => ("no answer was waited for", Vec::new()),
         };
         findings.fails(check, problem, &evidence);
@@ -497,6 +593,12 @@ pub(crate) fn show(step: &Step) -> String {
         Step::Closed(check, any) => {
             let how = if *any { "the end, in order or not" } else { "the end, in order" };
             format!("expect {how}   [{check}]")
+        }
+        Step::Barred(check, tries) => {
+            let tries =
+                tries.iter().map(|(line, want)| format!("`{}` {want}", line.escape_debug()));
+            let tries: Vec<_> = tries.collect();
+            format!("expect the end, or: {}   [{check}]", tries.join("; "))
         }
         Step::Refused(check, _, want) => format!("expect {want}, before or behind 354   [{check}]"),
         Step::Same(check, one, other) => {

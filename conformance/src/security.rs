@@ -33,6 +33,26 @@ pub(crate) enum Security {
     Tls,
 }
 
+/// What the suite shows for a certificate when it is a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The one of that member.
+    Own,
+    /// None.
+    Nothing,
+    /// One with the right name, of an authority that nobody knows.
+    OtherAuthority,
+    /// One of the right authority for a name that the organization does not have.
+    Stranger,
+    /// One with the right name where it proves nothing: in the common name.
+    CommonName,
+    /// One that names two members: its holder could choose who it is.
+    TwoNames,
+}
+
+/// A name that no organization of the suite has.
+const NOBODY: &str = "rg9-z";
+
 /// A certificate could not be minted, or TLS not be prepared: an error of the suite or of the system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SecurityError(String);
@@ -96,24 +116,37 @@ impl Authority {
         })
     }
 
-    /// The certificate of a name, in the form of CO-014. The same name gets the same one again.
+    /// The certificate of a name, in the form of SV-033. The same name gets the same one again.
     pub(crate) fn of(&self, name: &str) -> Result<Arc<Credentials>, SecurityError> {
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(credentials) = issued.get(name) {
             return Ok(Arc::clone(credentials));
         }
-        let credentials = Arc::new(self.issue(name, name)?);
+        let credentials = Arc::new(self.issue(name, &[name])?);
         issued.insert(name.to_owned(), Arc::clone(&credentials));
         Ok(credentials)
     }
 
-    /// A certificate whose common name says one thing and whose alternative name another.
-    pub(crate) fn issue(
+    /// What a member shows, `other` being another member of its organization.
+    pub(crate) fn shown(
         &self,
-        common: &str,
-        alternative: &str,
-    ) -> Result<Credentials, SecurityError> {
-        let mut params = CertificateParams::new(vec![alternative.to_owned()]).map_err(wrong)?;
+        shown: Shown,
+        member: &str,
+        other: &str,
+    ) -> Result<Option<Arc<Credentials>>, SecurityError> {
+        Ok(Some(match shown {
+            Shown::Nothing => return Ok(None),
+            Shown::Own => self.of(member)?,
+            Shown::OtherAuthority => Self::mint()?.of(member)?,
+            Shown::Stranger => self.of(NOBODY)?,
+            Shown::CommonName => Arc::new(self.issue(member, &[NOBODY])?),
+            Shown::TwoNames => Arc::new(self.issue(member, &[member, other])?),
+        }))
+    }
+
+    fn issue(&self, common: &str, alternatives: &[&str]) -> Result<Credentials, SecurityError> {
+        let names: Vec<String> = alternatives.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).map_err(wrong)?;
         params.distinguished_name.push(DnType::CommonName, common);
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages =

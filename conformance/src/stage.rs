@@ -14,8 +14,8 @@ use crate::event::{Event, Stop};
 use crate::log::Recorder;
 use crate::net::{Ledger, Port, Protection, Rule, Setting, Wire};
 use crate::organization::{Blueprint, solo};
-use crate::script::Seat;
-use crate::security::{Authority, Security, Tls};
+use crate::script::{Place, Seat};
+use crate::security::{Authority, Security, Shown, Tls};
 
 /// What is under test.
 #[derive(Clone, Debug)]
@@ -160,26 +160,27 @@ impl Stage {
     }
 
     /// Opens a connection of a script.
-    pub(crate) fn seat(&mut self, link: &str, seat: Seat, port: Port) -> Result<Wire, Stop> {
+    pub(crate) fn seat(&mut self, link: &str, place: Place) -> Result<Wire, Stop> {
         let stale = self.security.filter(|security| self.solos.contains_key(security));
-        match (self.try_seat(link, seat, port), stale) {
+        match (self.try_seat(link, place), stale) {
             // The node may have died in an earlier case; a fresh one gets a fresh chance.
             (Err(_), Some(stale)) => {
                 self.solos.remove(&stale);
-                self.try_seat(link, seat, port)
+                self.try_seat(link, place)
             }
             (result, _) => result,
         }
     }
 
-    fn try_seat(&mut self, link: &str, seat: Seat, port: Port) -> Result<Wire, Stop> {
+    fn try_seat(&mut self, link: &str, place: Place) -> Result<Wire, Stop> {
+        let Place { seat, port, .. } = place;
         let (from, to, tls) = match (&self.under_test, seat, port) {
             (UnderTest::Target(address), Seat::Outside, Port::Smtp) => (None, *address, None),
             (UnderTest::Target(_), ..) => {
                 let problem = "only an adapter can make the suite a member";
                 return Err(Stop::CouldNotRun(problem.into()));
             }
-            (UnderTest::Adapter(_), ..) => self.solo_place(seat, port)?,
+            (UnderTest::Adapter(_), ..) => self.solo_place(place)?,
         };
         let setting = Setting {
             recorder: &self.recorder,
@@ -194,8 +195,7 @@ impl Stage {
     /// Where the suite sits when it talks to the one node of all scripts, and TLS for there.
     fn solo_place(
         &mut self,
-        seat: Seat,
-        port: Port,
+        Place { seat, port, shown }: Place,
     ) -> Result<(Option<core::net::Ipv4Addr>, SocketAddr, Option<Tls>), Stop> {
         let security = self.security.unwrap_or(Security::Address);
         if !self.solos.contains_key(&security) {
@@ -213,8 +213,19 @@ impl Stage {
             Seat::Member => (cluster.address_of("rg2-a"), "rg2-a"),
             Seat::Fellow => (cluster.address_of("rg1-c"), "rg1-c"),
         };
-        let member = (seat != Seat::Outside).then_some(name);
-        let tls = cluster.client_tls(member, "rg1-a")?;
+        let (member, other) = match seat {
+            Seat::Outside => (None, ""),
+            Seat::Member => (Some(name), "rg1-c"),
+            Seat::Fellow => (Some(name), "rg2-a"),
+        };
+        let tls = match (&self.authority()?, member, shown) {
+            (Some(authority), Some(member), shown) if shown != Shown::Own => {
+                let own = authority.shown(shown, member, other);
+                let tls = own.and_then(|own| authority.client(own.as_deref(), "rg1-a"));
+                Some(tls.map_err(|error| uncertified(&error))?)
+            }
+            _ => cluster.client_tls(member, "rg1-a")?,
+        };
         name.clone_into(&mut self.ehlo);
         Ok((Some(from), cluster.listens("rg1-a", port)?, tls))
     }
