@@ -46,6 +46,8 @@ pub(crate) enum Step {
     Send(Vec<u8>),
     /// One reply must come, and be this.
     Reply(String, Want),
+    /// So many times: send octets, and this reply must come.
+    Repeat(String, Vec<u8>, usize, Want),
     /// One counted frame must come, and be this.
     Frame(String, FrameWant),
     /// The node must end the connection: in order, or also by breaking it off.
@@ -68,33 +70,25 @@ pub(crate) struct Script {
     pub(crate) place: Place,
     /// What happens.
     pub(crate) steps: Vec<Step>,
-    /// The conversation that follows it, on a connection of its own.
-    pub(crate) then: Option<Box<Script>>,
 }
 
 /// The check that every script declares besides its own.
 const QUIET: &str = "nothing-unsolicited";
 /// The longest counted frame that the suite reads.
 const FRAME_LIMIT: usize = 4 * 1024 * 1024;
-/// The connections of a script, and of the one that follows it.
-const LINKS: [&str; 2] = ["client#1", "then#1"];
+/// The one connection of a script.
+const LINK: &str = "client#1";
 
 impl Script {
     /// On a port, without steps.
     pub(crate) const fn new(seat: Seat, port: Port) -> Self {
         let place = Place { seat, port, shown: Shown::Own };
-        Self { place, steps: Vec::new(), then: None }
+        Self { place, steps: Vec::new() }
     }
 
     /// Shows another certificate than the right one.
     pub(crate) const fn showing(mut self, shown: Shown) -> Self {
         self.place.shown = shown;
-        self
-    }
-
-    /// Another conversation follows, on a connection of its own.
-    pub(crate) fn then(mut self, then: Self) -> Self {
-        self.then = Some(Box::new(then));
         self
     }
 
@@ -150,6 +144,12 @@ impl Script {
         self.line(line).reply(check, want)
     }
 
+    /// Sends the same octets again and again and expects the same reply each time.
+    pub(crate) fn repeat(mut self, octets: &[u8], times: usize, check: &str, want: Want) -> Self {
+        self.steps.push(Step::Repeat(check.to_owned(), octets.to_vec(), times, want));
+        self
+    }
+
     /// Expects a frame.
     pub(crate) fn frame(mut self, check: &str, begins: &str) -> Self {
         self.steps.push(Step::Frame(check.to_owned(), FrameWant { begins: begins.to_owned() }));
@@ -198,7 +198,9 @@ impl Script {
     pub(crate) fn refuses(&self) -> bool {
         self.steps.iter().any(|step| match step {
             Step::Reply(check, want) => !check.starts_with("fence-") && want.refuses(),
-            Step::Refused(..) | Step::Barred(..) => true,
+            Step::Repeat(_, _, _, want) => want.refuses(),
+            // A connection that must end in whatever way is one that is thrown out.
+            Step::Refused(..) | Step::Barred(..) | Step::Closed(_, true) => true,
             _ => false,
         })
     }
@@ -206,7 +208,9 @@ impl Script {
     /// Whether any sending has this word.
     pub(crate) fn uses(&self, word: &str) -> bool {
         let has = |octets: &[u8]| octets.windows(word.len()).any(|w| w == word.as_bytes());
-        self.steps.iter().any(|step| matches!(step, Step::Send(octets) if has(octets)))
+        self.steps.iter().any(
+            |step| matches!(step, Step::Send(octets) | Step::Repeat(_, octets, ..) if has(octets)),
+        )
     }
 
     /// The checks that the steps make.
@@ -214,6 +218,7 @@ impl Script {
         let mut checks: Vec<String> = Vec::new();
         for step in &self.steps {
             if let Step::Reply(check, _)
+            | Step::Repeat(check, ..)
             | Step::Frame(check, _)
             | Step::Closed(check, _)
             | Step::Refused(check, ..)
@@ -225,23 +230,12 @@ impl Script {
             }
         }
         checks.push(QUIET.to_owned());
-        for check in self.then.iter().flat_map(|then| then.checks()) {
-            assert!(check == QUIET || !checks.contains(&check), "check `{check}` stands twice");
-            if check != QUIET {
-                checks.push(check);
-            }
-        }
         checks
     }
 
     /// Holds the conversation until it ends or goes astray.
     pub(crate) fn drive(&self, stage: &mut Stage) -> Result<(), Stop> {
-        let scripts = core::iter::once(self).chain(self.then.as_deref());
-        scripts.zip(LINKS).try_for_each(|(script, link)| script.drive_on(link, stage))
-    }
-
-    fn drive_on(&self, link: &str, stage: &mut Stage) -> Result<(), Stop> {
-        let wire = stage.seat(link, self.place)?;
+        let wire = stage.seat(LINK, self.place)?;
         for step in &self.steps {
             let goes_on = match step {
                 Step::Send(octets) => {
@@ -263,6 +257,13 @@ impl Script {
                 Step::Reply(_, want) => {
                     wire.reply().this().is_some_and(|reply| want.problem(&reply).is_none())
                 }
+                Step::Repeat(_, octets, times, want) => {
+                    let octets = stage.expand(octets)?;
+                    (0..*times).all(|_| {
+                        wire.send(&octets);
+                        wire.reply().this().is_some_and(|reply| want.problem(&reply).is_none())
+                    })
+                }
                 Step::Frame(_, want) => read_frame(&wire)
                     .this()
                     .is_some_and(|content| content.starts_with(want.begins.as_bytes())),
@@ -281,14 +282,7 @@ impl Script {
 
     /// Judges the record.
     pub(crate) fn judge(&self, transcript: &Transcript<'_>, findings: &mut Findings) {
-        let scripts = core::iter::once(self).chain(self.then.as_deref());
-        for (script, link) in scripts.zip(LINKS) {
-            script.judge_on(link, transcript, findings);
-        }
-    }
-
-    fn judge_on(&self, link: &'static str, transcript: &Transcript<'_>, findings: &mut Findings) {
-        let mut cursor = Cursor::new(link, transcript);
+        let mut cursor = Cursor::new(transcript);
         for step in &self.steps {
             let goes_on = match step {
                 Step::Send(_) => cursor.next_send(),
@@ -297,6 +291,9 @@ impl Script {
                 Step::Barred(check, tries) => cursor.barred(check, tries, findings),
                 Step::Same(check, one, other) => cursor.same(check, one, other, findings),
                 Step::Reply(check, want) => cursor.reply(check, want, findings),
+                Step::Repeat(check, _, times, want) => {
+                    (0..*times).all(|_| cursor.next_send() && cursor.reply(check, want, findings))
+                }
                 Step::Frame(check, want) => cursor.frame(check, want, findings),
                 Step::Closed(check, any) => cursor.closed(check, *any, findings),
             };
@@ -348,7 +345,6 @@ fn bar(wire: &Wire, stage: &Stage, tries: &[(String, Want)]) -> Result<bool, Sto
 }
 
 struct Cursor<'a> {
-    link: &'static str,
     transcript: &'a Transcript<'a>,
     back: Stream,
     sent: Vec<u64>,
@@ -359,19 +355,18 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn new(link: &'static str, transcript: &'a Transcript<'a>) -> Self {
+    fn new(transcript: &'a Transcript<'a>) -> Self {
         // The record of each sending.
-        let mut sent = transcript.stream(link, Way::Forward).numbers;
+        let mut sent = transcript.stream(LINK, Way::Forward).numbers;
         sent.dedup();
         Self {
-            link,
             transcript,
-            back: transcript.stream(link, Way::Back),
+            back: transcript.stream(LINK, Way::Back),
             sent,
             place: 0,
             sends: 0,
             replies: BTreeMap::new(),
-            last_send: transcript.attempts(link).first().map_or(u64::MAX, |open| open.n),
+            last_send: transcript.attempts(LINK).first().map_or(u64::MAX, |open| open.n),
         }
     }
 
@@ -403,7 +398,7 @@ impl<'a> Cursor<'a> {
                 return false;
             }
             let rest = &self.back.octets[self.place..];
-            let end = self.transcript.end(self.link, Way::Back);
+            let end = self.transcript.end(LINK, Way::Back);
             if let (true, Some((n, _))) = (rest.is_empty(), end) {
                 findings.holds(check, "the connection was ended", &[n]);
                 return true;
@@ -498,7 +493,7 @@ impl<'a> Cursor<'a> {
             findings.fails(check, format!("expected the end, got `{}`", rest.trim_end()), &[]);
             return false;
         }
-        match self.transcript.end(self.link, Way::Back) {
+        match self.transcript.end(LINK, Way::Back) {
             Some((n, _)) if n < self.last_send => {
                 findings.fails(check, "ended before the last line was sent", &[n]);
                 false
@@ -520,10 +515,10 @@ impl<'a> Cursor<'a> {
 
     /// No whole answer came: says which kind of nothing it was.
     fn nothing(&self, check: &str, findings: &mut Findings) -> bool {
-        let (problem, evidence) = match self.transcript.end(self.link, Way::Back) {
+        let (problem, evidence) = match self.transcript.end(LINK, Way::Back) {
             Some((n, How::Eof)) => ("the connection ended instead of an answer", vec![n]),
             Some((n, How::Reset)) => ("the connection was reset instead of an answer", vec![n]),
-            None if self.transcript.silent(self.link) => ("no answer in time", Vec::new()),
+            None if self.transcript.silent(LINK) => ("no answer in time", Vec::new()),
             None => ("no answer was waited for", Vec::new()),
         };
         findings.fails(check, problem, &evidence);
@@ -535,7 +530,9 @@ impl<'a> Cursor<'a> {
             let rest = String::from_utf8_lossy(&self.back.octets[self.place..]);
             findings.fails(QUIET, format!("unsolicited: `{}`", rest.trim_end()), &[]);
         } else {
-            let last = self.back.numbers.last().copied();
+            // Whoever throws a stranger out says nothing but the end.
+            let end = || self.transcript.end(LINK, Way::Back).map(|(n, _)| n);
+            let last = self.back.numbers.last().copied().or_else(end);
             findings.shown(QUIET, last, "nothing came at all");
         }
     }
@@ -588,6 +585,9 @@ pub(crate) fn show(step: &Step) -> String {
     match step {
         Step::Send(octets) => format!("send   {}", octets.escape_ascii()),
         Step::Reply(check, want) => format!("expect {want}   [{check}]"),
+        Step::Repeat(check, octets, times, want) => {
+            format!("{times} times: send {}, expect {want}   [{check}]", octets.escape_ascii())
+        }
         Step::Frame(check, want) => format!("expect a frame `{}`   [{check}]", want.begins),
         Step::Secure(..) => "under TLS: EHLO, STARTTLS, and both sides prove their names".into(),
         Step::Closed(check, any) => {

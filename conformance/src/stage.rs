@@ -40,6 +40,9 @@ pub(crate) struct Parameters {
 /// The name that the suite gives when it is nobody in particular.
 const OUTSIDE: &str = "client.example.net";
 
+/// The fresh numbers are greater than those that stand in cases and vectors.
+const FRESH: u64 = 1_000_000;
+
 /// What a running case has to work with.
 pub(crate) struct Stage {
     /// Where everything is recorded.
@@ -58,6 +61,8 @@ pub(crate) struct Stage {
     authority: OnceLock<Arc<Authority>>,
     /// The nodes that scripts talk to, one after the other.
     solos: BTreeMap<Security, Cluster>,
+    /// How many cases have begun; what they make out of it nobody else in the run has.
+    begun: u64,
     case: String,
 }
 
@@ -81,6 +86,7 @@ impl Stage {
             security: None,
             authority: OnceLock::new(),
             solos: BTreeMap::new(),
+            begun: 0,
             case: String::new(),
         }
     }
@@ -98,6 +104,7 @@ impl Stage {
         security: Option<Security>,
     ) {
         case.clone_into(&mut self.case);
+        self.begun += 1;
         self.recorder = recorder;
         self.security = security;
     }
@@ -230,10 +237,13 @@ impl Stage {
         Ok((Some(from), cluster.listens("rg1-a", port)?, tls))
     }
 
-    /// Replaces `{recipient}`, `{unknown}`, `{sender}` and `{ehlo}`.
+    /// Replaces `{recipient}`, `{unknown}`, `{sender}`, `{ehlo}` and `{fresh}`, a number that stands for
+    /// this case alone.
     pub(crate) fn expand(&self, octets: &[u8]) -> Result<Vec<u8>, Stop> {
         let mut octets = octets.to_vec();
+        let fresh = (FRESH + self.begun).to_string();
         let words = [
+            ("{fresh}", Some(fresh.as_str())),
             ("{recipient}", Some(self.parameters.recipient.as_str())),
             ("{unknown}", self.parameters.unknown.as_deref()),
             ("{sender}", Some(self.parameters.sender.as_str())),
