@@ -45,6 +45,17 @@ struct Node {
     address: Ipv4Addr,
 }
 
+/// What a member that the suite plays shows to those who call it.
+#[derive(Clone, Copy)]
+pub(crate) enum Shows<'a> {
+    /// Its own certificate, where certificates are the proof.
+    Own,
+    /// Another one.
+    Other(&'a Credentials),
+    /// None: it has no TLS.
+    Clear,
+}
+
 /// A door of a member that the suite plays.
 struct Door {
     /// Connections that the opener makes: name and stream.
@@ -485,34 +496,33 @@ impl Cluster {
 
     /// Waits for a node to visit a member that the suite plays.
     pub(crate) fn visitor(&self, link: &str, port: Port) -> Result<Option<Wire>, Stop> {
-        self.visitor_shown(link, port, None)
+        self.visitor_shown(link, port, Shows::Own)
     }
 
-    /// The same, and shows the node another certificate than that of the member.
+    /// The same, and says what the node is shown.
     pub(crate) fn visitor_shown(
         &self,
         link: &str,
         port: Port,
-        certificate: Option<&Credentials>,
+        shows: Shows<'_>,
     ) -> Result<Option<Wire>, Stop> {
         let door = self.doors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
         let Ok((name, stream)) = door.visitors.recv_timeout(self.patience.reply()) else {
             return Ok(None);
         };
-        let tls = self.server_tls(door, certificate).map_err(|error| uncertified(&error))?;
+        let tls = self.server_tls(door, shows).map_err(|error| uncertified(&error))?;
         Wire::accepted(&self.setting(), &name, stream, Protection::on(port, tls))
             .map(Some)
             .map_err(|error| Stop::Unusable(error.0))
     }
 
-    fn server_tls(
-        &self,
-        door: &Door,
-        certificate: Option<&Credentials>,
-    ) -> Result<Option<Tls>, SecurityError> {
+    fn server_tls(&self, door: &Door, shows: Shows<'_>) -> Result<Option<Tls>, SecurityError> {
         let Some(authority) = &self.authority else { return Ok(None) };
-        let own = authority.of(&door.played)?;
-        authority.server(certificate.unwrap_or(&own), &door.opener).map(Some)
+        match shows {
+            Shows::Own => authority.server(&*authority.of(&door.played)?, &door.opener).map(Some),
+            Shows::Other(certificate) => authority.server(certificate, &door.opener).map(Some),
+            Shows::Clear => Ok(None),
+        }
     }
 
     /// The address of a member.

@@ -42,6 +42,8 @@ pub(crate) enum Shown {
     Nothing,
     /// One with the right name, of an authority that nobody knows.
     OtherAuthority,
+    /// The right one of another member.
+    Another,
     /// One of the right authority for a name that the organization does not have.
     Stranger,
     /// One with the right name where it proves nothing: in the common name.
@@ -137,6 +139,7 @@ impl Authority {
         Ok(Some(match shown {
             Shown::Nothing => return Ok(None),
             Shown::Own => self.of(member)?,
+            Shown::Another => self.of(other)?,
             Shown::OtherAuthority => Self::mint()?.of(member)?,
             Shown::Stranger => self.of(NOBODY)?,
             Shown::CommonName => Arc::new(self.issue(member, &[NOBODY])?),

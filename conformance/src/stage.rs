@@ -15,7 +15,7 @@ use crate::log::Recorder;
 use crate::net::{Ledger, Port, Protection, Rule, Setting, Wire};
 use crate::organization::{Blueprint, solo};
 use crate::script::{Place, Seat};
-use crate::security::{Authority, Security, Shown, Tls};
+use crate::security::{Authority, Credentials, Security, SecurityError, Shown, Tls};
 
 /// What is under test.
 #[derive(Clone, Debug)]
@@ -119,6 +119,19 @@ impl Stage {
         }
         let minted = Authority::mint().map_err(|error| uncertified(&error))?;
         Ok(Some(Arc::clone(self.authority.get_or_init(|| Arc::new(minted)))))
+    }
+
+    /// A certificate that a member shows, `other` being another member of its organization.
+    pub(crate) fn certificate(
+        &self,
+        shown: Shown,
+        member: &str,
+        other: &str,
+    ) -> Result<Arc<Credentials>, Stop> {
+        let authority = self.authority()?;
+        let authority = authority.ok_or_else(|| uncertified(&SecurityError::none()))?;
+        let shown = authority.shown(shown, member, other).map_err(|error| uncertified(&error))?;
+        shown.ok_or_else(|| Stop::Bug("a server always shows a certificate".into()))
     }
 
     /// Lets go of what only one case uses.
