@@ -227,7 +227,7 @@ fn judge_tempted(transcript: &Transcript<'_>, findings: &mut Findings) {
     gives_up(transcript, findings, ends, ACROSS);
 }
 
-fn deceive(stage: &mut Stage, shown: Shown) -> Result<(), Stop> {
+fn deceive(stage: &Stage, shown: Shown) -> Result<(), Stop> {
     let mut cluster = stage.cluster(solo(), &[])?;
     cluster.submit("client", "rg1-a", ANN, &[BOB], "deceived")?;
     let certificate = stage.certificate(shown, "rg2-a", "rg1-c")?;

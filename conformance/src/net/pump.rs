@@ -109,7 +109,8 @@ impl Pump {
         let mut has_ended = false;
         loop {
             match from.read(&mut buffer) {
-                Ok(0) => return if has_ended { () } else { self.end(way, How::Eof, false) },
+                Ok(0) if has_ended => return,
+                Ok(0) => return self.end(way, How::Eof, false),
                 Ok(length) if has_ended => self.count(from, length),
                 Ok(length) => match self.take(way, &buffer[..length], &mut memory) {
                     Some(ended) => has_ended = ended,
