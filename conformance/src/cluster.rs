@@ -3,15 +3,16 @@
 //! The clock only moves when nothing is under way: every octet that one side has sent was taken by the
 //! other side, on every connection, by the count of the nodes and by the suite's own, twice running.
 
+mod doors;
 mod probes;
+
+pub(crate) use doors::Shows;
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use serde_json::{Value, json};
 
@@ -20,9 +21,9 @@ use crate::barrier::{self, Quiet};
 use crate::clock::{Patience, Stopwatch};
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
-use crate::net::{Ledger, Network, Port, Protection, Rule, Setting, Wire};
+use crate::net::{Ledger, Network, Port, Rule};
 use crate::organization::Blueprint;
-use crate::security::{Authority, Credentials, SecurityError, Tls};
+use crate::security::{Authority, SecurityError};
 
 /// The address of a client that is no member.
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 77, 250, 1);
@@ -45,27 +46,6 @@ struct Node {
     address: Ipv4Addr,
 }
 
-/// What a member that the suite plays shows to those who call it.
-#[derive(Clone, Copy)]
-pub(crate) enum Shows<'a> {
-    /// Its own certificate, where certificates are the proof.
-    Own,
-    /// Another one.
-    Other(&'a Credentials),
-    /// None: it has no TLS.
-    Clear,
-}
-
-/// A door of a member that the suite plays.
-struct Door {
-    /// Connections that the opener makes: name and stream.
-    visitors: Receiver<(String, TcpStream)>,
-    /// The node from which the link leads.
-    opener: String,
-    /// The member that the suite plays.
-    played: String,
-}
-
 /// Everything that runs.
 pub(crate) struct Cluster {
     nodes: BTreeMap<String, Node>,
@@ -77,7 +57,7 @@ pub(crate) struct Cluster {
     command: Vec<OsString>,
     logs: PathBuf,
     clients: BTreeMap<String, u64>,
-    doors: BTreeMap<(String, Port), Door>,
+    doors: BTreeMap<(String, Port), doors::Door>,
     authority: Option<Arc<Authority>>,
     now_us: u64,
     // Last, so that the nodes are gone before their files are.
@@ -240,7 +220,7 @@ impl Cluster {
         let opened = if self.blueprint.played.iter().any(|played| played == target) {
             self.network.play(link, at, source).map(|(address, visitors)| {
                 let (opener, played) = (opener.to_owned(), target.to_owned());
-                let door = Door { visitors, opener, played };
+                let door = doors::Door { visitors, opener, played };
                 self.doors.insert((link.to_owned(), port), door);
                 address
             })
@@ -454,75 +434,6 @@ impl Cluster {
     pub(crate) fn listens(&self, member: &str, port: Port) -> Result<SocketAddr, Stop> {
         let node = self.nodes.get(member).ok_or_else(|| bug(member))?;
         node.listen.get(&port).copied().ok_or_else(|| bug(member))
-    }
-
-    fn setting(&self) -> Setting<'_> {
-        Setting {
-            recorder: &self.recorder,
-            ledger: &self.ledger,
-            connect: self.patience.connect(),
-            reply: self.patience.reply(),
-        }
-    }
-
-    /// Opens a connection of the suite's own, from any address. Under TLS it comes with the certificate
-    /// of the member that has that address.
-    pub(crate) fn dial(
-        &mut self,
-        name: &str,
-        from: Ipv4Addr,
-        to: (&str, Port),
-    ) -> Result<Wire, Stop> {
-        let target = self.listens(to.0, to.1)?;
-        let count = self.clients.entry(name.to_owned()).or_insert(0);
-        *count += 1;
-        let connection = format!("{name}#{count}");
-        let member = self.blueprint.members.iter().find(|member| self.address_of(member) == from);
-        let tls = self.client_tls(member.map(String::as_str), to.0)?;
-        let protection = Protection::on(to.1, tls);
-        Wire::dial(&self.setting(), &connection, Some(from), target, protection)
-            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
-    }
-
-    /// TLS on a connection to a node, as a member or as nobody; nothing where addresses are the proof.
-    pub(crate) fn client_tls(&self, member: Option<&str>, to: &str) -> Result<Option<Tls>, Stop> {
-        let Some(authority) = &self.authority else { return Ok(None) };
-        let tls = match member {
-            Some(member) => authority.of(member).and_then(|own| authority.client(Some(&own), to)),
-            None => authority.client(None, to),
-        };
-        tls.map(Some).map_err(|error| uncertified(&error))
-    }
-
-    /// Waits for a node to visit a member that the suite plays.
-    pub(crate) fn visitor(&self, link: &str, port: Port) -> Result<Option<Wire>, Stop> {
-        self.visitor_shown(link, port, Shows::Own)
-    }
-
-    /// The same, and says what the node is shown.
-    pub(crate) fn visitor_shown(
-        &self,
-        link: &str,
-        port: Port,
-        shows: Shows<'_>,
-    ) -> Result<Option<Wire>, Stop> {
-        let door = self.doors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
-        let Ok((name, stream)) = door.visitors.recv_timeout(self.patience.reply()) else {
-            return Ok(None);
-        };
-        let tls = self.server_tls(door, shows).map_err(|error| uncertified(&error))?;
-        Wire::accepted(&self.setting(), &name, stream, Protection::on(port, tls))
-            .map(Some)
-            .map_err(|error| Stop::Unusable(error.0))
-    }
-
-    fn server_tls(&self, door: &Door, shows: Shows<'_>) -> Result<Option<Tls>, SecurityError> {
-        let Some(authority) = &self.authority else { return Ok(None) };
-        match shows {
-            Shows::Own => authority.server(&*authority.of(&door.played)?, &door.opener).map(Some),
-            Shows::Other(certificate) => authority.server(certificate, &door.opener).map(Some),
-            Shows::Clear => Ok(None),
-        }
     }
 
     /// The address of a member.
