@@ -23,6 +23,7 @@ mod select;
 mod smtp;
 mod stage;
 mod transcript;
+mod twin;
 mod vectors;
 mod verdict;
 mod verify;

@@ -8,15 +8,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::case::{Case, Judgement, Needs};
+use crate::case::{Case, Judgement};
 use crate::clock::Patience;
-use crate::event::{Event, FORMAT, Stop};
+use crate::event::{Event, FORMAT, Record, Stop};
 use crate::log::Recorder;
 use crate::stage::{Parameters, Stage, UnderTest};
+use crate::twin;
 use crate::verdict::{Exit, Verdict};
-
-/// The one profile that a server without an adapter is taken to claim.
-pub(crate) const TARGET_PROFILE: &str = "smtp/server";
 
 /// The version of the suite, as reports carry it.
 pub(crate) const SUITE: &str = env!("CARGO_PKG_VERSION");
@@ -105,7 +103,7 @@ pub(crate) fn run<'a>(
             break;
         }
         begun = place + 1;
-        let (outcome, stop) = run_one(case, &mut stage, recorder, &plan.hello);
+        let (outcome, stop) = run_one(case, &mut stage, recorder, &plan.hello, &outcomes);
         if let Some(Stop::Unusable(reason)) = stop {
             unusable = Some(format!("{}: {reason}", case.id));
         }
@@ -129,6 +127,7 @@ fn run_one<'a>(
     stage: &mut Stage,
     recorder: &Recorder,
     hello: &Value,
+    before: &[Outcome<'a>],
 ) -> (Outcome<'a>, Option<Stop>) {
     let began = recorder.watch().micros();
     stage.begin_case(&case.id, recorder.begin());
@@ -142,7 +141,7 @@ fn run_one<'a>(
         recorder.record(Event::Stopped { stop: stop.clone() });
     }
     let records = recorder.seal();
-    let judgement = judge(case, &records);
+    let judgement = judge(case, &records, before);
     for event in judgement.events(&case.id) {
         recorder.record(event);
     }
@@ -150,12 +149,17 @@ fn run_one<'a>(
     (Outcome { case, judgement, took_us }, stop)
 }
 
-/// Judges; a judge that panics is an error of the suite.
-pub(crate) fn judge(case: &Case, records: &[crate::event::Record]) -> Judgement {
-    catch_unwind(AssertUnwindSafe(|| case.judge(records))).unwrap_or_else(|panic| Judgement {
+/// Judges by the records of the case and what came of the cases before it; a judge that panics is an
+/// error of the suite.
+pub(crate) fn judge(case: &Case, records: &[Record], before: &[Outcome<'_>]) -> Judgement {
+    let judged = catch_unwind(AssertUnwindSafe(|| case.judge(records)));
+    let judgement = judged.unwrap_or_else(|panic| Judgement {
         verdict: Verdict::SuiteError,
         reason: format!("the judge panicked: {}", panic_text(panic.as_ref())),
         checks: Vec::new(),
+    });
+    twin::counted(case, judgement, |id| {
+        before.iter().find(|outcome| outcome.case.id == id).map(|o| o.judgement.verdict)
     })
 }
 
@@ -175,7 +179,7 @@ fn panic_text(panic: &(dyn core::any::Any + Send)) -> String {
 fn claimed(case: &Case, hello: &Value) -> bool {
     match hello["profiles"].as_array() {
         Some(profiles) => profiles.iter().any(|profile| profile == case.profile),
-        None => case.needs == Needs::Nothing && case.profile == TARGET_PROFILE,
+        None => case.is_for_any_server(),
     }
 }
 

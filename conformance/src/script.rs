@@ -34,6 +34,8 @@ pub(crate) enum Step {
     Send(Vec<u8>),
     /// One reply must come, and be this.
     Reply(String, Want),
+    /// So many times: send octets, and this reply must come.
+    Repeat(String, Vec<u8>, usize, Want),
     /// One counted frame must come, and be this.
     Frame(String, FrameWant),
     /// The node must end the connection: in order, or also by breaking it off.
@@ -99,6 +101,12 @@ impl Script {
         self.line(line).reply(check, want)
     }
 
+    /// Sends the same octets again and again and expects the same reply each time.
+    pub(crate) fn repeat(mut self, octets: &[u8], times: usize, check: &str, want: Want) -> Self {
+        self.steps.push(Step::Repeat(check.to_owned(), octets.to_vec(), times, want));
+        self
+    }
+
     /// Expects a frame.
     pub(crate) fn frame(mut self, check: &str, begins: &str) -> Self {
         self.steps.push(Step::Frame(check.to_owned(), FrameWant { begins: begins.to_owned() }));
@@ -147,7 +155,9 @@ impl Script {
     pub(crate) fn refuses(&self) -> bool {
         self.steps.iter().any(|step| match step {
             Step::Reply(check, want) => !check.starts_with("fence-") && want.refuses(),
-            Step::Refused(..) => true,
+            Step::Repeat(_, _, _, want) => want.refuses(),
+            // A connection that must end in whatever way is one that is thrown out.
+            Step::Refused(..) | Step::Closed(_, true) => true,
             _ => false,
         })
     }
@@ -155,7 +165,9 @@ impl Script {
     /// Whether any sending has this word.
     pub(crate) fn uses(&self, word: &str) -> bool {
         let has = |octets: &[u8]| octets.windows(word.len()).any(|w| w == word.as_bytes());
-        self.steps.iter().any(|step| matches!(step, Step::Send(octets) if has(octets)))
+        self.steps.iter().any(
+            |step| matches!(step, Step::Send(octets) | Step::Repeat(_, octets, ..) if has(octets)),
+        )
     }
 
     /// The checks that the steps make.
@@ -163,6 +175,7 @@ impl Script {
         let mut checks: Vec<String> = Vec::new();
         for step in &self.steps {
             if let Step::Reply(check, _)
+            | Step::Repeat(check, ..)
             | Step::Frame(check, _)
             | Step::Closed(check, _)
             | Step::Refused(check, ..)
@@ -198,6 +211,13 @@ impl Script {
                 Step::Reply(_, want) => {
                     wire.reply().this().is_some_and(|reply| want.problem(&reply).is_none())
                 }
+                Step::Repeat(_, octets, times, want) => {
+                    let octets = stage.expand(octets)?;
+                    (0..*times).all(|_| {
+                        wire.send(&octets);
+                        wire.reply().this().is_some_and(|reply| want.problem(&reply).is_none())
+                    })
+                }
                 Step::Frame(_, want) => read_frame(&wire)
                     .this()
                     .is_some_and(|content| content.starts_with(want.begins.as_bytes())),
@@ -231,6 +251,9 @@ impl Script {
                 Step::Refused(check, _, want) => cursor.refused(check, want, findings),
                 Step::Same(check, one, other) => cursor.same(check, one, other, findings),
                 Step::Reply(check, want) => cursor.reply(check, want, findings),
+                Step::Repeat(check, _, times, want) => {
+                    (0..*times).all(|_| cursor.next_send() && cursor.reply(check, want, findings))
+                }
                 Step::Frame(check, want) => cursor.frame(check, want, findings),
                 Step::Closed(check, any) => cursor.closed(check, *any, findings),
             };
@@ -387,7 +410,9 @@ impl Cursor<'_> {
             let rest = String::from_utf8_lossy(&self.back.octets[self.place..]);
             findings.fails(QUIET, format!("unsolicited: `{}`", rest.trim_end()), &[]);
         } else {
-            let last = self.back.numbers.last().copied();
+            // Whoever throws a stranger out says nothing but the end.
+            let end = || self.transcript.end(LINK, Way::Back).map(|(n, _)| n);
+            let last = self.back.numbers.last().copied().or_else(end);
             findings.shown(QUIET, last, "nothing came at all");
         }
     }
@@ -440,6 +465,9 @@ pub(crate) fn show(step: &Step) -> String {
     match step {
         Step::Send(octets) => format!("send   {}", octets.escape_ascii()),
         Step::Reply(check, want) => format!("expect {want}   [{check}]"),
+        Step::Repeat(check, octets, times, want) => {
+            format!("{times} times: send {}, expect {want}   [{check}]", octets.escape_ascii())
+        }
         Step::Frame(check, want) => format!("expect a frame `{}`   [{check}]", want.begins),
         Step::Closed(check, any) => {
             let how = if *any { "the end, in order or not" } else { "the end, in order" };

@@ -37,6 +37,9 @@ pub(crate) struct Parameters {
 /// The name that the suite gives when it is nobody in particular.
 const OUTSIDE: &str = "client.example.net";
 
+/// The fresh numbers are greater than those that stand in cases and vectors.
+const FRESH: u64 = 1_000_000;
+
 /// What a running case has to work with.
 pub(crate) struct Stage {
     /// Where everything is recorded.
@@ -50,6 +53,8 @@ pub(crate) struct Stage {
     under_test: UnderTest,
     parameters: Parameters,
     ehlo: String,
+    /// How many cases have begun; what they make out of it nobody else in the run has.
+    begun: u64,
     /// The node that scripts talk to, one after the other.
     solo: Option<Cluster>,
     case: String,
@@ -72,6 +77,7 @@ impl Stage {
             under_test,
             parameters,
             ehlo: OUTSIDE.to_owned(),
+            begun: 0,
             solo: None,
             case: String::new(),
         }
@@ -85,6 +91,7 @@ impl Stage {
     /// Takes the recorder of the next case.
     pub(crate) fn begin_case(&mut self, case: &str, recorder: Recorder) {
         case.clone_into(&mut self.case);
+        self.begun += 1;
         self.recorder = recorder;
     }
 
@@ -182,10 +189,13 @@ impl Stage {
         Ok((Some(from), cluster.listens("rg1-a", port)?))
     }
 
-    /// Replaces `{recipient}`, `{unknown}`, `{sender}` and `{ehlo}`.
+    /// Replaces `{recipient}`, `{unknown}`, `{sender}`, `{ehlo}` and `{fresh}`, a number that stands for
+    /// this case alone.
     pub(crate) fn expand(&self, octets: &[u8]) -> Result<Vec<u8>, Stop> {
         let mut octets = octets.to_vec();
+        let fresh = (FRESH + self.begun).to_string();
         let words = [
+            ("{fresh}", Some(fresh.as_str())),
             ("{recipient}", Some(self.parameters.recipient.as_str())),
             ("{unknown}", self.parameters.unknown.as_deref()),
             ("{sender}", Some(self.parameters.sender.as_str())),

@@ -239,7 +239,7 @@ fn one<'a>(
         records.iter().filter(is_judged).map(|record| &record.event).collect();
     let happened: Vec<Record> =
         records.iter().filter(|record| !is_judged(record)).cloned().collect();
-    let judgement = judge(case, &happened);
+    let judgement = judge(case, &happened, &verified.outcomes);
     let derived = judgement.events(id);
     verified.cases += 1;
     if derived.iter().collect::<Vec<_>>() != recorded {

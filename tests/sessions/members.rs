@@ -307,7 +307,7 @@ fn only_a_proved_member_is_served() {
     );
 }
 
-/// SM-030, SM-031: strict reassembly, as far as the session does it.
+/// SM-030, SM-031, SM-032: strict reassembly, as far as the session does it.
 #[test]
 fn chunks_out_of_place_are_refused() {
     let mut stage = member_at_our_port();
@@ -334,7 +334,11 @@ fn chunks_out_of_place_are_refused() {
          C: X-LINK2STATE FIRST CHUNK=
          S: 200 NEXT
          C: X-LINK2STATE LAST CHUNK=x
-         S: 501 5.5.4 message, octet 0: expected `{{`",
+         S: 501 5.5.4 message, octet 0: expected `{{`
+         C: X-LINK2STATE FIRST CHUNK=
+         S: 200 NEXT
+         C: X-LINK2STATE LAST CHUNK={{0000000d}} MULTI (6) ()
+         S: 503 5.5.1 A client says NEWS, once in a message",
         &long[..521]
     ));
 }
