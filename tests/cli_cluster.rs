@@ -1,7 +1,5 @@
 //! A whole cluster: it starts, answers, its links are cut and healed, and it stops in order.
 
-#![cfg(not(loom))]
-
 mod cluster_support;
 
 use core::net::SocketAddr;

@@ -1,7 +1,5 @@
 //! The commands: exit codes, errors with file and line, help with examples.
 
-#![cfg(not(loom))]
-
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;

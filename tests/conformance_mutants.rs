@@ -1,7 +1,7 @@
 //! The suite proves itself on broken servers: each planted bug of the reference that a case claims to
 //! kill fails that case, by the check that the case names, and the same case passes without the bug.
 
-#![cfg(all(feature = "conformance", not(loom)))]
+#![cfg(feature = "conformance")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,7 +1,5 @@
 //! The spool: what is acknowledged is there after a crash, in order, and damage is never overwritten.
 
-#![cfg(not(loom))]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,5 @@
 //! Accounts, notices and identity.
 
-#![cfg(not(loom))]
-
 use std::fs;
 use std::io::{self, Read};
 

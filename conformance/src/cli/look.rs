@@ -39,6 +39,7 @@ fn row(case: &Case) -> Value {
     json!({
         "id": case.id, "title": case.title, "level": case.level.name(), "profile": case.profile,
         "needs": case.needs.name(), "verifies": case.verifies, "checks": case.checks,
+        "forbids": case.forbids,
         "twin": case.twin, "kills": case.kills, "vector": case.is_vector,
     })
 }
@@ -72,7 +73,8 @@ fn explain_case(case: &Case) {
         say!("    verifies {id}{text}");
     }
     for check in &case.checks {
-        say!("    checks {check}");
+        let absence = case.forbids.contains(&check.as_str());
+        say!("    checks {check}{}", if absence { " (that something is not seen)" } else { "" });
     }
     if let Some(twin) = &case.twin {
         say!("    positive twin {twin}");

@@ -130,10 +130,11 @@ fn class_of(reply: &str, result: Outcome) -> Result<u16, String> {
 /// behind it is answered all the same; what must be refused ends the connection.
 fn frames(vector: &Vector, seat: SeatName) -> Result<Script, String> {
     let mut script = Script::new(of(seat), Port::Group);
-    // Who is no member is not even greeted.
-    if seat != SeatName::Outside {
-        script = script.frame("greeting", " NODEINFO (6) {");
+    if seat == SeatName::Outside {
+        // Who is no member is thrown out at once, and does not come to say what a member says there.
+        return Ok(script.gone("answer"));
     }
+    script = script.frame("greeting", " NODEINFO (6) {");
     for (place, before) in vector.before.iter().enumerate() {
         let reply = match before {
             Before::Step(Step { reply: Some(reply), content: None, times: None, .. }) => reply,

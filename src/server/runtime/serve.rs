@@ -7,6 +7,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt, registry};
 
 use super::start::{Entropy, Exit, Member, Settings, start};
 use crate::protocol::member::Port;
@@ -27,15 +31,16 @@ pub enum Logging {
     Json,
 }
 
-/// Starts the log. `BRIDGEHEAD_LOG` chooses what is logged, `info` by default.
+/// Starts the log. `BRIDGEHEAD_LOG` chooses what is logged: a level, or levels by module, such as
+/// `warn,bridgehead::server=debug`; `info` by default.
 pub fn log_to_stderr(logging: Logging) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("BRIDGEHEAD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let wanted = std::env::var("BRIDGEHEAD_LOG").ok().and_then(|text| text.parse().ok());
+    let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let log = fmt::layer().with_writer(io::stderr);
     // A process that has a log already, as a test has, keeps it.
     let _ = match logging {
-        Logging::Text => log.with_ansi(false).try_init(),
-        Logging::Json => log.json().try_init(),
+        Logging::Text => registry().with(log.with_ansi(false)).with(filter).try_init(),
+        Logging::Json => registry().with(log.json()).with(filter).try_init(),
     };
 }
 
