@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::event::{Event, Record, Stop};
 use crate::script::Script;
+use crate::security::Security;
 use crate::stage::Stage;
 use crate::transcript::Transcript;
 use crate::verdict::{Level, Verdict};
@@ -71,6 +72,8 @@ pub(crate) struct Case {
     pub(crate) twin: Option<String>,
     /// The mutants that must fail it, each with the check that must name it.
     pub(crate) kills: Vec<(&'static str, &'static str)>,
+    /// How the members prove their names in it, whatever the run says.
+    pub(crate) security: Option<Security>,
     /// Whether it comes from a vector file.
     pub(crate) is_vector: bool,
     /// Driver and judge.
@@ -92,6 +95,8 @@ impl Case {
             forbids: Vec::new(),
             twin: None,
             kills: Vec::new(),
+            // Under TLS nobody else gets as far as saying anything there: the `tls` cases show it.
+            security: script.is_stray().then_some(Security::Address),
             is_vector: false,
             body: Body::Script(script),
         }
@@ -117,6 +122,7 @@ impl Case {
             forbids: Vec::new(),
             twin: None,
             kills: Vec::new(),
+            security: None,
             is_vector: false,
             body: Body::Program(drive, judge),
         }
@@ -143,6 +149,12 @@ impl Case {
     /// Names the mutants that it kills.
     pub(crate) fn kills(mut self, mutants: &[(&'static str, &'static str)]) -> Self {
         self.kills.extend(mutants);
+        self
+    }
+
+    /// Says how the members prove their names in it, whatever the run says.
+    pub(crate) const fn under(mut self, security: Security) -> Self {
+        self.security = Some(security);
         self
     }
 
@@ -289,6 +301,14 @@ impl Findings {
     /// The check holds if `holds`.
     pub(crate) fn is(&mut self, check: &str, holds: bool, seen: &str, evidence: &[u64]) {
         self.note(check, holds && !evidence.is_empty(), seen.to_owned(), evidence);
+    }
+
+    /// Takes what another judge has found.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (check, finding) in other.found {
+            let Finding { holds, because, absence, evidence } = finding;
+            self.put(&check, holds, because, absence, &evidence);
+        }
     }
 
     /// The check holds if nothing of what must not happen was seen; `since` is the record from which on

@@ -19,6 +19,7 @@ mod organization;
 mod report;
 mod runner;
 mod script;
+mod security;
 mod select;
 mod smtp;
 mod stage;

@@ -12,6 +12,7 @@ use crate::case::{Case, Judgement};
 use crate::clock::Patience;
 use crate::event::{Event, FORMAT, Record, Stop};
 use crate::log::Recorder;
+use crate::security::Security;
 use crate::stage::{Parameters, Stage, UnderTest};
 use crate::twin;
 use crate::verdict::{Exit, Verdict};
@@ -25,6 +26,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) cases: Vec<&'a Case>,
     /// Against what.
     pub(crate) under_test: UnderTest,
+    /// How members prove their names, where a case does not say it; nothing for a bare target.
+    pub(crate) security: Option<Security>,
     /// What the adapter said of itself, if there is one.
     pub(crate) hello: Value,
     /// Addresses.
@@ -83,6 +86,7 @@ pub(crate) fn run<'a>(
         seed: plan.seed,
         timeout_factor: plan.timeout_factor.to_string(),
         strict: plan.strict,
+        security: plan.security,
         cases: plan.cases.iter().map(|case| case.id.clone()).collect(),
     });
     let mut stage = Stage::new(
@@ -103,7 +107,7 @@ pub(crate) fn run<'a>(
             break;
         }
         begun = place + 1;
-        let (outcome, stop) = run_one(case, &mut stage, recorder, &plan.hello, &outcomes);
+        let (outcome, stop) = run_one(case, &mut stage, recorder, plan, &outcomes);
         if let Some(Stop::Unusable(reason)) = stop {
             unusable = Some(format!("{}: {reason}", case.id));
         }
@@ -126,13 +130,14 @@ fn run_one<'a>(
     case: &'a Case,
     stage: &mut Stage,
     recorder: &Recorder,
-    hello: &Value,
+    plan: &Plan<'_>,
     before: &[Outcome<'a>],
 ) -> (Outcome<'a>, Option<Stop>) {
     let began = recorder.watch().micros();
-    stage.begin_case(&case.id, recorder.begin());
-    recorder.record(Event::CaseStart { case: case.id.clone() });
-    let stop = match claimed(case, hello) {
+    let security = plan.security.map(|usual| case.security.unwrap_or(usual));
+    stage.begin_case(&case.id, recorder.begin(), security);
+    recorder.record(Event::CaseStart { case: case.id.clone(), security });
+    let stop = match claimed(case, &plan.hello) {
         false => Some(Stop::NotApplicable(format!("profile {} is not claimed", case.profile))),
         true => attempt(|| case.drive(stage)).err(),
     };

@@ -27,6 +27,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("second-deposit-on-repeat", "delivers again when a delivery is repeated"),
     ("renumber-index", "numbers the recipients of each hop from zero"),
     ("result-before-publish", "says delivered before the file is in its place"),
+    ("certificate-name-not-checked", "believes a client with any good certificate what EHLO says"),
+    ("hello-name-not-checked", "lets a member say hello with the name of another"),
+    ("goes-on-without-starttls", "talks to a member in clear when it offers no STARTTLS"),
+    ("clear-text-survives-starttls", "keeps what came in clear behind STARTTLS"),
 ];
 
 impl Faults {

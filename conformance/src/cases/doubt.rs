@@ -173,7 +173,11 @@ pub(super) fn play_bridgehead(wire: &Wire, commit: Commit) {
         let line = String::from_utf8_lossy(&line).into_owned();
         let upper = line.to_ascii_uppercase();
         let id = parameter(&line, "ID").unwrap_or("?");
-        if upper.starts_with("EHLO ") {
+        if upper.starts_with("EHLO ") && wire.can_secure() {
+            wire.send(b"250-rg2-a\r\n250 STARTTLS\r\n");
+        } else if upper == "STARTTLS" {
+            wire.secure(b"220 2.0.0 ready\r\n");
+        } else if upper.starts_with("EHLO ") {
             wire.send(b"250-rg2-a\r\n250-SIZE 1000000\r\n250-PIPELINING\r\n250-8BITMIME\r\n");
             wire.send(b"250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n");
             wire.send(b"250-X-SUBMIT\r\n250 X-LINK2STATE\r\n");

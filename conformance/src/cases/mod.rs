@@ -9,6 +9,8 @@ mod queue;
 mod seen;
 mod senders;
 mod smtp_server;
+mod tls;
+mod tls_callers;
 mod transparency;
 mod walk_several;
 mod walk_single;
@@ -37,6 +39,8 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(transparency::cases());
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
+    all.extend(tls::cases());
+    all.extend(tls_callers::cases());
     all.extend(vectors::cases()?);
     check(&all)?;
     Ok(all)

@@ -14,7 +14,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    fn of(line: &Passed) -> Self {
+    pub(super) fn of(line: &Passed) -> Self {
         Self { n: line.n, at_us: line.at_us }
     }
 }

@@ -83,7 +83,13 @@ fn explain_case(case: &Case) {
         say!("    kills mutant {mutant} by {check}");
     }
     if let Body::Script(script) = &case.body {
-        say!("    on the {} port, as {:?}:", script.port.name(), script.seat);
+        let place = script.place;
+        say!(
+            "    on the {} port, as {:?}, certificate {:?}:",
+            place.port.name(),
+            place.seat,
+            place.shown
+        );
         for step in &script.steps {
             say!("        {}", script::show(step));
         }

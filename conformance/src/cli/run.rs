@@ -75,11 +75,12 @@ pub(super) fn run(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Ex
         }
     };
     let nodes = run.output.join("nodes");
-    let (hello, probes) = examine(&under_test, run.under.timeout_factor, &nodes.join("doctor"));
+    let (hello, probes) = examine(&under_test, &run.under, &nodes.join("doctor"));
     let sick = first_problem(&probes);
     let plan = Plan {
         cases: chosen,
         parameters: parameters(run, &under_test),
+        security: matches!(under_test, UnderTest::Adapter(_)).then_some(run.under.security),
         under_test,
         hello,
         timeout_factor: run.under.timeout_factor,
@@ -133,6 +134,7 @@ fn start_of_nothing(under_test: &str, seed: u64, timeout_factor: f64, strict: bo
         seed,
         timeout_factor: timeout_factor.to_string(),
         strict,
+        security: None,
         cases: Vec::new(),
     }
 }
@@ -275,15 +277,15 @@ fn shuffle<T>(list: &mut [T], seed: u64) {
 }
 
 /// Looks whether a run makes sense: what the adapter says of itself, and what makes it unusable.
-fn examine(under_test: &UnderTest, factor: f64, logs: &Path) -> (Value, Vec<Probe>) {
-    let patience = Patience::new(factor);
+fn examine(under_test: &UnderTest, under: &Under, logs: &Path) -> (Value, Vec<Probe>) {
+    let patience = Patience::new(under.timeout_factor);
     match under_test {
         UnderTest::Target(address) => {
             let dialled = crate::net::dial_from(None, *address, patience.connect());
             let problem = dialled.err().map(|error| format!("target {address} is dead: {error}"));
             (Value::Null, vec![Probe { name: "accepts a connection", problem }])
         }
-        UnderTest::Adapter(command) => doctor::examine(command, patience, logs),
+        UnderTest::Adapter(command) => doctor::examine(command, patience, logs, under.security),
     }
 }
 
@@ -303,7 +305,7 @@ pub(super) fn doctor(under: &Under, default_adapter: Vec<OsString>) -> Exit {
         Ok(logs) => logs,
         Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
-    let (_, probes) = examine(&under_test, under.timeout_factor, logs.path());
+    let (_, probes) = examine(&under_test, under, logs.path());
     for probe in &probes {
         let verdict = if probe.problem.is_some() { "no " } else { "yes" };
         say!("{verdict}  {}", probe.name);

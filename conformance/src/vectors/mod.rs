@@ -78,6 +78,9 @@ fn lines(file: &File, vector: &Vector, seat: SeatName) -> Result<Script, String>
     let class = class_of(&vector.reply, vector.result)?;
     let port = if file.port == PortName::Smtp { Port::Smtp } else { Port::Deliver };
     let mut script = Script::new(of(seat), port).reply("greeting", Want::code(220));
+    if (of(seat), port) == (Seat::Member, Port::Smtp) {
+        script = script.secure(if vector.before.is_empty() { "answer" } else { "before-0" });
+    }
     for (place, before) in vector.before.iter().enumerate() {
         script = line_before(script, before, &format!("before-{place}"))?;
     }

@@ -125,13 +125,15 @@ impl SmtpClient {
         }
         let extensions = Extensions::of(reply);
         if talk.config.security == Security::Tls && !self.secured {
-            if !extensions.starttls {
-                clause!(SM_043);
+            if extensions.starttls {
+                talk.line(Command::StartTls.encode());
+                return Ok(State::StartTls);
+            }
+            clause!(SM_043);
+            if !talk.config.faults.is_on("goes-on-without-starttls") {
                 let reason = String::from("a member that does not offer STARTTLS");
                 return Err(self.caller.refused(reason, talk));
             }
-            talk.line(Command::StartTls.encode());
-            return Ok(State::StartTls);
         }
         if !extensions.submit || !extensions.link2state {
             clause!(SM_044);

@@ -31,7 +31,7 @@ use crate::server::net::name_of;
 pub const PROTO: u64 = 1;
 
 /// The profiles that this implementation claims.
-pub const PROFILES: [&str; 7] = [
+pub const PROFILES: [&str; 8] = [
     "smtp/server",
     "submit/receiver",
     "submit/sender",
@@ -39,6 +39,7 @@ pub const PROFILES: [&str; 7] = [
     "deliver/sender",
     "linkstate/core",
     "cluster/full",
+    "cluster/tls",
 ];
 
 /// What the adapter can do beside what every adapter does.

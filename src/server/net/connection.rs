@@ -313,7 +313,11 @@ impl Connection {
     async fn start_tls(&mut self) -> Result<(), Ending> {
         let Some(_held) = self.tls_wanted.take() else { return Ok(()) };
         // Octets that came in clear must not be read as if TLS had protected them.
-        self.framer.discard();
+        clause!(SM_017);
+        clause!(SM_047);
+        if !self.network.security.faults().is_on("clear-text-survives-starttls") {
+            self.framer.discard();
+        }
         let Stream::Plain(stream) = core::mem::replace(&mut self.stream, Stream::Gone) else {
             tracing::error!(connection = self.id.0, "TLS was started twice");
             return Err(Ending::Broken);

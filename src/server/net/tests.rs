@@ -419,3 +419,32 @@ fn both_ends_start_tls_in_the_midst_of_a_connection() {
         assert_eq!(one.said().await, line("EHLO"));
     });
 }
+
+// CO-013, CO-015
+#[test]
+fn what_is_counted_stands_below_tls_and_close_notify_is_an_end() {
+    run(async {
+        let both = credentials(&["rg1-a", "rg1-b"]);
+        let mut stage = Stage::new(Some(both[0].clone())).await;
+        let socket = TcpStream::connect(stage.addresses[&Port::Group]).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(both[1].identity().unwrap().client);
+        let connecting = connector.connect("rg1-a".try_into().unwrap(), socket);
+        let ToHost::Arriving { cancel: _kept, .. } = stage.input().await else {
+            panic!("arriving")
+        };
+        let mut client = connecting.await.unwrap();
+        let ToHost::Accepted { handle, .. } = stage.input().await else { panic!("accepted") };
+        let shown = stage.network.registry.snapshot().remove(0);
+        assert!(shown.received > 500, "the handshake counts: {shown:?}");
+        assert!(!shown.eof, "nothing has ended");
+        stage.receive(&handle, Mode::Frame(100));
+
+        // The socket stays open: only TLS says that nothing more comes.
+        client.get_mut().1.send_close_notify();
+        client.flush().await.unwrap();
+        assert_eq!(stage.said().await, Wire::End);
+        let after = stage.network.registry.snapshot().remove(0);
+        assert!(after.eof && !after.closed, "{after:?}");
+        assert!(after.received > shown.received, "close_notify has octets: {after:?}");
+    });
+}

@@ -83,7 +83,8 @@ impl SmtpServer {
         store: StoreId,
         talk: &mut Talk<'_>,
     ) {
-        if member != *proved {
+        let is_lax = talk.config.faults.is_on("hello-name-not-checked");
+        if member != *proved && !is_lax {
             clause!(SM_022);
             talk.misbehaved(Tag::Submit, proved.as_str(), member.as_str().as_bytes());
             let text = "The name is not the one that is proved";

@@ -238,6 +238,9 @@ impl SmtpServer {
     fn greet(&mut self, name: String, extended: bool, talk: &mut Talk<'_>) {
         clause!(SM_002);
         self.transaction = None;
+        if self.secured && talk.config.faults.is_on("certificate-name-not-checked") {
+            self.candidate = Some(MemberName(name.clone()));
+        }
         self.greeting = Some(Greeting { name, extended });
         let member = &talk.config.member;
         if !extended {
