@@ -24,6 +24,7 @@ fn envelope() -> Envelope {
             address: "anna@example.org".into(),
             notify: Notify::default(),
             original: None,
+            suspect: false,
         }],
         arrived: Time(1),
         expires: Time(2),

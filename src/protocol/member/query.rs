@@ -26,6 +26,8 @@ pub enum Query {
         sender: Option<Address>,
         /// The trace, oldest first.
         hops: Vec<Hop>,
+        /// A disk was lost on the way: a line of the header says that it may be double.
+        suspect: bool,
         /// The content.
         body: Body,
     },
