@@ -74,7 +74,11 @@ impl Member {
         line.dialogue = Dialogue::Idle;
         self.heard(connection, turn);
         clause!(SU_022);
-        let known = &self.spool.queue[&queue].transfers[&transfer];
+        let message = self.spool.queue.get(&queue);
+        let Some(known) = message.and_then(|message| message.transfers.get(&transfer)) else {
+            // Only a planted bug can have moved the recipients on already.
+            return self.pump(connection, turn);
+        };
         let recipients = known.recipients.clone();
         let same_disk = self.exchange(connection).and_then(|line| line.store) == Some(known.store);
         if !same_disk {

@@ -39,7 +39,7 @@ pub(crate) struct Exchange {
     pub(crate) dialogue: Dialogue,
     /// What the far end offered, complete and not committed; at most [`OFFERS_LIMIT`].
     pub(crate) offered: Vec<Offered>,
-    /// RELEASE was said here.
+    /// RELEASE was said here, or there was nothing to say when mail could first flow.
     pub(crate) released: bool,
     /// How many hand-overs have ended here since.
     pub(crate) unreleased: u32,

@@ -21,16 +21,15 @@ impl Member {
         connection: ConnectionId,
         turn: &mut Turn<'_, '_>,
     ) -> bool {
-        let line = self.exchange(connection).expect("the caller looked it up");
-        let due = line.unreleased >= RELEASE_INTERVAL
-            || (!line.released && (self.boot > 1 || self.handed_over > 0));
-        if !due {
+        let anything = self.boot > 1 || self.handed_over > 0;
+        let line = self.exchange_mut(connection).expect("the caller looked it up");
+        let first = !core::mem::replace(&mut line.released, true);
+        if !(first && anything) && line.unreleased < RELEASE_INTERVAL {
             return false;
         }
-        let release = self.release(turn);
+        line.unreleased = 0;
+        let Some(release) = self.release(turn) else { return false };
         let line = self.exchange_mut(connection).expect("it was looked up");
-        (line.released, line.unreleased) = (true, 0);
-        let Some(release) = release else { return false };
         line.dialogue = Dialogue::Releasing;
         // What ended the transfers must be true after a crash, too.
         clause!(SU_032);
