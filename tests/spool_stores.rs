@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use bridgehead::kernel::Time;
 use bridgehead::protocol::member::{Notice, NoticeKind};
 use bridgehead::server::identity::{Credentials, DevelopmentCa, member_of, server_name};
-use bridgehead::server::maildir::Maildirs;
+use bridgehead::server::maildir::{Maildirs, trace_header};
 use bridgehead::server::notices;
 use bridgehead::wire::ids::{GroupName, Incarnation, MemberName, OriginId};
 use bridgehead::wire::message::{
@@ -32,7 +32,12 @@ fn deposit(maildirs: &Maildirs, account: &str, name: &str) {
     let sender = Address::from("anna@example.test");
     let hops = [hop(1), hop(2)];
     maildirs
-        .deposit(&Address::from(account), name, Some(&sender), &hops, &mut &BODY[..])
+        .deposit(
+            &Address::from(account),
+            name,
+            &trace_header(Some(&sender), &hops, false),
+            &mut &BODY[..],
+        )
         .expect("it is written");
 }
 
@@ -88,12 +93,16 @@ fn a_deposit_is_whole_or_not_there() {
     let directory = tempfile::tempdir().expect("a directory");
     let maildirs = Maildirs::new(directory.path());
     let account = Address::from("eva@example.test");
-    let error = maildirs.deposit(&account, "one", None, &[], &mut Broken).expect_err("no space");
+    let error = maildirs
+        .deposit(&account, "one", &trace_header(None, &[], false), &mut Broken)
+        .expect_err("no space");
     assert_eq!(error.refusal().code, 452);
     assert_eq!(maildirs.list().expect("it can be listed")[0].unpublished, 0);
     let tmp = maildirs.directory(&account).join("tmp/one");
     fs::write(&tmp, vec![b'x'; 10_000]).expect("a crash left it half written");
-    maildirs.deposit(&account, "one", None, &[], &mut &BODY[..]).expect("it is replaced");
+    maildirs
+        .deposit(&account, "one", &trace_header(None, &[], false), &mut &BODY[..])
+        .expect("it is replaced");
     let whole = [b"Return-Path: <>\r\n", BODY].concat();
     assert_eq!(fs::read(&tmp).expect("it is there"), whole);
 }
@@ -125,11 +134,14 @@ fn no_name_leads_out_of_the_maildir() {
         assert!(directories.insert(maildir), "{account} has a Maildir of its own");
     }
     let account = Address::from("a/B@example.test");
-    maildirs.deposit(&account, "one", None, &[], &mut &BODY[..]).expect("it is written");
+    maildirs
+        .deposit(&account, "one", &trace_header(None, &[], false), &mut &BODY[..])
+        .expect("it is written");
     assert_eq!(maildirs.list().expect("listed")[0].address, Address::from("a/b@example.test"));
     let long = "n".repeat(256);
     for name in ["", ".", "..", "../x", "a/b", "a:b", ".hidden", "a b", "a\nb", &long] {
-        let deposited = maildirs.deposit(&account, name, None, &[], &mut &BODY[..]);
+        let deposited =
+            maildirs.deposit(&account, name, &trace_header(None, &[], false), &mut &BODY[..]);
         assert!(deposited.is_err(), "`{name}` is no name");
         assert!(maildirs.publish(&account, name).is_err(), "`{name}` is no name");
     }
@@ -141,6 +153,7 @@ fn notice(kind: NoticeKind, ret: Option<Return>) -> Notice {
         address: Address::from("eva@example.test"),
         notify: Notify::default(),
         original: original.map(Into::into),
+        suspect: false,
     };
     Notice {
         kind,

@@ -26,6 +26,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("status-fences", "lets STATUS fence a transfer that is still arriving"),
     ("second-deposit-on-repeat", "delivers again when a delivery is repeated"),
     ("renumber-index", "numbers the recipients of each hop from zero"),
+    ("release-without-exceptions", "says that transfers are over of which it may speak again"),
+    ("released-is-new", "accepts a transfer that its sender has said is over"),
     ("result-before-publish", "says delivered before the file is in its place"),
     ("certificate-name-not-checked", "believes a client with any good certificate what EHLO says"),
     ("hello-name-not-checked", "lets a member say hello with the name of another"),

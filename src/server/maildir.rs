@@ -74,8 +74,8 @@ impl Maildirs {
         self.root.join(domain).join(escape(&account.local().to_ascii_lowercase()))
     }
 
-    /// Writes a message to `tmp/`: the return path, the trace (newest hop first), the body octet for
-    /// octet. Synced, with its name. An unpublished message of that name is replaced.
+    /// Writes a message to `tmp/`: what [`trace_header`] made, then the body octet for octet. Synced,
+    /// with its name. An unpublished message of that name is replaced.
     ///
     /// # Errors
     /// A step fails. The message is then not deposited.
@@ -83,8 +83,7 @@ impl Maildirs {
         &self,
         account: &Address,
         name: &str,
-        sender: Option<&Address>,
-        hops: &[Hop],
+        header: &str,
         body: &mut impl Read,
     ) -> Result<(), MaildirError> {
         let maildir = self.directory(account);
@@ -94,7 +93,7 @@ impl Maildirs {
         }
         let mut write = || -> io::Result<()> {
             let mut file = BufWriter::new(File::create(&path)?);
-            file.write_all(trace_header(sender, hops).as_bytes())?;
+            file.write_all(header.as_bytes())?;
             io::copy(body, &mut file)?;
             file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
             // A name that a crash can lose would look as if it had been published.
@@ -286,8 +285,16 @@ fn letters(directory: &Path) -> Result<Vec<Letter>, MaildirError> {
 }
 
 /// `Return-Path` (RFC 5321 section 4.4) and the `Received` lines, newest first.
-fn trace_header(sender: Option<&Address>, hops: &[Hop]) -> String {
+/// The lines in front of a stored message: the return path, the mark of a copy that may be one too
+/// many, and the trace with the newest hop first.
+#[must_use]
+pub fn trace_header(sender: Option<&Address>, hops: &[Hop], suspect: bool) -> String {
     let mut header = format!("Return-Path: <{}>\r\n", sender.map_or("", |sender| &sender.0));
+    if suspect {
+        header.push_str(
+            "X-Bridgehead-Suspect: a disk was lost on the way, this may be a second copy\r\n",
+        );
+    }
     header.push_str(&received_lines(hops));
     header
 }

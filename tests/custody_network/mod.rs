@@ -267,6 +267,7 @@ impl Network {
             address: address.clone(),
             notify: Notify::default(),
             original: None,
+            suspect: false,
         };
         let mail = NewMail {
             sender: from.map(Address::from),

@@ -24,6 +24,7 @@ fn envelope() -> Envelope {
             address: "anna@example.org".into(),
             notify: Notify::default(),
             original: None,
+            suspect: false,
         }],
         arrived: Time(1),
         expires: Time(2),
@@ -276,8 +277,16 @@ fn what_is_in_doubt_is_settled() {
            M> {"status":"rg1-a/0000000000000001/7"}
            M< {"handed_over":{"transfer":"rg1-a/0000000000000001/7","queue":1}}
            S: 250 2.0.0 ACCEPTED ID=rg1-a/0000000000000001/7 QUEUE=0000000000000001
+           C: X-SUBMIT STATUS ID=rg1-a/0000000000000001/6
+           M> {"status":"rg1-a/0000000000000001/6"}
+           M< {"done":"rg1-a/0000000000000001/6"}
+           S: 250 2.0.0 DONE ID=rg1-a/0000000000000001/6
+           C: X-SUBMIT RELEASE BOOT=1 INCARNATION=0000000000000001 UPTO=9
+           M> {"release":{"boot":1,"incarnation":1,"upto":9,"except":[]}}
+           M< {"released":null}
+           S: 250 2.0.0 RELEASED
            C: X-SUBMIT FROBNICATE
-           S: 501 5.5.4 octet 9: expected HELLO, OFFER, COMMIT, RESOLVE or STATUS"#,
+           S: 501 5.5.4 octet 9: expected HELLO, OFFER, COMMIT, RESOLVE, STATUS or RELEASE"#,
     );
 }
 

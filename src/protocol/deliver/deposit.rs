@@ -129,6 +129,7 @@ impl Member {
             name: name.clone(),
             sender: envelope.sender.clone(),
             hops: envelope.hops.clone(),
+            suspect: recipient.suspect,
             body,
         };
         // The body of a message of ours is in the same transaction as the message.

@@ -217,6 +217,17 @@ impl Member {
         }
     }
 
+    /// Gives up the connection to a host; what is without a result on it is in doubt.
+    pub(crate) fn close_deliveries(&mut self, host: &MemberName, turn: &mut Turn<'_, '_>) {
+        let open = self.lines.iter().find_map(|(connection, line)| match line {
+            Line::Sending(sending) if sending.host == *host => Some(*connection),
+            _ => None,
+        });
+        if let Some(connection) = open {
+            self.hang_up(connection, turn);
+        }
+    }
+
     fn set_talk(&mut self, connection: ConnectionId, talk: Talk) {
         match self.lines.get_mut(&connection) {
             Some(Line::Sending(sending)) => sending.talk = talk,

@@ -59,6 +59,21 @@ pub struct Policy {
     pub recipients_limit: u32,
     /// The most messages in the queue before new mail is refused.
     pub queue_limit: u32,
+    /// What becomes of mail that may be double because a disk was lost.
+    pub suspects: Suspects,
+}
+
+/// What becomes of mail that may be double because a disk was lost or rolled back.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Suspects {
+    /// It is marked and sent again: rather double than lost.
+    #[default]
+    Resend,
+    /// It is marked and held until the operator says.
+    Hold,
 }
 
 impl Default for Policy {
@@ -72,6 +87,7 @@ impl Default for Policy {
             message_limit_octets: 50 * 1024 * 1024,
             recipients_limit: 1_000,
             queue_limit: 100_000,
+            suspects: Suspects::Resend,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::session::{SessionEvent, Tag};
-use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId, TransferId};
+use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::Digest;
 
 /// What the log is told. Everything that an operator may want to follow stands here.
@@ -60,6 +60,29 @@ pub enum Event {
         peer: MemberName,
         /// The hand-over.
         transfer: TransferId,
+    },
+    /// Nobody can say whether these recipients were taken; they are marked, and tried again.
+    Suspected {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+    },
+    /// A member speaks from an earlier boot than we have heard of: its disk was rolled back, or its
+    /// connection is an old one.
+    DiskBehind {
+        /// The member.
+        peer: MemberName,
+    },
+    /// A peer says that our own disk was rolled back; it has a new id, and all mail in it is suspect.
+    RolledBack {
+        /// The new id.
+        store: StoreId,
+    },
+    /// By the operator's order everything that was in doubt with this member is free.
+    Forgotten {
+        /// The member.
+        peer: MemberName,
     },
     /// The host of the account, or an outside server, has it.
     Delivered {

@@ -24,7 +24,7 @@ use crate::wire::ids::{
 use crate::wire::message::Address;
 
 pub use super::queue::Change;
-pub use config::{MemberConfig, Policy, Security};
+pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use event::Event;
 pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
 pub use query::{Answer, Notice, NoticeKind, Query};
@@ -39,6 +39,9 @@ pub struct Durable {
     pub store: StoreId,
     /// The incarnation of the latest boot.
     pub incarnation: Incarnation,
+    /// How many boots this disk has seen.
+    #[serde(default)]
+    pub boot: u64,
     /// Of the link-state machine.
     pub link: LinkDurable,
     /// Queue and journals.
@@ -80,6 +83,12 @@ pub(crate) enum Errand {
 pub struct Member {
     pub(crate) store: StoreId,
     pub(crate) incarnation: Incarnation,
+    /// The number of this boot.
+    pub(crate) boot: u64,
+    /// How many hand-overs of ours have ended in this boot.
+    pub(crate) handed_over: u64,
+    /// How many recipients were marked as suspect in this boot.
+    pub(crate) suspected: u64,
     /// Counts the ids of this boot.
     pub(crate) sequence: u64,
     /// Counts the connections that this member opened; an id is never used twice.
@@ -222,7 +231,9 @@ impl Machine for Member {
                 let known = durable.store != StoreId::default();
                 assert!(!known || durable.store == *store, "a disk keeps its id");
                 (durable.store, durable.incarnation) = (*store, *incarnation);
+                durable.boot += 1;
             }
+            Change::DiskRolledBack { store } => durable.store = *store,
             Change::Link(change) => LinkState::apply(&mut durable.link, change),
             _ => durable.spool.apply(change),
         }
@@ -242,6 +253,9 @@ impl Machine for Member {
         let mut member = Self {
             store,
             incarnation,
+            boot: durable.boot + 1,
+            handed_over: 0,
+            suspected: 0,
             sequence: 0,
             opened: 0,
             link,
@@ -273,6 +287,7 @@ impl Machine for Member {
             Input::Command(Command::Inbound { connection, member, port }) => {
                 self.inbound(connection, member, port, turn);
             }
+            Input::Command(Command::Forget(member)) => self.forget(&member, turn),
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);

@@ -10,6 +10,7 @@ use crate::wire::ids::{
     ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
 use crate::wire::message::{Address, Body, Digest, Envelope, Outcome, Recipient, Refusal, Return};
+use crate::wire::submit::Release;
 
 /// Where a member opens a connection to. The host maps it to a socket address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -116,6 +117,12 @@ pub enum Pdu {
     Status(TransferId),
     /// Nothing is known. (`HandedOver` and `Fenced` are the other answers.)
     Unknown(TransferId),
+    /// The asker itself has said that it is over: an answer to `Offer`, `Commit`, `Resolve`, `Status`.
+    Done(TransferId),
+    /// Which transfers of the speaker are over. Answered by `Released` or `Refused`.
+    Release(Release),
+    /// It is understood.
+    Released,
 
     // --- DELIVER, on the delivery port ---
     /// Deliver to these recipients. Answered by one `Result` each, in order, as each is known.
@@ -217,6 +224,8 @@ pub enum Command {
         /// On which port.
         port: Port,
     },
+    /// The operator: this member will not come back.
+    Forget(MemberName),
 }
 
 /// Which port a member connected to.

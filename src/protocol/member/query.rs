@@ -26,6 +26,9 @@ pub enum Query {
         sender: Option<Address>,
         /// The trace, oldest first.
         hops: Vec<Hop>,
+        /// A disk was lost on the way: a line of the header says that it may be double.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        suspect: bool,
         /// The content.
         body: Body,
     },

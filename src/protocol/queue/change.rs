@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::linkstate::{TableChange, Way};
 use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::{Address, Body, Digest, Envelope, Refusal};
+use crate::wire::submit::Release;
 
 /// One durable custody step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +78,29 @@ pub enum Change {
         host: MemberName,
         /// The recipients.
         recipients: Vec<u32>,
+    },
+    /// Sender: nobody can say any more whether these recipients were taken. They are marked, and free.
+    Suspected {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// What was in doubt.
+        doubtful: Doubtful,
+    },
+    /// Receiver: which transfers of this member are over.
+    ReleaseHeard {
+        /// Who said it.
+        member: MemberName,
+        /// Its disk.
+        store: StoreId,
+        /// What it said.
+        release: Release,
+    },
+    /// This disk was rolled back; it has another id from now on.
+    DiskRolledBack {
+        /// The id.
+        store: StoreId,
     },
     /// Sender: the host refused these recipients for now.
     Undelivered {
@@ -167,6 +191,18 @@ pub struct Transfer {
     pub fenced: bool,
 }
 
+/// What was in doubt before recipients were marked as suspect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubtful {
+    /// Nothing: it is our own disk that was rolled back.
+    Nothing,
+    /// A hand-over. Its id is not offered again.
+    Transfer(TransferId),
+    /// The deliveries to a host.
+    Host(MemberName),
+}
+
 /// An accepted hand-over.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Acceptance {
@@ -231,6 +267,25 @@ impl Message {
     #[must_use]
     pub fn has(&self, index: u32) -> bool {
         self.envelope.recipients.iter().any(|recipient| recipient.index == index)
+    }
+
+    /// Marks recipients, and ends the doubt about them.
+    pub(super) fn suspect(&mut self, indexes: &[u32], doubtful: &Doubtful) {
+        for recipient in &mut self.envelope.recipients {
+            recipient.suspect |= indexes.contains(&recipient.index);
+        }
+        match doubtful {
+            Doubtful::Nothing => {}
+            Doubtful::Transfer(id) => {
+                self.transfers.remove(id).expect("what is freed was in doubt");
+            }
+            Doubtful::Host(host) => {
+                if let Some(marked) = self.deliveries.get_mut(host) {
+                    marked.retain(|index| !indexes.contains(index));
+                }
+                self.deliveries.retain(|_, marked| !marked.is_empty());
+            }
+        }
     }
 
     /// Forgets recipients, and every hand-over and delivery that was only for them.

@@ -3,17 +3,20 @@
 mod change;
 mod intake;
 mod notices;
+mod peers;
 mod places;
 mod relay;
 mod report;
 mod routing;
 mod spool;
 
-pub use change::{Acceptance, Change, Message, Recorded, Transfer};
+pub use change::{Acceptance, Change, Doubtful, Message, Recorded, Transfer};
+pub use peers::SenderRecord;
 pub use report::{AccountRow, QueueRow, RecipientRow};
 pub use spool::Spool;
 
 pub(crate) use intake::queue_name;
+pub(crate) use peers::Standing;
 pub(crate) use places::{Lanes, Work};
 pub use places::{Place, Route};
 pub(crate) use relay::Relaying;

@@ -258,8 +258,13 @@ impl Member {
         turn: &Turn<'_, '_>,
     ) -> (QueueId, Message) {
         let queue = self.spool.next();
-        let recipient =
-            Recipient { index: 0, address: to, notify: Notify::default(), original: None };
+        let recipient = Recipient {
+            index: 0,
+            address: to,
+            notify: Notify::default(),
+            original: None,
+            suspect: false,
+        };
         let by = turn.config.member.0.clone();
         let hops = alloc::vec![self.hop(by, String::from("LOCAL"), &queue_name(queue), turn)];
         let envelope = Envelope {

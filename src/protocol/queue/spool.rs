@@ -1,12 +1,15 @@
 //! What is durable: the queue, the journal of acceptances, the fences, the journal of deliveries.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::change::{Acceptance, Change, Message, Recorded, Transfer};
-use crate::wire::ids::{OriginId, QueueId, TransferId};
+use super::peers::SenderRecord;
+use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::Body;
+use crate::wire::submit::Release;
 
 /// The fold of the custody changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +22,9 @@ pub struct Spool {
     pub accepted: BTreeMap<TransferId, Acceptance>,
     /// For each hand-over the greatest offer that we refuse for ever.
     pub fences: BTreeMap<TransferId, u32>,
+    /// What the members that hand mail over have said of their transfers.
+    #[serde(default)]
+    pub senders: BTreeMap<MemberName, SenderRecord>,
     /// The delivery journal.
     pub journal: BTreeMap<OriginId, BTreeMap<u32, Recorded>>,
 }
@@ -44,7 +50,7 @@ impl Spool {
     /// Folds one change. Those of the boot and of the link state are not the spool's.
     pub fn apply(&mut self, change: &Change) {
         match change {
-            Change::Boot { .. } | Change::Link(_) => {}
+            Change::Boot { .. } | Change::DiskRolledBack { .. } | Change::Link(_) => {}
             Change::Queued { queue, message, accepted } => {
                 self.insert(*queue, message);
                 if let Some((transfer, acceptance)) = accepted {
@@ -66,6 +72,12 @@ impl Spool {
             Change::Released { queue, id } => {
                 let transfer = self.message(*queue).transfers.get_mut(id);
                 transfer.expect("what is released was in doubt").fenced = true;
+            }
+            Change::Suspected { queue, recipients, doubtful } => {
+                self.message(*queue).suspect(recipients, doubtful);
+            }
+            Change::ReleaseHeard { member, store, release } => {
+                self.release(member, *store, release);
             }
             Change::Delivering { queue, host, recipients } => {
                 let message = self.message(*queue);
@@ -96,6 +108,28 @@ impl Spool {
                 }
             }
             Change::Published { origin, index } => self.publish(origin, *index),
+        }
+    }
+
+    /// Whether the member that minted this transfer has said that it is over.
+    #[must_use]
+    pub fn is_over(&self, id: &TransferId) -> bool {
+        self.senders.get(&id.member).is_some_and(|sender| sender.is_over(id))
+    }
+
+    /// Forgets what a sender says is over.
+    fn release(&mut self, member: &MemberName, store: StoreId, release: &Release) {
+        let first = TransferId { member: member.clone(), incarnation: Incarnation(0), sequence: 0 };
+        let accepted = self.accepted.range(&first..).map(|(id, _)| id);
+        let fenced = self.fences.range(&first..).map(|(id, _)| id);
+        let theirs = |id: &&TransferId| id.member == *member;
+        let known: Vec<TransferId> =
+            accepted.take_while(theirs).chain(fenced.take_while(theirs)).cloned().collect();
+        let sender = self.senders.entry(member.clone()).or_default();
+        sender.hear(store, release, known.iter().map(|id| id.incarnation));
+        for id in known.iter().filter(|id| sender.is_over(id)) {
+            self.accepted.remove(id);
+            self.fences.remove(id);
         }
     }
 

@@ -157,7 +157,11 @@ impl LmtpClient {
 
     fn next_rcpt(delivering: Delivering, place: usize, talk: &mut Talk<'_>) -> State {
         if let Some(recipient) = delivering.parcel.envelope.recipients.get(place) {
-            let rcpt = Rcpt { index: Some(recipient.index), ..Rcpt::to(recipient.address.clone()) };
+            let rcpt = Rcpt {
+                index: Some(recipient.index),
+                suspect: recipient.suspect,
+                ..Rcpt::to(recipient.address.clone())
+            };
             talk.line(Command::Rcpt(rcpt).encode());
             return State::Rcpt(delivering, place);
         }

@@ -56,6 +56,8 @@ enum State {
     Transfer { transfer: TransferId, offer: u32 },
     /// To COMMIT, RESOLVE or STATUS.
     Asked(Pdu),
+    /// To RELEASE.
+    Released,
     /// To QUIT.
     Quit,
     /// Nothing: the conversation is over.
@@ -91,6 +93,7 @@ impl SmtpClient {
             }
             State::Transfer { transfer, offer } => self.transferred(transfer, offer, reply, talk),
             State::Asked(pdu) => self.answered(&pdu, reply, talk),
+            State::Released => self.released(reply, talk),
             State::Quit => {
                 talk.end(LinkChange::Closed);
                 Err(Ended)
@@ -232,6 +235,10 @@ impl SmtpClient {
                 Self::say_submit(submit::Command::Status { transfer: transfer.clone() }, talk);
                 State::Asked(Pdu::Status(transfer))
             }
+            Pdu::Release(release) => {
+                Self::say_submit(submit::Command::Release(release), talk);
+                State::Released
+            }
             // The session has said hello already, as the first thing on the connection.
             Pdu::Hello { .. } => State::Idle,
             _ => {
@@ -296,7 +303,9 @@ impl SmtpClient {
             talk.say(Wire::Content { prefix, body, coding: Coding::Octets });
             return Ok(State::Transfer { transfer, offer });
         }
-        self.concluded(&transfer, reply, talk, |answer| matches!(answer, Answer::Accepted { .. }))
+        self.concluded(&transfer, reply, talk, |answer| {
+            matches!(answer, Answer::Accepted { .. } | Answer::Done { .. })
+        })
     }
 
     fn transferred(
@@ -308,7 +317,7 @@ impl SmtpClient {
     ) -> Result<State, Ended> {
         self.concluded(&transfer, reply, talk, |answer| match answer {
             Answer::Transferred { offer: n, .. } => *n == offer,
-            Answer::Accepted { .. } => true,
+            Answer::Accepted { .. } | Answer::Done { .. } => true,
             _ => false,
         })
     }
@@ -318,15 +327,18 @@ impl SmtpClient {
             Pdu::Resolve { transfer, offer } => {
                 self.concluded(transfer, reply, talk, |answer| match answer {
                     Answer::Refused { offer: n, .. } => n >= offer,
-                    Answer::Accepted { .. } => true,
+                    Answer::Accepted { .. } | Answer::Done { .. } => true,
                     _ => false,
                 })
             }
             Pdu::Status(transfer) => self.concluded(transfer, reply, talk, |answer| {
-                !matches!(answer, Answer::Hello { .. } | Answer::Transferred { .. })
+                !matches!(
+                    answer,
+                    Answer::Hello { .. } | Answer::Transferred { .. } | Answer::Released
+                )
             }),
             Pdu::Commit { transfer, .. } => self.concluded(transfer, reply, talk, |answer| {
-                matches!(answer, Answer::Accepted { .. })
+                matches!(answer, Answer::Accepted { .. } | Answer::Done { .. })
             }),
             _ => Ok(State::Idle),
         }
@@ -361,7 +373,8 @@ impl SmtpClient {
                 (transfer.clone(), Pdu::Fenced { transfer, offer })
             }
             Answer::Unknown { transfer } => (transfer.clone(), Pdu::Unknown(transfer)),
-            Answer::Hello { .. } => {
+            Answer::Done { transfer } => (transfer.clone(), Pdu::Done(transfer)),
+            Answer::Hello { .. } | Answer::Released => {
                 return Err(self.caller.unexpected("an answer to the command", reply, talk));
             }
         };
@@ -369,6 +382,16 @@ impl SmtpClient {
             return Err(self.caller.unexpected("an answer about the same transfer", reply, talk));
         }
         talk.tell(pdu);
+        Ok(State::Idle)
+    }
+
+    fn released(&self, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
+        let answer = match (reply.refusal(), Answer::of_reply(reply)) {
+            (Some(refusal), _) => Pdu::Refused(refusal),
+            (None, Ok(Answer::Released)) => Pdu::Released,
+            _ => return Err(self.caller.unexpected("RELEASED", reply, talk)),
+        };
+        talk.tell(answer);
         Ok(State::Idle)
     }
 

@@ -211,6 +211,7 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         message_limit_octets,
         recipients_limit,
         queue_limit,
+        suspects: _,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
         if value == 0 {

@@ -7,7 +7,7 @@ use crate::kernel::{Ticket, Time};
 use crate::protocol::member::{Answer, Notice, Query};
 use crate::protocol::server::Server;
 use crate::server::bodies::{IntakeError, take};
-use crate::server::maildir::Maildirs;
+use crate::server::maildir::{Maildirs, trace_header};
 use crate::server::net::Network;
 use crate::server::notices::compose;
 use crate::server::spool::{Operation, Spool, SpoolError};
@@ -47,12 +47,13 @@ fn answer(
 ) -> Result<Answer, String> {
     match query {
         Query::Compose(notice) => compose_notice(spool, &notice, now),
-        Query::Deposit { account, name, sender, hops, body } => {
+        Query::Deposit { account, name, sender, hops, suspect, body } => {
             let mut reader = match spool.read(body.key) {
                 Ok(reader) => reader,
                 Err(error) => return Ok(lost(&error)),
             };
-            let deposited = maildirs.deposit(&account, &name, sender.as_ref(), &hops, &mut reader);
+            let header = trace_header(sender.as_ref(), &hops, suspect);
+            let deposited = maildirs.deposit(&account, &name, &header, &mut reader);
             Ok(deposited.map_or_else(|error| failed(&error, error.refusal()), |()| Answer::Done))
         }
         Query::Publish { account, name } => {

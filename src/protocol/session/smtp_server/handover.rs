@@ -65,6 +65,7 @@ impl SmtpServer {
                 self.settle(Pdu::Resolve { transfer, offer }, talk);
             }
             (Command::Status { transfer }, true) => self.settle(Pdu::Status(transfer), talk),
+            (Command::Release(release), true) => self.settle(Pdu::Release(release), talk),
         }
     }
 
@@ -205,6 +206,11 @@ impl SmtpServer {
                 Answer::Refused { transfer, offer }
             }
             Pdu::Unknown(transfer) => Answer::Unknown { transfer },
+            Pdu::Done(transfer) => {
+                peer.transferred.retain(|(other, _)| *other != transfer);
+                Answer::Done { transfer }
+            }
+            Pdu::Released => Answer::Released,
             _ => {
                 self.state = State::Settling;
                 return talk.log(Tag::Submit, SessionEvent::Unspoken);

@@ -72,6 +72,7 @@ impl SmtpServer {
             address: with_domain(rcpt.recipient, &talk.config.organization.domains),
             notify: rcpt.notify.unwrap_or_default(),
             original: rcpt.original,
+            suspect: false,
         };
         talk.tell(Pdu::Recipient(recipient.address.clone()));
         self.state = State::Recipient(recipient);
