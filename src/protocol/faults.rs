@@ -26,6 +26,13 @@ pub const NAMES: &[(&str, &str)] = &[
     ("status-fences", "lets STATUS fence a transfer that is still arriving"),
     ("second-deposit-on-repeat", "delivers again when a delivery is repeated"),
     ("renumber-index", "numbers the recipients of each hop from zero"),
+    ("success-told-twice", "tells of a success although the outside server took over that duty"),
+    (
+        "confirmed-before-removal",
+        "queues the word of success first and removes the recipient later",
+    ),
+    ("hold-not-stored", "confirms a hold that it keeps in memory only"),
+    ("order-ignores-doubt", "returns or removes recipients in doubt when the operator orders it"),
     ("result-before-publish", "says delivered before the file is in its place"),
 ];
 

@@ -9,12 +9,12 @@ mod report;
 mod routing;
 mod spool;
 
-pub use change::{Acceptance, Change, Message, Recorded, Transfer};
-pub use report::{AccountRow, QueueRow, RecipientRow};
+pub use change::{Acceptance, Change, Ending, Message, Recorded, Transfer};
+pub use report::{AccountRow, MessageRow, QueueRow, RecipientRow};
 pub use spool::Spool;
 
 pub(crate) use intake::queue_name;
 pub(crate) use places::{Lanes, Work};
 pub use places::{Place, Route};
-pub(crate) use relay::Relaying;
+pub(crate) use relay::{Relayed, Relaying};
 pub(crate) use routing::{Home, home};

@@ -240,7 +240,9 @@ impl RelayClient {
     ) -> Result<State, Ended> {
         clause!(SM_062);
         match (reply.is_positive(), reply.refusal()) {
-            (true, _) => relaying.result_for_all(&Outcome::Delivered, talk),
+            // Whether the server was told whom to tell decides who tells the sender of the success.
+            (true, _) if self.extensions.dsn => relaying.result_for_all(&Outcome::Delivered, talk),
+            (true, _) => relaying.relayed(talk),
             (false, Some(refusal)) => relaying.refuse_all(&refusal, talk),
             (false, None) => return Err(self.caller.unexpected("250", reply, talk)),
         }
@@ -271,6 +273,18 @@ impl Relaying {
         for recipient in &self.parcel.envelope.recipients {
             if !self.refused.contains_key(&recipient.index) {
                 self.result(recipient.index, outcome.clone(), talk);
+            }
+        }
+    }
+
+    /// The server has taken it for all others, and knows of no duty to tell of its success.
+    fn relayed(&self, talk: &mut Talk<'_>) {
+        clause!(SM_064);
+        let envelope = &self.parcel.envelope;
+        for recipient in &envelope.recipients {
+            if !self.refused.contains_key(&recipient.index) {
+                let (origin, index) = (envelope.origin.clone(), recipient.index);
+                talk.tell(Pdu::Relayed { origin, index });
             }
         }
     }
