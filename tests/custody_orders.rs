@@ -4,7 +4,7 @@ mod custody_network;
 
 use bridgehead::kernel::{Input, Span};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Event, NoticeKind, Pdu, Policy};
+use bridgehead::protocol::member::{Durable, Event, NoticeKind, Pdu, Policy};
 use bridgehead::protocol::operator::{Action, Order, Ordered, Selection, State};
 use bridgehead::protocol::organization::Organization;
 use bridgehead::protocol::queue::{Ending, Message};
@@ -203,6 +203,10 @@ fn a_bounce_outlives_a_full_disk_and_a_crash() {
     assert_eq!(network.notices.len(), 0);
     let again = order(&mut network, &at, BOUNCE, id(1));
     assert_eq!(texts(&again.refused), ["it has ended already: its notice is being written"]);
+    let durable = &network.sites[&at].durable;
+    assert_eq!(queue(&network, &at)[0].ended.len(), 1);
+    let written = serde_json::to_string(durable).unwrap();
+    assert_eq!(serde_json::from_str::<Durable>(&written).unwrap(), *durable, "a spool keeps it");
     network.crash(&at);
     network.cuts.clear();
     network.sites.get_mut(&at).unwrap().full = false;

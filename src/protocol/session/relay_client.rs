@@ -11,7 +11,7 @@ use crate::clause;
 use crate::kernel::LinkChange;
 use crate::protocol::member::{Parcel, Pdu};
 use crate::protocol::server::{Coding, Wire};
-use crate::wire::message::{Outcome, Refusal};
+use crate::wire::message::{Notify, Outcome, Refusal};
 use crate::wire::smtp::{BodyKind, Command, Extensions, Mail, REPLY_LINES_LIMIT, Rcpt, Reply};
 
 /// A session with one outside server.
@@ -183,8 +183,10 @@ impl RelayClient {
         let recipients = &relaying.parcel.envelope.recipients;
         if let Some(recipient) = recipients.get(place) {
             let dsn = self.extensions.dsn;
+            // What the sender did not ask for nobody asks for: RFC 3461 section 5.2.2.
+            let asked = Some(recipient.notify).filter(|notify| *notify != Notify::default());
             let rcpt = Rcpt {
-                notify: dsn.then_some(recipient.notify),
+                notify: asked.filter(|_| dsn),
                 original: recipient.original.clone().filter(|_| dsn),
                 ..Rcpt::to(recipient.address.clone())
             };
