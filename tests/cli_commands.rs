@@ -36,6 +36,12 @@ fn every_command_explains_itself() {
         &["cluster", "link", "heal"],
         &["linkstate", "show"],
         &["queue", "list"],
+        &["queue", "show"],
+        &["queue", "hold"],
+        &["queue", "release"],
+        &["queue", "retry"],
+        &["queue", "bounce"],
+        &["queue", "remove"],
         &["sim"],
         &["adapter"],
         &["completions"],
@@ -58,6 +64,27 @@ fn wrong_arguments_end_with_two() {
     assert_ends(&["adapter", "--fault", "no-such-fault"], 2, "`no-such-fault`");
     assert_ends(&["cluster", "up", EXAMPLE, "--time-scale=-1"], 2, "--time-scale");
     assert_ends(&["cluster", "up", EXAMPLE, "--base-port", "65500"], 2, "no ports are left");
+}
+
+#[test]
+fn orders_that_are_slips_end_with_two() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let socket = directory.path().join("no.sock").to_string_lossy().into_owned();
+    let at = ["--socket", &socket];
+    for (arguments, clue) in [
+        (&["queue", "remove"][..], "name messages, a filter, or --all"),
+        (&["queue", "release"], "name messages, a filter, or --all"),
+        (&["queue", "show"], "name messages, or a filter"),
+        (&["queue", "hold", "1"], "`1` is no queue id: expected 16 hexadecimal digits"),
+        (&["queue", "hold", "rg9-a/000000000000002a"], "no member `rg9-a` is asked"),
+        (&["queue", "list", "--older", "2w"], "expected a number and s, m, h or d, such as 15m"),
+        (&["queue", "list", "--state", "lost"], "expected one of table, line, underway"),
+        (&["queue", "list", "--origin", "x"], "expected MEMBER/INCARNATION/NUMBER"),
+        (&["queue", "bounce", "--all", "--no-dsn", "--text", "x"], "cannot be used with"),
+    ] {
+        assert_ends(&[arguments, &at].concat(), 2, clue);
+    }
+    assert_ends(&["queue", "retry", "--all", "--socket", &socket], 1, "no.sock");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use bridgehead::kernel::Time;
 use bridgehead::protocol::member::{Notice, NoticeKind};
+use bridgehead::protocol::queue::Ending;
 use bridgehead::server::identity::{Credentials, DevelopmentCa, member_of, server_name};
 use bridgehead::server::maildir::{Maildirs, trace_header};
 use bridgehead::server::notices;
@@ -170,9 +171,9 @@ fn notice(kind: NoticeKind, ret: Option<Return>) -> Notice {
         recipients: vec![
             (
                 recipient(2, Some("rfc822;e+2Bva@old.test")),
-                Refusal::new(550, "5.1.1", "nobody\r\nX: y"),
+                Ending::Refused(Refusal::new(550, "5.1.1", "nobody\r\nX: y")),
             ),
-            (recipient(5, None), Refusal::new(450, "4.4.7", "too late")),
+            (recipient(5, None), Ending::Refused(Refusal::new(450, "4.4.7", "too late"))),
         ],
         body: Body { key: BodyKey(1), digest: Digest([9; 32]), octets: BODY.len() as u64 },
     }
@@ -208,6 +209,30 @@ fn a_failure_tells_every_recipient_and_why() {
         assert!(text.contains(part), "`{part}` in:\n{text}");
     }
     assert!(!text.contains("\r\nX: y"), "a diagnostic text begins no field:\n{text}");
+}
+
+/// SV-024
+#[test]
+fn a_success_says_what_happened_to_whom() {
+    let mut success = notice(NoticeKind::Success, Some(Return::Full));
+    success.recipients[0].1 = Ending::Delivered;
+    success.recipients[1].1 = Ending::Relayed;
+    success.recipients[1].0.address = Address::from("j\u{f6}rg@ex\u{e4}mple.test");
+    let text = composed(&success);
+    for part in [
+        "Subject: Successful mail delivery report\r\n",
+        "<eva@example.test>: delivered\r\n",
+        "\r\n\r\nOriginal-Recipient: rfc822; e+va@old.test\r\nFinal-Recipient: rfc822; \
+         eva@example.test\r\nAction: delivered\r\nStatus: 2.0.0\r\n",
+        "\r\n\r\nFinal-Recipient: utf-8; j\\x{F6}rg@ex\\x{E4}mple.test\r\nAction: relayed\r\n\
+         Status: 2.0.0\r\n",
+        "text/rfc822-headers",
+    ] {
+        assert!(text.contains(part), "`{part}` in:\n{text}");
+    }
+    assert!(!text.contains("Diagnostic-Code"), "nothing went wrong:\n{text}");
+    assert!(!text.contains(".dots"), "a success brings no content back");
+    assert_eq!(notices::message_id(&success), "<success.rg1-a.0000000000000007.3.2@rg1-a>");
 }
 
 /// SV-022

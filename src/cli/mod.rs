@@ -6,8 +6,10 @@
 mod admin;
 mod check;
 pub mod cluster;
+mod queue;
 mod show;
 mod table;
+mod whom;
 
 #[cfg(feature = "conformance")]
 use std::ffi::OsString;
@@ -32,6 +34,7 @@ Examples:
   bridgehead cluster up examples/five-groups.toml --time-scale 60
   bridgehead cluster link cut RG2 RG4
   bridgehead linkstate show
+  bridgehead queue list --state doubt
   bridgehead serve /etc/bridgehead/member.toml";
 
 /// Clustered mail transfer: a group of mail servers behaves as one, and groups route around broken links
@@ -67,9 +70,9 @@ enum Command {
     /// Show what the members know of the connectors
     #[command(subcommand)]
     Linkstate(Linkstate),
-    /// Show the messages that members have in custody
+    /// Show the messages that members have in custody; hold, release, retry, return and remove them
     #[command(subcommand)]
-    Queue(Queue),
+    Queue(queue::Queue),
     /// Run an organization in the simulator
     #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
     Sim(crate::sim::cli::Arguments),
@@ -110,16 +113,7 @@ enum Linkstate {
     #[command(
         after_help = "Examples:\n  bridgehead linkstate show\n  bridgehead linkstate show --member rg1-b --json"
     )]
-    Show(show::Arguments),
-}
-
-#[derive(Debug, Subcommand)]
-enum Queue {
-    /// Print the messages of every member, or of one
-    #[command(
-        after_help = "Examples:\n  bridgehead queue list\n  bridgehead queue list --member rg2-a --json"
-    )]
-    List(show::Arguments),
+    Show(whom::Whom),
 }
 
 /// Runs the command that the process was started with.
@@ -144,10 +138,8 @@ pub fn main() -> ExitCode {
         Command::Conformance { arguments } => conformance(arguments),
         Command::Check { file } => check::run(&file),
         Command::Cluster(command) => cluster::run(command),
-        Command::Linkstate(Linkstate::Show(arguments)) => {
-            show::run(&arguments, show::What::LinkState)
-        }
-        Command::Queue(Queue::List(arguments)) => show::run(&arguments, show::What::Queue),
+        Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
+        Command::Queue(command) => queue::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bridgehead", &mut io::stdout());
             ExitCode::SUCCESS

@@ -10,6 +10,7 @@ use mail_builder::mime::MimePart;
 use crate::clause;
 use crate::kernel::Time;
 use crate::protocol::member::{Notice, NoticeKind};
+use crate::protocol::queue::Ending;
 use crate::protocol::session::date;
 use crate::wire::message::{Recipient, Refusal, Return};
 use crate::wire::smtp::xtext;
@@ -39,6 +40,7 @@ pub fn compose(notice: &Notice, original: &mut impl Read, now: Time) -> io::Resu
     let subject = match notice.kind {
         NoticeKind::Failure => "Undelivered mail returned to sender",
         NoticeKind::Delay => "Delayed mail (still being tried)",
+        NoticeKind::Success => "Successful mail delivery report",
     };
     let mut octets = Vec::new();
     MessageBuilder::new()
@@ -68,6 +70,7 @@ const fn kind_name(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::Failure => "failure",
         NoticeKind::Delay => "delay",
+        NoticeKind::Success => "success",
     }
 }
 
@@ -87,12 +90,31 @@ fn explanation(notice: &Notice) -> String {
             "Your message could not be delivered to the recipients below yet.",
             "It is still being tried; you need not send it again.",
         ),
+        NoticeKind::Success => (
+            "You asked to hear what became of your message for the recipients below.",
+            "`delivered` means that it lies in the mailbox, `relayed` that a server took it that may \
+             tell you nothing more.",
+        ),
     };
     let mut text = format!("This is the mail system at {}.\n\n{what}\n{then}\n\n", notice.reporter);
-    for (recipient, refusal) in &notice.recipients {
-        text.push_str(&format!("<{}>: {}\n", recipient.address, diagnostic(refusal)));
+    for (recipient, ending) in &notice.recipients {
+        let word = match ending {
+            Ending::Refused(refusal) => diagnostic(refusal),
+            Ending::Delivered | Ending::Relayed => action(notice.kind, ending).into(),
+        };
+        text.push_str(&format!("<{}>: {word}\n", recipient.address));
     }
     text
+}
+
+/// The action of RFC 3464 section 2.3.3.
+const fn action(kind: NoticeKind, ending: &Ending) -> &'static str {
+    match (ending, kind) {
+        (Ending::Delivered, _) => "delivered",
+        (Ending::Relayed, _) => "relayed",
+        (Ending::Refused(_), NoticeKind::Delay) => "delayed",
+        (Ending::Refused(_), _) => "failed",
+    }
 }
 
 fn diagnostic(refusal: &Refusal) -> String {
@@ -106,26 +128,29 @@ fn status(notice: &Notice) -> String {
         fields.push_str(&format!("Original-Envelope-Id: {}\r\n", printable(envid)));
     }
     fields.push_str(&format!("Arrival-Date: {}\r\n", date(notice.arrived)));
-    for (recipient, refusal) in &notice.recipients {
+    for (recipient, ending) in &notice.recipients {
         fields.push_str("\r\n");
-        fields.push_str(&recipient_fields(notice.kind, recipient, refusal));
+        fields.push_str(&recipient_fields(notice.kind, recipient, ending));
     }
     fields
 }
 
-fn recipient_fields(kind: NoticeKind, recipient: &Recipient, refusal: &Refusal) -> String {
+fn recipient_fields(kind: NoticeKind, recipient: &Recipient, ending: &Ending) -> String {
+    clause!(SV_024);
     let mut fields = String::new();
     if let Some(original) = &recipient.original {
         fields.push_str(&format!("Original-Recipient: {}\r\n", original_recipient(original)));
     }
-    let address = printable(&recipient.address.0);
-    fields.push_str(&format!("Final-Recipient: rfc822; {address}\r\n"));
-    let action = match kind {
-        NoticeKind::Failure => "failed",
-        NoticeKind::Delay => "delayed",
-    };
-    fields.push_str(&format!("Action: {action}\r\nStatus: {}\r\n", printable(&refusal.status)));
-    fields.push_str(&format!("Diagnostic-Code: smtp; {}\r\n", diagnostic(refusal)));
+    let address = final_recipient(&recipient.address.0);
+    fields.push_str(&format!("Final-Recipient: {address}\r\n"));
+    fields.push_str(&format!("Action: {}\r\n", action(kind, ending)));
+    match ending {
+        Ending::Refused(refusal) => {
+            fields.push_str(&format!("Status: {}\r\n", printable(&refusal.status)));
+            fields.push_str(&format!("Diagnostic-Code: smtp; {}\r\n", diagnostic(refusal)));
+        }
+        Ending::Delivered | Ending::Relayed => fields.push_str("Status: 2.0.0\r\n"),
+    }
     fields
 }
 
@@ -159,6 +184,19 @@ fn header_length(octets: &[u8]) -> usize {
 /// Nothing in a field may end its line early; other alphabets have no place in these fields.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}
+
+/// The address with its type; one with letters beyond ASCII in the coding of RFC 6533 section 3.
+fn final_recipient(address: &str) -> String {
+    if address.is_ascii() {
+        return format!("rfc822; {}", printable(address));
+    }
+    let coded = |letter: char| match letter {
+        '\\' | '+' | '=' => format!("\\x{{{:02X}}}", u32::from(letter)),
+        _ if letter.is_ascii_graphic() => letter.to_string(),
+        _ => format!("\\x{{{:02X}}}", u32::from(letter)),
+    };
+    format!("utf-8; {}", address.chars().map(coded).collect::<String>())
 }
 
 /// ORCPT as the field has it: the address without its xtext coding (RFC 3461 section 5.2).

@@ -7,16 +7,19 @@ use serde_json::{Value, json};
 use super::maildir::{Letter, Maildirs};
 use crate::kernel::Time;
 use crate::protocol::member::MemberConfig;
+use crate::protocol::operator::Selection;
 use crate::protocol::server::Server;
 use crate::wire::message::{Address, BodyKey};
 
 /// What can be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// The member as a whole.
     Status,
-    /// The messages in its custody.
-    Queue,
+    /// The messages in its custody that are meant.
+    Queue(Selection),
+    /// Everything about the messages that are meant.
+    Messages(Selection),
     /// Its link-state table.
     LinkState,
     /// The accounts that it has open.
@@ -29,7 +32,7 @@ impl What {
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "status" => Some(Self::Status),
-            "queue" => Some(Self::Queue),
+            "queue" => Some(Self::Queue(Selection::default())),
             "linkstate" => Some(Self::LinkState),
             "accounts" => Some(Self::Accounts),
             _ => None,
@@ -39,11 +42,12 @@ impl What {
 
 /// What the machine shows at `now`.
 #[must_use]
-pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: What) -> Value {
+pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What) -> Value {
     let member = server.member();
     match what {
         What::Status => status(server, configuration, now),
-        What::Queue => json!({ "messages": member.queue_report(now) }),
+        What::Queue(which) => json!({ "messages": member.rows(which, now) }),
+        What::Messages(which) => json!({ "messages": member.shown(which, now) }),
         What::LinkState => {
             json!({ "records": member.link().records(), "rows": member.link().rows() })
         }

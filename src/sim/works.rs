@@ -9,6 +9,7 @@ use super::network::HostIndex;
 use super::world::{Happening, World};
 use crate::kernel::Input;
 use crate::protocol::member::{Answer, Notice, Query};
+use crate::protocol::queue::Ending;
 use crate::wire::message::Refusal;
 
 impl World<'_> {
@@ -91,11 +92,13 @@ impl World<'_> {
         let mut text = format!("From: postmaster@{}\r\nTo: {}\r\n", notice.reporter, notice.to);
         text.push_str(&token.line());
         text.push_str("Subject: delivery status\r\n\r\n");
-        for (recipient, refusal) in &notice.recipients {
-            text.push_str(&format!(
-                "{}: {} {}\r\n",
-                recipient.address, refusal.code, refusal.status
-            ));
+        for (recipient, ending) in &notice.recipients {
+            let word = match ending {
+                Ending::Refused(refusal) => format!("{} {}", refusal.code, refusal.status),
+                Ending::Delivered => String::from("delivered"),
+                Ending::Relayed => String::from("relayed"),
+            };
+            text.push_str(&format!("{}: {word}\r\n", recipient.address));
         }
         Answer::Composed(self.hosts[host].disk.keep(text.into_bytes()))
     }

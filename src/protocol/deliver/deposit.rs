@@ -8,7 +8,7 @@ use super::{Deposit, Stage};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
-use crate::protocol::queue::{Change, Home, Place, Recorded, Route, home};
+use crate::protocol::queue::{Change, Ending, Home, Place, Recorded, Route, home};
 use crate::protocol::submit::{is_conflict, recipient_digest};
 use crate::wire::ids::{OriginId, QueueId};
 use crate::wire::message::{Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
@@ -76,9 +76,7 @@ impl Member {
     ) {
         match outcome {
             Outcome::Delivered => {
-                let recipients = alloc::vec![index];
-                let change = Change::Removed { queue, recipients, notice: None };
-                self.finish(queue, &[index], change, turn);
+                self.succeed(queue, index, Ending::Delivered, turn);
             }
             Outcome::Refused(refusal) if is_conflict(&refusal) => {
                 self.put(queue, index, Place::Retry { failed: None, why: refusal.text });
@@ -183,11 +181,19 @@ impl Member {
         let (origin, index) = key.clone();
         let recorded = Recorded::Delivered { digest, account, name, published: false };
         let queue = queue.filter(|queue| self.spool.queue.get(queue).is_some_and(|m| m.has(index)));
+        // A sender who asked for it is told of the success; until then the recipient stays in the queue,
+        // and the journal says that nothing more is to be tried.
+        let told = queue.filter(|queue| self.is_to_confirm(*queue, index));
         clause!(DE_028);
-        let change = Change::Recorded { origin, index, recorded, queue };
-        match queue {
-            Some(queue) => self.finish(queue, &[index], change, turn),
-            None => {
+        let leaves = queue.filter(|_| told.is_none());
+        let change = Change::Recorded { origin, index, recorded, queue: leaves };
+        match (leaves, told) {
+            (Some(queue), _) => self.finish(queue, &[index], change, turn),
+            (None, Some(queue)) => {
+                self.store_change(change, turn);
+                self.succeed(queue, index, Ending::Delivered, turn);
+            }
+            (None, None) => {
                 self.store_change(change, turn);
                 self.release_body(body, turn);
             }

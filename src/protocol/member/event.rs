@@ -137,6 +137,30 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// It may be attempted again.
+    Resumed {
+        /// The message.
+        queue: QueueId,
+    },
+    /// The sender is told that these recipients have their copies, or that an outside server has taken
+    /// them.
+    Confirmed {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// The DSN.
+        notice: QueueId,
+    },
+    /// The operator has ordered this, and it is done.
+    Ordered {
+        /// The message.
+        queue: QueueId,
+        /// What.
+        action: String,
+        /// With these recipients; none where it is about the whole message.
+        recipients: Vec<u32>,
+    },
     /// The last recipient is done with.
     Removed {
         /// The message.

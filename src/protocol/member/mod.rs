@@ -66,8 +66,8 @@ pub struct View {
 /// What a question to the host is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Errand {
-    /// A failure notice to this sender about these recipients.
-    Failure { queue: QueueId, recipients: Vec<u32>, to: Address },
+    /// A notice to this sender about recipients that have ended.
+    Notice { kind: NoticeKind, queue: QueueId, recipients: Vec<u32>, to: Address },
     /// A delay notice to this sender.
     Delay { queue: QueueId, to: Address },
     /// The file of a delivery.
@@ -150,8 +150,8 @@ impl Member {
 
     fn answered(&mut self, ticket: Ticket, answer: Answer, turn: &mut Turn<'_, '_>) {
         match self.errands.redeem(ticket) {
-            Some(Errand::Failure { queue, recipients, to }) => {
-                self.failure_composed((queue, recipients, to), answer, turn);
+            Some(Errand::Notice { kind, queue, recipients, to }) => {
+                self.notice_composed(kind, (queue, recipients, to), answer, turn);
             }
             Some(Errand::Delay { queue, to }) => self.delay_composed((queue, to), answer, turn),
             Some(Errand::Deposit(key)) => self.deposited(key, answer, turn),
@@ -160,7 +160,7 @@ impl Member {
         }
     }
 
-    fn timer(&mut self, timer: Timer, turn: &mut Turn<'_, '_>) {
+    pub(crate) fn timer(&mut self, timer: Timer, turn: &mut Turn<'_, '_>) {
         match timer {
             Timer::Retry(queue) => self.retry_due(queue, turn),
             Timer::Delay(queue) => self.delay_due(queue, turn),
@@ -207,6 +207,7 @@ impl Member {
         }
         for queue in queues {
             self.set_going(queue, turn);
+            self.compose(queue, turn);
         }
     }
 }
@@ -288,6 +289,7 @@ impl Machine for Member {
                 self.inbound(connection, member, port, turn);
             }
             Input::Command(Command::Forget(member)) => self.forget(&member, turn),
+            Input::Command(Command::Order { from, order }) => self.ordered(from, order, turn),
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);

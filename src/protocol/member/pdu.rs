@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
+use crate::protocol::operator::{Order, Ordered};
 use crate::wire::ids::{
     ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
@@ -45,8 +46,16 @@ pub enum Pdu {
     Refused(Refusal),
 
     // --- our connection to an outside server ---
-    /// Please relay. Answered by one `Result` for each recipient.
+    /// Please relay. Answered by one `Result` or `Relayed` for each recipient.
     Relay(Parcel),
+    /// The server has taken it, and was not told to tell the sender of its success. (`Result` is the
+    /// other answer.)
+    Relayed {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+    },
 
     // --- hand-over between members, SMTP port ---
     /// First on each connection, both ways: who I am, and which disk I have.
@@ -151,6 +160,10 @@ pub enum Pdu {
         index: u32,
     },
 
+    // --- the operator, on the admin socket; the host is the speaker ---
+    /// What came of an order. Everything that it speaks of is durable.
+    Ordered(Ordered),
+
     // --- LINK STATE, on the SMTP port and the group port ---
     /// News and its answers.
     Link(LinkPdu),
@@ -226,6 +239,13 @@ pub enum Command {
     },
     /// The operator: this member will not come back.
     Forget(MemberName),
+    /// The operator orders something. Answered by [`Pdu::Ordered`].
+    Order {
+        /// Whom the answer goes to: a number as an accepted connection has it, used for this order only.
+        from: ConnectionId,
+        /// What.
+        order: Order,
+    },
 }
 
 /// Which port a member connected to.

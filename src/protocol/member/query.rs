@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Time;
+use crate::protocol::queue::Ending;
 use crate::wire::ids::{MemberName, OriginId};
 use crate::wire::message::{Address, Body, BodyKey, Hop, Recipient, Refusal, Return};
 
@@ -47,7 +48,7 @@ pub enum Query {
 /// What a DSN is to say.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Notice {
-    /// Failure or delay.
+    /// Failure, delay or success.
     pub kind: NoticeKind,
     /// Who writes it.
     pub reporter: MemberName,
@@ -61,13 +62,14 @@ pub struct Notice {
     pub arrived: Time,
     /// RET of that message.
     pub ret: Option<Return>,
-    /// The recipients that it is about, and why.
-    pub recipients: Vec<(Recipient, Refusal)>,
+    /// The recipients that it is about, and how each ended. In a notice of a delay nobody has: the
+    /// refusals say what they wait for.
+    pub recipients: Vec<(Recipient, Ending)>,
     /// The content of that message.
     pub body: Body,
 }
 
-/// Failure or delay.
+/// Failure, delay or success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
@@ -75,6 +77,8 @@ pub enum NoticeKind {
     Failure,
     /// The message is late.
     Delay,
+    /// The message is where it was to go.
+    Success,
 }
 
 /// The host's answer.

@@ -111,7 +111,17 @@ pub enum Change {
         /// The recipients.
         recipients: Vec<u32>,
     },
-    /// These recipients are done with: delivered, or returned with this notice.
+    /// These recipients have ended like this: nothing is tried for them any more, and they leave with the
+    /// notice that tells their sender.
+    Ended {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// How.
+        ending: Ending,
+    },
+    /// These recipients are done with: delivered, given up, or confirmed or returned with this notice.
     Removed {
         /// The message.
         queue: QueueId,
@@ -133,6 +143,11 @@ pub enum Change {
         queue: QueueId,
         /// Why.
         reason: String,
+    },
+    /// The operator has released the message: attempts may be made again.
+    Resumed {
+        /// The message.
+        queue: QueueId,
     },
     /// Receiver of DELIVER: the final word on one recipient. Where the message is in our own queue,
     /// the recipient leaves it by the same change.
@@ -157,6 +172,18 @@ pub enum Change {
     Link(TableChange),
 }
 
+/// How the duty for a recipient ended that its sender is to hear of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It is given up, for this reason.
+    Refused(Refusal),
+    /// It is stored in its account.
+    Delivered,
+    /// An outside server has taken it that tells nobody of its success.
+    Relayed,
+}
+
 /// A message in the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
@@ -172,6 +199,12 @@ pub struct Message {
     pub delayed: bool,
     /// Why nothing is tried any more.
     pub held: Option<String>,
+    /// The recipients that have ended and whose sender is still to be told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<u32, Ending>,
+    /// The operator has released it: the hop limit holds it here no more.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub pardoned: bool,
 }
 
 /// A hand-over for which COMMIT was stored.
@@ -247,6 +280,8 @@ impl Message {
             deliveries: BTreeMap::new(),
             delayed: false,
             held: None,
+            ended: BTreeMap::new(),
+            pardoned: false,
         }
     }
 
@@ -288,10 +323,22 @@ impl Message {
         }
     }
 
-    /// Forgets recipients, and every hand-over and delivery that was only for them.
+    /// Notes how recipients ended: nothing about them is in doubt any more.
+    pub(super) fn end(&mut self, indexes: &[u32], ending: &Ending) {
+        self.settle(indexes);
+        self.ended.extend(indexes.iter().map(|index| (*index, ending.clone())));
+    }
+
+    /// Forgets recipients.
     pub(super) fn remove(&mut self, indexes: &[u32]) {
+        self.settle(indexes);
+        self.envelope.recipients.retain(|recipient| !indexes.contains(&recipient.index));
+        self.ended.retain(|index, _| !indexes.contains(index));
+    }
+
+    /// Forgets every hand-over and delivery that was only for these recipients.
+    fn settle(&mut self, indexes: &[u32]) {
         let gone = |index: &u32| indexes.contains(index);
-        self.envelope.recipients.retain(|recipient| !gone(&recipient.index));
         for host in self.deliveries.values_mut() {
             host.retain(|index| !gone(index));
         }

@@ -63,9 +63,11 @@ impl Member {
             return self.return_expired(queue, indexes, turn);
         }
         if message.held.is_some() {
+            clause!(CU_052);
             return self.put_all(queue, indexes, &waiting("it is held"));
         }
-        if visits(&message.envelope.hops) > turn.config.policy.hop_limit as usize {
+        let too_many = visits(&message.envelope.hops) > turn.config.policy.hop_limit as usize;
+        if too_many && !message.pardoned {
             clause!(CU_021);
             self.put_all(queue, indexes, &waiting("it is held"));
             return self.hold(queue, "it has visited too many groups", turn);
@@ -125,11 +127,20 @@ impl Member {
         }
     }
 
-    /// Stops all attempts for a message until its time is over.
+    /// Begins no attempt for a message any more, until it is released or its time is over.
     pub(crate) fn hold(&mut self, queue: QueueId, reason: &str, turn: &mut Turn<'_, '_>) {
+        clause!(CU_052);
         let reason = String::from(reason);
         turn.tell(Event::Held { queue, reason: reason.clone() });
-        self.store_change(super::Change::Held { queue, reason }, turn);
+        let change = super::Change::Held { queue, reason };
+        if turn.fault("hold-not-stored") {
+            self.spool.apply(&change);
+        } else {
+            self.store_change(change, turn);
+        }
+        let in_line = self.standing(queue, |place| matches!(place, Place::Line(_)));
+        self.put_all(queue, &in_line, &waiting("it is held"));
+        self.drop_idle_wants(turn);
     }
 
     fn table_matters(&self, queue: QueueId, index: u32, config: &MemberConfig) -> bool {

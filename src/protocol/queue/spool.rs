@@ -90,6 +90,11 @@ impl Spool {
                 underway.retain(|index| !recipients.contains(index));
                 message.deliveries.retain(|_, indexes| !indexes.is_empty());
             }
+            Change::Ended { queue, recipients, ending } => {
+                let message = self.message(*queue);
+                assert!(recipients.iter().all(|index| message.has(*index)), "they are here");
+                message.end(recipients, ending);
+            }
             Change::Removed { queue, recipients, notice } => {
                 self.remove(*queue, recipients);
                 if let Some((queue, message)) = notice {
@@ -101,6 +106,10 @@ impl Spool {
                 self.insert(notice.0, &notice.1);
             }
             Change::Held { queue, reason } => self.message(*queue).held = Some(reason.clone()),
+            Change::Resumed { queue } => {
+                let message = self.message(*queue);
+                (message.held, message.pardoned) = (None, true);
+            }
             Change::Recorded { origin, index, recorded, queue } => {
                 self.journal.entry(origin.clone()).or_default().insert(*index, recorded.clone());
                 if let Some(queue) = queue {

@@ -16,6 +16,7 @@ pub use custody::Custody;
 pub use table::{Server, ServerOf};
 
 use super::member::{self, Port};
+use super::operator::Ordered;
 use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::{Body, BodyKey};
 use crate::wire::{DecodeError, Mode};
@@ -42,6 +43,8 @@ pub enum Wire {
     End,
     /// Out: forget a body that was given; nothing names it, and nothing will.
     Forget(BodyKey),
+    /// Out: the answer to an order, to whoever gave it. No session speaks it.
+    Ordered(Ordered),
     /// Out: how to read on. Until the session says so after a unit, nothing more is read.
     Receive(Mode),
     /// Out: start TLS after what was sent; as the server or as the client.

@@ -11,7 +11,7 @@ use crate::clause;
 use crate::kernel::LinkChange;
 use crate::protocol::member::{Parcel, Pdu};
 use crate::protocol::server::{Coding, Wire};
-use crate::wire::message::{Outcome, Refusal};
+use crate::wire::message::{Notify, Outcome, Refusal};
 use crate::wire::smtp::{BodyKind, Command, Extensions, Mail, REPLY_LINES_LIMIT, Rcpt, Reply};
 
 /// A session with one outside server.
@@ -183,8 +183,10 @@ impl RelayClient {
         let recipients = &relaying.parcel.envelope.recipients;
         if let Some(recipient) = recipients.get(place) {
             let dsn = self.extensions.dsn;
+            // What the sender did not ask for nobody asks for: RFC 3461 section 5.2.2.
+            let asked = Some(recipient.notify).filter(|notify| *notify != Notify::default());
             let rcpt = Rcpt {
-                notify: dsn.then_some(recipient.notify),
+                notify: asked.filter(|_| dsn),
                 original: recipient.original.clone().filter(|_| dsn),
                 ..Rcpt::to(recipient.address.clone())
             };
@@ -240,7 +242,9 @@ impl RelayClient {
     ) -> Result<State, Ended> {
         clause!(SM_062);
         match (reply.is_positive(), reply.refusal()) {
-            (true, _) => relaying.result_for_all(&Outcome::Delivered, talk),
+            // Whether the server was told whom to tell decides who tells the sender of the success.
+            (true, _) if self.extensions.dsn => relaying.result_for_all(&Outcome::Delivered, talk),
+            (true, _) => relaying.relayed(talk),
             (false, Some(refusal)) => relaying.refuse_all(&refusal, talk),
             (false, None) => return Err(self.caller.unexpected("250", reply, talk)),
         }
@@ -271,6 +275,18 @@ impl Relaying {
         for recipient in &self.parcel.envelope.recipients {
             if !self.refused.contains_key(&recipient.index) {
                 self.result(recipient.index, outcome.clone(), talk);
+            }
+        }
+    }
+
+    /// The server has taken it for all others, and knows of no duty to tell of its success.
+    fn relayed(&self, talk: &mut Talk<'_>) {
+        clause!(SM_064);
+        let envelope = &self.parcel.envelope;
+        for recipient in &envelope.recipients {
+            if !self.refused.contains_key(&recipient.index) {
+                let (origin, index) = (envelope.origin.clone(), recipient.index);
+                talk.tell(Pdu::Relayed { origin, index });
             }
         }
     }

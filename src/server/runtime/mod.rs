@@ -22,6 +22,7 @@ use super::spool::Settled;
 use super::tokens::Token;
 use crate::kernel::{LinkChange, Ticket, Time};
 use crate::protocol::member::{Answer, Port};
+use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::server::Wire;
 use crate::wire::ids::{ConnectionId, MemberName};
 
@@ -115,6 +116,13 @@ pub(crate) enum ToHost {
         what: What,
         /// Takes the answer.
         reply: oneshot::Sender<Value>,
+    },
+    /// The operator orders something.
+    Order {
+        /// What.
+        order: Order,
+        /// Takes the answer; dropped when the member stops before it has one.
+        reply: oneshot::Sender<Ordered>,
     },
     /// The earliest deadline is asked for.
     Next {

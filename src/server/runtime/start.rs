@@ -16,6 +16,7 @@ use super::ToHost;
 use super::host::{Host, Parts};
 use crate::kernel::{Node, Seeded, Time};
 use crate::protocol::member::{Durable, Port};
+use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::server::Server;
 use crate::server::clock::Clock;
 use crate::server::configuration::Configuration;
@@ -247,7 +248,7 @@ impl Member {
     }
 }
 
-/// Looks at a member that runs.
+/// Looks at a member that runs, and gives it orders.
 #[derive(Clone)]
 pub struct Observer {
     host: UnboundedSender<ToHost>,
@@ -255,12 +256,20 @@ pub struct Observer {
 }
 
 impl Observer {
+    /// What came of an order, once that is durable; `None` when the member stopped before.
+    pub async fn order(&self, order: Order) -> Option<Ordered> {
+        let (reply, answer) = oneshot::channel();
+        self.host.send(ToHost::Order { order, reply }).ok()?;
+        answer.await.ok()
+    }
+
     /// What the member shows; `None` when it has stopped.
     pub async fn report(&self, what: What) -> Option<Value> {
+        let with_letters = what == What::Accounts;
         let (reply, answer) = oneshot::channel();
         self.host.send(ToHost::Report { what, reply }).ok()?;
         let mut report = answer.await.ok()?;
-        if what != What::Accounts {
+        if !with_letters {
             return Some(report);
         }
         let maildirs = self.maildirs.clone();
