@@ -171,9 +171,11 @@ fn queue(answer: &Value) -> String {
         let age = Span(field(message, "age").as_u64().unwrap_or_default());
         let sender = field(message, "sender").as_str().unwrap_or("<>");
         let held = field(message, "held").as_str();
+        let quarantine = field(message, "quarantine").as_str();
         for recipient in items(message, "recipients") {
             let place = plain(field(recipient, "place"));
             let place = held.map_or(place, |why| format!("held: {why}"));
+            let place = quarantine.map_or(place, |why| format!("quarantined: {why}"));
             rows.push(row([
                 &plain(field(message, "queue")),
                 &format!("{} s", age.as_seconds()),

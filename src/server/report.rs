@@ -1,14 +1,12 @@
 //! What a member shows of itself, as JSON: for the admin socket and for the adapter.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::maildir::{Letter, Maildirs};
 use crate::kernel::Time;
 use crate::protocol::member::MemberConfig;
 use crate::protocol::server::Server;
-use crate::wire::message::{Address, BodyKey};
+use crate::wire::message::Address;
 
 /// What can be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,14 +61,10 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
         "store": member.store().to_string(),
         "connections": server.connections().count(),
         "messages": durable.queue.len(),
+        "quarantined": durable.queue.values().filter(|message| message.damage.is_some()).count(),
     })
 }
 
-/// The bodies that some message needs.
-#[must_use]
-pub fn bodies(server: &Server) -> BTreeSet<BodyKey> {
-    server.member().spool().bodies().map(|body| body.key).collect()
-}
 
 /// Adds what lies on the disk to the accounts that the machine has shown. Blocks.
 pub fn add_letters(report: &mut Value, maildirs: &Maildirs) {

@@ -85,7 +85,7 @@ impl World<'_> {
 
     /// A DSN, in as few words as the checkers need.
     fn compose(&mut self, host: HostIndex, notice: &Notice) -> Answer {
-        let about = self.hosts[host].disk.token(notice.body.key);
+        let about = notice.body.and_then(|body| self.hosts[host].disk.token(body.key));
         let indexes = notice.recipients.iter().map(|(recipient, _)| recipient.index).collect();
         let token = self.checkers.composed(about, notice.kind, indexes, &notice.to);
         let mut text = format!("From: postmaster@{}\r\nTo: {}\r\n", notice.reporter, notice.to);

@@ -273,6 +273,12 @@ impl Machine for Member {
             Input::Command(Command::Inbound { connection, member, port }) => {
                 self.inbound(connection, member, port, turn);
             }
+            Input::Command(Command::BodyChecked { key, damage: Some(damage) }) => {
+                self.body_damaged(key, damage, turn);
+            }
+            Input::Command(Command::BodyChecked { key, damage: None }) => {
+                self.body_sound(key, turn);
+            }
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);

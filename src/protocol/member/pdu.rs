@@ -9,7 +9,8 @@ use crate::protocol::linkstate::{LinkPdu, LinkTimer};
 use crate::wire::ids::{
     ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
-use crate::wire::message::{Address, Body, Digest, Envelope, Outcome, Recipient, Refusal, Return};
+use crate::protocol::queue::Damage;
+use crate::wire::message::{Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return};
 
 /// Where a member opens a connection to. The host maps it to a socket address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -216,6 +217,13 @@ pub enum Command {
         member: MemberName,
         /// On which port.
         port: Port,
+    },
+    /// The host has looked at a body that it keeps.
+    BodyChecked {
+        /// Which one.
+        key: BodyKey,
+        /// What stands in its place; `None` where it is the one that was accepted.
+        damage: Option<Damage>,
     },
 }
 

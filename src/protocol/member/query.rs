@@ -60,8 +60,8 @@ pub struct Notice {
     pub ret: Option<Return>,
     /// The recipients that it is about, and why.
     pub recipients: Vec<(Recipient, Refusal)>,
-    /// The content of that message.
-    pub body: Body,
+    /// The content of that message; `None` where it must not be read, and the notice goes without.
+    pub body: Option<Body>,
 }
 
 /// Failure or delay.

@@ -4,12 +4,14 @@ mod change;
 mod intake;
 mod notices;
 mod places;
+mod quarantine;
 mod relay;
 mod report;
 mod routing;
 mod spool;
 
 pub use change::{Acceptance, Change, Message, Recorded, Transfer};
+pub use quarantine::Damage;
 pub use report::{AccountRow, QueueRow, RecipientRow};
 pub use spool::Spool;
 

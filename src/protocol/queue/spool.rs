@@ -89,6 +89,10 @@ impl Spool {
                 self.insert(notice.0, &notice.1);
             }
             Change::Held { queue, reason } => self.message(*queue).held = Some(reason.clone()),
+            Change::Quarantined { queue, damage } => {
+                self.message(*queue).damage = Some(damage.clone());
+            }
+            Change::Restored { queue } => self.message(*queue).damage = None,
             Change::Recorded { origin, index, recorded, queue } => {
                 self.journal.entry(origin.clone()).or_default().insert(*index, recorded.clone());
                 if let Some(queue) = queue {

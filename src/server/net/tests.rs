@@ -242,7 +242,7 @@ fn bodies_are_kept_and_bad_ones_are_not() {
         stage.receive(&handle, Mode::Dots(100));
         let Wire::Body(body) = stage.said().await else { panic!("a body") };
         assert_eq!(body.octets, 7);
-        let kept = stage.network.spool.read(body.key).unwrap().read_all().unwrap();
+        let kept = stage.network.spool.read(&body).unwrap().read_all().unwrap();
         assert_eq!(kept, b"a\r\n.b\r\n");
         stage.receive(&handle, Mode::Dots(100));
         assert_eq!(stage.said().await, Wire::NoBody(BodyProblem::BareLineEnd(4)));
@@ -272,7 +272,7 @@ fn a_large_body_goes_through_a_file() {
         stage.receive(&handle, Mode::Octets(700_000));
         let Wire::Body(body) = stage.said().await else { panic!("a body") };
         writer.await.unwrap().unwrap();
-        assert_eq!(stage.network.spool.read(body.key).unwrap().read_all().unwrap(), sent);
+        assert_eq!(stage.network.spool.read(&body).unwrap().read_all().unwrap(), sent);
         stage.say(&handle, Wire::Content { prefix: Vec::new(), body, coding: Coding::Octets });
         let mut answer = vec![0; sent.len()];
         reading.read_exact(&mut answer).await.unwrap();

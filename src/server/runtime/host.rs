@@ -16,7 +16,7 @@ use super::start::Exit;
 use super::{ToHost, opening};
 use crate::clause;
 use crate::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time, Tracer};
-use crate::protocol::member::{Event, Port, Timer};
+use crate::protocol::member::{self, Event, Port, Timer};
 use crate::protocol::server::{Command, Server, Wire};
 use crate::server::clock::{Timers, pick};
 use crate::server::configuration::Configuration;
@@ -178,6 +178,10 @@ impl Host {
                 if self.connections.remove(&connection).is_some() {
                     self.step(Input::Link { peer: connection, change }, &token);
                 }
+            }
+            ToHost::Checked { key, damage, token } => {
+                let command = member::Command::BodyChecked { key, damage };
+                self.step(Input::Command(Command::Member(command)), &token);
             }
             ToHost::Answered { ticket, answer, token } => {
                 self.asks = self.asks.checked_sub(1).expect("an answer has a question");
@@ -373,6 +377,9 @@ impl Host {
 
     fn log(&self, event: &Event) {
         let member = self.configuration.member.member.as_str();
+        if let Event::Quarantined { queue, problem, .. } = event {
+            tracing::error!(member, %queue, problem, "in quarantine: a stored body is damaged");
+        }
         let event = serde_json::to_string(event).unwrap_or_default();
         tracing::info!(target: "bridgehead::event", member, event);
     }

@@ -23,7 +23,9 @@ use super::tokens::Token;
 use crate::kernel::{LinkChange, Ticket, Time};
 use crate::protocol::member::{Answer, Port};
 use crate::protocol::server::Wire;
+use crate::protocol::queue::Damage;
 use crate::wire::ids::{ConnectionId, MemberName};
+use crate::wire::message::BodyKey;
 
 /// What the host loop is told. Each one that leads to a step carries the token of its work.
 #[derive(Debug)]
@@ -88,6 +90,15 @@ pub(crate) enum ToHost {
         connection: ConnectionId,
         /// How.
         change: LinkChange,
+        /// Of the work.
+        token: Token,
+    },
+    /// A body was looked at.
+    Checked {
+        /// Which one.
+        key: BodyKey,
+        /// What stands in its place; `None` where it is the accepted one.
+        damage: Option<Damage>,
         /// Of the work.
         token: Token,
     },

@@ -17,6 +17,8 @@ use super::host::{Host, Parts};
 use crate::kernel::{Node, Seeded, Time};
 use crate::protocol::member::{Durable, Port};
 use crate::protocol::server::Server;
+use crate::protocol::queue::Damage;
+use crate::server::bodies::DamagedBody;
 use crate::server::clock::Clock;
 use crate::server::configuration::Configuration;
 use crate::server::identity::{Identity, IdentityError};
@@ -24,7 +26,8 @@ use crate::server::maildir::Maildirs;
 use crate::server::net::{ListenError, Listeners, Network, Registry, Security};
 use crate::server::report::{self, What};
 use crate::server::spool::{Opened, Spool as _, SpoolError, SqliteSpool};
-use crate::server::tokens::Tokens;
+use crate::server::tokens::{Kind, Tokens};
+use crate::wire::message::{Body, BodyKey};
 
 /// The directory of the spool, in the directory of the member.
 const SPOOL_DIRECTORY: &str = "spool";
@@ -117,7 +120,7 @@ pub async fn start(
     let now = settings.clock.now();
     let mut choose = Seeded::new(seed(settings.entropy, &configuration, &durable, now));
     let (node, boot) = Node::boot(&configuration.member, &durable, now, &mut choose);
-    collect(&spool, node.machine()).map_err(StartError::Spool)?;
+    let checked = check_bodies(&spool, node.machine()).map_err(StartError::Spool)?;
     let network = Arc::new(Network::new(
         settings.clock,
         Tokens::default(),
@@ -128,6 +131,10 @@ pub async fn start(
         host.clone(),
     ));
     let (stop, stopped) = watch::channel(false);
+    for (key, damage) in checked {
+        let token = network.tokens.take(Kind::Input);
+        network.tell(ToHost::Checked { key, damage, token });
+    }
     let maildirs = Maildirs::new(&configuration.directory);
     let parts = Parts {
         configuration,
@@ -158,18 +165,28 @@ async fn bind(configuration: &Configuration) -> Result<Listeners, ListenError> {
     Listeners::bind(&addresses).await
 }
 
-fn collect(spool: &SqliteSpool<Server>, server: &Server) -> Result<(), SpoolError> {
-    let collected = spool.collect(&report::bodies(server))?;
-    for key in &collected.missing {
-        tracing::error!(key = key.0, "the disk has lost the body of a message");
-    }
+/// Removes the bodies that no message needs. Says which of the others are not what they were, and which
+/// of those in quarantine are sound again; the machine is to hear of both.
+fn check_bodies(
+    spool: &SqliteSpool<Server>,
+    server: &Server,
+) -> Result<Vec<(BodyKey, Option<Damage>)>, SpoolError> {
+    let durable = server.member().spool();
+    let live: Vec<Body> = durable.bodies().collect();
+    let collected = spool.collect(&live)?;
     for problem in &collected.put_off {
         tracing::warn!(problem, "a body without a message stays until the next start");
     }
     if collected.rows + collected.files > 0 {
         tracing::info!(rows = collected.rows, files = collected.files, "bodies without a message");
     }
-    Ok(())
+    let quarantined = durable.queue.values().filter(|message| message.damage.is_some());
+    let is_sound =
+        |body: &Body| spool.read(body).is_ok_and(|mut reader| reader.verify_rest().is_ok());
+    let sound = quarantined.map(|message| message.body).filter(is_sound);
+    let damaged = collected.damaged.into_iter();
+    let damaged = damaged.map(|DamagedBody { body, damage }| (body.key, Some(damage)));
+    Ok(damaged.chain(sound.map(|body| (body.key, None))).collect())
 }
 
 fn seed(entropy: Entropy, configuration: &Configuration, durable: &Durable, now: Time) -> u64 {
