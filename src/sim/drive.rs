@@ -37,6 +37,9 @@ impl World<'_> {
         at.node = Some(node);
         at.disk_busy_until = *now;
         self.perform(host, acts);
+        for key in self.hosts[host].disk.mended() {
+            self.body_checked(host, key, None);
+        }
         self.pump(host);
     }
 
@@ -246,10 +249,14 @@ impl World<'_> {
         body: Body,
         coding: Coding,
     ) {
-        let Some(content) = self.hosts[host].disk.body(body.key) else {
-            let name = self.hosts[host].config.member.clone();
-            self.checkers.object("C1", &format!("{name} has lost the body {}", body.key.0));
-            return;
+        let content = match self.read_body(host, body.key) {
+            Ok(Some(content)) => content,
+            Ok(None) => return,
+            Err(damage) => {
+                self.body_checked(host, body.key, Some(damage));
+                self.broken_off(pipe, side);
+                return;
+            }
         };
         match coding {
             Coding::Octets => octets.extend_from_slice(&content),

@@ -23,6 +23,8 @@ pub struct Swarm {
     pub stall: RangeInclusive<Span>,
     /// One in so many file operations finds the disk full.
     pub full_one_in: u32,
+    /// One in so many reads of a body finds an octet changed, for good.
+    pub rot_one_in: u32,
     /// Between one cut and the next; `None` is no cuts.
     pub cuts_every: Option<RangeInclusive<Span>>,
     /// How long a cut lasts.
@@ -44,6 +46,7 @@ impl Swarm {
             stalls_one_in: 0,
             stall: Span::ZERO..=Span::ZERO,
             full_one_in: 0,
+            rot_one_in: 0,
             cuts_every: None,
             cut_lasts: Span::minutes(1)..=Span::minutes(1),
             silent_cuts: false,
@@ -58,6 +61,7 @@ impl Swarm {
         let resets_one_in = rate("swarm.resets", &[0, 500, 100, 30]);
         let stalls_one_in = rate("swarm.stalls", &[0, 500, 100]);
         let full_one_in = rate("swarm.full", &[0, 0, 50, 10]);
+        let rot_one_in = rate("swarm.rot", &[0, 0, 500, 50]);
         let down_seconds = rate("swarm.down", &[1, 30, 300]);
         let stall_seconds = rate("swarm.stall", &[1, 60, 900]);
         let cuts = rate("swarm.cuts", &[0, 10, 3, 1]);
@@ -71,6 +75,7 @@ impl Swarm {
             stalls_one_in,
             stall: Span::milliseconds(10)..=Span::seconds(u64::from(stall_seconds)),
             full_one_in,
+            rot_one_in,
             cuts_every: (cuts != 0).then(|| Span::seconds(5)..=Span::minutes(2 * u64::from(cuts))),
             cut_lasts: Span::seconds(5)..=Span::minutes(u64::from(lasts_minutes)),
             silent_cuts: silent == 1,
@@ -142,6 +147,7 @@ impl World<'_> {
         for (from, to) in self.network.cuts() {
             self.heal(from, to);
         }
+        self.mend_bodies();
         for host in 0..self.hosts.len() {
             self.boot(host);
         }

@@ -21,6 +21,7 @@ pub mod log;
 pub mod maildir;
 pub mod network;
 pub mod outside;
+mod rot;
 pub mod rows;
 pub mod run;
 pub mod script;

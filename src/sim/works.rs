@@ -43,12 +43,15 @@ impl World<'_> {
         match query {
             Query::Compose(notice) => self.compose(host, notice),
             Query::Deposit { account, name, hops, body, .. } => {
-                let at = &mut self.hosts[host];
-                let Some(octets) = at.disk.body(body.key) else {
-                    let text = format!("{} deposits a body that it has lost", at.name());
-                    self.checkers.object("C1", &text);
-                    return Answer::Done;
+                let octets = match self.read_body(host, body.key) {
+                    Ok(Some(octets)) => octets,
+                    Ok(None) => return Answer::Done,
+                    Err(damage) => {
+                        self.body_checked(host, body.key, Some(damage));
+                        return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));
+                    }
                 };
+                let at = &mut self.hosts[host];
                 let file = File { token: at.disk.token(body.key), path: path(&octets, hops) };
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
@@ -85,6 +88,12 @@ impl World<'_> {
 
     /// A DSN, in as few words as the checkers need.
     fn compose(&mut self, host: HostIndex, notice: &Notice) -> Answer {
+        if let Some(body) = notice.body
+            && let Err(damage) = self.read_body(host, body.key)
+        {
+            self.body_checked(host, body.key, Some(damage));
+            return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));
+        }
         let about = notice.body.and_then(|body| self.hosts[host].disk.token(body.key));
         let indexes = notice.recipients.iter().map(|(recipient, _)| recipient.index).collect();
         let token = self.checkers.composed(about, notice.kind, indexes, &notice.to);
