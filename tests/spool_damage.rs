@@ -61,9 +61,9 @@ fn overwrite(directory: &Path, body: Body, octets: Option<&[u8]>) {
     let changed = match (octets, file.exists()) {
         (Some(octets), true) => fs::write(&file, octets).map(|()| 1).expect("it is damaged"),
         (None, true) => fs::remove_file(&file).map(|()| 1).expect("it is lost"),
-        (Some(octets), false) => database
-            .execute("UPDATE bodies SET octets = ?1", [octets])
-            .expect("it is damaged"),
+        (Some(octets), false) => {
+            database.execute("UPDATE bodies SET octets = ?1", [octets]).expect("it is damaged")
+        }
         (None, false) => database.execute("DELETE FROM bodies", []).expect("it is lost"),
     };
     assert_eq!(changed, 1, "the body is there");

@@ -108,10 +108,14 @@ fn bodies_are_read_back_before_and_after_the_commit() {
         if let Some(octets) = taken.row.clone() {
             spool.submit(Operation::Body { key, octets }).expect("it is open");
         }
-        assert!(spool.read(&taken.body).expect("submitted").read_all().expect("readable") == octets);
+        assert!(
+            spool.read(&taken.body).expect("submitted").read_all().expect("readable") == octets
+        );
         spool.submit(Operation::Write(key.0)).expect("it is open");
         wait(&settlements, 1);
-        assert!(spool.read(&taken.body).expect("committed").read_all().expect("readable") == octets);
+        assert!(
+            spool.read(&taken.body).expect("committed").read_all().expect("readable") == octets
+        );
         let image = crash_image(directory.path());
         let (after, _) = open(image.path()).expect("a crash damages nothing");
         let read = after.spool.read(&taken.body).expect("durable").read_all().expect("readable");
@@ -362,4 +366,3 @@ fn a_body_that_was_never_finished_is_removed() {
     drop(open(directory.path()).expect("the same spool"));
     assert!(!half.exists());
 }
-

@@ -65,7 +65,6 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
     })
 }
 
-
 /// Adds what lies on the disk to the accounts that the machine has shown. Blocks.
 pub fn add_letters(report: &mut Value, maildirs: &Maildirs) {
     let listed = match maildirs.list() {

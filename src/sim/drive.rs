@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::disk::RIDING_LIMIT_OCTETS;
+use super::disk::{RIDING_LIMIT_OCTETS, digest_of};
 use super::draw::Dice;
 use super::host::{Socket, Work};
 use super::log::Seen;
@@ -278,7 +278,7 @@ impl World<'_> {
     /// Gives a member the next unit of a connection; whether there was one.
     fn read_one(&mut self, host: HostIndex, connection: ConnectionId) -> bool {
         let Some(socket) = self.hosts[host].sockets.get_mut(&connection) else { return false };
-        let is_body = matches!(socket.mode, Mode::Dots(_) | Mode::Octets(_));
+        let is_body = matches!(socket.mode, Mode::Dots(_) | Mode::Octets(_) | Mode::Text(_));
         let pdu = match socket.framer.next_unit() {
             Ok(None) if socket.ended && !socket.framer.is_paused() => {
                 self.ended(host, connection);
@@ -297,12 +297,12 @@ impl World<'_> {
             Ok(Some(Unit::Block(block))) => Wire::Block(block),
             Ok(Some(Unit::Frame(frame))) => Wire::Frame(frame),
             Err(error) if is_body => {
-                socket.body.clear();
-                let is_large = error.expected == EXPECTED_BODY_END;
-                Wire::NoBody(if is_large {
-                    BodyProblem::TooLarge
-                } else {
-                    BodyProblem::BareLineEnd(error.offset as u64)
+                let octets = core::mem::take(&mut socket.body);
+                let offset = error.offset as u64;
+                Wire::NoBody(match socket.mode {
+                    _ if error.expected == EXPECTED_BODY_END => BodyProblem::TooLarge,
+                    Mode::Text(_) => BodyProblem::Unfit { offset, digest: digest_of(&octets) },
+                    _ => BodyProblem::BareLineEnd(offset),
                 })
             }
             Err(error) => Wire::Bad(error),

@@ -6,11 +6,13 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
+use crate::protocol::queue::Damage;
 use crate::wire::ids::{
     ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
-use crate::protocol::queue::Damage;
-use crate::wire::message::{Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return};
+use crate::wire::message::{
+    Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
+};
 
 /// Where a member opens a connection to. The host maps it to a socket address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

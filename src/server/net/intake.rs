@@ -22,11 +22,18 @@ pub(super) enum Taking {
 impl Taking {
     /// What the session is told when the framer found something wrong in `mode`.
     pub(super) fn end_badly(&mut self, mode: Mode, error: DecodeError) -> Wire {
-        *self = Self::Nothing;
-        if !matches!(mode, Mode::Dots(_) | Mode::Octets(_)) {
+        let taken = core::mem::replace(self, Self::Nothing);
+        if !matches!(mode, Mode::Dots(_) | Mode::Octets(_) | Mode::Text(_)) {
             return Wire::Bad(error);
         }
         match error.expected {
+            EXPECTED_CRLF if matches!(mode, Mode::Text(_)) => Wire::NoBody(match taken {
+                Self::Spoiled(problem) => problem,
+                Self::Body(intake) => {
+                    BodyProblem::Unfit { offset: error.offset as u64, digest: intake.into_digest() }
+                }
+                Self::Nothing => unreachable!("an empty text has no line end"),
+            }),
             EXPECTED_BODY_END => Wire::NoBody(BodyProblem::TooLarge),
             EXPECTED_CRLF => Wire::NoBody(BodyProblem::BareLineEnd(error.offset as u64)),
             _ => Wire::Bad(error),
@@ -36,7 +43,7 @@ impl Taking {
 
 const fn limit_of(mode: Mode) -> u64 {
     match mode {
-        Mode::Dots(limit) | Mode::Octets(limit) => limit,
+        Mode::Dots(limit) | Mode::Octets(limit) | Mode::Text(limit) => limit,
         Mode::Paused | Mode::Line(_) | Mode::Block(_) | Mode::Frame(_) => 0,
     }
 }

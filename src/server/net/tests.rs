@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -257,6 +258,31 @@ fn bodies_are_kept_and_bad_ones_are_not() {
         let mut answer = [0; 25];
         client.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"head\r\na\r\n..b\r\n.\r\nbehind\r\n");
+    });
+}
+
+/// SM-029: the session learns which octets were unfit, small ones and those that went to a file.
+#[test]
+fn an_announced_text_with_a_bare_line_end_is_not_kept() {
+    run(async {
+        let mut stage = Stage::new(None).await;
+        let (client, handle, _) = stage.accept("127.0.0.1").await;
+        let (_reading, mut writing) = client.into_split();
+        for length in [100_usize, 700_000] {
+            let mut sent = vec![b'x'; length];
+            sent[length - 50] = b'\n';
+            let digest = crate::wire::message::Digest(Sha256::digest(&sent).into());
+            let writer = tokio::spawn(async move {
+                writing.write_all(&sent).await.unwrap();
+                writing
+            });
+            stage.receive(&handle, Mode::Text(length as u64));
+            let unfit = BodyProblem::Unfit { offset: length as u64 - 50, digest };
+            assert_eq!(stage.said().await, Wire::NoBody(unfit));
+            writing = writer.await.unwrap();
+        }
+        let files = stage.network.spool.files().lengths().unwrap();
+        assert!(files.is_empty(), "no file is left: {files:?}");
     });
 }
 

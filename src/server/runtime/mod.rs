@@ -22,8 +22,8 @@ use super::spool::Settled;
 use super::tokens::Token;
 use crate::kernel::{LinkChange, Ticket, Time};
 use crate::protocol::member::{Answer, Port};
-use crate::protocol::server::Wire;
 use crate::protocol::queue::Damage;
+use crate::protocol::server::Wire;
 use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::BodyKey;
 
