@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::ToHost;
 use super::host::{Host, Parts};
+use crate::clause;
 use crate::kernel::{Node, Seeded, Time};
 use crate::protocol::member::{Durable, Port};
 use crate::protocol::queue::Damage;
@@ -69,6 +70,10 @@ impl fmt::Display for StartError {
         match self {
             Self::Identity(error) => write!(f, "{error}"),
             Self::Listen(error) => write!(f, "{error}"),
+            Self::Spool(error) if error.is_no_space() => {
+                clause!(SV_016);
+                write!(f, "{error}; the disk is full: make room and start again, nothing was lost")
+            }
             Self::Spool(error) => write!(f, "{error}"),
         }
     }

@@ -7,6 +7,7 @@
 mod database;
 mod error;
 mod files;
+mod reserve;
 mod sqlite;
 mod writer;
 
@@ -15,6 +16,7 @@ use alloc::vec::Vec;
 pub use database::{CREATED, LOCK};
 pub use error::SpoolError;
 pub use files::{BodyFile, BodyFiles, sync_directory};
+pub use reserve::{RESERVE, RESERVE_OCTETS};
 pub use sqlite::{BODIES, DATABASE, SqliteSpool};
 
 use super::bodies::{BodyReader, DamagedBody};
@@ -91,6 +93,12 @@ pub trait Spool<M: Machine>: Send + Sync {
 
     /// A key that this spool has never given before.
     fn next_key(&self) -> BodyKey;
+
+    /// Whether the room in reserve is spent: nothing new is to come in.
+    fn is_full(&self) -> bool;
+
+    /// Whether new bodies may come in again. Tries now and then to keep room, which blocks.
+    fn admits(&self) -> bool;
 
     /// Where large bodies are written.
     fn files(&self) -> &BodyFiles;

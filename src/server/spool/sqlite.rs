@@ -14,9 +14,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::database::{
-    connect, count_opening, create, fold, inspect, integer, lock, mark_created, pragma_check,
+    Folded, connect, count_opening, create, fold, inspect, integer, lock, mark_created, pragma_check,
     refuse_lost_database, row_lengths,
 };
+use super::reserve::Reserve;
 use super::writer::{self, Shared, Writer};
 use super::{BodyFiles, Collected, Opened, Operation, Settled, Spool, SpoolError};
 use crate::clause;
@@ -66,30 +67,29 @@ where
         fs::create_dir_all(directory).map_err(SpoolError::io(directory, "create"))?;
         let lock = lock(directory)?;
         let database = directory.join(DATABASE);
+        let reserve = Reserve::new(directory);
         let files = BodyFiles::open(directory.join(BODIES))?;
-        if !database.exists() {
-            refuse_lost_database(directory, &database, &files)?;
-            create(directory, &database)?;
-            mark_created(directory)?;
+        let started = match Started::<M>::new(directory, &database, &files) {
+            // The room is for this: a member that cannot start cannot empty its disk either.
+            Err(error) if error.is_no_space() && reserve.release() => {
+                clause!(SV_016);
+                Started::new(directory, &database, &files)?
+            }
+            started => started?,
+        };
+        let Started { folded, connection, reader, opening, mut problems } = started;
+        // Room that was just released is needed now.
+        if !reserve.is_spent()
+            && let Err(error) = reserve.keep()
+        {
+            problems.push(error.to_string());
         }
-        let folded = inspect::<M>(&database)?;
-        let connection = connect(&database)?;
-        let opening = count_opening(&database, &connection)?;
-        let mut problems = Vec::new();
-        // A spool of an earlier version, or one whose creation a crash cut short, has no mark yet. A
-        // full disk must not keep its member from starting.
-        if let Err(error) = mark_created(directory) {
-            problems.push(format!("the spool stays unmarked until the next start: {error}"));
+        if reserve.is_spent() {
+            clause!(SV_016);
+            reserve.expect_room_to_start()?;
+            problems.push("the disk is full: new mail is refused until there is room".into());
         }
-        if folded.is_after_crash() {
-            let count = folded.changes_since_snapshot;
-            problems.push(format!("the spool was not closed: {count} changes folded again"));
-        }
-        let reader = connect(&database)?;
-        reader
-            .pragma_update(None, "query_only", true)
-            .map_err(SpoolError::database(&database, "configure"))?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(reserve));
         let durable = folded.durable.clone();
         let writer = Writer::<M>::new(
             database.clone(),
@@ -111,6 +111,48 @@ where
             machine: PhantomData,
         };
         Ok(Opened { spool, durable, problems })
+    }
+}
+
+/// A database that was verified and opened.
+struct Started<M: Machine> {
+    folded: Folded<M::Durable>,
+    connection: Connection,
+    reader: Connection,
+    opening: u64,
+    problems: Vec<String>,
+}
+
+impl<M> Started<M>
+where
+    M: Machine,
+    M::Change: DeserializeOwned,
+    M::Durable: DeserializeOwned,
+{
+    fn new(directory: &Path, database: &Path, files: &BodyFiles) -> Result<Self, SpoolError> {
+        if !database.exists() {
+            refuse_lost_database(directory, database, files)?;
+            create(directory, database)?;
+            mark_created(directory)?;
+        }
+        let folded = inspect::<M>(database)?;
+        let connection = connect(database)?;
+        let opening = count_opening(database, &connection)?;
+        let mut problems = Vec::new();
+        // A spool of an earlier version, or one whose creation a crash cut short, has no mark yet. A
+        // full disk must not keep its member from starting.
+        if let Err(error) = mark_created(directory) {
+            problems.push(format!("the spool stays unmarked until the next start: {error}"));
+        }
+        if folded.is_after_crash() {
+            let count = folded.changes_since_snapshot;
+            problems.push(format!("the spool was not closed: {count} changes folded again"));
+        }
+        let reader = connect(database)?;
+        reader
+            .pragma_update(None, "query_only", true)
+            .map_err(SpoolError::database(database, "configure"))?;
+        Ok(Self { folded, connection, reader, opening, problems })
     }
 }
 
@@ -161,6 +203,14 @@ where
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
         assert!((key + 1).trailing_zeros() < COUNTER_BITS, "one opening has keys enough");
         BodyKey(key)
+    }
+
+    fn is_full(&self) -> bool {
+        self.shared.reserve.is_spent()
+    }
+
+    fn admits(&self) -> bool {
+        self.shared.reserve.admits()
     }
 
     fn files(&self) -> &BodyFiles {
