@@ -3,89 +3,11 @@
 mod shell_support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shell_support::{Client, Daemon, ORGANIZATION, bridgehead, write_configuration};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-const FOR_TESTS: &str = "members = \"address\"\nallow_development_ca = true";
-
-/// An outside server that takes mail and gives what came behind DATA, whole or cut off.
-struct Outside {
-    contents: Receiver<Vec<u8>>,
-}
-
-impl Outside {
-    fn new(address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).expect("nobody else listens there");
-        let (told, contents) = channel();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if let Some(content) = converse(stream) {
-                    let _ = told.send(content);
-                }
-            }
-        });
-        Self { contents }
-    }
-
-    fn next(&self) -> Vec<u8> {
-        self.contents.recv_timeout(PATIENCE).expect("a mail is relayed")
-    }
-}
-
-/// One conversation; `None` where it does not come to DATA.
-fn converse(stream: TcpStream) -> Option<Vec<u8>> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let say = |text: &str| (&stream).write_all(text.as_bytes()).ok();
-    say("220 outside\r\n")?;
-    let mut line = String::new();
-    while !line.starts_with("DATA") {
-        line.clear();
-        reader.read_line(&mut line).ok().filter(|octets| *octets > 0)?;
-        say(if line.starts_with("DATA") { "354 go on\r\n" } else { "250 ok\r\n" })?;
-    }
-    let mut content = Vec::new();
-    while !content.ends_with(b"\r\n.\r\n") {
-        let mut piece = [0; 16 * 1024];
-        match reader.read(&mut piece) {
-            Ok(0) | Err(_) => break,
-            Ok(octets) => content.extend_from_slice(&piece[..octets]),
-        }
-    }
-    say("250 taken\r\n221 bye\r\n");
-    Some(content)
-}
-
-/// A member whose foreign mail goes to `smart_host`.
-fn configure(directory: &Path, smart_host: SocketAddr) -> PathBuf {
-    let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
-    let domains = "domains = [\"example.org\"]";
-    let with_host = format!("{domains}\nsmart_host = \"{smart_host}\"");
-    let organization = ORGANIZATION.replace(domains, &with_host);
-    fs::write(directory.join("organization.toml"), organization).unwrap();
-    file
-}
-
-fn start(file: &Path) -> Daemon {
-    Daemon::ready(bridgehead().arg("serve").arg(file).spawn().unwrap())
-}
-
-/// What the daemon had told its log when it was killed.
-fn kill(mut daemon: Daemon) -> String {
-    daemon.child.kill().unwrap();
-    daemon.child.wait().unwrap();
-    let mut log = String::new();
-    daemon.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    log
-}
+use shell_support::outside::{Outside, configure, kill, send_outside, start, until};
 
 /// `bridgehead queue list`, as text and as JSON.
 fn queue(directory: &Path) -> (String, Value) {
@@ -100,15 +22,8 @@ fn queue(directory: &Path) -> (String, Value) {
 
 /// Waits until the queue shows `text`.
 fn until_shown(directory: &Path, text: &str) -> Value {
-    let begun = Instant::now();
-    loop {
-        let (shown, json) = queue(directory);
-        if shown.contains(text) {
-            return json;
-        }
-        assert!(begun.elapsed() < PATIENCE, "no `{text}` in:\n{shown}");
-        thread::sleep(Duration::from_millis(50));
-    }
+    let look = || Some(queue(directory)).filter(|(shown, _)| shown.contains(text));
+    until(look, || format!("no `{text}` in:\n{}", queue(directory).0)).1
 }
 
 /// Turns one octet near the end of the only stored body over: in its row, or in its file.
@@ -131,7 +46,7 @@ fn flip(state: &Path) {
     database.execute("UPDATE bodies SET octets = ?1", [octets]).unwrap();
 }
 
-/// The content of an outside mail of so many lines.
+/// So many lines of content.
 fn lines(count: usize) -> String {
     "0123456789abcdef0123456789abcdef0123456789abcdef\r\n".repeat(count)
 }
@@ -140,17 +55,10 @@ fn lines(count: usize) -> String {
 fn a_changed_octet_is_noticed(text: &str) {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("state");
-    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
-    let smart_host = reserved.local_addr().unwrap();
-    drop(reserved);
-    let file = configure(directory.path(), smart_host);
+    let (file, smart_host) = configure(directory.path());
     let daemon = start(&file);
-    let mut client = Client::connect(daemon.smtp);
-    client.ask("EHLO client.example.net", "250");
-    client.ask("MAIL FROM:<bob@example.org>", "250");
-    client.ask("RCPT TO:<eve@example.net>", "250");
-    client.ask("DATA", "354");
-    client.ask(&format!("Subject: precious\r\n\r\n{text}."), "250 2.");
+    let content = format!("Subject: precious\r\n\r\n{text}");
+    assert!(send_outside(&daemon, &content).starts_with("250 "));
     until_shown(directory.path(), "retry");
     kill(daemon);
 
@@ -171,13 +79,13 @@ fn a_changed_octet_is_noticed(text: &str) {
 
     let daemon = start(&file);
     until_shown(directory.path(), "quarantined: body ");
-    assert!(outside.contents.try_recv().is_err(), "nothing is tried any more");
+    assert!(outside.is_idle(), "nothing is tried any more");
     kill(daemon);
 
     flip(&state);
     let daemon = start(&file);
     let whole = String::from_utf8(outside.next()).unwrap();
-    assert!(whole.ends_with(&format!("Subject: precious\r\n\r\n{text}.\r\n")), "it goes on");
+    assert!(whole.ends_with(&format!("{content}.\r\n")), "it goes on");
     until_shown(directory.path(), "empty");
     kill(daemon);
 }
@@ -196,17 +104,9 @@ fn a_changed_octet_in_a_file_is_noticed() {
 #[test]
 fn a_lost_file_is_noticed_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
-    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
-    let smart_host = reserved.local_addr().unwrap();
-    drop(reserved);
-    let file = configure(directory.path(), smart_host);
+    let (file, _) = configure(directory.path());
     let daemon = start(&file);
-    let mut client = Client::connect(daemon.smtp);
-    client.ask("EHLO client.example.net", "250");
-    client.ask("MAIL FROM:<bob@example.org>", "250");
-    client.ask("RCPT TO:<eve@example.net>", "250");
-    client.ask("DATA", "354");
-    client.ask(&format!("{}.", lines(8_000)), "250 2.");
+    assert!(send_outside(&daemon, &lines(8_000)).starts_with("250 "));
     kill(daemon);
     let bodies = directory.path().join("state/spool/bodies");
     for body in fs::read_dir(bodies).unwrap().flatten() {

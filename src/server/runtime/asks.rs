@@ -29,14 +29,14 @@ pub(super) fn ask(
     drop(tokio::task::spawn_blocking(move || {
         let world = World { spool: &*network.spool, maildirs: &maildirs, now };
         let told = match world.answer(query) {
-            Ok(answer) => ToHost::Answered { ticket, answer, token: token.into_kind(Kind::Input) },
-            Err(Trouble::Body(damaged, answer)) => {
-                let DamagedBody { body, damage } = damaged;
-                let first = token.also(Kind::Input);
-                network.tell(ToHost::Checked { key: body.key, damage: Some(damage), token: first });
+            Ok(Answered { answer, damaged }) => {
+                if let Some(DamagedBody { body, damage }) = damaged {
+                    let token = token.also(Kind::Input);
+                    network.tell(ToHost::Checked { key: body.key, damage: Some(damage), token });
+                }
                 ToHost::Answered { ticket, answer, token: token.into_kind(Kind::Input) }
             }
-            Err(Trouble::Store(reason)) => ToHost::Fatal { reason },
+            Err(reason) => ToHost::Fatal { reason },
         };
         network.tell(told);
     }));
@@ -49,68 +49,72 @@ struct World<'a> {
     now: Time,
 }
 
-/// What more than an answer is to be told.
-enum Trouble {
-    /// A stored body is damaged; the question is answered all the same.
-    Body(DamagedBody, Answer),
-    /// The store has failed, and the member must stop.
-    Store(String),
+/// An answer, and what is to be told before it.
+struct Answered {
+    answer: Answer,
+    /// A body that was read for it is not the one that was accepted.
+    damaged: Option<DamagedBody>,
+}
+
+impl From<Answer> for Answered {
+    fn from(answer: Answer) -> Self {
+        Self { answer, damaged: None }
+    }
 }
 
 impl World<'_> {
-    fn answer(&self, query: Query) -> Result<Answer, Trouble> {
+    /// The answer to `query`; `Err` when the store has failed and the member must stop.
+    fn answer(&self, query: Query) -> Result<Answered, String> {
         match query {
             Query::Compose(notice) => self.compose(&notice),
             Query::Deposit { account, name, sender, hops, body } => {
                 let mut reader = match self.spool.read(&body) {
                     Ok(reader) => reader,
-                    Err(error) => return unreadable(error),
+                    Err(error) => return Ok(unreadable(&error)),
                 };
                 let deposited =
                     self.maildirs.deposit(&account, &name, sender.as_ref(), &hops, &mut reader);
-                match deposited {
-                    Ok(()) => Ok(Answer::Done),
+                Ok(match deposited {
+                    Ok(()) => Answer::Done.into(),
                     Err(error) => failed(&error, DamagedBody::of(&error.source), error.refusal()),
-                }
+                })
             }
-            Query::Publish { account, name } => {
-                let published = self.maildirs.publish(&account, &name);
-                published.map_or_else(
-                    |error| failed(&error, None, error.refusal()),
-                    |()| Ok(Answer::Done),
-                )
-            }
+            Query::Publish { account, name } => Ok(match self.maildirs.publish(&account, &name) {
+                Ok(()) => Answer::Done.into(),
+                Err(error) => failed(&error, None, error.refusal()),
+            }),
             Query::Discard(key) => {
                 // The spool is closed only when the host loop stops, which then needs no answer.
                 let _ = self.spool.submit(Operation::Discard(key));
-                Ok(Answer::Done)
+                Ok(Answer::Done.into())
             }
         }
     }
 
-    fn compose(&self, notice: &Notice) -> Result<Answer, Trouble> {
+    fn compose(&self, notice: &Notice) -> Result<Answered, String> {
         let original = notice.body.as_ref().map(|body| self.spool.read(body)).transpose();
         let mut original = match original {
             Ok(original) => original,
-            Err(error) => return unreadable(error),
+            Err(error) => return Ok(unreadable(&error)),
         };
         let octets = match compose(notice, original.as_mut(), self.now) {
             Ok(octets) => octets,
-            Err(error) => return failed(&error, DamagedBody::of(&error), not_read()),
+            Err(error) => return Ok(failed(&error, DamagedBody::of(&error), not_read())),
         };
         let taken = match take(self.spool.files(), self.spool.next_key(), &octets) {
             Ok(taken) => taken,
             Err(IntakeError::Store(error)) if !error.is_no_space() => {
-                return Err(Trouble::Store(error.to_string()));
+                return Err(error.to_string());
             }
             Err(_) => {
-                return Ok(Answer::Failed(Refusal::new(452, "4.3.1", "no space for a notice")));
+                let refusal = Refusal::new(452, "4.3.1", "no space for a notice");
+                return Ok(Answer::Failed(refusal).into());
             }
         };
         if let Some(octets) = taken.row {
             let _ = self.spool.submit(Operation::Body { key: taken.body.key, octets });
         }
-        Ok(Answer::Composed(taken.body))
+        Ok(Answer::Composed(taken.body).into())
     }
 }
 
@@ -118,20 +122,16 @@ fn not_read() -> Refusal {
     Refusal::new(451, "4.3.0", "the message cannot be read")
 }
 
-fn unreadable(error: SpoolError) -> Result<Answer, Trouble> {
-    let damaged = if let SpoolError::Damaged(damaged) = &error { Some(damaged) } else { None };
-    failed(&error, damaged, not_read())
+fn unreadable(error: &SpoolError) -> Answered {
+    let damaged = if let SpoolError::Damaged(damaged) = error { Some(damaged) } else { None };
+    failed(error, damaged, not_read())
 }
 
 fn failed(
     error: &dyn core::error::Error,
     damaged: Option<&DamagedBody>,
     refusal: Refusal,
-) -> Result<Answer, Trouble> {
+) -> Answered {
     tracing::error!(%error, "a question has no good answer");
-    let answer = Answer::Failed(refusal);
-    match damaged {
-        Some(damaged) => Err(Trouble::Body(damaged.clone(), answer)),
-        None => Ok(answer),
-    }
+    Answered { answer: Answer::Failed(refusal), damaged: damaged.cloned() }
 }

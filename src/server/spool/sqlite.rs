@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::database::{
-    Folded, connect, count_opening, create, fold, inspect, integer, lock, mark_created, pragma_check,
-    refuse_lost_database, row_lengths,
+    Folded, connect, count_opening, create, fold, inspect, integer, lock, mark_created,
+    pragma_check, refuse_lost_database, row_lengths,
 };
 use super::reserve::Reserve;
 use super::writer::{self, Shared, Writer};
