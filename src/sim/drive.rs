@@ -29,7 +29,7 @@ impl World<'_> {
         self.step += 1;
         let Self { hosts, log, choose, now, .. } = self;
         let at = &mut hosts[host];
-        let (node, acts) = Node::boot(&at.config, at.disk.durable(), *now, *choose);
+        let (node, acts) = Node::boot(&at.config, at.disk.durable(), at.clock.shows(*now), *choose);
         if log.is_on() {
             let (now, name, acts) = (*now, at.name(), &acts);
             log.step(&Seen { now, name, kind: "boot", input: None, acts, node: &node });
@@ -43,7 +43,8 @@ impl World<'_> {
         self.pump(host);
     }
 
-    /// Kills a member's process. Writes under way may or may not have reached the disk.
+    /// Kills a member's process. Writes under way may or may not have reached the disk, or in part: of the
+    /// journal that part is dropped at the next start, a file stays as it is.
     pub fn crash(&mut self, host: HostIndex) {
         let now = self.now;
         self.log.row(now, self.hosts[host].name(), "crash", || {
@@ -53,8 +54,13 @@ impl World<'_> {
         for work in works {
             // A DSN lives in memory until a change takes it along, so nothing of it is left.
             let leaves_a_file = !matches!(work.query, Query::Compose(_));
-            if leaves_a_file && self.dice().below("crash.work", 2) == 1 {
-                let _ = self.do_work(host, &work.query);
+            let ways = if self.swarm.torn_writes { 3 } else { 2 };
+            match leaves_a_file.then(|| self.dice().below("crash.work", ways)) {
+                Some(1) => {
+                    let _ = self.do_work(host, &work.query);
+                }
+                Some(2) => self.tear(host, &work.query),
+                _ => {}
             }
         }
         let pending = self.hosts[host].disk.pending();
@@ -83,7 +89,7 @@ impl World<'_> {
         let at = &mut hosts[host];
         let Some(node) = at.node.as_mut() else { return };
         let noted = log.is_on().then(|| input.clone());
-        let acts = node.step(&at.config, input, *now, *choose);
+        let acts = node.step(&at.config, input, at.clock.shows(*now), *choose);
         if let Some(input) = noted {
             let (now, name, input, acts) = (*now, at.config.member.as_str(), Some(&input), &acts);
             log.step(&Seen { now, name, kind: "in", input, acts, node });
@@ -145,6 +151,7 @@ impl World<'_> {
                 Act::Ask { ticket, query } => self.ask(host, Work { ticket, query }),
                 Act::Arm { timer, within } => {
                     let after = self.dice().span("timer", &within);
+                    let after = self.hosts[host].clock.takes(after);
                     let arming = self.next_sequence();
                     let at = &mut self.hosts[host];
                     at.timers.insert(timer.clone(), arming);

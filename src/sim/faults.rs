@@ -13,6 +13,8 @@ use crate::kernel::Span;
 pub struct Swarm {
     /// One in so many steps of a member is its last.
     pub crashes_one_in: u32,
+    /// Whether a crash may leave a part of a file that was being written.
+    pub torn_writes: bool,
     /// How long a crashed member stays down.
     pub down: RangeInclusive<Span>,
     /// One in so many writes to a connection breaks it.
@@ -33,6 +35,10 @@ pub struct Swarm {
     pub silent_cuts: bool,
     /// Whether a cut may hit one direction only.
     pub one_way_cuts: bool,
+    /// By how many parts per million a member's clock may be too fast or too slow.
+    pub drift_ppm: u32,
+    /// By how much a member's clock may be ahead.
+    pub ahead: Span,
 }
 
 impl Swarm {
@@ -41,6 +47,7 @@ impl Swarm {
     pub const fn calm() -> Self {
         Self {
             crashes_one_in: 0,
+            torn_writes: false,
             down: Span::seconds(1)..=Span::seconds(1),
             resets_one_in: 0,
             stalls_one_in: 0,
@@ -51,6 +58,8 @@ impl Swarm {
             cut_lasts: Span::minutes(1)..=Span::minutes(1),
             silent_cuts: false,
             one_way_cuts: false,
+            drift_ppm: 0,
+            ahead: Span::ZERO,
         }
     }
 
@@ -68,8 +77,12 @@ impl Swarm {
         let lasts_minutes = rate("swarm.cut_lasts", &[1, 5, 10]);
         let silent = rate("swarm.silent", &[0, 1]);
         let one_way = rate("swarm.one_way", &[0, 1]);
+        let torn = rate("swarm.torn", &[0, 1]);
+        let drift_ppm = rate("swarm.drift", &[0, 500, 50_000]);
+        let ahead_seconds = rate("swarm.ahead", &[0, 1, 600]);
         Self {
             crashes_one_in,
+            torn_writes: torn == 1,
             down: Span::milliseconds(100)..=Span::seconds(u64::from(down_seconds)),
             resets_one_in,
             stalls_one_in,
@@ -80,6 +93,8 @@ impl Swarm {
             cut_lasts: Span::seconds(5)..=Span::minutes(u64::from(lasts_minutes)),
             silent_cuts: silent == 1,
             one_way_cuts: one_way == 1,
+            drift_ppm,
+            ahead: Span::seconds(u64::from(ahead_seconds)),
         }
     }
 }

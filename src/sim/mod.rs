@@ -12,6 +12,7 @@
 pub mod checkers;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod disk;
 pub mod draw;
 pub mod drive;

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::host::Work;
 use super::maildir::{File, Renamed, path};
@@ -52,13 +53,17 @@ impl World<'_> {
                     }
                 };
                 let at = &mut self.hosts[host];
-                let file = File { token: at.disk.token(body.key), path: path(&octets, hops) };
+                let token = at.disk.token(body.key);
+                let file = File { token, path: path(&octets, hops), torn: false };
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
             }
             Query::Publish { account, name } => {
                 match self.hosts[host].maildirs.publish(account, name) {
                     Renamed::Before => {}
+                    Renamed::Published(File { torn: true, .. }) => {
+                        self.checkers.object("C1", &format!("{account}: {name} is torn"));
+                    }
                     Renamed::Published(file) => {
                         let now = self.now;
                         let Self { hosts, log, .. } = self;
@@ -83,6 +88,15 @@ impl World<'_> {
                 self.checkers.look(self.now, &self.hosts[host], host);
                 Answer::Done
             }
+        }
+    }
+
+    /// A file operation that a crash cuts short: of a file that is written some octets are there, under its
+    /// name; the other operations are done or not.
+    pub(super) fn tear(&mut self, host: HostIndex, query: &Query) {
+        if let Query::Deposit { account, name, .. } = query {
+            let file = File { token: None, path: Vec::new(), torn: true };
+            self.hosts[host].maildirs.deposit(account, name, file);
         }
     }
 
