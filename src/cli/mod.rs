@@ -19,7 +19,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::protocol::faults::{Faults, NAMES};
-use crate::server::runtime::{Logging, log_to_stderr, serve};
+use crate::server::runtime::{Logging, Until, log_to_stderr, serve};
 
 /// It failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -52,6 +52,9 @@ enum Command {
         /// Write the log as JSON, one object a line
         #[arg(long)]
         log_json: bool,
+        /// Stop, as on a signal, when standard input ends; it does when whoever started this is gone
+        #[arg(long)]
+        until_stdin_ends: bool,
     },
     /// Check an organization or a member file and tell everything that is wrong
     #[command(
@@ -135,8 +138,9 @@ pub fn main() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve { file, log_json } => {
-            serve(&file, if log_json { Logging::Json } else { Logging::Text })
+        Command::Serve { file, log_json, until_stdin_ends } => {
+            let logging = if log_json { Logging::Json } else { Logging::Text };
+            serve(&file, logging, if until_stdin_ends { Until::StdinEnds } else { Until::Signal })
         }
         Command::Sim(arguments) => crate::sim::cli::run(&arguments),
         Command::Adapter { fault } => adapter(&fault),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 pub use host::GRACE;
-pub use serve::{Logging, log_to_stderr, serve};
+pub use serve::{Logging, Until, log_to_stderr, serve};
 pub use start::{Entropy, Exit, Member, Observer, Settings, StartError, start};
 
 use super::net::Handle;
