@@ -6,6 +6,7 @@
 mod admin;
 mod check;
 pub mod cluster;
+mod manual;
 mod show;
 mod table;
 
@@ -102,9 +103,11 @@ enum Command {
         /// Which shell
         shell: Shell,
     },
-    /// Write the manual page to standard output
-    #[command(after_help = "Example:\n  bridgehead man | man -l -")]
-    Man,
+    /// Write the manual pages
+    #[command(
+        after_help = "Examples:\n  bridgehead man cluster up | man -l -\n  bridgehead man --dir /usr/local/share/man/man1"
+    )]
+    Man(manual::Arguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -156,7 +159,7 @@ pub fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "bridgehead", &mut io::stdout());
             ExitCode::SUCCESS
         }
-        Command::Man => manual(),
+        Command::Man(arguments) => manual::run(&arguments, Cli::command()),
     }
 }
 
@@ -184,13 +187,6 @@ fn adapter(faults: &[String]) -> ExitCode {
 fn conformance(arguments: Vec<OsString>) -> ExitCode {
     let own = std::env::current_exe().map(|path| vec![path.into(), "adapter".into()]);
     bridgehead_conformance::main_with(arguments, own.ok())
-}
-
-fn manual() -> ExitCode {
-    match clap_mangen::Man::new(Cli::command()).render(&mut io::stdout()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&format!("the manual cannot be written: {error}")),
-    }
 }
 
 /// Says why a command failed.
