@@ -256,7 +256,8 @@ fn a_silent_peer_is_given_up_in_bounded_time() {
 fn a_refused_commit_is_resolved() {
     let offers = |faults: &[&str]| {
         let mut network = network(faults);
-        network.traps.push(Trap::Refuse(|pdu| matches!(pdu, Pdu::HandedOver { .. })));
+        let later = Refusal::new(451, "4.3.0", "later");
+        network.traps.push(Trap::Refuse(|pdu| matches!(pdu, Pdu::HandedOver { .. }), later));
         network.mail(&member(1, 'b'), SENDER, &[user(&member(2, 'b'))]);
         network.run(Span::minutes(30));
         let offer = |pdu: &Pdu| matches!(pdu, Pdu::Offer { .. });

@@ -215,7 +215,7 @@ fn some_deeds(seed: u64) -> Vec<Deed> {
             3..7 => Deed::Break(below(64) as usize),
             7..9 => Deed::Crash(below(4) as usize),
             9..12 => Deed::Boot(below(4) as usize),
-            12..19 => Deed::Wait(u64::from(below(40_000))),
+            12..=18 => Deed::Wait(u64::from(below(40_000))),
             _ => Deed::Wait(u64::from(below(200_000_000))),
         });
     }

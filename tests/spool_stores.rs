@@ -175,13 +175,18 @@ fn notice(kind: NoticeKind, ret: Option<Return>) -> Notice {
             ),
             (recipient(5, None), Ending::Refused(Refusal::new(450, "4.4.7", "too late"))),
         ],
-        body: Body { key: BodyKey(1), digest: Digest([9; 32]), octets: BODY.len() as u64 },
+        body: Some(Body { key: BodyKey(1), digest: Digest([9; 32]), octets: BODY.len() as u64 }),
     }
 }
 
 fn composed(notice: &Notice) -> String {
+    composed_about(notice, BODY)
+}
+
+fn composed_about(notice: &Notice, mut original: &[u8]) -> String {
     let now = Time(1_795_303_600_000_000);
-    let octets = notices::compose(notice, &mut &BODY[..], now).expect("the body is readable");
+    let original = notice.body.is_some().then_some(&mut original);
+    let octets = notices::compose(notice, original, now).expect("the body is readable");
     let text = String::from_utf8_lossy(&octets).into_owned();
     let lines = text.matches("\r\n").count();
     assert_eq!((text.matches('\n').count(), text.matches('\r').count()), (lines, lines), "{text}");
@@ -256,10 +261,30 @@ fn the_content_goes_back_only_when_asked_for_and_given_up() {
     assert!(!is_returned(NoticeKind::Failure, None));
     assert!(!is_returned(NoticeKind::Delay, Some(Return::Full)));
     let mut large = notice(NoticeKind::Failure, Some(Return::Full));
-    large.body.octets = notices::RETURNED_LIMIT_OCTETS + 1;
+    let body = large.body.as_mut().expect("it has one");
+    body.octets = notices::RETURNED_LIMIT_OCTETS + 1;
     assert!(!composed(&large).contains(".dots"), "a large message goes back without content");
     assert!(composed(&large).contains("text/rfc822-headers"));
     assert!(composed(&large).contains("Subject: hello\r\n"));
+}
+
+/// CU-044
+#[test]
+fn a_notice_about_a_message_in_quarantine_has_nothing_of_its_content() {
+    let kept = Notice { body: None, ..notice(NoticeKind::Delay, Some(Return::Full)) };
+    let text = composed(&kept);
+    assert!(text.contains("It is kept for the postmaster") && text.contains("Action: delayed\r\n"));
+    assert!(!text.contains("rfc822-headers") && !text.contains("Subject: hello"), "{text}");
+}
+
+/// SV-025: `composed_about` looks at each line end of the notice.
+#[test]
+fn a_notice_can_travel_whatever_it_is_about() {
+    let spoiled = b"Subject: a\nX: b\rY: c\r\n\r\n.\ntext\r";
+    for ret in [Return::Full, Return::Headers] {
+        let text = composed_about(&notice(NoticeKind::Failure, Some(ret)), spoiled);
+        assert!(text.contains("Subject: a\r\nX: b\r\nY: c\r\n"), "{text}");
+    }
 }
 
 fn certificate(credentials: &Credentials) -> CertificateDer<'static> {

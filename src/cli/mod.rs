@@ -6,6 +6,7 @@
 mod admin;
 mod check;
 pub mod cluster;
+mod manual;
 mod queue;
 mod show;
 mod table;
@@ -21,7 +22,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::protocol::faults::{Faults, NAMES};
-use crate::server::runtime::{Logging, log_to_stderr, serve};
+use crate::server::runtime::{Logging, Until, log_to_stderr, serve};
 
 /// It failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -55,6 +56,9 @@ enum Command {
         /// Write the log as JSON, one object a line
         #[arg(long)]
         log_json: bool,
+        /// Stop, as on a signal, when standard input ends; it does when whoever started this is gone
+        #[arg(long)]
+        until_stdin_ends: bool,
     },
     /// Check an organization or a member file and tell everything that is wrong
     #[command(
@@ -102,9 +106,11 @@ enum Command {
         /// Which shell
         shell: Shell,
     },
-    /// Write the manual page to standard output
-    #[command(after_help = "Example:\n  bridgehead man | man -l -")]
-    Man,
+    /// Write the manual pages
+    #[command(
+        after_help = "Examples:\n  bridgehead man cluster up | man -l -\n  bridgehead man --dir /usr/local/share/man/man1"
+    )]
+    Man(manual::Arguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,8 +135,9 @@ pub fn main() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve { file, log_json } => {
-            serve(&file, if log_json { Logging::Json } else { Logging::Text })
+        Command::Serve { file, log_json, until_stdin_ends } => {
+            let logging = if log_json { Logging::Json } else { Logging::Text };
+            serve(&file, logging, if until_stdin_ends { Until::StdinEnds } else { Until::Signal })
         }
         Command::Sim(arguments) => crate::sim::cli::run(&arguments),
         Command::Adapter { fault } => adapter(&fault),
@@ -144,7 +151,7 @@ pub fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "bridgehead", &mut io::stdout());
             ExitCode::SUCCESS
         }
-        Command::Man => manual(),
+        Command::Man(arguments) => manual::run(&arguments, Cli::command()),
     }
 }
 
@@ -172,13 +179,6 @@ fn adapter(faults: &[String]) -> ExitCode {
 fn conformance(arguments: Vec<OsString>) -> ExitCode {
     let own = std::env::current_exe().map(|path| vec![path.into(), "adapter".into()]);
     bridgehead_conformance::main_with(arguments, own.ok())
-}
-
-fn manual() -> ExitCode {
-    match clap_mangen::Man::new(Cli::command()).render(&mut io::stdout()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&format!("the manual cannot be written: {error}")),
-    }
 }
 
 /// Says why a command failed.

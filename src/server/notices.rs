@@ -20,23 +20,29 @@ pub const RETURNED_LIMIT_OCTETS: u64 = 1024 * 1024;
 /// The longest header that a notice returns.
 pub const HEADER_LIMIT_OCTETS: u64 = 64 * 1024;
 
-/// Writes the notice, with CRLF line ends. `original` reads the message that it is about; `now` is its
-/// date.
+/// Writes the notice, with CRLF line ends. `original` reads the message that it is about, where that may
+/// be read; `now` is its date.
 ///
 /// # Errors
-/// The original cannot be read.
-pub fn compose(notice: &Notice, original: &mut impl Read, now: Time) -> io::Result<Vec<u8>> {
+/// The original cannot be read, or it is damaged.
+pub fn compose<R: Read>(
+    notice: &Notice,
+    original: Option<&mut R>,
+    now: Time,
+) -> io::Result<Vec<u8>> {
     assert!(!notice.recipients.is_empty(), "a notice is about somebody");
     clause!(SV_021);
     let report = ContentType::new("multipart/report")
         .attribute("report-type", "delivery-status")
         .attribute("boundary", boundary(notice));
-    let parts = vec![
+    let mut parts = vec![
         MimePart::new("text/plain", explanation(notice)),
         MimePart::new(ContentType::new("message/delivery-status"), status(notice).into_bytes())
             .transfer_encoding("7bit"),
-        returned(notice, original)?,
     ];
+    if let Some(original) = original {
+        parts.push(returned(notice, original)?);
+    }
     let subject = match notice.kind {
         NoticeKind::Failure => "Undelivered mail returned to sender",
         NoticeKind::Delay => "Delayed mail (still being tried)",
@@ -76,12 +82,17 @@ const fn kind_name(kind: NoticeKind) -> &'static str {
 
 /// The digest of the original is in the boundary: a message cannot contain its own digest.
 fn boundary(notice: &Notice) -> String {
-    let digest = notice.body.digest.to_string();
-    format!("=_{}_{}", kind_name(notice.kind), &digest[..32])
+    // Without an original nothing is in the notice that somebody else has chosen.
+    let digest = notice.body.map_or_else(String::new, |body| body.digest.to_string());
+    format!("=_{}_{}", kind_name(notice.kind), digest.get(..32).unwrap_or("without"))
 }
 
 fn explanation(notice: &Notice) -> String {
     let (what, then) = match notice.kind {
+        NoticeKind::Delay if notice.body.is_none() => (
+            "Your message could not be delivered to the recipients below.",
+            "It is kept for the postmaster here and not tried until they have looked at it.",
+        ),
         NoticeKind::Failure => (
             "Your message could not be delivered to the recipients below.",
             "It is not tried again.",
@@ -158,10 +169,14 @@ fn recipient_fields(kind: NoticeKind, recipient: &Recipient, ending: &Ending) ->
 fn returned(notice: &Notice, original: &mut impl Read) -> io::Result<MimePart<'static>> {
     clause!(SV_023);
     let wants_all = notice.ret == Some(Return::Full) && notice.kind == NoticeKind::Failure;
-    let is_whole = wants_all && notice.body.octets <= RETURNED_LIMIT_OCTETS;
+    let octets = notice.body.map_or(u64::MAX, |body| body.octets);
+    let is_whole = wants_all && octets <= RETURNED_LIMIT_OCTETS;
     let limit = if is_whole { RETURNED_LIMIT_OCTETS } else { HEADER_LIMIT_OCTETS };
     let mut octets = Vec::new();
-    original.take(limit).read_to_end(&mut octets)?;
+    original.by_ref().take(limit).read_to_end(&mut octets)?;
+    // What is damaged behind that is damaged, too: only its end tells.
+    io::copy(original, &mut io::sink())?;
+    let mut octets = with_line_ends(&octets);
     let content_type = if is_whole {
         "message/rfc822"
     } else {
@@ -170,6 +185,25 @@ fn returned(notice: &Notice, original: &mut impl Read) -> io::Result<MimePart<'s
     };
     let encoding = if octets.is_ascii() { "7bit" } else { "8bit" };
     Ok(MimePart::new(ContentType::new(content_type), octets).transfer_encoding(encoding))
+}
+
+/// The octets with CRLF for each bare CR or LF: the notice must be able to travel where the message was
+/// not.
+fn with_line_ends(octets: &[u8]) -> Vec<u8> {
+    clause!(SV_025);
+    let mut lines = Vec::with_capacity(octets.len());
+    let mut rest = octets.iter().copied().peekable();
+    while let Some(octet) = rest.next() {
+        match octet {
+            b'\r' => {
+                rest.next_if_eq(&b'\n');
+                lines.extend_from_slice(b"\r\n");
+            }
+            b'\n' => lines.extend_from_slice(b"\r\n"),
+            _ => lines.push(octet),
+        }
+    }
+    lines
 }
 
 /// The header with the end of its last line, without the empty line.

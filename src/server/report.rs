@@ -1,7 +1,5 @@
 //! What a member shows of itself, as JSON: for the admin socket and for the adapter.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::maildir::{Letter, Maildirs};
@@ -9,7 +7,7 @@ use crate::kernel::Time;
 use crate::protocol::member::MemberConfig;
 use crate::protocol::operator::Selection;
 use crate::protocol::server::Server;
-use crate::wire::message::{Address, BodyKey};
+use crate::wire::message::Address;
 
 /// What can be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,13 +65,8 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
         "store": member.store().to_string(),
         "connections": server.connections().count(),
         "messages": durable.queue.len(),
+        "quarantined": durable.queue.values().filter(|message| message.damage.is_some()).count(),
     })
-}
-
-/// The bodies that some message needs.
-#[must_use]
-pub fn bodies(server: &Server) -> BTreeSet<BodyKey> {
-    server.member().spool().bodies().map(|body| body.key).collect()
 }
 
 /// Adds what lies on the disk to the accounts that the machine has shown. Blocks.

@@ -14,6 +14,8 @@ pub struct File {
     pub token: Option<Token>,
     /// The groups that its trace lines name, oldest first, each stay once.
     pub path: Vec<String>,
+    /// A crash has left only a part of it.
+    pub torn: bool,
 }
 
 /// What a rename did.

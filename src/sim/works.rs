@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::host::Work;
 use super::maildir::{File, Renamed, path};
@@ -44,19 +45,26 @@ impl World<'_> {
         match query {
             Query::Compose(notice) => self.compose(host, notice),
             Query::Deposit { account, name, hops, body, .. } => {
-                let at = &mut self.hosts[host];
-                let Some(octets) = at.disk.body(body.key) else {
-                    let text = format!("{} deposits a body that it has lost", at.name());
-                    self.checkers.object("C1", &text);
-                    return Answer::Done;
+                let octets = match self.read_body(host, body.key) {
+                    Ok(Some(octets)) => octets,
+                    Ok(None) => return Answer::Done,
+                    Err(damage) => {
+                        self.body_checked(host, body.key, Some(damage));
+                        return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));
+                    }
                 };
-                let file = File { token: at.disk.token(body.key), path: path(&octets, hops) };
+                let at = &mut self.hosts[host];
+                let token = at.disk.token(body.key);
+                let file = File { token, path: path(&octets, hops), torn: false };
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
             }
             Query::Publish { account, name } => {
                 match self.hosts[host].maildirs.publish(account, name) {
                     Renamed::Before => {}
+                    Renamed::Published(File { torn: true, .. }) => {
+                        self.checkers.object("C1", &format!("{account}: {name} is torn"));
+                    }
                     Renamed::Published(file) => {
                         let now = self.now;
                         let Self { hosts, log, .. } = self;
@@ -84,9 +92,24 @@ impl World<'_> {
         }
     }
 
+    /// A file operation that a crash cuts short: of a file that is written some octets are there, under its
+    /// name; the other operations are done or not.
+    pub(super) fn tear(&mut self, host: HostIndex, query: &Query) {
+        if let Query::Deposit { account, name, .. } = query {
+            let file = File { token: None, path: Vec::new(), torn: true };
+            self.hosts[host].maildirs.deposit(account, name, file);
+        }
+    }
+
     /// A DSN, in as few words as the checkers need.
     fn compose(&mut self, host: HostIndex, notice: &Notice) -> Answer {
-        let about = self.hosts[host].disk.token(notice.body.key);
+        if let Some(body) = notice.body
+            && let Err(damage) = self.read_body(host, body.key)
+        {
+            self.body_checked(host, body.key, Some(damage));
+            return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));
+        }
+        let about = notice.body.and_then(|body| self.hosts[host].disk.token(body.key));
         let indexes = notice.recipients.iter().map(|(recipient, _)| recipient.index).collect();
         let token = self.checkers.composed(about, notice.kind, indexes, &notice.to);
         let mut text = format!("From: postmaster@{}\r\nTo: {}\r\n", notice.reporter, notice.to);

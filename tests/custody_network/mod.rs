@@ -76,8 +76,8 @@ pub(crate) enum Trap {
     Orphan(fn(&Pdu) -> bool),
     /// The PDU is lost, and the connection stays.
     Swallow(fn(&Pdu) -> bool),
-    /// The receiver hears a temporary refusal instead.
-    Refuse(fn(&Pdu) -> bool),
+    /// The receiver hears this refusal instead.
+    Refuse(fn(&Pdu) -> bool, Refusal),
 }
 
 impl Trap {
@@ -87,7 +87,7 @@ impl Trap {
             | Self::CrashReceiver(test)
             | Self::Orphan(test)
             | Self::Swallow(test)
-            | Self::Refuse(test) => test(pdu),
+            | Self::Refuse(test, _) => test(pdu),
         }
     }
 }
@@ -502,7 +502,7 @@ impl Network {
             Some(Trap::CrashReceiver(_)) => return self.crash(&name),
             Some(Trap::Orphan(_)) => self.end(id, Side::Client, LinkChange::Lost),
             Some(Trap::Swallow(_)) => return,
-            Some(Trap::Refuse(_)) => pdu = Pdu::Refused(Refusal::new(451, "4.3.0", "later")),
+            Some(Trap::Refuse(_, refusal)) => pdu = Pdu::Refused(refusal),
             None => {}
         }
         if !matches!(pdu, Pdu::Link(_) | Pdu::Hello { .. }) {

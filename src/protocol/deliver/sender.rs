@@ -161,7 +161,9 @@ impl Member {
         };
         sending.talk = Talk::Idle;
         self.heard(connection, turn);
-        if again.is_empty() {
+        let is_stopped = self.spool.queue.get(&queue).is_some_and(|m| m.damage.is_some());
+        if again.is_empty() || is_stopped {
+            // In quarantine they stay in doubt: only delivering again would settle it.
             return self.pump_delivery(connection, turn);
         }
         // "Unknown" is no fence, so nobody is released by it: only delivering again settles it.

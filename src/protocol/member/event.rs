@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::session::{SessionEvent, Tag};
 use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId, StoreId, TransferId};
-use crate::wire::message::Digest;
+use crate::wire::message::{Body, Digest};
 
 /// What the log is told. Everything that an operator may want to follow stands here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -160,6 +160,20 @@ pub enum Event {
         action: String,
         /// With these recipients; none where it is about the whole message.
         recipients: Vec<u32>,
+    },
+    /// The stored body of a message is not the accepted one: the message waits for an operator.
+    Quarantined {
+        /// The message.
+        queue: QueueId,
+        /// The body as it was accepted.
+        body: Body,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// The stored body of a message in quarantine is the accepted one again.
+    Restored {
+        /// The message.
+        queue: QueueId,
     },
     /// The last recipient is done with.
     Removed {

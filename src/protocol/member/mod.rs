@@ -290,6 +290,12 @@ impl Machine for Member {
             }
             Input::Command(Command::Forget(member)) => self.forget(&member, turn),
             Input::Command(Command::Order { from, order }) => self.ordered(from, order, turn),
+            Input::Command(Command::BodyChecked { key, damage: Some(damage) }) => {
+                self.body_damaged(key, damage, turn);
+            }
+            Input::Command(Command::BodyChecked { key, damage: None }) => {
+                self.body_sound(key, turn);
+            }
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
 use crate::protocol::operator::{Order, Ordered};
+use crate::protocol::queue::Damage;
 use crate::wire::ids::{
     ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
-use crate::wire::message::{Address, Body, Digest, Envelope, Outcome, Recipient, Refusal, Return};
+use crate::wire::message::{
+    Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
+};
 use crate::wire::submit::Release;
 
 /// Where a member opens a connection to. The host maps it to a socket address.
@@ -245,6 +248,13 @@ pub enum Command {
         from: ConnectionId,
         /// What.
         order: Order,
+    },
+    /// The host has looked at a body that it keeps.
+    BodyChecked {
+        /// Which one.
+        key: BodyKey,
+        /// What stands in its place; `None` where it is the one that was accepted.
+        damage: Option<Damage>,
     },
 }
 

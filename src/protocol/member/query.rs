@@ -65,8 +65,8 @@ pub struct Notice {
     /// The recipients that it is about, and how each ended. In a notice of a delay nobody has: the
     /// refusals say what they wait for.
     pub recipients: Vec<(Recipient, Ending)>,
-    /// The content of that message.
-    pub body: Body,
+    /// The content of that message; `None` where it must not be read, and the notice goes without.
+    pub body: Option<Body>,
 }
 
 /// Failure, delay or success.

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::Damage;
 use crate::protocol::linkstate::{TableChange, Way};
 use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::{Address, Body, Digest, Envelope, Refusal};
@@ -149,6 +150,18 @@ pub enum Change {
         /// The message.
         queue: QueueId,
     },
+    /// The stored body is not the accepted one: nothing is done with the message any more.
+    Quarantined {
+        /// The message.
+        queue: QueueId,
+        /// What was found in place of its body.
+        damage: Damage,
+    },
+    /// The body of a message in quarantine is the accepted one again.
+    Restored {
+        /// The message.
+        queue: QueueId,
+    },
     /// Receiver of DELIVER: the final word on one recipient. Where the message is in our own queue,
     /// the recipient leaves it by the same change.
     Recorded {
@@ -205,6 +218,9 @@ pub struct Message {
     /// The operator has released it: the hop limit holds it here no more.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub pardoned: bool,
+    /// What was found in place of the body: the message is in quarantine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
 }
 
 /// A hand-over for which COMMIT was stored.
@@ -282,7 +298,14 @@ impl Message {
             held: None,
             ended: BTreeMap::new(),
             pardoned: false,
+            damage: None,
         }
+    }
+
+    /// Whether attempts may be made at all.
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        self.held.is_some() || self.damage.is_some()
     }
 
     /// With whom each recipient in doubt is in doubt.

@@ -5,6 +5,7 @@ mod intake;
 mod notices;
 mod peers;
 mod places;
+mod quarantine;
 mod relay;
 mod report;
 mod routing;
@@ -12,6 +13,7 @@ mod spool;
 
 pub use change::{Acceptance, Change, Doubtful, Ending, Message, Recorded, Transfer};
 pub use peers::SenderRecord;
+pub use quarantine::Damage;
 pub use report::{AccountRow, MessageRow, QueueRow, RecipientRow};
 pub use spool::Spool;
 

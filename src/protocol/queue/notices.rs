@@ -28,7 +28,9 @@ impl Member {
         let delay = envelope.arrived + Span::hours(u64::from(policy.delay_notice_hours));
         let delay = delay.since(turn.cx.now);
         let tells = envelope.sender.is_some() && !message.delayed && delay < expiry;
-        turn.arm(Timer::Expire(queue), expiry);
+        if message.damage.is_none() {
+            turn.arm(Timer::Expire(queue), expiry);
+        }
         if tells && !turn.fault("no-delay-notice") {
             turn.arm(Timer::Delay(queue), delay);
         }
@@ -45,7 +47,7 @@ impl Member {
     ) {
         let place = Place::Retry { failed: failed.cloned(), why: String::from(why) };
         self.put_all(queue, indexes, &place);
-        if self.work[&queue].expired {
+        if self.work[&queue].expired && self.spool.queue[&queue].damage.is_none() {
             return self.return_expired(queue, indexes, turn);
         }
         turn.tell(Event::Deferred { queue, recipients: indexes.to_vec(), why: String::from(why) });
@@ -59,7 +61,7 @@ impl Member {
         if !self.standing(queue, |place| matches!(place, Place::Notice(_))).is_empty() {
             self.compose(queue, turn);
         }
-        if self.spool.queue.get(&queue).is_some_and(|message| message.held.is_none()) {
+        if self.spool.queue.get(&queue).is_some_and(|message| !message.is_stopped()) {
             let due = self.standing(queue, |place| matches!(place, Place::Retry { .. }));
             self.route(queue, &due, turn);
         }
@@ -67,9 +69,11 @@ impl Member {
 
     /// The time of a message is over: whoever is not in doubt is returned.
     pub(crate) fn expire(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) {
-        let Some(work) = self.work.get_mut(&queue) else { return };
+        if self.spool.queue.get(&queue).is_none_or(|message| message.damage.is_some()) {
+            return;
+        }
         clause!(CU_032);
-        work.expired = true;
+        self.work.get_mut(&queue).expect("a message in the queue has its work").expired = true;
         let fault = turn.fault("bounce-while-in-doubt");
         let over = self.standing(queue, |place| match place {
             Place::Table | Place::Line(_) | Place::Retry { .. } => true,
@@ -153,6 +157,10 @@ impl Member {
     /// Has a notice composed about everyone who has ended, unless one is in the making: first about those
     /// who are given up, then about those who have their copies.
     pub(crate) fn compose(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) {
+        // Whether the sender is told of the end of a message in quarantine is the operator's decision.
+        if self.spool.queue[&queue].damage.is_some() {
+            return;
+        }
         for kind in [NoticeKind::Failure, NoticeKind::Success] {
             let Some(work) = self.work.get(&queue).filter(|work| !work.composing) else { return };
             let is_about = |place: &Place| match place {
@@ -318,10 +326,12 @@ impl Member {
         recipients: Vec<(Recipient, Ending)>,
         turn: &Turn<'_, '_>,
     ) -> Notice {
-        let Message { envelope, body, .. } = &self.spool.queue[&queue];
+        let Message { envelope, body, damage, .. } = &self.spool.queue[&queue];
         let Envelope { origin, envid, arrived, ret, .. } = envelope.clone();
         let reporter = turn.config.member.clone();
-        Notice { kind, reporter, to, origin, envid, arrived, ret, recipients, body: *body }
+        clause!(CU_044);
+        let body = damage.is_none().then_some(*body);
+        Notice { kind, reporter, to, origin, envid, arrived, ret, recipients, body }
     }
 
     /// A DSN as a message of our own: from nobody, and new.

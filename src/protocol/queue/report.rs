@@ -28,6 +28,9 @@ pub struct QueueRow {
     pub octets: u64,
     /// Why nothing is tried any more.
     pub held: Option<String>,
+    /// What was expected of the stored content and what was found: the message is in quarantine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
     /// The recipients that are not done with.
     pub recipients: Vec<RecipientRow>,
 }
@@ -117,6 +120,7 @@ impl Member {
             age: now.since(message.envelope.arrived),
             octets: message.body.octets,
             held: message.held.clone(),
+            quarantine: message.damage.as_ref().map(|damage| damage.against(&message.body)),
             recipients: recipients.collect(),
         }
     }

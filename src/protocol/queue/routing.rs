@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::quarantine::stopped;
 use super::{Place, Route};
 use crate::clause;
 use crate::protocol::linkstate::{NextHop, Way};
@@ -59,6 +60,10 @@ impl Member {
     /// Routes the recipients of `queue` that nobody holds, and sets them going.
     pub(crate) fn route(&mut self, queue: QueueId, indexes: &[u32], turn: &mut Turn<'_, '_>) {
         let Some(message) = self.spool.queue.get(&queue) else { return };
+        if message.damage.is_some() {
+            clause!(CU_043);
+            return self.put_all(queue, indexes, &stopped());
+        }
         if self.work[&queue].expired {
             return self.return_expired(queue, indexes, turn);
         }
@@ -145,7 +150,7 @@ impl Member {
 
     fn table_matters(&self, queue: QueueId, index: u32, config: &MemberConfig) -> bool {
         let message = &self.spool.queue[&queue];
-        if message.held.is_some() || !self.link.covers(&message.envelope.routed_by) {
+        if message.is_stopped() || !self.link.covers(&message.envelope.routed_by) {
             return false;
         }
         let new = match self.decide(queue, index, config) {

@@ -110,6 +110,10 @@ impl Spool {
                 let message = self.message(*queue);
                 (message.held, message.pardoned) = (None, true);
             }
+            Change::Quarantined { queue, damage } => {
+                self.message(*queue).damage = Some(damage.clone());
+            }
+            Change::Restored { queue } => self.message(*queue).damage = None,
             Change::Recorded { origin, index, recorded, queue } => {
                 self.journal.entry(origin.clone()).or_default().insert(*index, recorded.clone());
                 if let Some(queue) = queue {

@@ -187,6 +187,8 @@ impl Adapter {
             entropy: Entropy::Fixed(SEED),
             keeps_closed: true,
         };
+        // Nothing of an earlier process is kept but its directory, and the start goes on from there.
+        clause!(CO_012);
         let starting = start(Arc::clone(&configured.configuration), settings);
         let member = runtime.block_on(starting).map_err(|error| {
             clause!(CO_003);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -242,7 +243,7 @@ fn bodies_are_kept_and_bad_ones_are_not() {
         stage.receive(&handle, Mode::Dots(100));
         let Wire::Body(body) = stage.said().await else { panic!("a body") };
         assert_eq!(body.octets, 7);
-        let kept = stage.network.spool.read(body.key).unwrap().read_all().unwrap();
+        let kept = stage.network.spool.read(&body).unwrap().read_all().unwrap();
         assert_eq!(kept, b"a\r\n.b\r\n");
         stage.receive(&handle, Mode::Dots(100));
         assert_eq!(stage.said().await, Wire::NoBody(BodyProblem::BareLineEnd(4)));
@@ -260,6 +261,31 @@ fn bodies_are_kept_and_bad_ones_are_not() {
     });
 }
 
+/// SM-029: the session learns which octets were unfit, small ones and those that went to a file.
+#[test]
+fn an_announced_text_with_a_bare_line_end_is_not_kept() {
+    run(async {
+        let mut stage = Stage::new(None).await;
+        let (client, handle, _) = stage.accept("127.0.0.1").await;
+        let (_reading, mut writing) = client.into_split();
+        for length in [100_usize, 700_000] {
+            let mut sent = vec![b'x'; length];
+            sent[length - 50] = b'\n';
+            let digest = crate::wire::message::Digest(Sha256::digest(&sent).into());
+            let writer = tokio::spawn(async move {
+                writing.write_all(&sent).await.unwrap();
+                writing
+            });
+            stage.receive(&handle, Mode::Text(length as u64));
+            let unfit = BodyProblem::Unfit { offset: length as u64 - 50, digest };
+            assert_eq!(stage.said().await, Wire::NoBody(unfit));
+            writing = writer.await.unwrap();
+        }
+        let files = stage.network.spool.files().lengths().unwrap();
+        assert!(files.is_empty(), "no file is left: {files:?}");
+    });
+}
+
 #[test]
 fn a_large_body_goes_through_a_file() {
     run(async {
@@ -272,7 +298,7 @@ fn a_large_body_goes_through_a_file() {
         stage.receive(&handle, Mode::Octets(700_000));
         let Wire::Body(body) = stage.said().await else { panic!("a body") };
         writer.await.unwrap().unwrap();
-        assert_eq!(stage.network.spool.read(body.key).unwrap().read_all().unwrap(), sent);
+        assert_eq!(stage.network.spool.read(&body).unwrap().read_all().unwrap(), sent);
         stage.say(&handle, Wire::Content { prefix: Vec::new(), body, coding: Coding::Octets });
         let mut answer = vec![0; sent.len()];
         reading.read_exact(&mut answer).await.unwrap();

@@ -183,6 +183,10 @@ impl Host {
                     self.step(Input::Link { peer: connection, change }, &token);
                 }
             }
+            ToHost::Checked { key, damage, token } => {
+                let command = member::Command::BodyChecked { key, damage };
+                self.step(Input::Command(Command::Member(command)), &token);
+            }
             ToHost::Answered { ticket, answer, token } => {
                 self.asks = self.asks.checked_sub(1).expect("an answer has a question");
                 self.step(Input::Answer { ticket, answer }, &token);
@@ -392,6 +396,9 @@ impl Host {
 
     fn log(&self, event: &Event) {
         let member = self.configuration.member.member.as_str();
+        if let Event::Quarantined { queue, problem, .. } = event {
+            tracing::error!(member, %queue, problem, "in quarantine: a stored body is damaged");
+        }
         let event = serde_json::to_string(event).unwrap_or_default();
         tracing::info!(target: "bridgehead::event", member, event);
     }

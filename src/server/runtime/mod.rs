@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 pub use host::GRACE;
-pub use serve::{Logging, log_to_stderr, serve};
+pub use serve::{Logging, Until, log_to_stderr, serve};
 pub use start::{Entropy, Exit, Member, Observer, Settings, StartError, start};
 
 use super::net::Handle;
@@ -23,8 +23,10 @@ use super::tokens::Token;
 use crate::kernel::{LinkChange, Ticket, Time};
 use crate::protocol::member::{Answer, Port};
 use crate::protocol::operator::{Order, Ordered};
+use crate::protocol::queue::Damage;
 use crate::protocol::server::Wire;
 use crate::wire::ids::{ConnectionId, MemberName};
+use crate::wire::message::BodyKey;
 
 /// What the host loop is told. Each one that leads to a step carries the token of its work.
 #[derive(Debug)]
@@ -89,6 +91,15 @@ pub(crate) enum ToHost {
         connection: ConnectionId,
         /// How.
         change: LinkChange,
+        /// Of the work.
+        token: Token,
+    },
+    /// A body was looked at.
+    Checked {
+        /// Which one.
+        key: BodyKey,
+        /// What stands in its place; `None` where it is the accepted one.
+        damage: Option<Damage>,
         /// Of the work.
         token: Token,
     },

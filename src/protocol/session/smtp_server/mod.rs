@@ -339,7 +339,9 @@ impl Conversation for SmtpServer {
                 self.envelope(offering, octets, talk);
             }
             (State::Parcel(offering), Wire::Body(body)) => self.parcel(offering, body, talk),
-            (State::Parcel(_), Wire::NoBody(problem)) => self.no_content(problem, talk),
+            (State::Parcel(offering), Wire::NoBody(problem)) => {
+                self.no_parcel(&offering, problem, talk);
+            }
             (state, Wire::End) => {
                 self.state = state;
                 self.ended(talk);
