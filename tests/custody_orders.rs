@@ -229,7 +229,7 @@ fn who_is_in_doubt_is_not_given_up() {
         while !network.traps.is_empty() {
             network.run(Span(100));
         }
-        network.cuts.push((at.clone(), peer.clone()));
+        network.cuts.push((at.clone(), peer));
         network.run(Span::seconds(30));
         let doubt = Selection { state: Some(State::Doubt), ..Selection::default() };
         let given_up = order(&mut network, &at, action, doubt);
