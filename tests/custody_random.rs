@@ -211,7 +211,7 @@ fn some_deeds(seed: u64) -> Vec<Deed> {
                 let (at, to) = (below(4) as usize, below(4) as usize);
                 Deed::Mail { at, to, success: below(2) == 1 }
             }
-            20 => Deed::Order { at: below(4) as usize, action: below(3) as usize },
+            19 => Deed::Order { at: below(4) as usize, action: below(3) as usize },
             3..7 => Deed::Break(below(64) as usize),
             7..9 => Deed::Crash(below(4) as usize),
             9..12 => Deed::Boot(below(4) as usize),

@@ -36,7 +36,8 @@ fn a_delivery_is_confirmed_by_its_custodian() {
     for (to, custodian) in [('a', "g1-a"), ('b', "g1-a")] {
         let mut network = network(&[], 7);
         let account = user(&member(1, to));
-        let client = network.mail_notify(&member(1, 'a'), SENDER, &[account.clone()], SUCCESS);
+        let client =
+            network.mail_notify(&member(1, 'a'), SENDER, core::slice::from_ref(&account), SUCCESS);
         network.run(Span::minutes(1));
         let told = [(NoticeKind::Success, custodian.to_owned(), Ending::Delivered)];
         assert_eq!(endings(&network), told);
@@ -158,7 +159,8 @@ fn a_lost_result_is_asked_for_and_then_confirmed() {
     let mut network = network(&[], 7);
     network.traps.push(Trap::Cut(|pdu| matches!(pdu, Pdu::Result { .. })));
     let account = user(&member(1, 'b'));
-    let client = network.mail_notify(&member(1, 'a'), SENDER, &[account.clone()], SUCCESS);
+    let client =
+        network.mail_notify(&member(1, 'a'), SENDER, core::slice::from_ref(&account), SUCCESS);
     network.run(Span::minutes(10));
     assert!(network.traps.is_empty());
     assert_eq!(

@@ -3,7 +3,7 @@
 //! An order is a command like any other: the machine takes it in one step, decides, stores what follows
 //! from it, and says its answer to the operator behind those changes, as it says everything that must
 //! still be true after a crash. The shell only carries the order in and the answer out. A new order is a
-//! variant of [`Order`] and an arm of [`Member::ordered`].
+//! variant of [`Order`] and an arm of `Member::ordered`.
 
 mod queue;
 mod selection;
