@@ -74,9 +74,9 @@ fn wi_060_arguments_stand_in_order_and_alone() {
         ("COMMIT ID=rg1-a/00000000000000ab OFFER=1", 41, "`/`"),
         ("COMMIT ID=rg1-a/00000000000000ab/7 OFFER=4294967296", 50, "a decimal number"),
         ("STATUS ID=rg1-a/00000000000000ab/7 OFFER=1", 43, "the end of the line"),
-        ("RELEASE BOOT=1 INCARNATION=00000000000000ab", 49, "SP"),
-        ("RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=", 65, "at most 16 ids"),
-        ("RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=3", 65, "at most 16 ids"),
+        ("RELEASE BOOT=1 INCARNATION=00000000000000ab", 52, "SP"),
+        ("RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=", 67, "at most 16 ids"),
+        ("RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=3", 67, "at most 16 ids"),
         ("COMMITID=rg1-a/00000000000000ab/7 OFFER=1", 15, "SP"),
     ] {
         let line = format!("X-SUBMIT {arguments}");

@@ -260,6 +260,9 @@ fn age_of(message: &Value) -> String {
 }
 
 fn stands(message: &Value, recipient: &Value) -> String {
+    if let Some(why) = field(message, "quarantine").as_str() {
+        return format!("quarantined: {why}");
+    }
     let place = plain(field(recipient, "place"));
     match field(message, "held").as_str() {
         None => place,
@@ -287,6 +290,7 @@ fn paragraph(shown: &Value) -> String {
         row([&"expires", &time("expires")]),
         row([&"octets", &plain(field(message, "octets"))]),
         row([&"held", &plain(field(message, "held"))]),
+        row([&"quarantine", &plain(field(message, "quarantine"))]),
         row([&"late notice", &plain(field(durable, "delayed"))]),
         row([&"envid", &plain(field(envelope, "envid"))]),
     ];

@@ -17,6 +17,7 @@ pub(crate) fn envelope() -> Envelope {
             address: "anna@example.org".into(),
             notify: Notify::default(),
             original: None,
+            suspect: false,
         }],
         arrived: Time(1),
         expires: Time(2),
