@@ -41,7 +41,11 @@ const C2: ConnectionId = ConnectionId(3);
 impl Host {
     fn new(policy: Policy, faults: &[&str]) -> Self {
         let member = |name: &str| MemberName::from(name);
-        let account = |address: &str, host| Account { address: Address::from(address), host };
+        let account = |address: &str, host| Account {
+            address: Address::from(address),
+            host,
+            rules: Vec::new(),
+        };
         let organization = Organization {
             format: ORGANIZATION_FORMAT,
             revision: 1,
@@ -52,6 +56,7 @@ impl Host {
                 uuid: "0".repeat(32),
                 members: vec![member("a"), member("b")],
                 master: member("a"),
+                rules: Vec::new(),
             }],
             connectors: Vec::new(),
             accounts: vec![
@@ -155,6 +160,8 @@ impl Host {
             smtputf8: false,
             hops: Vec::new(),
             routed_by: Default::default(),
+            fields: Vec::new(),
+            rules_due: false,
         };
         let body = Body { key: BodyKey(self.keys), digest: Digest([3; 32]), octets: 40 };
         Parcel { envelope, body }

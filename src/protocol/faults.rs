@@ -26,6 +26,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("status-fences", "lets STATUS fence a transfer that is still arriving"),
     ("second-deposit-on-repeat", "delivers again when a delivery is repeated"),
     ("renumber-index", "numbers the recipients of each hop from zero"),
+    ("rules-outside-the-commit", "stores what rules pass on by a change of its own"),
     ("result-before-publish", "says delivered before the file is in its place"),
 ];
 

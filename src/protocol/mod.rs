@@ -11,6 +11,7 @@ pub mod master;
 pub mod member;
 pub mod organization;
 pub mod queue;
+pub mod rules;
 pub mod server;
 pub mod session;
 pub mod submit;

@@ -9,6 +9,7 @@ use super::network::HostIndex;
 use super::world::{Happening, World};
 use crate::kernel::Input;
 use crate::protocol::member::{Answer, Notice, Query};
+use crate::wire::header::fields;
 use crate::wire::message::Refusal;
 
 impl World<'_> {
@@ -27,7 +28,7 @@ impl World<'_> {
             return;
         }
         let work = self.hosts[host].works.remove(&work).expect("a file operation ends once");
-        let can_fail = matches!(work.query, Query::Compose(_) | Query::Deposit { .. });
+        let can_fail = !matches!(work.query, Query::Publish { .. } | Query::Discard(_));
         let full_one_in = self.swarm.full_one_in;
         let answer = if can_fail && self.dice().strikes("disk.full", full_one_in) {
             Answer::Failed(Refusal::new(452, "4.3.1", "no space"))
@@ -42,6 +43,14 @@ impl World<'_> {
     pub(super) fn do_work(&mut self, host: HostIndex, query: &Query) -> Answer {
         match query {
             Query::Compose(notice) => self.compose(host, notice),
+            Query::Reply(reply) => {
+                let text = format!("From: {}\r\nTo: {}\r\n\r\n", reply.from, reply.to);
+                Answer::Composed(self.hosts[host].disk.keep(text.into_bytes()))
+            }
+            Query::Header(body) => match self.hosts[host].disk.body(body.key) {
+                Some(octets) => Answer::Header(fields(&octets)),
+                None => Answer::Failed(Refusal::new(451, "4.3.0", "the body is lost")),
+            },
             Query::Deposit { account, name, hops, body, .. } => {
                 let at = &mut self.hosts[host];
                 let Some(octets) = at.disk.body(body.key) else {
@@ -53,7 +62,7 @@ impl World<'_> {
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
             }
-            Query::Publish { account, name } => {
+            Query::Publish { account, name, .. } => {
                 match self.hosts[host].maildirs.publish(account, name) {
                     Renamed::Before => {}
                     Renamed::Published(file) => {

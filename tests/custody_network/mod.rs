@@ -11,15 +11,15 @@ use bridgehead::kernel::{
 };
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
-    Answer, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail, Notice,
-    Parcel, Pdu, Policy, Port, Query, Security, Timer,
+    Answer, AutoReply, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail,
+    Notice, Parcel, Pdu, Policy, Port, Query, Security, Timer,
 };
 use bridgehead::protocol::organization::{
     Account, Connector, Group, ORGANIZATION_FORMAT, Organization,
 };
 use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 use bridgehead::wire::message::{
-    Address, Body, BodyKey, Digest, Notify, Outcome, Recipient, Refusal,
+    Address, Body, BodyKey, Digest, Field, Notify, Outcome, Recipient, Refusal,
 };
 
 /// Groups `g1` to `gn`, each with members `a` (bridgehead) and `b` (master), connected in a line in
@@ -30,6 +30,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         uuid: format!("{n:032x}"),
         members: vec![member(n, 'a'), member(n, 'b')],
         master: member(n, 'b'),
+        rules: Vec::new(),
     };
     let connector = |from: usize, to: usize| Connector {
         name: ConnectorName(format!("g{from}-g{to}")),
@@ -48,7 +49,9 @@ pub(crate) fn organization(groups: usize) -> Organization {
         domains: vec!["example.org".into()],
         groups: (1..=groups).map(group).collect(),
         connectors: (1..groups).flat_map(|n| [connector(n, n + 1), connector(n + 1, n)]).collect(),
-        accounts: members.map(|host| Account { address: user(&host), host }).collect(),
+        accounts: members
+            .map(|host| Account { address: user(&host), host, rules: Vec::new() })
+            .collect(),
         smart_host: None,
     };
     assert_eq!(organization.check(), []);
@@ -145,6 +148,10 @@ pub(crate) struct Network {
     pub(crate) sites: BTreeMap<MemberName, Site>,
     pub(crate) events: Vec<(Time, MemberName, Event)>,
     pub(crate) notices: Vec<(Time, MemberName, Notice)>,
+    /// The automatic replies that were composed.
+    pub(crate) replied: Vec<AutoReply>,
+    /// The headers of the messages, by the digests of their contents.
+    pub(crate) headers: BTreeMap<Digest, Vec<Field>>,
     /// What the clients were answered, by their connections.
     pub(crate) replies: BTreeMap<u64, Pdu>,
     pub(crate) traps: Vec<Trap>,
@@ -175,6 +182,8 @@ impl Network {
             sites: BTreeMap::new(),
             events: Vec::new(),
             notices: Vec::new(),
+            replied: Vec::new(),
+            headers: BTreeMap::new(),
             replies: BTreeMap::new(),
             traps: Vec::new(),
             heard: Vec::new(),
@@ -551,7 +560,7 @@ impl Network {
                 site.tmp.insert((account, name), body.digest);
                 Answer::Done
             }
-            Query::Publish { account, name } => {
+            Query::Publish { account, name, .. } => {
                 if let Some(digest) = site.tmp.remove(&(account.clone(), name.clone())) {
                     site.new.entry((account, name)).or_insert((digest, 0)).1 += 1;
                 }
@@ -561,6 +570,13 @@ impl Network {
                 let named = site.durable.spool.bodies().any(|body| body.key == key);
                 assert!(!named, "{name} lets the body of a message in its queue go");
                 Answer::Done
+            }
+            Query::Header(body) => {
+                Answer::Header(self.headers.get(&body.digest).cloned().unwrap_or_default())
+            }
+            Query::Reply(reply) => {
+                self.replied.push(reply);
+                Answer::Composed(Body { key, digest: Digest([8; 32]), octets: 300 })
             }
             Query::Compose(notice) => {
                 self.notices.push((self.now, name.clone(), notice));

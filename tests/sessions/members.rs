@@ -39,6 +39,8 @@ fn envelope() -> Envelope {
             at: Time(1_000_000),
         }],
         routed_by: BTreeMap::new(),
+        fields: Vec::new(),
+        rules_due: false,
     }
 }
 

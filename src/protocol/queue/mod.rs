@@ -7,11 +7,12 @@ mod places;
 mod relay;
 mod report;
 mod routing;
+mod ruling;
 mod spool;
 
-pub use change::{Acceptance, Change, Message, Recorded, Transfer};
+pub use change::{Acceptance, Answered, Change, Message, Recorded, Transfer};
 pub use report::{AccountRow, QueueRow, RecipientRow};
-pub use spool::Spool;
+pub use spool::{ANSWERED_LIMIT, Spool};
 
 pub(crate) use intake::queue_name;
 pub(crate) use places::{Lanes, Work};

@@ -58,10 +58,16 @@ fn visits(hops: &[Hop]) -> usize {
 impl Member {
     /// Routes the recipients of `queue` that nobody holds, and sets them going.
     pub(crate) fn route(&mut self, queue: QueueId, indexes: &[u32], turn: &mut Turn<'_, '_>) {
-        let Some(message) = self.spool.queue.get(&queue) else { return };
+        if !self.spool.queue.contains_key(&queue) {
+            return;
+        }
         if self.work[&queue].expired {
             return self.return_expired(queue, indexes, turn);
         }
+        if self.rules_are_due(queue, indexes, turn) {
+            return;
+        }
+        let message = &self.spool.queue[&queue];
         if message.held.is_some() {
             return self.put_all(queue, indexes, &waiting("it is held"));
         }

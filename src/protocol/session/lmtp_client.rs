@@ -5,8 +5,9 @@ use alloc::format;
 use alloc::string::String;
 
 use super::caller::{Caller, Ended, MEMBER_WAIT, QUIT_WAIT};
+use super::received::lines_above;
 use super::talk::{Conversation, Talk};
-use super::{SessionEvent, Tag, received_lines};
+use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::LinkChange;
 use crate::protocol::member::{Parcel, Pdu};
@@ -205,7 +206,7 @@ impl LmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<State, Ended> {
         if reply.code() == 354 {
-            let prefix = received_lines(&delivering.parcel.envelope.hops).into_bytes();
+            let prefix = lines_above(&delivering.parcel.envelope).into_bytes();
             let body = delivering.parcel.body;
             talk.say(Wire::Content { prefix, body, coding: Coding::Dots });
             return Ok(State::Content(delivering));

@@ -1,5 +1,6 @@
 //! Questions of the machine to the world, answered on threads that may block.
 
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use super::ToHost;
@@ -9,10 +10,11 @@ use crate::protocol::server::Server;
 use crate::server::bodies::{IntakeError, take};
 use crate::server::maildir::Maildirs;
 use crate::server::net::Network;
-use crate::server::notices::compose;
+use crate::server::notices::{compose, compose_reply};
 use crate::server::spool::{Operation, Spool, SpoolError};
 use crate::server::tokens::{Kind, Token};
-use crate::wire::message::Refusal;
+use crate::wire::header::{HEADER_LIMIT_OCTETS, fields};
+use crate::wire::message::{BodyKey, Refusal};
 
 /// Asks the world; the answer comes back to the host loop.
 pub(super) fn ask(
@@ -47,16 +49,22 @@ fn answer(
 ) -> Result<Answer, String> {
     match query {
         Query::Compose(notice) => compose_notice(spool, &notice, now),
-        Query::Deposit { account, name, sender, hops, body } => {
+        Query::Reply(reply) => {
+            let octets = compose_reply(&reply, now);
+            keep(spool, octets.map_err(|error| lost_original(&error)))
+        }
+        Query::Header(body) => Ok(read_header(spool, body.key)),
+        Query::Deposit { account, name, folder, sender, hops, fields, body } => {
             let mut reader = match spool.read(body.key) {
                 Ok(reader) => reader,
                 Err(error) => return Ok(lost(&error)),
             };
-            let deposited = maildirs.deposit(&account, &name, sender.as_ref(), &hops, &mut reader);
+            let (to, above) = ((&account, folder.as_deref()), (hops.as_slice(), fields.as_slice()));
+            let deposited = maildirs.deposit(to, &name, sender.as_ref(), above, &mut reader);
             Ok(deposited.map_or_else(|error| failed(&error, error.refusal()), |()| Answer::Done))
         }
-        Query::Publish { account, name } => {
-            let published = maildirs.publish(&account, &name);
+        Query::Publish { account, name, folder } => {
+            let published = maildirs.publish((&account, folder.as_deref()), &name);
             Ok(published.map_or_else(|error| failed(&error, error.refusal()), |()| Answer::Done))
         }
         Query::Discard(key) => {
@@ -72,12 +80,27 @@ fn compose_notice(spool: &dyn Spool<Server>, notice: &Notice, now: Time) -> Resu
         Ok(reader) => reader,
         Err(error) => return Ok(lost(&error)),
     };
-    let octets = match compose(notice, &mut original, now) {
+    let octets = compose(notice, &mut original, now);
+    keep(spool, octets.map_err(|error| lost_original(&error)))
+}
+
+fn read_header(spool: &dyn Spool<Server>, key: BodyKey) -> Answer {
+    let reader = match spool.read(key) {
+        Ok(reader) => reader,
+        Err(error) => return lost(&error),
+    };
+    let mut octets = Vec::new();
+    match reader.take(HEADER_LIMIT_OCTETS as u64).read_to_end(&mut octets) {
+        Ok(_) => Answer::Header(fields(&octets)),
+        Err(error) => lost_original(&error),
+    }
+}
+
+/// Keeps what was composed, as a body.
+fn keep(spool: &dyn Spool<Server>, octets: Result<Vec<u8>, Answer>) -> Result<Answer, String> {
+    let octets = match octets {
         Ok(octets) => octets,
-        Err(error) => {
-            let refusal = Refusal::new(451, "4.3.0", "the message cannot be read");
-            return Ok(failed(&error, refusal));
-        }
+        Err(answer) => return Ok(answer),
     };
     let taken = match take(spool.files(), spool.next_key(), &octets) {
         Ok(taken) => taken,
@@ -90,6 +113,10 @@ fn compose_notice(spool: &dyn Spool<Server>, notice: &Notice, now: Time) -> Resu
         let _ = spool.submit(Operation::Body { key: taken.body.key, octets });
     }
     Ok(Answer::Composed(taken.body))
+}
+
+fn lost_original(error: &io::Error) -> Answer {
+    failed(error, Refusal::new(451, "4.3.0", "the message cannot be read"))
 }
 
 fn lost(error: &SpoolError) -> Answer {
