@@ -7,11 +7,12 @@ use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
 
-use super::token::Token;
+use super::token::{Token, passed_on_by};
 use crate::kernel::Machine;
 use crate::protocol::member::{Change, Durable};
 use crate::protocol::server::Server;
-use crate::wire::message::{Body, BodyKey, Digest};
+use crate::wire::header::fields;
+use crate::wire::message::{Address, Body, BodyKey, Digest, Field};
 
 /// A body longer than this is synced by itself before the member hears of it; a shorter one rides in
 /// the write of the next change.
@@ -27,6 +28,7 @@ pub fn digest_of(octets: &[u8]) -> Digest {
 struct Kept {
     octets: Arc<[u8]>,
     token: Option<Token>,
+    by: Option<Address>,
     synced: bool,
 }
 
@@ -70,7 +72,9 @@ impl Disk {
             self.waiting.push(key);
         }
         let token = Token::find(&octets);
-        let before = self.bodies.insert(key, Kept { octets: octets.into(), token, synced: false });
+        let by = passed_on_by(&fields(&octets));
+        let kept = Kept { octets: octets.into(), token, by, synced: false };
+        let before = self.bodies.insert(key, kept);
         assert!(before.is_none(), "a body key is never used twice");
         body
     }
@@ -92,6 +96,14 @@ impl Disk {
     #[must_use]
     pub fn token(&self, key: BodyKey) -> Option<Token> {
         self.bodies.get(&key).and_then(|kept| kept.token)
+    }
+
+    /// The account whose rules were the first to pass on the message with this body and these fields
+    /// above it.
+    #[must_use]
+    pub fn passed_on_by(&self, key: BodyKey, above: &[Field]) -> Option<Address> {
+        let below = self.bodies.get(&key).and_then(|kept| kept.by.clone());
+        below.or_else(|| passed_on_by(above))
     }
 
     /// Whether a body survives a crash.

@@ -51,14 +51,15 @@ impl World<'_> {
                 Some(octets) => Answer::Header(fields(&octets)),
                 None => Answer::Failed(Refusal::new(451, "4.3.0", "the body is lost")),
             },
-            Query::Deposit { account, name, hops, body, .. } => {
+            Query::Deposit { account, name, hops, fields, body, .. } => {
                 let at = &mut self.hosts[host];
                 let Some(octets) = at.disk.body(body.key) else {
                     let text = format!("{} deposits a body that it has lost", at.name());
                     self.checkers.object("C1", &text);
                     return Answer::Done;
                 };
-                let file = File { token: at.disk.token(body.key), path: path(&octets, hops) };
+                let by = at.disk.passed_on_by(body.key, fields);
+                let file = File { token: at.disk.token(body.key), by, path: path(&octets, hops) };
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
             }
@@ -74,7 +75,7 @@ impl World<'_> {
                             format!("{token} for {account}, by {}", file.path.join(" "))
                         });
                         if let Some(token) = file.token {
-                            self.checkers.published(token, account);
+                            self.checkers.published(token, file.by.as_ref().unwrap_or(account));
                         }
                     }
                     Renamed::Over(_) => {

@@ -268,6 +268,11 @@ impl Network {
         }
     }
 
+    /// The number that the next client will have.
+    pub(crate) fn next_client(&self) -> u64 {
+        (self.next + 1) * 2 + 1_000_001
+    }
+
     /// A client gives a message for these accounts to a member; answers the client's number.
     pub(crate) fn mail(&mut self, at: &MemberName, from: Option<&str>, to: &[Address]) -> u64 {
         let client = self.number() * 2 + 1_000_001;
