@@ -84,6 +84,33 @@ fn conditions_hold_as_the_table_says() {
     }
 }
 
+/// RU-006: what people read is compared, and an address is what stands there.
+#[test]
+fn encoded_words_are_read() {
+    let holds = |name: &str, value: &str, condition: &str| {
+        let rule = format!(
+            "[[rule]]\nname = \"r\"\nwhen = [{{ {condition} }}]\nthen = [{{ action = \"stop\" }}]\n"
+        );
+        let (header, sender) = ([field(name, value)], Address::from("a@b"));
+        !evaluate(&rules(&rule), &facts_of(&[], &header, &sender)).applied.is_empty()
+    };
+    let is = |value: &str| format!("data = \"subject\", operation = \"is\", value = \"{value}\"");
+    for (subject, read) in [
+        ("=?UTF-8?Q?=C3=9Cberweisung_heute?=", "Überweisung heute"),
+        ("=?utf-8?B?w5xiZXI=?= =?utf-8?b?d2Vpc3VuZw==?= now", "Überweisung now"),
+        ("=?iso-8859-1*de?q?=DCber?= and =?us-ascii?q?over?=", "Über and over"),
+        ("a =?x-none?q?b?= =?utf-8?q?=C?= =? c", "a =?x-none?q?b?= =?utf-8?q?=C?= =? c"),
+        ("=?utf-8?q?a?= b =?utf-8?q?c?=", "a b c"),
+    ] {
+        assert!(holds("Subject", subject, &is(read)), "{subject} is {read}");
+    }
+    let from = "=?utf-8?q?=3Cboss=40example.test=3E?= <x@y.test>";
+    let is_boss = "data = \"from\", operation = \"is\", value = \"boss@*\"";
+    assert!(!holds("From", from, is_boss));
+    let is_x = "data = \"from\", operation = \"is\", value = \"x@y.test\"";
+    assert!(holds("From", from, is_x));
+}
+
 /// RU-001, RU-003: order, and what ends the evaluation.
 #[test]
 fn actions_are_done_in_order_until_one_ends_it() {
@@ -239,6 +266,15 @@ proptest! {
         let fields = header::fields(&octets);
         let again = header::fields(header::lines(&fields).as_bytes());
         prop_assert_eq!(fields, again);
+    }
+
+    /// RU-006: any text can be decoded.
+    #[test]
+    fn any_text_is_decoded(text in "(=\\?|utf-8|iso-8859-1|\\?[qb]\\?|=[0-9A-F]{2}|[a-zA-Z ]|\\?=){0,30}") {
+        let vacation = "[[rule]]\nname = \"r\"\nwhen = [{ data = \"subject\", operation = \"contains\", \
+                        value = \"x\" }]\nthen = [{ action = \"stop\" }]\n";
+        let (header, sender) = ([field("Subject", &text)], Address::from("a@b"));
+        evaluate(&rules(vacation), &facts_of(&[], &header, &sender));
     }
 
     /// A message that is rejected leaves nothing to do; one that neither is refused nor kept was

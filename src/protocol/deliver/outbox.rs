@@ -12,7 +12,7 @@ use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Answer, AutoReply, Errand, Event, Member, Query, Turn};
 use crate::protocol::queue::{Answered, Change, Message, Recorded, queue_name};
 use crate::protocol::rules::{
-    Facts, LOOP_FIELD, Source, Vacation, Verdict, evaluate, is_loop, may_reply,
+    Facts, LOOP_FIELD, Source, Vacation, Verdict, decoded, evaluate, is_loop, may_reply,
 };
 use crate::wire::ids::{Incarnation, OriginId, QueueId};
 use crate::wire::message::{
@@ -112,7 +112,8 @@ impl Member {
             header.iter().find(|field| field.is(name)).map(|field| field.value.clone())
         };
         let subject = vacation.subject.clone();
-        let subject = subject.or_else(|| Some(alloc::format!("Auto: {}", value("Subject")?)));
+        let subject =
+            subject.or_else(|| Some(alloc::format!("Auto: {}", decoded(&value("Subject")?))));
         Some(AutoReply {
             origin: derived(key, Output::Reply),
             from: account,

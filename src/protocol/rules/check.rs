@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use super::{Action, Condition, Data, Operation, Rule};
+use crate::clause;
 use crate::wire::header::is_field_name;
 use crate::wire::message::Address;
 use crate::wire::smtp::decode_address;
@@ -40,6 +41,7 @@ pub enum Kind {
 /// place of the list, such as `account[2].rule`.
 #[must_use]
 pub fn check(rules: &[Rule], at: &str, kind: Kind) -> Vec<(String, String)> {
+    clause!(RU_004);
     let mut check = Check { kind, wrong: Vec::new() };
     check.count(at, "rules", rules.len(), 0, RULES_LIMIT);
     for (place, rule) in rules.iter().enumerate() {

@@ -1,9 +1,10 @@
 //! From facts to a verdict.
 
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::addresses::addresses;
+use super::encoded::decoded;
 use super::pattern::{contains, fits, positive};
 use super::{Action, Condition, Data, Facts, Operation, Rule, Vacation, Verdict};
 use crate::clause;
@@ -93,7 +94,7 @@ fn holds(condition: &Condition, facts: &Facts<'_>) -> bool {
 }
 
 fn whole(value: &str) -> Vec<String> {
-    alloc::vec![value.to_string()]
+    alloc::vec![decoded(value)]
 }
 
 /// Some value of the fields of this name satisfies the condition; or, where it denies, none the

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod check;
+mod encoded;
 mod evaluate;
 mod pattern;
 mod reply;
@@ -22,6 +23,7 @@ pub use check::{
     ACTIONS_LIMIT, ADDRESSES_LIMIT, CONDITIONS_LIMIT, Kind, RULES_LIMIT, TEXT_LIMIT_OCTETS,
     VACATION_DAYS, VALUE_LIMIT_OCTETS, VALUES_LIMIT, check,
 };
+pub(crate) use encoded::decoded;
 pub use evaluate::evaluate;
 pub use reply::may_reply;
 
