@@ -1,7 +1,5 @@
 //! Configuration: every bad input is refused with file, line and what was expected (SV-032, SV-041).
 
-#![cfg(not(loom))]
-
 use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};

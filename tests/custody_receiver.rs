@@ -153,6 +153,7 @@ impl Host {
             address: Address::from(to),
             notify: Notify::default(),
             original: None,
+            suspect: false,
         };
         let envelope = Envelope {
             origin: OriginId { member: "b".into(), incarnation: Incarnation(7), sequence },

@@ -86,7 +86,7 @@ fn a_lost_commit_is_fenced_and_offered_again_with_a_greater_number() {
     assert_eq!(offers.len(), 2);
     assert_eq!(offers[0].0, offers[1].0, "SU-001: the id is kept");
     assert_eq!((offers[0].1, offers[1].1), (1, 2), "SU-001: the offer rises");
-    assert_eq!(network.sites[&member(1, 'a')].durable.spool.fences.len(), 1);
+    assert_eq!(count(&network, &member(1, 'b'), |pdu| matches!(pdu, Pdu::Fenced { .. })), 1);
 }
 
 /// CU-005, SU-021: the sender crashes between COMMIT and its answer; after the boot it asks.

@@ -3,14 +3,16 @@
 
 mod custody_network;
 
-use bridgehead::kernel::Span;
+use bridgehead::kernel::{Input, Span};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Event, Pdu, Policy};
+use bridgehead::protocol::member::{Command, Event, Pdu, Policy};
 use bridgehead::protocol::organization::Organization;
-use bridgehead::protocol::queue::{ANSWERED_LIMIT, Answered, Change, Recorded, Spool};
+use bridgehead::protocol::queue::{
+    ANSWERED_LIMIT, Answered, Change, Damage, Ending, Recorded, Spool,
+};
 use bridgehead::protocol::rules::{LOOP_FIELD, Rule};
 use bridgehead::wire::ids::{MemberName, OriginId};
-use bridgehead::wire::message::{Address, Digest, Field};
+use bridgehead::wire::message::{Address, Digest, Field, Refusal};
 use custody_network::{Network, Trap, member, organization, user};
 
 const SENDER: Option<&str> = Some("user-g1-a@example.org");
@@ -171,6 +173,38 @@ fn a_shared_body_is_kept_until_its_last_message() {
     assert_empty(&network);
 }
 
+/// CU-043, CU-045: a damaged body stops every message that has it, and all go on when it is sound again.
+#[test]
+fn a_shared_body_that_is_damaged_stops_all_its_messages() {
+    let host = member(1, 'b');
+    let both = format!(
+        "{{ action = \"copy\", to = [\"{}\"] }}, {}",
+        user(&member(2, 'a')),
+        redirect(&member(2, 'b'))
+    );
+    let rules = with_rules(&host, always(&both));
+    let mut network = network_of(rules, Policy::default(), &[]);
+    network.cuts.push((host.clone(), member(1, 'a')));
+    let client = send(&mut network, &host);
+    network.run(Span::minutes(5));
+    let queue = |network: &Network| {
+        let queue = network.sites[&host].durable.spool.queue.values();
+        queue.map(|message| (message.body.key, message.damage.is_some())).collect::<Vec<_>>()
+    };
+    let [(key, false), (other, false)] = queue(&network)[..] else { panic!("two messages") };
+    assert_eq!(key, other, "of one body");
+    let checked = |damage| Input::Command(Command::BodyChecked { key, damage });
+    network.step(&host, checked(Some(Damage::Missing)));
+    network.cuts.clear();
+    network.run(Span::hours(1));
+    assert_eq!(queue(&network), [(key, true), (key, true)], "neither goes on");
+    network.step(&host, checked(None));
+    network.run(Span::hours(1));
+    assert_eq!(network.copies(client, &user(&member(2, 'a'))), 1);
+    assert_eq!(network.copies(client, &user(&member(2, 'b'))), 1);
+    assert_empty(&network);
+}
+
 /// RU-024: a copy that cannot be delivered is the business of the account.
 #[test]
 fn a_copy_fails_to_the_account() {
@@ -192,8 +226,7 @@ fn what_account_rules_reject_is_returned_by_the_custodian() {
     network.run(Span::minutes(1));
     let [(_, reporter, notice)] = &network.notices[..] else { panic!("{:?}", network.notices) };
     assert_eq!(*reporter, member(2, 'a'), "the host of the account is not the custodian");
-    assert_eq!(notice.recipients[0].1.text, "not today");
-    assert_eq!(notice.recipients[0].1.code, 550);
+    assert_eq!(notice.recipients[0].1, Ending::Refused(Refusal::new(550, "5.7.1", "not today")));
     assert!(matches!(journal(&network, &member(2, 'b'))[..], [(_, Recorded::Refused { .. })]));
 }
 

@@ -34,6 +34,41 @@ fn refused(file: &Path) -> (Option<i32>, String) {
     (child.wait().unwrap().code(), said)
 }
 
+/// SV-051: whatever the socket is asked, it answers with one line, and a slip changes nothing.
+#[test]
+fn the_admin_socket_answers_every_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = start(directory.path());
+    let socket = directory.path().join("state/admin.sock");
+    let order = |which: Value| json!({"queue": {"action": "remove", "which": which}});
+    for (fields, clue) in [
+        (json!({"op": "order"}), "`order` takes `order` and nothing else"),
+        (json!({"op": "status", "which": {}}), "`status` takes no such field"),
+        (
+            json!({"op": "queue", "order": order(json!({"all": true}))}),
+            "`queue` takes no such field",
+        ),
+        (json!({"op": "queue", "which": {"colour": "red"}}), "unknown field `colour`"),
+        (json!({"op": "order", "order": {"fly": {}}}), "unknown variant `fly`"),
+        (
+            json!({"op": "order", "order": order(json!({"state": "lost"}))}),
+            "unknown variant `lost`",
+        ),
+    ] {
+        let mut request = fields;
+        request["format"] = json!(1);
+        let answer = ask(&socket, &request);
+        assert!(answer["error"].as_str().is_some_and(|error| error.contains(clue)), "{answer}");
+    }
+    let slip = ask(&socket, &json!({"format": 1, "op": "order", "order": order(json!({}))}));
+    assert!(slip["ok"]["refused"][0]["text"].as_str().unwrap().starts_with("nothing is selected"));
+    let nothing = order(json!({"all": true}));
+    let nothing = ask(&socket, &json!({"format": 1, "op": "order", "order": nothing}));
+    assert_eq!(nothing["ok"], json!({"done": [], "refused": []}));
+    daemon.terminate();
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn mail_is_taken_delivered_and_shown_and_the_daemon_stops_in_order() {
     let directory = tempfile::tempdir().unwrap();

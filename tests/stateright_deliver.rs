@@ -126,7 +126,13 @@ fn mail() -> NewMail {
     let notify = Notify::default();
     NewMail {
         sender: Some(account()),
-        recipients: vec![Recipient { index: 0, address: account(), notify, original: None }],
+        recipients: vec![Recipient {
+            index: 0,
+            address: account(),
+            notify,
+            original: None,
+            suspect: false,
+        }],
         ret: None,
         envid: None,
         smtputf8: false,

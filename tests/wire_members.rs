@@ -59,7 +59,7 @@ fn the_lines_of_x_submit_are_those_of_the_grammar() {
 fn wi_060_arguments_stand_in_order_and_alone() {
     for (arguments, offset, expected) in [
         ("", 9, "a verb of X-SUBMIT"),
-        ("HELO", 9, "HELLO, OFFER, COMMIT, RESOLVE or STATUS"),
+        ("HELO", 9, "HELLO, OFFER, COMMIT, RESOLVE, STATUS or RELEASE"),
         ("HELLO", 14, "SP"),
         ("HELLO STORE=000000000000002a", 15, "MEMBER="),
         ("HELLO MEMBER= STORE=000000000000002a", 22, "a member's name"),
@@ -74,6 +74,9 @@ fn wi_060_arguments_stand_in_order_and_alone() {
         ("COMMIT ID=rg1-a/00000000000000ab OFFER=1", 41, "`/`"),
         ("COMMIT ID=rg1-a/00000000000000ab/7 OFFER=4294967296", 50, "a decimal number"),
         ("STATUS ID=rg1-a/00000000000000ab/7 OFFER=1", 43, "the end of the line"),
+        ("RELEASE BOOT=1 INCARNATION=00000000000000ab", 49, "SP"),
+        ("RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=", 65, "at most 16 ids"),
+        ("RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=3", 65, "at most 16 ids"),
         ("COMMITID=rg1-a/00000000000000ab/7 OFFER=1", 15, "SP"),
     ] {
         let line = format!("X-SUBMIT {arguments}");

@@ -375,8 +375,14 @@ fn any_mail() -> impl Strategy<Value = Mail> {
 
 fn any_rcpt() -> impl Strategy<Value = Rcpt> {
     let original = option::of("rfc822;[a-zA-Z0-9@.]{1,20}");
-    (address(), option::of(notify()), original, option::of(any::<u32>())).prop_map(
-        |(recipient, notify, original, index)| Rcpt { recipient, notify, original, index },
+    (address(), option::of(notify()), original, option::of(any::<u32>()), any::<bool>()).prop_map(
+        |(recipient, notify, original, index, suspect)| Rcpt {
+            recipient,
+            notify,
+            original,
+            index,
+            suspect,
+        },
     )
 }
 

@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 use super::spool::sync_directory;
 use crate::clause;
 use crate::protocol::session::received_lines;
-use crate::wire::header;
-use crate::wire::message::{Address, Field, Hop, Refusal};
+use crate::wire::message::{Address, Hop, Refusal};
 
 /// The longest name of a file or directory that file systems take.
 const NAME_LIMIT_OCTETS: usize = 255;
@@ -85,9 +84,8 @@ impl Maildirs {
         inbox.join(format!(".{}", levels.join(".")))
     }
 
-    /// Writes a message to `tmp/`: the return path, the trace (newest hop first), the fields that rules
-    /// add, the body octet for octet. Synced, with its name. An unpublished message of that name is
-    /// replaced.
+    /// Writes a message to `tmp/`: what [`trace_header`] made, then the body octet for octet. Synced,
+    /// with its name. An unpublished message of that name is replaced.
     ///
     /// # Errors
     /// A step fails. The message is then not deposited.
@@ -95,8 +93,7 @@ impl Maildirs {
         &self,
         (account, folder): (&Address, Option<&str>),
         name: &str,
-        sender: Option<&Address>,
-        (hops, fields): (&[Hop], &[Field]),
+        header: &str,
         body: &mut impl Read,
     ) -> Result<(), MaildirError> {
         let maildir = self.folder(account, folder);
@@ -106,8 +103,7 @@ impl Maildirs {
         }
         let mut write = || -> io::Result<()> {
             let mut file = BufWriter::new(File::create(&path)?);
-            file.write_all(trace_header(sender, hops).as_bytes())?;
-            file.write_all(header::lines(fields).as_bytes())?;
+            file.write_all(header.as_bytes())?;
             io::copy(body, &mut file)?;
             file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
             // A name that a crash can lose would look as if it had been published.
@@ -321,8 +317,16 @@ fn letters(directory: &Path) -> Result<Vec<Letter>, MaildirError> {
 }
 
 /// `Return-Path` (RFC 5321 section 4.4) and the `Received` lines, newest first.
-fn trace_header(sender: Option<&Address>, hops: &[Hop]) -> String {
+/// The lines in front of a stored message: the return path, the mark of a copy that may be one too
+/// many, and the trace with the newest hop first.
+#[must_use]
+pub fn trace_header(sender: Option<&Address>, hops: &[Hop], suspect: bool) -> String {
     let mut header = format!("Return-Path: <{}>\r\n", sender.map_or("", |sender| &sender.0));
+    if suspect {
+        header.push_str(
+            "X-Bridgehead-Suspect: a disk was lost on the way, this may be a second copy\r\n",
+        );
+    }
     header.push_str(&received_lines(hops));
     header
 }

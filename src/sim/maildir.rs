@@ -16,6 +16,8 @@ pub struct File {
     pub by: Option<Address>,
     /// The groups that its trace lines name, oldest first, each stay once.
     pub path: Vec<String>,
+    /// A crash has left only a part of it.
+    pub torn: bool,
 }
 
 /// What a rename did.

@@ -62,6 +62,11 @@ pub(super) fn store(input: &str) -> Parsed<'_, StoreId> {
     map(hex16, StoreId).parse(input)
 }
 
+/// The random number of a boot.
+pub(super) fn incarnation(input: &str) -> Parsed<'_, Incarnation> {
+    map(hex16, Incarnation).parse(input)
+}
+
 /// A queue id.
 pub(super) fn queue(input: &str) -> Parsed<'_, QueueId> {
     map(hex16, QueueId).parse(input)
@@ -81,7 +86,7 @@ pub(super) fn digest(input: &str) -> Parsed<'_, Digest> {
 
 fn minted(input: &str) -> Parsed<'_, (MemberName, Incarnation, u64)> {
     let slash = || expect("`/`", char('/'));
-    (terminated(member, slash()), terminated(map(hex16, Incarnation), slash()), number).parse(input)
+    (terminated(member, slash()), terminated(incarnation, slash()), number).parse(input)
 }
 
 /// A transfer id.

@@ -129,6 +129,9 @@ pub struct Recipient {
     pub notify: Notify,
     /// ORCPT of RFC 3461, as given.
     pub original: Option<String>,
+    /// A disk was lost on the way: another copy may be under way, or stored already.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub suspect: bool,
 }
 
 /// RET of RFC 3461.

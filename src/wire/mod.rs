@@ -24,6 +24,7 @@ mod parse;
 pub mod record;
 pub mod smtp;
 pub mod submit;
+mod text;
 
 pub use error::{DecodeError, TooLong};
 pub use fields::{NAME_LIMIT, is_name};

@@ -3,20 +3,43 @@
 use alloc::format;
 use alloc::string::String;
 
+use alloc::vec::Vec;
+
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::tag_no_case;
-use nom::combinator::{cut, map};
-use nom::sequence::preceded;
-use serde::Serialize;
+use nom::character::complete::char;
+use nom::combinator::{cut, map, opt, verify};
+use nom::multi::separated_list1;
+use nom::sequence::{preceded, separated_pair};
+use serde::{Deserialize, Serialize};
 
 use super::DecodeError;
-use super::fields::{digest, encode_transfer, field, member, name, number, queue, store, transfer};
+use super::fields::{
+    digest, encode_transfer, field, incarnation, member, name, number, queue, store, transfer,
+};
 use super::parse::{Failure, Parsed, expect, whole};
 use super::smtp::{Reply, Status};
 use crate::clause;
-use crate::wire::ids::{MemberName, QueueId, StoreId, TransferId};
+use crate::wire::ids::{Incarnation, MemberName, QueueId, StoreId, TransferId};
 use crate::wire::message::Digest;
+
+/// The most transfers that one `RELEASE` may name as not over.
+pub const EXCEPTIONS_LIMIT: usize = 16;
+
+/// Which transfers of the speaker are over: all of this boot up to a number and all of earlier boots,
+/// but for the exceptions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Release {
+    /// Counts the boots of the speaker's disk.
+    pub boot: u64,
+    /// Of this boot.
+    pub incarnation: Incarnation,
+    /// The greatest sequence of this boot that is over.
+    pub upto: u64,
+    /// What is not over, by the boot that minted it and its sequence; at most [`EXCEPTIONS_LIMIT`].
+    pub except: Vec<(Incarnation, u64)>,
+}
 
 /// What stands behind `X-SUBMIT `.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -61,6 +84,8 @@ pub enum Command {
         /// The hand-over.
         transfer: TransferId,
     },
+    /// These are over.
+    Release(Release),
 }
 
 /// The text of a positive reply to `X-SUBMIT`.
@@ -100,6 +125,13 @@ pub enum Answer {
         /// The hand-over.
         transfer: TransferId,
     },
+    /// The sender itself has said that it is over.
+    Done {
+        /// The hand-over.
+        transfer: TransferId,
+    },
+    /// `RELEASE` is understood.
+    Released,
 }
 
 impl Command {
@@ -109,13 +141,14 @@ impl Command {
     /// What was expected where, counted from the start of `text`.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
         clause!(WI_060);
-        let verbs = "HELLO, OFFER, COMMIT, RESOLVE or STATUS";
+        let verbs = "HELLO, OFFER, COMMIT, RESOLVE, STATUS or RELEASE";
         let command = alt((
             verb("HELLO", map(hello, |(member, store)| Self::Hello { member, store })),
             verb("OFFER", offered),
             verb("COMMIT", map(numbered, |(transfer, offer)| Self::Commit { transfer, offer })),
             verb("RESOLVE", map(numbered, |(transfer, offer)| Self::Resolve { transfer, offer })),
             verb("STATUS", map(id, |transfer| Self::Status { transfer })),
+            verb("RELEASE", map(release, Self::Release)),
         ));
         whole(text, "the end of the line", expect(verbs, command))
     }
@@ -137,6 +170,7 @@ impl Command {
                 format!("RESOLVE ID={} OFFER={offer}", encode_transfer(transfer))
             }
             Self::Status { transfer } => format!("STATUS ID={}", encode_transfer(transfer)),
+            Self::Release(release) => encode_release(release),
         }
     }
 }
@@ -148,7 +182,7 @@ impl Answer {
     /// What was expected where, counted from the start of `text`.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
         clause!(WI_061);
-        let words = "MEMBER=, TRANSFERRED, ACCEPTED, REFUSED or UNKNOWN";
+        let words = "MEMBER=, TRANSFERRED, ACCEPTED, REFUSED, UNKNOWN, DONE or RELEASED";
         let accepted = (id, field("QUEUE=", queue));
         let answer = alt((
             map(greeting, |(member, store)| Self::Hello { member, store }),
@@ -159,6 +193,8 @@ impl Answer {
             verb("ACCEPTED", map(accepted, |(transfer, queue)| Self::Accepted { transfer, queue })),
             verb("REFUSED", map(numbered, |(transfer, offer)| Self::Refused { transfer, offer })),
             verb("UNKNOWN", map(id, |transfer| Self::Unknown { transfer })),
+            verb("DONE", map(id, |transfer| Self::Done { transfer })),
+            map(tag_no_case("RELEASED"), |_| Self::Released),
         ));
         whole(text, "the end of the line", expect(words, answer))
     }
@@ -190,6 +226,8 @@ impl Answer {
                 format!("REFUSED ID={} OFFER={offer}", encode_transfer(transfer))
             }
             Self::Unknown { transfer } => format!("UNKNOWN ID={}", encode_transfer(transfer)),
+            Self::Done { transfer } => format!("DONE ID={}", encode_transfer(transfer)),
+            Self::Released => String::from("RELEASED"),
         }
     }
 
@@ -231,4 +269,36 @@ fn offered(input: &str) -> Parsed<'_, Command> {
         (numbered, field("ENVELOPE=", number), field("BODY=", number), field("DIGEST=", digest))
             .parse(input)?;
     Ok((rest, Command::Offer { transfer, offer, envelope_octets, body_octets, digest }))
+}
+
+fn release(input: &str) -> Parsed<'_, Release> {
+    let minted = || separated_pair(incarnation, expect("`/`", char('/')), number);
+    let few = |except: &Vec<_>| except.len() <= EXCEPTIONS_LIMIT;
+    let except = verify(separated_list1(char(','), minted()), few);
+    let except =
+        opt(preceded((char(' '), tag_no_case("EXCEPT=")), cut(expect("at most 16 ids", except))));
+    let parts = (
+        field("BOOT=", number),
+        field("INCARNATION=", incarnation),
+        field("UPTO=", number),
+        except,
+    );
+    let release = |(boot, incarnation, upto, except): (_, _, _, Option<Vec<_>>)| Release {
+        boot,
+        incarnation,
+        upto,
+        except: except.unwrap_or_default(),
+    };
+    map(parts, release).parse(input)
+}
+
+fn encode_release(release: &Release) -> String {
+    let Release { boot, incarnation, upto, except } = release;
+    assert!(except.len() <= EXCEPTIONS_LIMIT, "a sender names no more");
+    let mut line = format!("RELEASE BOOT={boot} INCARNATION={incarnation} UPTO={upto}");
+    for (place, (incarnation, sequence)) in except.iter().enumerate() {
+        let before = if place == 0 { " EXCEPT=" } else { "," };
+        line.push_str(&format!("{before}{incarnation}/{sequence}"));
+    }
+    line
 }

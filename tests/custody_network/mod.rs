@@ -14,6 +14,7 @@ use bridgehead::protocol::member::{
     Answer, AutoReply, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail,
     Notice, Parcel, Pdu, Policy, Port, Query, Security, Timer,
 };
+use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
     Account, Connector, Group, ORGANIZATION_FORMAT, Organization,
 };
@@ -78,8 +79,8 @@ pub(crate) enum Trap {
     Orphan(fn(&Pdu) -> bool),
     /// The PDU is lost, and the connection stays.
     Swallow(fn(&Pdu) -> bool),
-    /// The receiver hears a temporary refusal instead.
-    Refuse(fn(&Pdu) -> bool),
+    /// The receiver hears this refusal instead.
+    Refuse(fn(&Pdu) -> bool, Refusal),
 }
 
 impl Trap {
@@ -89,10 +90,13 @@ impl Trap {
             | Self::CrashReceiver(test)
             | Self::Orphan(test)
             | Self::Swallow(test)
-            | Self::Refuse(test) => test(pdu),
+            | Self::Refuse(test, _) => test(pdu),
         }
     }
 }
+
+/// The digest of every notice.
+const NOTICE: Digest = Digest([7; 32]);
 
 /// One member with its disk and its accounts.
 pub(crate) struct Site {
@@ -161,6 +165,8 @@ pub(crate) struct Network {
     pub(crate) cuts: Vec<(MemberName, MemberName)>,
     /// What the outside server says; `None` refuses connections.
     pub(crate) outside: Option<Outcome>,
+    /// The outside server takes over the duty to tell of a success.
+    pub(crate) outside_tells: bool,
     pub(crate) relayed: Vec<Parcel>,
     connections: BTreeMap<u64, Connection>,
     agenda: BTreeMap<(Time, u64), Happening>,
@@ -189,6 +195,7 @@ impl Network {
             heard: Vec::new(),
             cuts: Vec::new(),
             outside: None,
+            outside_tells: true,
             relayed: Vec::new(),
             connections: BTreeMap::new(),
             agenda: BTreeMap::new(),
@@ -275,12 +282,24 @@ impl Network {
 
     /// A client gives a message for these accounts to a member; answers the client's number.
     pub(crate) fn mail(&mut self, at: &MemberName, from: Option<&str>, to: &[Address]) -> u64 {
+        self.mail_notify(at, from, to, Notify::default())
+    }
+
+    /// The same, with what the sender wants to hear.
+    pub(crate) fn mail_notify(
+        &mut self,
+        at: &MemberName,
+        from: Option<&str>,
+        to: &[Address],
+        notify: Notify,
+    ) -> u64 {
         let client = self.number() * 2 + 1_000_001;
         let recipient = |address: &Address| Recipient {
             index: 0,
             address: address.clone(),
-            notify: Notify::default(),
+            notify,
             original: None,
+            suspect: false,
         };
         let mail = NewMail {
             sender: from.map(Address::from),
@@ -294,6 +313,20 @@ impl Network {
         };
         self.step(at, Input::Pdu { from: ConnectionId(client), pdu: Pdu::Mail(mail) });
         client
+    }
+
+    /// The operator orders something; the number under which the answer will stand in `replies`.
+    pub(crate) fn order(&mut self, at: &MemberName, order: Order) -> u64 {
+        let from = self.number() * 2 + 1_000_001;
+        let command = Command::Order { from: ConnectionId(from), order };
+        self.step(at, Input::Command(command));
+        from
+    }
+
+    /// How many notices stand in an account.
+    pub(crate) fn notices_in(&self, account: &Address) -> u32 {
+        let files = self.sites.values().flat_map(|site| &site.new);
+        files.filter(|((at, _), (d, _))| at == account && *d == NOTICE).map(|(_, (_, n))| *n).sum()
     }
 
     /// The digest of the body that a client gave.
@@ -455,7 +488,10 @@ impl Network {
                 };
                 for recipient in parcel.envelope.recipients {
                     let (origin, index) = (parcel.envelope.origin.clone(), recipient.index);
-                    let pdu = Pdu::Result { origin, index, outcome: outcome.clone() };
+                    let pdu = match &outcome {
+                        Outcome::Delivered if !self.outside_tells => Pdu::Relayed { origin, index },
+                        outcome => Pdu::Result { origin, index, outcome: outcome.clone() },
+                    };
                     self.step(name, Input::Pdu { from: to, pdu });
                 }
             }
@@ -480,7 +516,7 @@ impl Network {
             Some(Trap::CrashReceiver(_)) => return self.crash(&name),
             Some(Trap::Orphan(_)) => self.end(id, Side::Client, LinkChange::Lost),
             Some(Trap::Swallow(_)) => return,
-            Some(Trap::Refuse(_)) => pdu = Pdu::Refused(Refusal::new(451, "4.3.0", "later")),
+            Some(Trap::Refuse(_, refusal)) => pdu = Pdu::Refused(refusal),
             None => {}
         }
         if !matches!(pdu, Pdu::Link(_) | Pdu::Hello { .. }) {
@@ -585,7 +621,7 @@ impl Network {
             }
             Query::Compose(notice) => {
                 self.notices.push((self.now, name.clone(), notice));
-                Answer::Composed(Body { key, digest: Digest([7; 32]), octets: 500 })
+                Answer::Composed(Body { key, digest: NOTICE, octets: 500 })
             }
         };
         self.step(name, Input::Answer { ticket, answer });

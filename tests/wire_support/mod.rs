@@ -148,8 +148,15 @@ pub(crate) fn link_pdu() -> impl Strategy<Value = LinkPdu> {
 }
 
 fn recipient() -> impl Strategy<Value = Recipient> {
-    (address(), notify(), option::of("rfc822;[a-z@.]{1,12}"))
-        .prop_map(|(address, notify, original)| Recipient { index: 0, address, notify, original })
+    (address(), notify(), option::of("rfc822;[a-z@.]{1,12}")).prop_map(
+        |(address, notify, original)| Recipient {
+            index: 0,
+            address,
+            notify,
+            original,
+            suspect: false,
+        },
+    )
 }
 
 fn hop() -> impl Strategy<Value = Hop> {

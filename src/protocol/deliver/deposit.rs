@@ -8,7 +8,7 @@ use super::{Deposit, Stage};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
-use crate::protocol::queue::{Change, Home, Place, Recorded, Route, home};
+use crate::protocol::queue::{Change, Ending, Home, Place, Recorded, Route, home};
 use crate::protocol::submit::{is_conflict, recipient_digest};
 use crate::wire::ids::{OriginId, QueueId};
 use crate::wire::message::{Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
@@ -76,9 +76,7 @@ impl Member {
     ) {
         match outcome {
             Outcome::Delivered => {
-                let recipients = alloc::vec![index];
-                let change = Change::Removed { queue, recipients, notice: None };
-                self.finish(queue, &[index], change, turn);
+                self.succeed(queue, index, Ending::Delivered, turn);
             }
             Outcome::Refused(refusal) if is_conflict(&refusal) => {
                 self.put(queue, index, Place::Retry { failed: None, why: refusal.text });
@@ -135,6 +133,7 @@ impl Member {
                     sender: envelope.sender.clone(),
                     hops: envelope.hops.clone(),
                     fields: envelope.fields.clone(),
+                    suspect: recipient.suspect,
                     body,
                 };
                 (Errand::Deposit(key.clone()), query, Stage::Depositing)

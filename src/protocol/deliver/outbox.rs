@@ -10,7 +10,7 @@ use super::{Deposit, Stage};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Answer, AutoReply, Errand, Event, Member, Query, Turn};
-use crate::protocol::queue::{Answered, Change, Message, Recorded, queue_name};
+use crate::protocol::queue::{Answered, Change, Ending, Message, Recorded, queue_name};
 use crate::protocol::rules::{
     Facts, LOOP_FIELD, Source, Vacation, Verdict, decoded, evaluate, is_loop, may_reply,
 };
@@ -171,9 +171,10 @@ impl Member {
         deposit.folder.clone_from(&ruling.verdict.folder);
         deposit.stage = Stage::Depositing;
         let Deposit { account, name, folder, body, .. } = deposit.clone();
-        let Envelope { sender, hops, mut fields, .. } = ruling.envelope.clone();
+        let Envelope { sender, hops, mut fields, recipients, .. } = ruling.envelope.clone();
+        let suspect = recipients[0].suspect;
         fields.splice(..0, ruling.verdict.fields.iter().cloned());
-        let query = Query::Deposit { account, name, folder, sender, hops, fields, body };
+        let query = Query::Deposit { account, name, folder, sender, hops, fields, suspect, body };
         if !self.ask(Errand::Deposit(key.clone()), (query, Gate::Now), turn) {
             let refusal = Refusal::new(452, "4.3.2", "too many deliveries at once");
             self.put_off(&key, Answer::Failed(refusal), turn);
@@ -230,10 +231,18 @@ impl Member {
         let Deposit { queue, body, .. } = self.deposits[key];
         let (origin, index) = key.clone();
         let queue = queue.filter(|queue| self.spool.queue.get(queue).is_some_and(|m| m.has(index)));
-        let change = Change::Recorded { origin, index, recorded, queue, outputs, answered };
-        match queue {
-            Some(queue) => self.finish(queue, &[index], change, turn),
-            None => self.store_change(change, turn),
+        // A sender who asked for it is told of the success; until then the recipient stays in the queue,
+        // and the journal says that nothing more is to be tried.
+        let told = queue.filter(|queue| self.is_to_confirm(*queue, index));
+        let leaves = queue.filter(|_| told.is_none());
+        let change = Change::Recorded { origin, index, recorded, queue: leaves, outputs, answered };
+        match (leaves, told) {
+            (Some(queue), _) => self.finish(queue, &[index], change, turn),
+            (None, Some(queue)) => {
+                self.store_change(change, turn);
+                self.succeed(queue, index, Ending::Delivered, turn);
+            }
+            (None, None) => self.store_change(change, turn),
         }
         for (queue, message) in late {
             self.store_change(Change::Queued { queue, message, accepted: None }, turn);
@@ -264,7 +273,8 @@ impl Member {
         let mut outputs = Vec::new();
         clause!(RU_024);
         if !verdict.redirects.is_empty() {
-            let notify = envelope.recipients[0].notify;
+            // Of a success the sender is told here, if at all, and only once.
+            let notify = Notify { success: false, ..envelope.recipients[0].notify };
             let to = (verdict.redirects.as_slice(), notify);
             outputs.push((self.passed_on(key, Output::Redirected, (&marked, to), turn), body));
         }
@@ -311,11 +321,13 @@ impl Member {
         (envelope, (to, notify)): (&Envelope, (&[Address], Notify)),
         turn: &Turn<'_, '_>,
     ) -> Envelope {
+        let suspect = envelope.recipients[0].suspect;
         let recipient = |(index, address): (u32, &Address)| Recipient {
             index,
             address: address.clone(),
             notify,
             original: None,
+            suspect,
         };
         let ret: Option<Return> = envelope.ret;
         Envelope {

@@ -63,6 +63,21 @@ pub struct Policy {
     /// The queue rules of this server, which run before those of its group.
     #[serde(rename = "rule")]
     pub rules: Vec<Rule>,
+    /// What becomes of mail that may be double because a disk was lost.
+    pub suspects: Suspects,
+}
+
+/// What becomes of mail that may be double because a disk was lost or rolled back.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Suspects {
+    /// It is marked and sent again: rather double than lost.
+    #[default]
+    Resend,
+    /// It is marked and held until the operator says.
+    Hold,
 }
 
 impl Default for Policy {
@@ -77,6 +92,7 @@ impl Default for Policy {
             recipients_limit: 1_000,
             queue_limit: 100_000,
             rules: Vec::new(),
+            suspects: Suspects::Resend,
         }
     }
 }

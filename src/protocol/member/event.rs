@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::session::{SessionEvent, Tag};
-use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId, TransferId};
-use crate::wire::message::{Address, Digest};
+use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId, StoreId, TransferId};
+use crate::wire::message::{Address, Body, Digest};
 
 /// What the log is told. Everything that an operator may want to follow stands here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,6 +60,29 @@ pub enum Event {
         peer: MemberName,
         /// The hand-over.
         transfer: TransferId,
+    },
+    /// Nobody can say whether these recipients were taken; they are marked, and tried again.
+    Suspected {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+    },
+    /// A member speaks from an earlier boot than we have heard of: its disk was rolled back, or its
+    /// connection is an old one.
+    DiskBehind {
+        /// The member.
+        peer: MemberName,
+    },
+    /// A peer says that our own disk was rolled back; it has a new id, and all mail in it is suspect.
+    RolledBack {
+        /// The new id.
+        store: StoreId,
+    },
+    /// By the operator's order everything that was in doubt with this member is free.
+    Forgotten {
+        /// The member.
+        peer: MemberName,
     },
     /// The host of the account, or an outside server, has it.
     Delivered {
@@ -136,6 +159,44 @@ pub enum Event {
         origin: OriginId,
         /// The recipient.
         index: u32,
+    },
+    /// It may be attempted again.
+    Resumed {
+        /// The message.
+        queue: QueueId,
+    },
+    /// The sender is told that these recipients have their copies, or that an outside server has taken
+    /// them.
+    Confirmed {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// The DSN.
+        notice: QueueId,
+    },
+    /// The operator has ordered this, and it is done.
+    Ordered {
+        /// The message.
+        queue: QueueId,
+        /// What.
+        action: String,
+        /// With these recipients; none where it is about the whole message.
+        recipients: Vec<u32>,
+    },
+    /// The stored body of a message is not the accepted one: the message waits for an operator.
+    Quarantined {
+        /// The message.
+        queue: QueueId,
+        /// The body as it was accepted.
+        body: Body,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// The stored body of a message in quarantine is the accepted one again.
+    Restored {
+        /// The message.
+        queue: QueueId,
     },
     /// The last recipient is done with.
     Removed {

@@ -10,7 +10,7 @@ use crate::protocol::deliver::{Receiving, Sending};
 use crate::protocol::linkstate::{LinkCommand, LinkPdu, Neighbour};
 use crate::wire::ids::{ConnectionId, MemberName, StoreId};
 
-use crate::protocol::queue::Relaying;
+use crate::protocol::queue::{Relayed, Relaying};
 use crate::protocol::submit::{DOUBT_INTERVAL, Exchange};
 
 /// How long an answer may take.
@@ -230,7 +230,10 @@ impl Member {
                 self.delivery_result(from, (origin, index), None, turn);
             }
             (Some(Line::Relaying(_)), Pdu::Result { origin, index, outcome }) => {
-                self.relay_result(from, (origin, index), outcome, turn);
+                self.relay_result(from, (origin, index), Relayed::of(outcome), turn);
+            }
+            (Some(Line::Relaying(_)), Pdu::Relayed { origin, index }) => {
+                self.relay_result(from, (origin, index), Relayed::Silently, turn);
             }
             (Some(Line::Receiving(_)), Pdu::Deliver(parcel)) => {
                 self.take_delivery(from, parcel, turn);
@@ -257,6 +260,9 @@ impl Member {
             Pdu::Commit { transfer, offer } => self.committed(from, transfer, offer, turn),
             Pdu::Resolve { transfer, offer } => self.settle(from, transfer, offer, turn),
             Pdu::Status(transfer) => self.status(from, transfer, turn),
+            Pdu::Release(release) => self.hear_release(from, release, turn),
+            Pdu::Released => self.release_noted(from, turn),
+            Pdu::Done(transfer) => self.done(from, &transfer, turn),
             Pdu::Transferred { transfer, offer } => self.transferred(from, (transfer, offer), turn),
             Pdu::HandedOver { transfer, .. } => self.handed_over(from, &transfer, turn),
             Pdu::Fenced { transfer, offer } => self.released(from, (transfer, offer), turn),

@@ -25,7 +25,7 @@ use crate::wire::ids::{
 use crate::wire::message::{Address, BodyKey};
 
 pub use super::queue::Change;
-pub use config::{MemberConfig, Policy, Security};
+pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use event::Event;
 pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
 pub use query::{Answer, AutoReply, Notice, NoticeKind, Query};
@@ -40,6 +40,9 @@ pub struct Durable {
     pub store: StoreId,
     /// The incarnation of the latest boot.
     pub incarnation: Incarnation,
+    /// How many boots this disk has seen.
+    #[serde(default)]
+    pub boot: u64,
     /// Of the link-state machine.
     pub link: LinkDurable,
     /// Queue and journals.
@@ -64,8 +67,8 @@ pub struct View {
 /// What a question to the host is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Errand {
-    /// A failure notice to this sender about these recipients.
-    Failure { queue: QueueId, recipients: Vec<u32>, to: Address },
+    /// A notice to this sender about recipients that have ended.
+    Notice { kind: NoticeKind, queue: QueueId, recipients: Vec<u32>, to: Address },
     /// A delay notice to this sender.
     Delay { queue: QueueId, to: Address },
     /// The header of a message from outside that waits for the queue rules.
@@ -89,6 +92,12 @@ pub(crate) enum Errand {
 pub struct Member {
     pub(crate) store: StoreId,
     pub(crate) incarnation: Incarnation,
+    /// The number of this boot.
+    pub(crate) boot: u64,
+    /// How many hand-overs of ours have ended in this boot.
+    pub(crate) handed_over: u64,
+    /// How many recipients were marked as suspect in this boot.
+    pub(crate) suspected: u64,
     /// Counts the ids of this boot.
     pub(crate) sequence: u64,
     /// Counts the connections that this member opened; an id is never used twice.
@@ -155,8 +164,8 @@ impl Member {
 
     fn answered(&mut self, ticket: Ticket, answer: Answer, turn: &mut Turn<'_, '_>) {
         match self.errands.redeem(ticket) {
-            Some(Errand::Failure { queue, recipients, to }) => {
-                self.failure_composed((queue, recipients, to), answer, turn);
+            Some(Errand::Notice { kind, queue, recipients, to }) => {
+                self.notice_composed(kind, (queue, recipients, to), answer, turn);
             }
             Some(Errand::Delay { queue, to }) => self.delay_composed((queue, to), answer, turn),
             Some(Errand::Arrival(from, mail)) => self.looked_into((from, *mail), answer, turn),
@@ -169,7 +178,7 @@ impl Member {
         }
     }
 
-    fn timer(&mut self, timer: Timer, turn: &mut Turn<'_, '_>) {
+    pub(crate) fn timer(&mut self, timer: Timer, turn: &mut Turn<'_, '_>) {
         match timer {
             Timer::Retry(queue) => self.retry_due(queue, turn),
             Timer::Delay(queue) => self.delay_due(queue, turn),
@@ -217,6 +226,7 @@ impl Member {
         }
         for queue in queues {
             self.set_going(queue, turn);
+            self.compose(queue, turn);
         }
     }
 }
@@ -241,7 +251,9 @@ impl Machine for Member {
                 let known = durable.store != StoreId::default();
                 assert!(!known || durable.store == *store, "a disk keeps its id");
                 (durable.store, durable.incarnation) = (*store, *incarnation);
+                durable.boot += 1;
             }
+            Change::DiskRolledBack { store } => durable.store = *store,
             Change::Link(change) => LinkState::apply(&mut durable.link, change),
             _ => durable.spool.apply(change),
         }
@@ -261,6 +273,9 @@ impl Machine for Member {
         let mut member = Self {
             store,
             incarnation,
+            boot: durable.boot + 1,
+            handed_over: 0,
+            suspected: 0,
             sequence: 0,
             opened: 0,
             link,
@@ -292,6 +307,14 @@ impl Machine for Member {
             Input::Answer { ticket, answer } => self.answered(ticket, answer, turn),
             Input::Command(Command::Inbound { connection, member, port }) => {
                 self.inbound(connection, member, port, turn);
+            }
+            Input::Command(Command::Forget(member)) => self.forget(&member, turn),
+            Input::Command(Command::Order { from, order }) => self.ordered(from, order, turn),
+            Input::Command(Command::BodyChecked { key, damage: Some(damage) }) => {
+                self.body_damaged(key, damage, turn);
+            }
+            Input::Command(Command::BodyChecked { key, damage: None }) => {
+                self.body_sound(key, turn);
             }
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {

@@ -6,10 +6,15 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
+use crate::protocol::operator::{Order, Ordered};
+use crate::protocol::queue::Damage;
 use crate::wire::ids::{
     ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
-use crate::wire::message::{Address, Body, Digest, Envelope, Outcome, Recipient, Refusal, Return};
+use crate::wire::message::{
+    Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
+};
+use crate::wire::submit::Release;
 
 /// Where a member opens a connection to. The host maps it to a socket address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,8 +49,16 @@ pub enum Pdu {
     Refused(Refusal),
 
     // --- our connection to an outside server ---
-    /// Please relay. Answered by one `Result` for each recipient.
+    /// Please relay. Answered by one `Result` or `Relayed` for each recipient.
     Relay(Parcel),
+    /// The server has taken it, and was not told to tell the sender of its success. (`Result` is the
+    /// other answer.)
+    Relayed {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+    },
 
     // --- hand-over between members, SMTP port ---
     /// First on each connection, both ways: who I am, and which disk I have.
@@ -116,6 +129,12 @@ pub enum Pdu {
     Status(TransferId),
     /// Nothing is known. (`HandedOver` and `Fenced` are the other answers.)
     Unknown(TransferId),
+    /// The asker itself has said that it is over: an answer to `Offer`, `Commit`, `Resolve`, `Status`.
+    Done(TransferId),
+    /// Which transfers of the speaker are over. Answered by `Released` or `Refused`.
+    Release(Release),
+    /// It is understood.
+    Released,
 
     // --- DELIVER, on the delivery port ---
     /// Deliver to these recipients. Answered by one `Result` each, in order, as each is known.
@@ -143,6 +162,10 @@ pub enum Pdu {
         /// The recipient.
         index: u32,
     },
+
+    // --- the operator, on the admin socket; the host is the speaker ---
+    /// What came of an order. Everything that it speaks of is durable.
+    Ordered(Ordered),
 
     // --- LINK STATE, on the SMTP port and the group port ---
     /// News and its answers.
@@ -216,6 +239,22 @@ pub enum Command {
         member: MemberName,
         /// On which port.
         port: Port,
+    },
+    /// The operator: this member will not come back.
+    Forget(MemberName),
+    /// The operator orders something. Answered by [`Pdu::Ordered`].
+    Order {
+        /// Whom the answer goes to: a number as an accepted connection has it, used for this order only.
+        from: ConnectionId,
+        /// What.
+        order: Order,
+    },
+    /// The host has looked at a body that it keeps.
+    BodyChecked {
+        /// Which one.
+        key: BodyKey,
+        /// What stands in its place; `None` where it is the one that was accepted.
+        damage: Option<Damage>,
     },
 }
 

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Time;
+use crate::protocol::queue::Ending;
 use crate::wire::ids::{MemberName, OriginId};
 use crate::wire::message::{Address, Body, BodyKey, Field, Hop, Recipient, Refusal, Return};
 
@@ -37,6 +38,9 @@ pub enum Query {
         /// Fields to write above the header.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         fields: Vec<Field>,
+        /// A disk was lost on the way: a line of the header says that it may be double.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        suspect: bool,
         /// The content.
         body: Body,
     },
@@ -58,7 +62,7 @@ pub enum Query {
 /// What a DSN is to say.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Notice {
-    /// Failure or delay.
+    /// Failure, delay or success.
     pub kind: NoticeKind,
     /// Who writes it.
     pub reporter: MemberName,
@@ -72,10 +76,11 @@ pub struct Notice {
     pub arrived: Time,
     /// RET of that message.
     pub ret: Option<Return>,
-    /// The recipients that it is about, and why.
-    pub recipients: Vec<(Recipient, Refusal)>,
-    /// The content of that message.
-    pub body: Body,
+    /// The recipients that it is about, and how each ended. In a notice of a delay nobody has: the
+    /// refusals say what they wait for.
+    pub recipients: Vec<(Recipient, Ending)>,
+    /// The content of that message; `None` where it must not be read, and the notice goes without.
+    pub body: Option<Body>,
 }
 
 /// What an automatic reply is to say (RFC 3834).
@@ -95,7 +100,7 @@ pub struct AutoReply {
     pub answers: Option<String>,
 }
 
-/// Failure or delay.
+/// Failure, delay or success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
@@ -103,6 +108,8 @@ pub enum NoticeKind {
     Failure,
     /// The message is late.
     Delay,
+    /// The message is where it was to go.
+    Success,
 }
 
 /// The host's answer.

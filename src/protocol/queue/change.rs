@@ -6,10 +6,12 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::Damage;
 use crate::kernel::Time;
 use crate::protocol::linkstate::{TableChange, Way};
 use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::{Address, Body, Digest, Envelope, Field, Recipient, Refusal};
+use crate::wire::submit::Release;
 
 /// One durable custody step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,6 +81,29 @@ pub enum Change {
         /// The recipients.
         recipients: Vec<u32>,
     },
+    /// Sender: nobody can say any more whether these recipients were taken. They are marked, and free.
+    Suspected {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// What was in doubt.
+        doubtful: Doubtful,
+    },
+    /// Receiver: which transfers of this member are over.
+    ReleaseHeard {
+        /// Who said it.
+        member: MemberName,
+        /// Its disk.
+        store: StoreId,
+        /// What it said.
+        release: Release,
+    },
+    /// This disk was rolled back; it has another id from now on.
+    DiskRolledBack {
+        /// The id.
+        store: StoreId,
+    },
     /// Sender: the host refused these recipients for now.
     Undelivered {
         /// The message.
@@ -88,7 +113,17 @@ pub enum Change {
         /// The recipients.
         recipients: Vec<u32>,
     },
-    /// These recipients are done with: delivered, or returned with this notice.
+    /// These recipients have ended like this: nothing is tried for them any more, and they leave with the
+    /// notice that tells their sender.
+    Ended {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// How.
+        ending: Ending,
+    },
+    /// These recipients are done with: delivered, given up, or confirmed or returned with this notice.
     Removed {
         /// The message.
         queue: QueueId,
@@ -120,6 +155,23 @@ pub enum Change {
         /// The fields that stand above its header.
         fields: Vec<Field>,
     },
+    /// The operator has released the message: attempts may be made again.
+    Resumed {
+        /// The message.
+        queue: QueueId,
+    },
+    /// The stored body is not the accepted one: nothing is done with the message any more.
+    Quarantined {
+        /// The message.
+        queue: QueueId,
+        /// What was found in place of its body.
+        damage: Damage,
+    },
+    /// The body of a message in quarantine is the accepted one again.
+    Restored {
+        /// The message.
+        queue: QueueId,
+    },
     /// Receiver of DELIVER: the final word on one recipient. Where the message is in our own queue,
     /// the recipient leaves it by the same change.
     Recorded {
@@ -149,6 +201,18 @@ pub enum Change {
     Link(TableChange),
 }
 
+/// How the duty for a recipient ended that its sender is to hear of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It is given up, for this reason.
+    Refused(Refusal),
+    /// It is stored in its account.
+    Delivered,
+    /// An outside server has taken it that tells nobody of its success.
+    Relayed,
+}
+
 /// A message in the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
@@ -164,6 +228,15 @@ pub struct Message {
     pub delayed: bool,
     /// Why nothing is tried any more.
     pub held: Option<String>,
+    /// The recipients that have ended and whose sender is still to be told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<u32, Ending>,
+    /// The operator has released it: the hop limit holds it here no more.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub pardoned: bool,
+    /// What was found in place of the body: the message is in quarantine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
 }
 
 /// A hand-over for which COMMIT was stored.
@@ -181,6 +254,18 @@ pub struct Transfer {
     pub recipients: Vec<u32>,
     /// The peer has fenced this offer.
     pub fenced: bool,
+}
+
+/// What was in doubt before recipients were marked as suspect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubtful {
+    /// Nothing: it is our own disk that was rolled back.
+    Nothing,
+    /// A hand-over. Its id is not offered again.
+    Transfer(TransferId),
+    /// The deliveries to a host.
+    Host(MemberName),
 }
 
 /// An accepted hand-over.
@@ -248,7 +333,16 @@ impl Message {
             deliveries: BTreeMap::new(),
             delayed: false,
             held: None,
+            ended: BTreeMap::new(),
+            pardoned: false,
+            damage: None,
         }
+    }
+
+    /// Whether attempts may be made at all.
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        self.held.is_some() || self.damage.is_some()
     }
 
     /// With whom each recipient in doubt is in doubt.
@@ -270,10 +364,41 @@ impl Message {
         self.envelope.recipients.iter().any(|recipient| recipient.index == index)
     }
 
-    /// Forgets recipients, and every hand-over and delivery that was only for them.
+    /// Marks recipients, and ends the doubt about them.
+    pub(super) fn suspect(&mut self, indexes: &[u32], doubtful: &Doubtful) {
+        for recipient in &mut self.envelope.recipients {
+            recipient.suspect |= indexes.contains(&recipient.index);
+        }
+        match doubtful {
+            Doubtful::Nothing => {}
+            Doubtful::Transfer(id) => {
+                self.transfers.remove(id).expect("what is freed was in doubt");
+            }
+            Doubtful::Host(host) => {
+                if let Some(marked) = self.deliveries.get_mut(host) {
+                    marked.retain(|index| !indexes.contains(index));
+                }
+                self.deliveries.retain(|_, marked| !marked.is_empty());
+            }
+        }
+    }
+
+    /// Notes how recipients ended: nothing about them is in doubt any more.
+    pub(super) fn end(&mut self, indexes: &[u32], ending: &Ending) {
+        self.settle(indexes);
+        self.ended.extend(indexes.iter().map(|index| (*index, ending.clone())));
+    }
+
+    /// Forgets recipients.
     pub(super) fn remove(&mut self, indexes: &[u32]) {
+        self.settle(indexes);
+        self.envelope.recipients.retain(|recipient| !indexes.contains(&recipient.index));
+        self.ended.retain(|index, _| !indexes.contains(index));
+    }
+
+    /// Forgets every hand-over and delivery that was only for these recipients.
+    fn settle(&mut self, indexes: &[u32]) {
         let gone = |index: &u32| indexes.contains(index);
-        self.envelope.recipients.retain(|recipient| !gone(&recipient.index));
         for host in self.deliveries.values_mut() {
             host.retain(|index| !gone(index));
         }

@@ -171,11 +171,13 @@ pub(super) fn apply(envelope: &mut Envelope, verdict: &Verdict, turn: &mut Turn<
         }
     }
     clause!(RU_012);
+    let suspect = envelope.recipients.iter().any(|recipient| recipient.suspect);
     let more = (next..).zip(all).map(|(index, address)| Recipient {
         index,
         address: address.clone(),
         notify: Notify::default(),
         original: None,
+        suspect,
     });
     let recipients: Vec<Recipient> = before.iter().cloned().chain(more).collect();
     if recipients.is_empty() {

@@ -1,14 +1,17 @@
 //! What is durable: the queue, the journal of acceptances, the fences, the journal of deliveries.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::change::{Acceptance, Answered, Change, Message, Recorded, Transfer};
+use super::peers::SenderRecord;
 use crate::clause;
 use crate::kernel::Time;
-use crate::wire::ids::{OriginId, QueueId, TransferId};
+use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::{Address, Body};
+use crate::wire::submit::Release;
 
 /// How many senders an account remembers to have answered.
 pub const ANSWERED_LIMIT: usize = 1_000;
@@ -24,6 +27,9 @@ pub struct Spool {
     pub accepted: BTreeMap<TransferId, Acceptance>,
     /// For each hand-over the greatest offer that we refuse for ever.
     pub fences: BTreeMap<TransferId, u32>,
+    /// What the members that hand mail over have said of their transfers.
+    #[serde(default)]
+    pub senders: BTreeMap<MemberName, SenderRecord>,
     /// The delivery journal.
     pub journal: BTreeMap<OriginId, BTreeMap<u32, Recorded>>,
     /// For each account whom its rules have answered, and until when they do not answer again.
@@ -59,7 +65,7 @@ impl Spool {
     /// Folds one change. Those of the boot and of the link state are not the spool's.
     pub fn apply(&mut self, change: &Change) {
         match change {
-            Change::Boot { .. } | Change::Link(_) => {}
+            Change::Boot { .. } | Change::DiskRolledBack { .. } | Change::Link(_) => {}
             Change::Queued { queue, message, accepted } => {
                 self.insert(*queue, message);
                 if let Some((transfer, acceptance)) = accepted {
@@ -82,6 +88,12 @@ impl Spool {
                 let transfer = self.message(*queue).transfers.get_mut(id);
                 transfer.expect("what is released was in doubt").fenced = true;
             }
+            Change::Suspected { queue, recipients, doubtful } => {
+                self.message(*queue).suspect(recipients, doubtful);
+            }
+            Change::ReleaseHeard { member, store, release } => {
+                self.release(member, *store, release);
+            }
             Change::Delivering { queue, host, recipients } => {
                 let message = self.message(*queue);
                 assert!(recipients.iter().all(|index| message.has(*index)), "they are here");
@@ -92,6 +104,11 @@ impl Spool {
                 let underway = message.deliveries.entry(host.clone()).or_default();
                 underway.retain(|index| !recipients.contains(index));
                 message.deliveries.retain(|_, indexes| !indexes.is_empty());
+            }
+            Change::Ended { queue, recipients, ending } => {
+                let message = self.message(*queue);
+                assert!(recipients.iter().all(|index| message.has(*index)), "they are here");
+                message.end(recipients, ending);
             }
             Change::Removed { queue, recipients, notice } => {
                 self.remove(*queue, recipients);
@@ -104,6 +121,14 @@ impl Spool {
                 self.insert(notice.0, &notice.1);
             }
             Change::Held { queue, reason } => self.message(*queue).held = Some(reason.clone()),
+            Change::Resumed { queue } => {
+                let message = self.message(*queue);
+                (message.held, message.pardoned) = (None, true);
+            }
+            Change::Quarantined { queue, damage } => {
+                self.message(*queue).damage = Some(damage.clone());
+            }
+            Change::Restored { queue } => self.message(*queue).damage = None,
             Change::Ruled { queue, recipients, fields } => {
                 assert!(!recipients.is_empty(), "a message in the queue is for somebody");
                 let envelope = &mut self.message(*queue).envelope;
@@ -123,6 +148,28 @@ impl Spool {
                 answered.iter().for_each(|answered| self.remember(answered));
             }
             Change::Published { origin, index } => self.publish(origin, *index),
+        }
+    }
+
+    /// Whether the member that minted this transfer has said that it is over.
+    #[must_use]
+    pub fn is_over(&self, id: &TransferId) -> bool {
+        self.senders.get(&id.member).is_some_and(|sender| sender.is_over(id))
+    }
+
+    /// Forgets what a sender says is over.
+    fn release(&mut self, member: &MemberName, store: StoreId, release: &Release) {
+        let first = TransferId { member: member.clone(), incarnation: Incarnation(0), sequence: 0 };
+        let accepted = self.accepted.range(&first..).map(|(id, _)| id);
+        let fenced = self.fences.range(&first..).map(|(id, _)| id);
+        let theirs = |id: &&TransferId| id.member == *member;
+        let known: Vec<TransferId> =
+            accepted.take_while(theirs).chain(fenced.take_while(theirs)).cloned().collect();
+        let sender = self.senders.entry(member.clone()).or_default();
+        sender.hear(store, release, known.iter().map(|id| id.incarnation));
+        for id in known.iter().filter(|id| sender.is_over(id)) {
+            self.accepted.remove(id);
+            self.fences.remove(id);
         }
     }
 

@@ -32,7 +32,7 @@ impl Custody for Member {
 
     fn store_drawn(change: &Change) -> Option<StoreId> {
         match change {
-            Change::Boot { store, .. } => Some(*store),
+            Change::Boot { store, .. } | Change::DiskRolledBack { store } => Some(*store),
             _ => None,
         }
     }

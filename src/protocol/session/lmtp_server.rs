@@ -263,6 +263,7 @@ impl LmtpServer {
                     address: rcpt.recipient,
                     notify: rcpt.notify.unwrap_or_default(),
                     original: rcpt.original,
+                    suspect: rcpt.suspect,
                 });
                 deliver::recipient_reply(index)
             }

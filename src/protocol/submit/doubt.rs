@@ -8,7 +8,7 @@ use crate::clause;
 use crate::kernel::Span;
 use crate::protocol::linkstate::Way;
 use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Timer, Turn};
-use crate::protocol::queue::{Change, Place};
+use crate::protocol::queue::{Change, Doubtful, Place};
 use crate::wire::ids::{ConnectionId, MemberName, QueueId, TransferId};
 
 /// How long a member that could not be asked is left alone.
@@ -74,7 +74,21 @@ impl Member {
         line.dialogue = Dialogue::Idle;
         self.heard(connection, turn);
         clause!(SU_022);
-        let recipients = self.spool.queue[&queue].transfers[&transfer].recipients.clone();
+        let message = self.spool.queue.get(&queue);
+        let Some(known) = message.and_then(|message| message.transfers.get(&transfer)) else {
+            // Only a planted bug can have moved the recipients on already.
+            return self.pump(connection, turn);
+        };
+        let recipients = known.recipients.clone();
+        let same_disk = self.exchange(connection).and_then(|line| line.store) == Some(known.store);
+        if !same_disk {
+            // The fence is of another disk: the one that may have accepted is gone.
+            clause!(SU_040);
+            self.forget_offer(queue, &transfer);
+            self.suspect(queue, &recipients, Doubtful::Transfer(transfer), turn);
+            self.route(queue, &recipients, turn);
+            return self.pump(connection, turn);
+        }
         turn.tell(Event::Released { queue, transfer: transfer.clone() });
         let work = self.work.get_mut(&queue).expect("what is in doubt is in the queue");
         work.offers.insert(recipients.clone(), (transfer.clone(), offer));

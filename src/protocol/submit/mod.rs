@@ -3,7 +3,9 @@
 mod digest;
 mod doubt;
 mod receiver;
+mod release;
 mod sender;
+mod suspects;
 
 use alloc::vec::Vec;
 
@@ -13,6 +15,7 @@ use crate::wire::ids::{MemberName, QueueId, StoreId, TransferId};
 use crate::wire::message::{Digest, Refusal};
 
 pub use doubt::DOUBT_INTERVAL;
+pub use release::RELEASE_INTERVAL;
 
 pub(crate) use digest::{parcel_digest, recipient_digest};
 
@@ -36,6 +39,10 @@ pub(crate) struct Exchange {
     pub(crate) dialogue: Dialogue,
     /// What the far end offered, complete and not committed; at most [`OFFERS_LIMIT`].
     pub(crate) offered: Vec<Offered>,
+    /// RELEASE was said here, or there was nothing to say when mail could first flow.
+    pub(crate) released: bool,
+    /// How many hand-overs have ended here since.
+    pub(crate) unreleased: u32,
 }
 
 /// What the sender waits for on a connection.
@@ -50,6 +57,8 @@ pub(crate) enum Dialogue {
     Committed(Attempt),
     /// The answer to RESOLVE.
     Resolving(QueueId, TransferId, u32),
+    /// The answer to RELEASE.
+    Releasing,
 }
 
 /// One offer.
@@ -91,6 +100,8 @@ impl Exchange {
             merged: false,
             dialogue: Dialogue::Idle,
             offered: Vec::new(),
+            released: false,
+            unreleased: 0,
         }
     }
 }

@@ -59,6 +59,9 @@ impl Member {
 
     /// What is already settled about a transfer that is offered again.
     fn known(&self, transfer: &TransferId, digest: Digest, turn: &mut Turn<'_, '_>) -> Option<Pdu> {
+        if self.spool.is_over(transfer) {
+            return Some(Pdu::Done(transfer.clone()));
+        }
         let acceptance = self.spool.accepted.get(transfer)?;
         if acceptance.digest == digest {
             clause!(SU_011);
@@ -118,6 +121,10 @@ impl Member {
         if let Some(acceptance) = self.spool.accepted.get(&transfer) {
             let queue = acceptance.queue;
             return turn.promise(connection, Pdu::HandedOver { transfer, queue });
+        }
+        if self.spool.is_over(&transfer) && !turn.fault("released-is-new") {
+            self.drop_offers(connection, Some(&transfer), turn);
+            return turn.promise(connection, Pdu::Done(transfer));
         }
         let line = self.exchange_mut(connection).expect("the caller looked it up");
         let member = line.member.clone();
@@ -213,6 +220,9 @@ impl Member {
             let refusal = self.foreign(connection, turn);
             return turn.say(connection, Pdu::Refused(refusal));
         }
+        if self.spool.is_over(&transfer) {
+            return turn.promise(connection, Pdu::Done(transfer));
+        }
         clause!(SU_023);
         self.fence(&transfer, offer, turn);
         turn.promise(connection, Pdu::Fenced { transfer, offer });
@@ -240,6 +250,8 @@ impl Member {
             Pdu::HandedOver { transfer, queue: acceptance.queue }
         } else if let Some(offer) = self.spool.fences.get(&transfer).copied() {
             Pdu::Fenced { transfer, offer }
+        } else if self.spool.is_over(&transfer) {
+            Pdu::Done(transfer)
         } else {
             Pdu::Unknown(transfer)
         };

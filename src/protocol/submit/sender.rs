@@ -31,7 +31,11 @@ impl Member {
             (line.member.clone(), line.ready.clone(), line.neighbour.is_none());
         // What is in doubt with this member is settled before anything new is offered to it.
         clause!(SU_020);
-        if (ready.is_some() || resolver) && self.resolve_next(connection, &peer, turn) {
+        let speaks = ready.is_some() || resolver;
+        if speaks && self.say_release(connection, turn) {
+            return;
+        }
+        if speaks && self.resolve_next(connection, &peer, turn) {
             return;
         }
         if resolver {
@@ -164,8 +168,12 @@ impl Member {
                 return self.misbehaved(connection, "custody of another transfer", turn);
             }
         };
+        let line = self.exchange_mut(connection).expect("it was looked up");
+        line.unreleased += 1;
+        self.handed_over += 1;
         self.heard(connection, turn);
         clause!(SU_003);
+        self.forget_offer(queue, transfer);
         turn.tell(Event::HandedOver { queue, transfer: transfer.clone(), peer });
         let id = transfer.clone();
         let change = Change::HandedOver { queue, id, recipients: recipients.clone() };
@@ -183,6 +191,7 @@ impl Member {
         let line = self.exchange_mut(connection).expect("the caller looked it up");
         match core::mem::take(&mut line.dialogue) {
             Dialogue::Idle => self.misbehaved(connection, "a refusal of nothing", turn),
+            Dialogue::Releasing => self.release_refused(connection, refusal, turn),
             Dialogue::Offered(attempt) => {
                 self.heard(connection, turn);
                 self.offer_refused(attempt, refusal, turn);
@@ -213,6 +222,7 @@ impl Member {
             self.retry_refused(&attempt, refusal, turn);
             self.hold(*queue, "the far end knows its id with another content", turn);
         } else if is_verdict(refusal) {
+            clause!(SU_009);
             for index in recipients {
                 self.give_up(*queue, *index, refusal.clone(), turn);
             }
@@ -231,7 +241,7 @@ impl Member {
     /// The connection is gone: what was only offered is free, what was committed is in doubt.
     pub(crate) fn dialogue_lost(&mut self, dialogue: Dialogue, turn: &mut Turn<'_, '_>) {
         match dialogue {
-            Dialogue::Idle => {}
+            Dialogue::Idle | Dialogue::Releasing => {}
             Dialogue::Offered(attempt) => self.route(attempt.queue, &attempt.recipients, turn),
             Dialogue::Committed(attempt) if turn.fault("fallback-while-in-doubt") => {
                 self.route(attempt.queue, &attempt.recipients, turn);

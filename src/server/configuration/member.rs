@@ -213,6 +213,7 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         recipients_limit,
         queue_limit,
         rules,
+        suspects: _,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
         if value == 0 {

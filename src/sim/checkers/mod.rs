@@ -146,12 +146,15 @@ impl Checkers {
     pub fn stored(&mut self, now: Time, host: &Host, place: HostIndex, change: &Change) {
         let verdict = self.no_duplicate.stored(place, change);
         self.judge("C2", verdict);
-        let verdict = self.no_ping_pong.stored(host, change);
-        self.judge("C4", verdict);
+        let verdict = c3_one_custodian::OneCustodian::stored(host, change);
+        self.judge("C3", verdict);
         self.journals[place].stored(change);
         if !matches!(change, Change::Link(_) | Change::Boot { .. }) {
             self.look(now, host, place);
         }
+        // Last: a second copy may also cross where the first one did, and that is not what is wrong.
+        let verdict = self.no_ping_pong.stored(host, change);
+        self.judge("C4", verdict);
     }
 
     /// Looks at what a member holds durably, and judges what has changed.

@@ -93,13 +93,15 @@ pub struct Rcpt {
     pub original: Option<String>,
     /// XINDEX, on the delivery port.
     pub index: Option<u32>,
+    /// XSUSPECT, on the delivery port: another copy may be stored already.
+    pub suspect: bool,
 }
 
 impl Rcpt {
     /// RCPT without parameters.
     #[must_use]
     pub const fn to(recipient: Address) -> Self {
-        Self { recipient, notify: None, original: None, index: None }
+        Self { recipient, notify: None, original: None, index: None, suspect: false }
     }
 }
 
@@ -423,6 +425,9 @@ fn encode_rcpt(rcpt: &Rcpt) -> String {
     }
     if let Some(index) = rcpt.index {
         line.push_str(&format!(" XINDEX={index}"));
+    }
+    if rcpt.suspect {
+        line.push_str(" XSUSPECT");
     }
     line
 }

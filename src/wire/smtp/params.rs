@@ -161,6 +161,12 @@ pub(super) fn apply_to_rcpt(
     if parameter.is("XINDEX") {
         return once(&mut rcpt.index, value.and_then(decimal), &place, "the index of a recipient");
     }
+    if parameter.is("XSUSPECT") {
+        let mut word = rcpt.suspect.then_some(());
+        let given = value.is_none().then_some(());
+        rcpt.suspect = true;
+        return once(&mut word, given, &place, "XSUSPECT alone, and once");
+    }
     Err(parameter.unknown(octets))
 }
 
