@@ -131,3 +131,27 @@ fn a_failing_tape_shrinks() {
     assert!(after.1 < before.1, "{before:?} became {after:?} in {runs} runs");
     assert_eq!(run_tape(&plan, shrunk, Watch::default()).verdict.kind(), "C1");
 }
+
+/// Two of the five accounts pass everything on, one to the other.
+fn plan_with_rules() -> Plan {
+    let organization = load_organization(Path::new("examples/rules.toml"));
+    Plan::new(Arc::new(organization.expect("the example is right")), Span::minutes(20))
+}
+
+/// DE-043, RU-021: what is redirected is neither lost nor doubled.
+#[test]
+fn seeds_with_rules_hold() {
+    for seed in 1..=60 {
+        let played = run_seed(&plan_with_rules(), seed, Watch::default());
+        assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
+    }
+}
+
+#[test]
+fn rules_outside_the_commit_are_found() {
+    let faults = Faults::named(["rules-outside-the-commit"]).expect("a planted bug");
+    let plan = plan_of(&plan_with_rules(), faults);
+    let found =
+        (1..=20).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict.kind() == "C1");
+    assert!(found.is_some(), "twenty seeds find it");
+}

@@ -34,7 +34,7 @@ fn deposit(maildirs: &Maildirs, account: &str, name: &str) {
     let hops = [hop(1), hop(2)];
     maildirs
         .deposit(
-            &Address::from(account),
+            (&Address::from(account), None),
             name,
             &trace_header(Some(&sender), &hops, false),
             &mut &BODY[..],
@@ -50,7 +50,9 @@ fn a_message_is_seen_only_when_it_is_published() {
     deposit(&maildirs, "Eva@example.test", "one.1");
     let accounts = maildirs.list().expect("it can be listed");
     assert_eq!((accounts[0].letters.len(), accounts[0].unpublished), (0, 1));
-    maildirs.publish(&Address::from("eva@EXAMPLE.test"), "one.1").expect("the same account");
+    maildirs
+        .publish((&Address::from("eva@EXAMPLE.test"), None), "one.1")
+        .expect("the same account");
     let accounts = maildirs.list().expect("it can be listed");
     assert_eq!(accounts.len(), 1);
     assert_eq!(accounts[0].address, Address::from("eva@example.test"));
@@ -74,12 +76,12 @@ fn publishing_again_changes_nothing() {
     let maildirs = Maildirs::new(directory.path());
     let account = Address::from("eva@example.test");
     deposit(&maildirs, "eva@example.test", "one");
-    maildirs.publish(&account, "one").expect("the first time");
+    maildirs.publish((&account, None), "one").expect("the first time");
     let before = maildirs.list().expect("it can be listed");
-    maildirs.publish(&account, "one").expect("the second time");
+    maildirs.publish((&account, None), "one").expect("the second time");
     assert_eq!(maildirs.list().expect("it can be listed"), before);
     fs::remove_dir_all(directory.path()).expect("an operator removes it");
-    maildirs.publish(&account, "one").expect("it was done once");
+    maildirs.publish((&account, None), "one").expect("it was done once");
 }
 
 /// SV-011: a deposit that fails leaves nothing, and the next one replaces what a crash left.
@@ -95,14 +97,14 @@ fn a_deposit_is_whole_or_not_there() {
     let maildirs = Maildirs::new(directory.path());
     let account = Address::from("eva@example.test");
     let error = maildirs
-        .deposit(&account, "one", &trace_header(None, &[], false), &mut Broken)
+        .deposit((&account, None), "one", &trace_header(None, &[], false), &mut Broken)
         .expect_err("no space");
     assert_eq!(error.refusal().code, 452);
     assert_eq!(maildirs.list().expect("it can be listed")[0].unpublished, 0);
     let tmp = maildirs.directory(&account).join("tmp/one");
     fs::write(&tmp, vec![b'x'; 10_000]).expect("a crash left it half written");
     maildirs
-        .deposit(&account, "one", &trace_header(None, &[], false), &mut &BODY[..])
+        .deposit((&account, None), "one", &trace_header(None, &[], false), &mut &BODY[..])
         .expect("it is replaced");
     let whole = [b"Return-Path: <>\r\n", BODY].concat();
     assert_eq!(fs::read(&tmp).expect("it is there"), whole);
@@ -136,15 +138,19 @@ fn no_name_leads_out_of_the_maildir() {
     }
     let account = Address::from("a/B@example.test");
     maildirs
-        .deposit(&account, "one", &trace_header(None, &[], false), &mut &BODY[..])
+        .deposit((&account, None), "one", &trace_header(None, &[], false), &mut &BODY[..])
         .expect("it is written");
     assert_eq!(maildirs.list().expect("listed")[0].address, Address::from("a/b@example.test"));
     let long = "n".repeat(256);
     for name in ["", ".", "..", "../x", "a/b", "a:b", ".hidden", "a b", "a\nb", &long] {
-        let deposited =
-            maildirs.deposit(&account, name, &trace_header(None, &[], false), &mut &BODY[..]);
+        let deposited = maildirs.deposit(
+            (&account, None),
+            name,
+            &trace_header(None, &[], false),
+            &mut &BODY[..],
+        );
         assert!(deposited.is_err(), "`{name}` is no name");
-        assert!(maildirs.publish(&account, name).is_err(), "`{name}` is no name");
+        assert!(maildirs.publish((&account, None), name).is_err(), "`{name}` is no name");
     }
 }
 

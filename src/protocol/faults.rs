@@ -26,6 +26,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("status-fences", "lets STATUS fence a transfer that is still arriving"),
     ("second-deposit-on-repeat", "delivers again when a delivery is repeated"),
     ("renumber-index", "numbers the recipients of each hop from zero"),
+    ("rules-outside-the-commit", "stores what rules pass on by a change of its own"),
     ("release-without-exceptions", "says that transfers are over of which it may speak again"),
     ("released-is-new", "accepts a transfer that its sender has said is over"),
     ("success-told-twice", "tells of a success although the outside server took over that duty"),

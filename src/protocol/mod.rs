@@ -12,6 +12,7 @@ pub mod member;
 pub mod operator;
 pub mod organization;
 pub mod queue;
+pub mod rules;
 pub mod server;
 pub mod session;
 pub mod submit;

@@ -1,15 +1,17 @@
-//! Delivery status notifications: `multipart/report` messages of RFC 3464.
+//! What a member writes itself: delivery status notifications (`multipart/report` of RFC 3464), and the
+//! automatic replies of accounts (RFC 3834).
 
 use std::io::{self, Read};
 
 use mail_builder::MessageBuilder;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
 use mail_builder::mime::MimePart;
 
 use crate::clause;
 use crate::kernel::Time;
-use crate::protocol::member::{Notice, NoticeKind};
+use crate::protocol::member::{AutoReply, Notice, NoticeKind};
 use crate::protocol::queue::Ending;
 use crate::protocol::session::date;
 use crate::wire::message::{Recipient, Refusal, Return};
@@ -59,6 +61,31 @@ pub fn compose<R: Read>(
         .header("MIME-Version", Raw::new("1.0"))
         .body(MimePart::new(report, parts))
         .write_to(&mut octets)?;
+    Ok(octets)
+}
+
+/// Writes an automatic reply, with CRLF line ends. `now` is its date.
+///
+/// # Errors
+/// It cannot be written.
+pub fn compose_reply(reply: &AutoReply, now: Time) -> io::Result<Vec<u8>> {
+    clause!(RU_033);
+    let origin = reply.origin.to_string().replace('/', ".");
+    let mut message = MessageBuilder::new()
+        .header("From", Raw::new(format!("<{}>", reply.from)))
+        .header("To", Raw::new(format!("<{}>", reply.to)))
+        .header("Subject", Text::new(reply.subject.clone()))
+        .header("Date", Raw::new(date(now)))
+        .header("Message-ID", Raw::new(format!("<reply.{origin}@{}>", reply.from.domain())))
+        .header("Auto-Submitted", Raw::new("auto-replied"))
+        .header("MIME-Version", Raw::new("1.0"));
+    if let Some(answers) = reply.answers.as_deref().map(printable) {
+        message = message
+            .header("In-Reply-To", Raw::new(answers.clone()))
+            .header("References", Raw::new(answers));
+    }
+    let mut octets = Vec::new();
+    message.body(MimePart::new("text/plain", reply.text.clone())).write_to(&mut octets)?;
     Ok(octets)
 }
 

@@ -7,12 +7,13 @@ use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
 
-use super::token::Token;
+use super::token::{Token, passed_on_by};
 use crate::kernel::Machine;
 use crate::protocol::member::{Change, Durable};
 use crate::protocol::queue::Damage;
 use crate::protocol::server::Server;
-use crate::wire::message::{Body, BodyKey, Digest};
+use crate::wire::header::fields;
+use crate::wire::message::{Address, Body, BodyKey, Digest, Field};
 
 /// A body longer than this is synced by itself before the member hears of it; a shorter one rides in
 /// the write of the next change.
@@ -28,6 +29,7 @@ pub fn digest_of(octets: &[u8]) -> Digest {
 struct Kept {
     octets: Arc<[u8]>,
     token: Option<Token>,
+    by: Option<Address>,
     synced: bool,
     /// What stands in its place now.
     damage: Option<Damage>,
@@ -73,7 +75,8 @@ impl Disk {
             self.waiting.push(key);
         }
         let token = Token::find(&octets);
-        let kept = Kept { octets: octets.into(), token, synced: false, damage: None };
+        let by = passed_on_by(&fields(&octets));
+        let kept = Kept { octets: octets.into(), token, by, synced: false, damage: None };
         let before = self.bodies.insert(key, kept);
         assert!(before.is_none(), "a body key is never used twice");
         body
@@ -132,6 +135,14 @@ impl Disk {
     #[must_use]
     pub fn token(&self, key: BodyKey) -> Option<Token> {
         self.bodies.get(&key).and_then(|kept| kept.token)
+    }
+
+    /// The account whose rules were the first to pass on the message with this body and these fields
+    /// above it.
+    #[must_use]
+    pub fn passed_on_by(&self, key: BodyKey, above: &[Field]) -> Option<Address> {
+        let below = self.bodies.get(&key).and_then(|kept| kept.by.clone());
+        below.or_else(|| passed_on_by(above))
     }
 
     /// Whether a body survives a crash.

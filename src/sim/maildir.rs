@@ -12,6 +12,8 @@ use crate::wire::message::{Address, Hop};
 pub struct File {
     /// Which message of the run it is.
     pub token: Option<Token>,
+    /// The account whose rules passed it on first.
+    pub by: Option<Address>,
     /// The groups that its trace lines name, oldest first, each stay once.
     pub path: Vec<String>,
     /// A crash has left only a part of it.
@@ -72,11 +74,11 @@ impl Maildirs {
         }
     }
 
-    /// Which message of the run the file in `tmp/` or `new/` is.
+    /// The file of that name in `tmp/` or `new/`.
     #[must_use]
-    pub fn token(&self, account: &Address, name: &str) -> Option<Token> {
+    pub fn file(&self, account: &Address, name: &str) -> Option<&File> {
         let files = self.accounts.get(account)?;
-        files.tmp.get(name).or_else(|| files.new.get(name))?.token
+        files.tmp.get(name).or_else(|| files.new.get(name))
     }
 
     /// The published files of an account, by name.

@@ -11,6 +11,7 @@ use super::world::{Happening, World};
 use crate::kernel::Input;
 use crate::protocol::member::{Answer, Notice, Query};
 use crate::protocol::queue::Ending;
+use crate::wire::header::fields;
 use crate::wire::message::Refusal;
 
 impl World<'_> {
@@ -29,7 +30,7 @@ impl World<'_> {
             return;
         }
         let work = self.hosts[host].works.remove(&work).expect("a file operation ends once");
-        let can_fail = matches!(work.query, Query::Compose(_) | Query::Deposit { .. });
+        let can_fail = !matches!(work.query, Query::Publish { .. } | Query::Discard(_));
         let full_one_in = self.swarm.full_one_in;
         let answer = if can_fail && self.dice().strikes("disk.full", full_one_in) {
             Answer::Failed(Refusal::new(452, "4.3.1", "no space"))
@@ -44,7 +45,19 @@ impl World<'_> {
     pub(super) fn do_work(&mut self, host: HostIndex, query: &Query) -> Answer {
         match query {
             Query::Compose(notice) => self.compose(host, notice),
-            Query::Deposit { account, name, hops, body, .. } => {
+            Query::Reply(reply) => {
+                let text = format!("From: {}\r\nTo: {}\r\n\r\n", reply.from, reply.to);
+                Answer::Composed(self.hosts[host].disk.keep(text.into_bytes()))
+            }
+            Query::Header(body) => match self.read_body(host, body.key) {
+                Ok(Some(octets)) => Answer::Header(fields(&octets)),
+                Ok(None) => Answer::Failed(Refusal::new(451, "4.3.0", "the body is lost")),
+                Err(damage) => {
+                    self.body_checked(host, body.key, Some(damage));
+                    Answer::Failed(Refusal::new(451, "4.3.0", "damaged"))
+                }
+            },
+            Query::Deposit { account, name, hops, fields, body, .. } => {
                 let octets = match self.read_body(host, body.key) {
                     Ok(Some(octets)) => octets,
                     Ok(None) => return Answer::Done,
@@ -54,12 +67,13 @@ impl World<'_> {
                     }
                 };
                 let at = &mut self.hosts[host];
+                let by = at.disk.passed_on_by(body.key, fields);
                 let token = at.disk.token(body.key);
-                let file = File { token, path: path(&octets, hops), torn: false };
+                let file = File { token, by, path: path(&octets, hops), torn: false };
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
             }
-            Query::Publish { account, name } => {
+            Query::Publish { account, name, .. } => {
                 match self.hosts[host].maildirs.publish(account, name) {
                     Renamed::Before => {}
                     Renamed::Published(File { torn: true, .. }) => {
@@ -74,7 +88,7 @@ impl World<'_> {
                             format!("{token} for {account}, by {}", file.path.join(" "))
                         });
                         if let Some(token) = file.token {
-                            self.checkers.published(token, account);
+                            self.checkers.published(token, file.by.as_ref().unwrap_or(account));
                         }
                     }
                     Renamed::Over(_) => {
@@ -96,7 +110,7 @@ impl World<'_> {
     /// name; the other operations are done or not.
     pub(super) fn tear(&mut self, host: HostIndex, query: &Query) {
         if let Query::Deposit { account, name, .. } = query {
-            let file = File { token: None, path: Vec::new(), torn: true };
+            let file = File { token: None, by: None, path: Vec::new(), torn: true };
             self.hosts[host].maildirs.deposit(account, name, file);
         }
     }

@@ -13,6 +13,7 @@ pub mod framer;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod group;
+pub mod header;
 pub mod historic;
 pub mod ids;
 pub mod link2state;

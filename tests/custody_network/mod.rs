@@ -11,8 +11,8 @@ use bridgehead::kernel::{
 };
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
-    Answer, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail, Notice,
-    Parcel, Pdu, Policy, Port, Query, Security, Timer,
+    Answer, AutoReply, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail,
+    Notice, Parcel, Pdu, Policy, Port, Query, Security, Timer,
 };
 use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
@@ -20,7 +20,7 @@ use bridgehead::protocol::organization::{
 };
 use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 use bridgehead::wire::message::{
-    Address, Body, BodyKey, Digest, Notify, Outcome, Recipient, Refusal,
+    Address, Body, BodyKey, Digest, Field, Notify, Outcome, Recipient, Refusal,
 };
 
 /// Groups `g1` to `gn`, each with members `a` (bridgehead) and `b` (master), connected in a line in
@@ -31,6 +31,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         uuid: format!("{n:032x}"),
         members: vec![member(n, 'a'), member(n, 'b')],
         master: member(n, 'b'),
+        rules: Vec::new(),
     };
     let connector = |from: usize, to: usize| Connector {
         name: ConnectorName(format!("g{from}-g{to}")),
@@ -49,7 +50,9 @@ pub(crate) fn organization(groups: usize) -> Organization {
         domains: vec!["example.org".into()],
         groups: (1..=groups).map(group).collect(),
         connectors: (1..groups).flat_map(|n| [connector(n, n + 1), connector(n + 1, n)]).collect(),
-        accounts: members.map(|host| Account { address: user(&host), host }).collect(),
+        accounts: members
+            .map(|host| Account { address: user(&host), host, rules: Vec::new() })
+            .collect(),
         smart_host: None,
     };
     assert_eq!(organization.check(), []);
@@ -149,6 +152,10 @@ pub(crate) struct Network {
     pub(crate) sites: BTreeMap<MemberName, Site>,
     pub(crate) events: Vec<(Time, MemberName, Event)>,
     pub(crate) notices: Vec<(Time, MemberName, Notice)>,
+    /// The automatic replies that were composed.
+    pub(crate) replied: Vec<AutoReply>,
+    /// The headers of the messages, by the digests of their contents.
+    pub(crate) headers: BTreeMap<Digest, Vec<Field>>,
     /// What the clients were answered, by their connections.
     pub(crate) replies: BTreeMap<u64, Pdu>,
     pub(crate) traps: Vec<Trap>,
@@ -181,6 +188,8 @@ impl Network {
             sites: BTreeMap::new(),
             events: Vec::new(),
             notices: Vec::new(),
+            replied: Vec::new(),
+            headers: BTreeMap::new(),
             replies: BTreeMap::new(),
             traps: Vec::new(),
             heard: Vec::new(),
@@ -264,6 +273,11 @@ impl Network {
         if !open.is_empty() {
             self.break_connection(open[pick % open.len()]);
         }
+    }
+
+    /// The number that the next client will have.
+    pub(crate) fn next_client(&self) -> u64 {
+        (self.next + 1) * 2 + 1_000_001
     }
 
     /// A client gives a message for these accounts to a member; answers the client's number.
@@ -587,7 +601,7 @@ impl Network {
                 site.tmp.insert((account, name), body.digest);
                 Answer::Done
             }
-            Query::Publish { account, name } => {
+            Query::Publish { account, name, .. } => {
                 if let Some(digest) = site.tmp.remove(&(account.clone(), name.clone())) {
                     site.new.entry((account, name)).or_insert((digest, 0)).1 += 1;
                 }
@@ -597,6 +611,13 @@ impl Network {
                 let named = site.durable.spool.bodies().any(|body| body.key == key);
                 assert!(!named, "{name} lets the body of a message in its queue go");
                 Answer::Done
+            }
+            Query::Header(body) => {
+                Answer::Header(self.headers.get(&body.digest).cloned().unwrap_or_default())
+            }
+            Query::Reply(reply) => {
+                self.replied.push(reply);
+                Answer::Composed(Body { key, digest: Digest([8; 32]), octets: 300 })
             }
             Query::Compose(notice) => {
                 self.notices.push((self.now, name.clone(), notice));

@@ -33,6 +33,8 @@ pub(crate) fn envelope() -> Envelope {
             at: Time(1_000_000),
         }],
         routed_by: BTreeMap::new(),
+        fields: Vec::new(),
+        rules_due: false,
     }
 }
 

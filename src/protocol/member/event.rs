@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::session::{SessionEvent, Tag};
 use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId, StoreId, TransferId};
-use crate::wire::message::{Body, Digest};
+use crate::wire::message::{Address, Body, Digest};
 
 /// What the log is told. Everything that an operator may want to follow stands here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -136,6 +136,29 @@ pub enum Event {
         queue: QueueId,
         /// Why.
         reason: String,
+    },
+    /// These rules held for a message.
+    Ruled {
+        /// The message.
+        origin: OriginId,
+        /// The recipient whose account has them; `None` for queue rules.
+        index: Option<u32>,
+        /// Their names.
+        rules: Vec<String>,
+    },
+    /// Queue rules refuse a message.
+    Rejected {
+        /// The return path.
+        sender: Option<Address>,
+        /// The rules that held, the refusing one last.
+        rules: Vec<String>,
+    },
+    /// Rules would pass a message on that they have passed on before; it stays.
+    Looped {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
     },
     /// It may be attempted again.
     Resumed {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::Time;
 use crate::protocol::queue::Ending;
 use crate::wire::ids::{MemberName, OriginId};
-use crate::wire::message::{Address, Body, BodyKey, Hop, Recipient, Refusal, Return};
+use crate::wire::message::{Address, Body, BodyKey, Field, Hop, Recipient, Refusal, Return};
 
 /// A question to the host. The answer to every one is an [`Answer`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,17 +16,28 @@ use crate::wire::message::{Address, Body, BodyKey, Hop, Recipient, Refusal, Retu
 pub enum Query {
     /// Write a DSN and keep it as a body. Answered by `Composed` or `Failed`.
     Compose(Notice),
-    /// Write `hops` (as `Received` lines), the return path and the body to the account's `tmp/` under
-    /// `name`, synced. Answered by `Done` or `Failed`.
+    /// Write an automatic reply and keep it as a body. Answered by `Composed` or `Failed`.
+    Reply(AutoReply),
+    /// Read the header of a body, as [`crate::wire::header::fields`] does. Answered by `Header` or
+    /// `Failed`.
+    Header(Body),
+    /// Write the return path, `hops` (as `Received` lines), `fields` and the body to the `tmp/` of the
+    /// account's folder under `name`, synced. Answered by `Done` or `Failed`.
     Deposit {
         /// The account.
         account: Address,
         /// The file name, without directory.
         name: String,
+        /// The folder; `None` is the inbox.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
         /// The return path.
         sender: Option<Address>,
         /// The trace, oldest first.
         hops: Vec<Hop>,
+        /// Fields to write above the header.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<Field>,
         /// A disk was lost on the way: a line of the header says that it may be double.
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         suspect: bool,
@@ -40,6 +51,9 @@ pub enum Query {
         account: Address,
         /// The file name.
         name: String,
+        /// The folder; `None` is the inbox.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
     },
     /// Forget a body that no message needs any more. Answered by `Done`.
     Discard(BodyKey),
@@ -69,6 +83,23 @@ pub struct Notice {
     pub body: Option<Body>,
 }
 
+/// What an automatic reply is to say (RFC 3834).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AutoReply {
+    /// The origin id that it will have; its Message-ID follows from it.
+    pub origin: OriginId,
+    /// The account that replies.
+    pub from: Address,
+    /// Whom it goes to.
+    pub to: Address,
+    /// Its subject.
+    pub subject: String,
+    /// Its text.
+    pub text: String,
+    /// The Message-ID of the message that it answers.
+    pub answers: Option<String>,
+}
+
 /// Failure, delay or success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,8 +116,10 @@ pub enum NoticeKind {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The DSN is stored as this body.
+    /// The DSN or the reply is stored as this body.
     Composed(Body),
+    /// The fields of a header.
+    Header(Vec<Field>),
     /// It is done, durably.
     Done,
     /// It cannot be done now: full disk, missing directory.

@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::Damage;
+use crate::kernel::Time;
 use crate::protocol::linkstate::{TableChange, Way};
 use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
-use crate::wire::message::{Address, Body, Digest, Envelope, Refusal};
+use crate::wire::message::{Address, Body, Digest, Envelope, Field, Recipient, Refusal};
 use crate::wire::submit::Release;
 
 /// One durable custody step.
@@ -145,6 +146,15 @@ pub enum Change {
         /// Why.
         reason: String,
     },
+    /// The queue rules have seen a message that was handed over without: so it is now.
+    Ruled {
+        /// The message.
+        queue: QueueId,
+        /// Its recipients.
+        recipients: Vec<Recipient>,
+        /// The fields that stand above its header.
+        fields: Vec<Field>,
+    },
     /// The operator has released the message: attempts may be made again.
     Resumed {
         /// The message.
@@ -173,6 +183,12 @@ pub enum Change {
         recorded: Recorded,
         /// The message in our own queue.
         queue: Option<QueueId>,
+        /// What the rules of the account pass on, as messages of ours.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        outputs: Vec<(QueueId, Message)>,
+        /// Whom the rules of the account have answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answered: Option<Answered>,
     },
     /// The file of a recorded delivery is where the account's owner sees it.
     Published {
@@ -275,6 +291,14 @@ pub enum Recorded {
         name: String,
         /// Whether the file was moved to its final place.
         published: bool,
+        /// The folder; `None` is the inbox.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
+    },
+    /// The rules of the account have passed it on, or dropped it: nothing is stored.
+    Passed {
+        /// Of what was delivered to whom.
+        digest: Digest,
     },
     /// Refused for ever.
     Refused {
@@ -283,6 +307,19 @@ pub enum Recorded {
         /// In these words.
         refusal: Refusal,
     },
+}
+
+/// An automatic reply, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Answered {
+    /// The account that replied.
+    pub account: Address,
+    /// To whom.
+    pub sender: Address,
+    /// When.
+    pub at: Time,
+    /// Until when there is no other reply.
+    pub until: Time,
 }
 
 impl Message {
@@ -378,7 +415,9 @@ impl Recorded {
     #[must_use]
     pub const fn digest(&self) -> &Digest {
         match self {
-            Self::Delivered { digest, .. } | Self::Refused { digest, .. } => digest,
+            Self::Delivered { digest, .. }
+            | Self::Passed { digest }
+            | Self::Refused { digest, .. } => digest,
         }
     }
 }
@@ -391,6 +430,7 @@ impl Change {
             Self::Queued { message, .. }
             | Self::Delayed { notice: (_, message), .. }
             | Self::Removed { notice: Some((_, message)), .. } => alloc::vec![message.body],
+            Self::Recorded { outputs, .. } => outputs.iter().map(|(_, m)| m.body).collect(),
             _ => Vec::new(),
         }
     }

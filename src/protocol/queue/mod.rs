@@ -9,13 +9,14 @@ mod quarantine;
 mod relay;
 mod report;
 mod routing;
+mod ruling;
 mod spool;
 
-pub use change::{Acceptance, Change, Doubtful, Ending, Message, Recorded, Transfer};
+pub use change::{Acceptance, Answered, Change, Doubtful, Ending, Message, Recorded, Transfer};
 pub use peers::SenderRecord;
 pub use quarantine::Damage;
 pub use report::{AccountRow, MessageRow, QueueRow, RecipientRow};
-pub use spool::Spool;
+pub use spool::{ANSWERED_LIMIT, Spool};
 
 pub(crate) use intake::queue_name;
 pub(crate) use peers::Standing;

@@ -362,6 +362,8 @@ impl Member {
             smtputf8: false,
             hops,
             routed_by: Default::default(),
+            fields: Vec::new(),
+            rules_due: false,
         };
         (queue, Message::new(envelope, body))
     }

@@ -82,6 +82,8 @@ pub(crate) struct Work {
     pub(crate) expired: bool,
     /// A DSN about it is being composed.
     pub(crate) composing: bool,
+    /// Its header is being read for the queue rules.
+    pub(crate) ruling: bool,
     /// The id and the latest offer for these recipients: both outlive an attempt.
     pub(crate) offers: BTreeMap<Vec<u32>, (TransferId, u32)>,
 }

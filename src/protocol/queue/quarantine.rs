@@ -5,6 +5,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -53,44 +54,43 @@ impl Member {
     /// The host has found another body than the one that was accepted.
     pub(crate) fn body_damaged(&mut self, key: BodyKey, damage: Damage, turn: &mut Turn<'_, '_>) {
         // A body that is not in the queue was only passing: whoever gave it has it still.
-        let Some((queue, body)) = self.queued_with(key, |message| message.damage.is_none()) else {
-            return;
-        };
-        clause!(CU_043);
-        turn.tell(Event::Quarantined { queue, body, problem: damage.against(&body) });
-        self.store_change(Change::Quarantined { queue, damage }, turn);
-        turn.disarm(Timer::Expire(queue));
-        // What is under way or in doubt comes to its own end first.
-        let idle = self.standing(queue, |place| {
-            matches!(place, Place::Table | Place::Line(_) | Place::Retry { .. })
-        });
-        self.put_all(queue, &idle, &stopped());
+        for (queue, body) in self.queued_with(key, |message| message.damage.is_none()) {
+            clause!(CU_043);
+            turn.tell(Event::Quarantined { queue, body, problem: damage.against(&body) });
+            self.store_change(Change::Quarantined { queue, damage: damage.clone() }, turn);
+            turn.disarm(Timer::Expire(queue));
+            // What is under way or in doubt comes to its own end first.
+            let idle = self.standing(queue, |place| {
+                matches!(place, Place::Table | Place::Line(_) | Place::Retry { .. })
+            });
+            self.put_all(queue, &idle, &stopped());
+        }
     }
 
     /// The host has found that the body of a message in quarantine is the accepted one again.
     pub(crate) fn body_sound(&mut self, key: BodyKey, turn: &mut Turn<'_, '_>) {
-        let Some((queue, _)) = self.queued_with(key, |message| message.damage.is_some()) else {
-            return;
-        };
-        clause!(CU_045);
-        turn.tell(Event::Restored { queue });
-        self.store_change(Change::Restored { queue }, turn);
-        self.start_clocks(queue, turn);
-        let idle = self.standing(queue, |place| matches!(place, Place::Retry { .. }));
-        self.route(queue, &idle, turn);
-        if self.work.contains_key(&queue) {
-            self.compose(queue, turn);
+        for (queue, _) in self.queued_with(key, |message| message.damage.is_some()) {
+            clause!(CU_045);
+            turn.tell(Event::Restored { queue });
+            self.store_change(Change::Restored { queue }, turn);
+            self.start_clocks(queue, turn);
+            let idle = self.standing(queue, |place| matches!(place, Place::Retry { .. }));
+            self.route(queue, &idle, turn);
+            if self.work.contains_key(&queue) {
+                self.compose(queue, turn);
+            }
         }
     }
 
+    /// Rules may have made several messages of one body.
     fn queued_with(
         &self,
         key: BodyKey,
         is_meant: impl Fn(&Message) -> bool,
-    ) -> Option<(QueueId, Body)> {
-        let mut queue = self.spool.queue.iter();
-        let found = queue.find(|(_, message)| message.body.key == key && is_meant(message));
-        found.map(|(queue, message)| (*queue, message.body))
+    ) -> Vec<(QueueId, Body)> {
+        let queue = self.spool.queue.iter();
+        let found = queue.filter(|(_, message)| message.body.key == key && is_meant(message));
+        found.map(|(queue, message)| (*queue, message.body)).collect()
     }
 }
 

@@ -67,6 +67,10 @@ impl Member {
         if self.work[&queue].expired {
             return self.return_expired(queue, indexes, turn);
         }
+        if self.rules_are_due(queue, indexes, turn) {
+            return;
+        }
+        let message = &self.spool.queue[&queue];
         if message.held.is_some() {
             clause!(CU_052);
             return self.put_all(queue, indexes, &waiting("it is held"));

@@ -90,7 +90,7 @@ impl<C: Custody> ServerOf<C> {
             }
             Action::Tell(pdu) => {
                 entry.known = true;
-                pending.push_back(Input::Pdu { from: connection, pdu });
+                pending.push_back(Input::Pdu { from: connection, pdu: *pdu });
             }
             Action::Wait(span) => cx.arm(Timer::Session(connection), span),
             Action::Rest => cx.disarm(Timer::Session(connection)),

@@ -6,8 +6,9 @@ use alloc::string::String;
 
 use super::caller::{Caller, Ended, MEMBER_WAIT};
 use super::calling::{Calling, Dialogue, Next};
+use super::received::lines_above;
 use super::talk::Talk;
-use super::{SessionEvent, Tag, received_lines};
+use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::Span;
 use crate::protocol::member::{Parcel, Pdu};
@@ -152,7 +153,7 @@ impl LmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         if reply.code() == 354 {
-            let prefix = received_lines(&delivering.parcel.envelope.hops).into_bytes();
+            let prefix = lines_above(&delivering.parcel.envelope).into_bytes();
             let body = delivering.parcel.body;
             talk.say(Wire::Content { prefix, body, coding: Coding::Dots });
             return Ok(Next::Step(Step::Content(delivering)));

@@ -5,8 +5,9 @@ use alloc::string::String;
 
 use super::caller::{Caller, Ended, GREETING_WAIT};
 use super::calling::{Calling, Dialogue, Next};
+use super::received::lines_above;
 use super::talk::Talk;
-use super::{SessionEvent, Tag, received_lines};
+use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::Span;
 use crate::protocol::member::{Parcel, Pdu};
@@ -92,7 +93,7 @@ impl RelayClient {
             relaying.refuse_all(&Refusal::new(550, "5.6.7", text), talk);
             return Next::Idle;
         }
-        let prefix = received_lines(&envelope.hops).len() as u64;
+        let prefix = lines_above(envelope).len() as u64;
         clause!(SM_063);
         let mail = Mail {
             size: offered.size.map(|_| relaying.parcel.body.octets.saturating_add(prefix)),
@@ -161,7 +162,7 @@ impl RelayClient {
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         if reply.code() == 354 {
-            let prefix = received_lines(&relaying.parcel.envelope.hops).into_bytes();
+            let prefix = lines_above(&relaying.parcel.envelope).into_bytes();
             let body = relaying.parcel.body;
             talk.say(Wire::Content { prefix, body, coding: Coding::Dots });
             return Ok(Next::Step(Step::Content(relaying)));

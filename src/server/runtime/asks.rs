@@ -1,5 +1,6 @@
 //! Questions of the machine to the world, answered on threads that may block.
 
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use super::ToHost;
@@ -9,10 +10,11 @@ use crate::protocol::server::Server;
 use crate::server::bodies::{DamagedBody, IntakeError, take};
 use crate::server::maildir::{Maildirs, trace_header};
 use crate::server::net::Network;
-use crate::server::notices::compose;
+use crate::server::notices::{compose, compose_reply};
 use crate::server::spool::{Operation, Spool, SpoolError};
 use crate::server::tokens::{Kind, Token};
-use crate::wire::message::Refusal;
+use crate::wire::header::{self, HEADER_LIMIT_OCTETS};
+use crate::wire::message::{Body, Refusal};
 
 /// Asks the world; the answer comes back to the host loop.
 pub(super) fn ask(
@@ -67,22 +69,31 @@ impl World<'_> {
     fn answer(&self, query: Query) -> Result<Answered, String> {
         match query {
             Query::Compose(notice) => self.compose(&notice),
-            Query::Deposit { account, name, sender, hops, suspect, body } => {
+            Query::Reply(reply) => match compose_reply(&reply, self.now) {
+                Ok(octets) => self.keep(&octets),
+                Err(error) => Ok(failed(&error, None, not_read())),
+            },
+            Query::Header(body) => Ok(self.read_header(&body)),
+            Query::Deposit { account, name, folder, sender, hops, fields, suspect, body } => {
                 let mut reader = match self.spool.read(&body) {
                     Ok(reader) => reader,
                     Err(error) => return Ok(unreadable(&error)),
                 };
-                let header = trace_header(sender.as_ref(), &hops, suspect);
-                let deposited = self.maildirs.deposit(&account, &name, &header, &mut reader);
+                let above = trace_header(sender.as_ref(), &hops, suspect) + &header::lines(&fields);
+                let to = (&account, folder.as_deref());
+                let deposited = self.maildirs.deposit(to, &name, &above, &mut reader);
                 Ok(match deposited {
                     Ok(()) => Answer::Done.into(),
                     Err(error) => failed(&error, DamagedBody::of(&error.source), error.refusal()),
                 })
             }
-            Query::Publish { account, name } => Ok(match self.maildirs.publish(&account, &name) {
-                Ok(()) => Answer::Done.into(),
-                Err(error) => failed(&error, None, error.refusal()),
-            }),
+            Query::Publish { account, name, folder } => {
+                let published = self.maildirs.publish((&account, folder.as_deref()), &name);
+                Ok(match published {
+                    Ok(()) => Answer::Done.into(),
+                    Err(error) => failed(&error, None, error.refusal()),
+                })
+            }
             Query::Discard(key) => {
                 // The spool is closed only when the host loop stops, which then needs no answer.
                 let _ = self.spool.submit(Operation::Discard(key));
@@ -101,7 +112,26 @@ impl World<'_> {
             Ok(octets) => octets,
             Err(error) => return Ok(failed(&error, DamagedBody::of(&error), not_read())),
         };
-        let taken = match take(self.spool.files(), self.spool.next_key(), &octets) {
+        self.keep(&octets)
+    }
+
+    /// The header of a body. All of the body is read, since only then it is known to be the accepted one.
+    fn read_header(&self, body: &Body) -> Answered {
+        let mut reader = match self.spool.read(body) {
+            Ok(reader) => reader,
+            Err(error) => return unreadable(&error),
+        };
+        let mut octets = Vec::new();
+        let header = reader.by_ref().take(HEADER_LIMIT_OCTETS as u64).read_to_end(&mut octets);
+        match header.and_then(|_| io::copy(&mut reader, &mut io::sink())) {
+            Ok(_) => Answer::Header(header::fields(&octets)).into(),
+            Err(error) => failed(&error, DamagedBody::of(&error), not_read()),
+        }
+    }
+
+    /// Keeps what was composed, as a body.
+    fn keep(&self, octets: &[u8]) -> Result<Answered, String> {
+        let taken = match take(self.spool.files(), self.spool.next_key(), octets) {
             Ok(taken) => taken,
             Err(IntakeError::Store(error)) if !error.is_no_space() => {
                 return Err(error.to_string());

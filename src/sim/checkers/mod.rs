@@ -130,7 +130,8 @@ impl Checkers {
         self.ledger.composed(about, kind, indexes, to)
     }
 
-    /// A copy lies where the account's owner sees it.
+    /// A copy lies where the owner of the account sees it, or of one that this account has passed it on
+    /// to.
     pub fn published(&mut self, token: Token, account: &Address) {
         let verdict = self.no_duplicate.published(token, account, &mut self.ledger);
         self.judge("C2", verdict);
@@ -158,7 +159,7 @@ impl Checkers {
 
     /// Looks at what a member holds durably, and judges what has changed.
     pub fn look(&mut self, now: Time, host: &Host, place: HostIndex) {
-        let new = custody::held(host, &self.journals[place]);
+        let new = custody::held(host, &self.journals[place], &self.ledger);
         let old = core::mem::take(&mut self.held[place]);
         let mut touched: Vec<Copy> = Vec::new();
         for (copy, hold) in &new {
