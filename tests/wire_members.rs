@@ -75,8 +75,16 @@ fn wi_060_arguments_stand_in_order_and_alone() {
         ("COMMIT ID=rg1-a/00000000000000ab/7 OFFER=4294967296", 50, "a decimal number"),
         ("STATUS ID=rg1-a/00000000000000ab/7 OFFER=1", 43, "the end of the line"),
         ("RELEASE BOOT=1 INCARNATION=00000000000000ab", 52, "SP"),
-        ("RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=", 67, "16 lower-case hexadecimal digits"),
-        ("RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=3", 67, "16 lower-case hexadecimal digits"),
+        (
+            "RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=",
+            67,
+            "16 lower-case hexadecimal digits",
+        ),
+        (
+            "RELEASE BOOT=1 INCARNATION=00000000000000ab UPTO=2 EXCEPT=3",
+            67,
+            "16 lower-case hexadecimal digits",
+        ),
         ("COMMITID=rg1-a/00000000000000ab/7 OFFER=1", 15, "SP"),
     ] {
         let line = format!("X-SUBMIT {arguments}");
