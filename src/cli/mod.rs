@@ -77,6 +77,9 @@ enum Command {
     /// Show the messages that members have in custody; hold, release, retry, return and remove them
     #[command(subcommand)]
     Queue(queue::Queue),
+    /// Tell members what has become of another member
+    #[command(subcommand)]
+    Member(queue::Member),
     /// Run an organization in the simulator
     #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
     Sim(crate::sim::cli::Arguments),
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Cluster(command) => cluster::run(command),
         Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
         Command::Queue(command) => queue::run(command),
+        Command::Member(command) => queue::tell(&command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bridgehead", &mut io::stdout());
             ExitCode::SUCCESS

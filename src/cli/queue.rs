@@ -12,7 +12,7 @@ use super::whom::{Answers, Whom};
 use crate::kernel::{Span, Time};
 use crate::protocol::operator::{Action, Order, Selection, State};
 use crate::protocol::session::date;
-use crate::wire::ids::{OriginId, QueueId};
+use crate::wire::ids::{MemberName, OriginId, QueueId};
 
 /// The commands below `queue`.
 #[derive(Debug, Subcommand)]
@@ -61,6 +61,23 @@ pub(super) enum Queue {
     /// Remove the recipients and tell nobody but the log; nobody who is in doubt
     #[command(after_help = "Example:\n  bridgehead queue remove --member rg2-a 000000000000002a")]
     Remove(Ordered),
+}
+
+/// The commands below `member`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Member {
+    /// A member will not come back: free everything that is in doubt with it, marked as possibly double
+    #[command(
+        after_help = "Example:\n  bridgehead member forget rg2-a\n\nMail that the lost member had \
+                      accepted and passed on may arrive twice; it carries a line that says so."
+    )]
+    Forget {
+        /// The member that is lost for good
+        #[arg(value_name = "NAME")]
+        lost: String,
+        #[command(flatten)]
+        whom: Whom,
+    },
 }
 
 /// Which messages and recipients, of whom.
@@ -131,6 +148,14 @@ fn look(selected: &Selected, op: &str, text: fn(&Value) -> String) -> ExitCode {
     selected.whom.print(answers, text, is_meant)
 }
 
+/// Runs a command below `member`, with the exit codes of [`run`]. The lost member itself is not asked.
+pub(super) fn tell(command: &Member) -> ExitCode {
+    let Member::Forget { lost, whom } = command;
+    let order = Order::Forget { member: MemberName::from(lost.as_str()) };
+    let answers = whom.ask(|name| (name != lost).then(|| json!({"op": "order", "order": order})));
+    whom.print(answers, answered, judged)
+}
+
 fn order(ordered: &Ordered, action: &Action) -> ExitCode {
     let Ordered { selected, all } = ordered;
     if selected.is_open() && !all {
@@ -140,16 +165,19 @@ fn order(ordered: &Ordered, action: &Action) -> ExitCode {
         *all,
         |which| json!({"op": "order", "order": Order::Queue { action: action.clone(), which }}),
     );
-    selected.whom.print(answers, answered, |answers| {
-        let count = |name: &str| -> usize {
-            answers.members.values().map(|answer| items(answer, name).len()).sum()
-        };
-        match (count("done"), count("refused")) {
-            (0, 0) => Some("nothing fits".into()),
-            (_, 0) => None,
-            (_, refused) => Some(format!("refused: {refused}")),
-        }
-    })
+    selected.whom.print(answers, answered, judged)
+}
+
+/// What speaks against saying that an order was carried out.
+fn judged(answers: &Answers) -> Option<String> {
+    let count = |name: &str| -> usize {
+        answers.members.values().map(|answer| items(answer, name).len()).sum()
+    };
+    match (count("done"), count("refused")) {
+        (0, 0) => Some("nothing fits".into()),
+        (_, 0) => None,
+        (_, refused) => Some(format!("refused: {refused}")),
+    }
 }
 
 impl Selected {

@@ -308,7 +308,6 @@ impl Machine for Member {
             Input::Command(Command::Inbound { connection, member, port }) => {
                 self.inbound(connection, member, port, turn);
             }
-            Input::Command(Command::Forget(member)) => self.forget(&member, turn),
             Input::Command(Command::Order { from, order }) => self.ordered(from, order, turn),
             Input::Command(Command::BodyChecked { key, damage: Some(damage) }) => {
                 self.body_damaged(key, damage, turn);

@@ -240,8 +240,6 @@ pub enum Command {
         /// On which port.
         port: Port,
     },
-    /// The operator: this member will not come back.
-    Forget(MemberName),
     /// The operator orders something. Answered by [`Pdu::Ordered`].
     Order {
         /// Whom the answer goes to: a number as an accepted connection has it, used for this order only.

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clause;
 use crate::protocol::member::{Member, Pdu, Turn};
-use crate::wire::ids::ConnectionId;
+use crate::protocol::queue::queue_name;
+use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::Address;
 
 pub use selection::{Selection, State};
@@ -33,6 +34,11 @@ pub enum Order {
         action: Action,
         /// With which messages or recipients.
         which: Selection,
+    },
+    /// This member will not come back: free everything that is in doubt with it, and mark it.
+    Forget {
+        /// The member.
+        member: MemberName,
     },
 }
 
@@ -113,8 +119,27 @@ impl Member {
     pub(crate) fn ordered(&mut self, from: ConnectionId, order: Order, turn: &mut Turn<'_, '_>) {
         let answer = match order {
             Order::Queue { action, which } => self.order_queue(&action, &which, turn),
+            Order::Forget { member } => self.order_forget(&member, turn),
         };
         clause!(CU_050);
         turn.promise(from, Pdu::Ordered(answer));
+    }
+
+    fn order_forget(&mut self, member: &MemberName, turn: &mut Turn<'_, '_>) -> Ordered {
+        let mut answer = Ordered::default();
+        let known = turn.config.organization.group_of(member).is_some();
+        if !known || *member == turn.config.member {
+            let text = if known { "a member does not forget itself" } else { "no such member" };
+            answer.refused.push(Item::whole(member.as_str(), text));
+            return answer;
+        }
+        for (queue, recipients) in self.forget(member, turn) {
+            let text = String::from("free, and marked as suspect");
+            answer.done.push(Item { of: queue_name(queue), recipients, text });
+        }
+        if answer.done.is_empty() {
+            answer.done.push(Item::whole(member.as_str(), "nothing was in doubt with it"));
+        }
+        answer
     }
 }
