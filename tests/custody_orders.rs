@@ -4,10 +4,10 @@ mod custody_network;
 
 use bridgehead::kernel::{Input, Span};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Durable, Event, NoticeKind, Pdu, Policy};
+use bridgehead::protocol::member::{Command, Durable, Event, NoticeKind, Pdu, Policy};
 use bridgehead::protocol::operator::{Action, Order, Ordered, Selection, State};
 use bridgehead::protocol::organization::Organization;
-use bridgehead::protocol::queue::{Ending, Message};
+use bridgehead::protocol::queue::{Damage, Ending, Message};
 use bridgehead::wire::ids::{MemberName, QueueId};
 use bridgehead::wire::message::{Notify, Outcome};
 use custody_network::{Network, Trap, member, organization, user};
@@ -383,4 +383,26 @@ fn an_order_about_nothing_is_answered() {
     assert_eq!(order(&mut network, &at, Action::Release, nothing), Ordered::default());
     assert_eq!(network.sites[&at].durable, before);
     network.step(&at, Input::Configuration);
+}
+
+/// CU-058: nothing is tried for a message in quarantine and nobody is told of its end; it can be removed.
+#[test]
+fn a_message_in_quarantine_can_only_be_removed() {
+    let (mut network, _) = stuck(&[], SENDER, Notify::default());
+    let at = member(1, 'b');
+    let key = queue(&network, &at)[0].body.key;
+    let damage = Some(Damage::Missing);
+    network.step(&at, Input::Command(Command::BodyChecked { key, damage }));
+    network.run(Span::seconds(1));
+    for action in [BOUNCE, Action::Retry] {
+        let ordered = order(&mut network, &at, action, all());
+        assert!(ordered.done.is_empty(), "{ordered:?}");
+        let text = "it is in quarantine: put its body right and start again, or remove it";
+        assert_eq!(texts(&ordered.refused), [text]);
+    }
+    network.run(Span::minutes(1));
+    assert_eq!(queue(&network, &at).len(), 1);
+    let ordered = order(&mut network, &at, Action::Remove, all());
+    assert_eq!(texts(&ordered.done), ["removed"]);
+    assert!(queue(&network, &at).is_empty());
 }

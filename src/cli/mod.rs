@@ -84,7 +84,9 @@ enum Command {
     #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
     Sim(crate::sim::cli::Arguments),
     /// Run one member for the conformance suite: JSON requests on standard input, answers on standard output
-    #[command(after_help = "Example:\n  bridgehead adapter --fault reply-before-durable")]
+    #[command(
+        after_help = "Example:\n  bridgehead conformance run -- bridgehead adapter\n\n--fault needs a build with the feature planted-faults."
+    )]
     Adapter {
         /// Turn a planted bug on (may be repeated)
         #[arg(long, value_name = "NAME")]

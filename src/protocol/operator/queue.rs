@@ -44,6 +44,13 @@ impl Member {
             if !self.spool.queue.contains_key(queue) {
                 continue;
             }
+            let damaged = self.spool.queue[queue].damage.is_some();
+            if damaged && matches!(action, Action::Retry | Action::Bounce { .. }) {
+                clause!(CU_058);
+                let text = "it is in quarantine: put its body right and start again, or remove it";
+                answer.refused.push(Item::whole(&queue_name(*queue), text));
+                continue;
+            }
             let (queue, named, answer) = (*queue, !which.ids.is_empty(), &mut answer);
             let case = Case { queue, indexes, named, answer };
             match action {
