@@ -21,7 +21,7 @@ pub trait Custody:
     /// Which disk survived; zero before the first boot.
     fn store(durable: &Self::Durable) -> StoreId;
 
-    /// Which disk a boot says that it has.
+    /// Which disk the member says from this change on that it has.
     fn store_drawn(change: &Self::Change) -> Option<StoreId>;
 }
 

@@ -216,7 +216,13 @@ impl<C: Custody> ServerOf<C> {
                 }
                 Effect::Arm { timer, within } => cx.out.push(Effect::Arm { timer, within }),
                 Effect::Disarm(timer) => cx.disarm(timer),
-                Effect::Store(change) => cx.store(change),
+                Effect::Store(change) => {
+                    // A new disk gets its id at the first boot, one that was set back while it runs.
+                    if let Some(store) = C::store_drawn(&change) {
+                        self.store = store;
+                    }
+                    cx.store(change);
+                }
                 Effect::Event(event) => cx.event(event),
             }
         }
@@ -258,11 +264,7 @@ impl<C: Custody> Machine for ServerOf<C> {
         let mut out = Vec::new();
         let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut out };
         let member = C::boot(config, durable, &mut inner);
-        let drawn = out.iter().find_map(|effect| match effect {
-            Effect::Store(change) => C::store_drawn(change),
-            _ => None,
-        });
-        let store = drawn.unwrap_or_else(|| C::store(durable));
+        let store = C::store(durable);
         let mut server = Self { member, store, sessions: BTreeMap::new(), shutting_down: false };
         let mut pending = Pending::new();
         server.carry_out(config, out, cx, &mut pending);
