@@ -15,6 +15,8 @@ pub struct Swarm {
     pub crashes_one_in: u32,
     /// How long a crashed member stays down.
     pub down: RangeInclusive<Span>,
+    /// One in so many crashes takes the disk along: it is lost, or set back to an earlier time.
+    pub setbacks_one_in: u32,
     /// One in so many writes to a connection breaks it.
     pub resets_one_in: u32,
     /// One in so many writes to a connection makes it stand still.
@@ -39,6 +41,7 @@ impl Swarm {
     pub const fn calm() -> Self {
         Self {
             crashes_one_in: 0,
+            setbacks_one_in: 0,
             down: Span::seconds(1)..=Span::seconds(1),
             resets_one_in: 0,
             stalls_one_in: 0,
@@ -64,8 +67,10 @@ impl Swarm {
         let lasts_minutes = rate("swarm.cut_lasts", &[1, 5, 10]);
         let silent = rate("swarm.silent", &[0, 1]);
         let one_way = rate("swarm.one_way", &[0, 1]);
+        let setbacks_one_in = rate("swarm.setbacks", &[0, 0, 0, 6]);
         Self {
             crashes_one_in,
+            setbacks_one_in,
             down: Span::milliseconds(100)..=Span::seconds(u64::from(down_seconds)),
             resets_one_in,
             stalls_one_in,
@@ -139,6 +144,7 @@ impl World<'_> {
     /// The end of all faults: everything is healed, and every member runs.
     pub fn heal_everything(&mut self) {
         self.swarm = Swarm::calm();
+        self.hosts.iter_mut().for_each(|host| host.is_full = false);
         for (from, to) in self.network.cuts() {
             self.heal(from, to);
         }

@@ -77,6 +77,13 @@ impl Maildirs {
         files.tmp.get(name).or_else(|| files.new.get(name))?.token
     }
 
+    /// Everything that any owner sees: the messages of the run, and for whom.
+    pub fn all_published(&self) -> impl Iterator<Item = (Token, &Address)> {
+        self.accounts.iter().flat_map(|(account, directory)| {
+            directory.new.values().filter_map(move |file| Some((file.token?, account)))
+        })
+    }
+
     /// The published files of an account, by name.
     pub fn published(&self, account: &Address) -> impl Iterator<Item = (&String, &File)> {
         self.accounts.get(account).into_iter().flat_map(|directory| &directory.new)

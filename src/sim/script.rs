@@ -10,6 +10,11 @@
 //! | `fault NAME` | turns a planted bug on; before any member runs |
 //! | `boot MEMBER…` or `boot all` | starts processes |
 //! | `crash MEMBER` | kills a process; writes under way are lost |
+//! | `lose-disk MEMBER` | a member that is down has an empty disk |
+//! | `image MEMBER`, `roll-back MEMBER` | makes a backup; a member that is down has its backup again |
+//! | `fill MEMBER`, `empty MEMBER` | its disk takes no mail, takes mail |
+//! | `forget MEMBER PEER` | the operator of MEMBER says that PEER will not come back |
+//! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
 //! | `cut FROM TO`, `silence FROM TO`, `heal FROM TO` | what FROM opens to TO is refused, stands still, works |
 //! | `break FROM TO` | breaks the open connections that FROM opened to TO, with all that is under way |
@@ -18,6 +23,7 @@
 //! | `expect-stored ADDRESS NAME GROUP…` | the copy lies there, and went by these groups |
 //! | `expect-files ADDRESS COUNT` | so many files lie there |
 //! | `expect-queue MEMBER COUNT` | so many messages are durably in its queue |
+//! | `expect-doubt MEMBER COUNT`, `expect-suspects MEMBER COUNT` | so many recipients in its queue are so |
 //! | `expect-state MEMBER CONNECTOR up|down` | so says the table of MEMBER |
 //! | `expect-settled` | every promised recipient has ended |
 
@@ -31,7 +37,7 @@ use super::client::{Client, Draft};
 use super::draw::Delays;
 use super::faults::Swarm;
 use super::log::Log;
-use super::network::{Cut, End, HostIndex, OPENER, TAKER};
+use super::network::{Cut, End, HostIndex, OPENER, PipeId, TAKER};
 use super::run::Plan;
 use super::token::Token;
 use super::workload::content;
@@ -140,6 +146,34 @@ impl Stage<'_> {
                 let host = self.host(member)?;
                 self.world.crash(host);
             }
+            ["lose-disk", member] => {
+                let host = self.host_that_is_down(member)?;
+                self.world.lose_disk(host);
+            }
+            ["image", member] => {
+                let host = self.host(member)?;
+                self.world.take_image(host);
+            }
+            ["roll-back", member] => {
+                let host = self.host_that_is_down(member)?;
+                if !self.world.roll_back(host) {
+                    return Err(format!("{member} has no backup"));
+                }
+            }
+            ["fill", member] | ["empty", member] => {
+                let host = self.host(member)?;
+                self.world.hosts[host].is_full = words[0] == "fill";
+            }
+            ["forget", member, peer] => {
+                let (host, peer) = (self.host(member)?, self.host(peer)?);
+                self.world.forget(host, peer);
+            }
+            ["stall", from, to, length] => {
+                let until = self.world.now + span(length)?;
+                for pipe in self.connections(from, to)? {
+                    self.world.network.stall(pipe, until);
+                }
+            }
             ["send", name, member, sender, ref recipients @ ..] => {
                 self.send(name, member, sender, recipients)?;
             }
@@ -202,17 +236,23 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn break_connections(&mut self, from: &str, to: &str) -> Result<(), String> {
+    fn host_that_is_down(&self, name: &str) -> Result<HostIndex, String> {
+        let host = self.host(name)?;
+        if self.world.hosts[host].is_up() { Err(format!("{name} runs")) } else { Ok(host) }
+    }
+
+    /// The open connections that `from` opened to `to`.
+    fn connections(&self, from: &str, to: &str) -> Result<Vec<PipeId>, String> {
         let (from, to) = (self.host(from)?, self.host(to)?);
         let is_hit = |end, wanted| matches!(end, End::Member { host, .. } if host == wanted);
-        let hit: Vec<_> = self
-            .world
-            .network
-            .pipes()
-            .filter(|(_, pipe)| is_hit(pipe.end(OPENER), from) && is_hit(pipe.end(TAKER), to))
-            .map(|(id, _)| id)
-            .collect();
-        for pipe in hit {
+        let pipes = self.world.network.pipes();
+        let hit =
+            pipes.filter(|(_, pipe)| is_hit(pipe.end(OPENER), from) && is_hit(pipe.end(TAKER), to));
+        Ok(hit.map(|(id, _)| id).collect())
+    }
+
+    fn break_connections(&mut self, from: &str, to: &str) -> Result<(), String> {
+        for pipe in self.connections(from, to)? {
             self.world.lost(pipe, OPENER);
             self.world.lost(pipe, TAKER);
         }
@@ -251,6 +291,15 @@ impl Stage<'_> {
             ["expect-queue", member, number] => {
                 let host = self.host(member)?;
                 same(self.world.hosts[host].disk.durable().spool.queue.len(), number)
+            }
+            ["expect-doubt", member, number] => {
+                let queue = &self.world.hosts[self.host(member)?].disk.durable().spool.queue;
+                same(queue.values().map(|message| message.doubts().len()).sum(), number)
+            }
+            ["expect-suspects", member, number] => {
+                let queue = &self.world.hosts[self.host(member)?].disk.durable().spool.queue;
+                let recipients = queue.values().flat_map(|m| &m.envelope.recipients);
+                same(recipients.filter(|recipient| recipient.suspect).count(), number)
             }
             ["expect-state", member, connector, state] => {
                 let host = self.host(member)?;

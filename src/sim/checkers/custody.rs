@@ -25,6 +25,18 @@ pub(super) struct Journal {
 }
 
 impl Journal {
+    /// What stands in the journal of a disk.
+    pub(super) fn of(host: &Host) -> Self {
+        let journal = &host.disk.durable().spool.journal;
+        let entries = journal.iter().flat_map(|(origin, entries)| {
+            entries.iter().map(move |(index, recorded)| (origin, *index, recorded))
+        });
+        let is_open =
+            |recorded: &Recorded| matches!(recorded, Recorded::Delivered { published: false, .. });
+        let open = entries.filter(|(_, _, recorded)| is_open(recorded));
+        Self { open: open.map(|(origin, index, _)| (origin.clone(), index)).collect() }
+    }
+
     /// A change is on disk.
     pub(super) fn stored(&mut self, change: &Change) {
         match change {
