@@ -16,7 +16,7 @@
 extern crate alloc;
 
 /// Prints a line for people and scripts. A reader that has gone away, as `head` does, is no error.
-#[cfg(all(feature = "std", not(loom)))]
+#[cfg(feature = "std")]
 macro_rules! say {
     ($($text:tt)*) => {{
         use std::io::Write as _;
@@ -25,12 +25,12 @@ macro_rules! say {
 }
 
 pub mod clauses;
-#[cfg(all(feature = "std", not(loom)))]
+#[cfg(feature = "std")]
 pub mod cli;
 pub mod kernel;
 pub mod protocol;
 #[cfg(feature = "std")]
 pub mod server;
-#[cfg(all(feature = "std", not(loom)))]
+#[cfg(feature = "std")]
 pub mod sim;
 pub mod wire;

@@ -1,9 +1,9 @@
 //! The command line; see [`bridgehead::cli`].
 
-#[cfg(all(feature = "std", not(loom)))]
+#[cfg(feature = "std")]
 fn main() -> std::process::ExitCode {
     bridgehead::cli::main()
 }
 
-#[cfg(not(all(feature = "std", not(loom))))]
+#[cfg(not(feature = "std"))]
 fn main() {}

@@ -1,7 +1,5 @@
 //! The commands: exit codes, errors with file and line, help with examples.
 
-#![cfg(not(loom))]
-
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -38,6 +36,12 @@ fn every_command_explains_itself() {
         &["cluster", "link", "heal"],
         &["linkstate", "show"],
         &["queue", "list"],
+        &["queue", "show"],
+        &["queue", "hold"],
+        &["queue", "release"],
+        &["queue", "retry"],
+        &["queue", "bounce"],
+        &["queue", "remove"],
         &["sim"],
         &["adapter"],
         &["completions"],
@@ -52,6 +56,44 @@ fn every_command_explains_itself() {
     assert_ends(&["completions", "bash"], 0, "_bridgehead()");
 }
 
+/// Every command that the help names has a page of its own, under its whole name.
+#[test]
+fn every_command_has_a_manual_page() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let pages = directory.path().join("man1");
+    let output = bridgehead(&["man", "--dir", &pages.to_string_lossy()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let written: Vec<String> = fs::read_dir(&pages)
+        .expect("it is there")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    let mut open = vec![Vec::new()];
+    let mut count = 0;
+    while let Some(path) = open.pop() {
+        let name = [&["bridgehead"], &path[..]].concat().join("-");
+        let page = fs::read_to_string(pages.join(format!("{name}.1")));
+        let page = page.unwrap_or_else(|error| panic!("{name}: {error}, of {written:?}"));
+        assert!(page.contains(&format!(".TH {name} 1")), "{page}");
+        let shown = bridgehead(&[&["man"], &path[..]].concat());
+        assert_eq!(text(&shown.stdout), page, "the same page on standard output");
+        count += 1;
+        if path != ["conformance"] {
+            let help = text(&bridgehead(&[&path[..], &["--help"]].concat()).stdout);
+            let listed = help.split("\nCommands:\n").nth(1).unwrap_or_default();
+            let listed = listed.split("\n\n").next().unwrap_or_default();
+            let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+            let names = listed.lines().filter(is_name).filter_map(|l| l.split_whitespace().next());
+            for command in names.filter(|name| *name != "help") {
+                let command: &'static str = String::from(command).leak();
+                open.push([&path[..], &[command]].concat());
+            }
+        }
+    }
+    assert_eq!(count, written.len(), "no page is of no command: {written:?}");
+    assert!(count >= 17, "{written:?}");
+    assert_ends(&["man", "cluster", "fly"], 2, "there is no command `fly`");
+}
+
 #[test]
 fn wrong_arguments_end_with_two() {
     assert_ends(&[], 2, "Usage: bridgehead");
@@ -60,6 +102,27 @@ fn wrong_arguments_end_with_two() {
     assert_ends(&["adapter", "--fault", "no-such-fault"], 2, "`no-such-fault`");
     assert_ends(&["cluster", "up", EXAMPLE, "--time-scale=-1"], 2, "--time-scale");
     assert_ends(&["cluster", "up", EXAMPLE, "--base-port", "65500"], 2, "no ports are left");
+}
+
+#[test]
+fn orders_that_are_slips_end_with_two() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let socket = directory.path().join("no.sock").to_string_lossy().into_owned();
+    let at = ["--socket", &socket];
+    for (arguments, clue) in [
+        (&["queue", "remove"][..], "name messages, a filter, or --all"),
+        (&["queue", "release"], "name messages, a filter, or --all"),
+        (&["queue", "show"], "name messages, or a filter"),
+        (&["queue", "hold", "1"], "`1` is no queue id: expected 16 hexadecimal digits"),
+        (&["queue", "hold", "rg9-a/000000000000002a"], "no member `rg9-a` is asked"),
+        (&["queue", "list", "--older", "2w"], "expected a number and s, m, h or d, such as 15m"),
+        (&["queue", "list", "--state", "lost"], "expected one of table, line, underway"),
+        (&["queue", "list", "--origin", "x"], "expected MEMBER/INCARNATION/NUMBER"),
+        (&["queue", "bounce", "--all", "--no-dsn", "--text", "x"], "cannot be used with"),
+    ] {
+        assert_ends(&[arguments, &at].concat(), 2, clue);
+    }
+    assert_ends(&["queue", "retry", "--all", "--socket", &socket], 1, "no.sock");
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! What people see of the commands: help and complaints, word for word. Snapshots are for words only,
 //! never for what the protocols do.
 
-#![cfg(not(loom))]
-
 use std::fs;
 use std::process::Command;
 

@@ -2,8 +2,6 @@
 //! way, a link is cut without a word to anybody, the mail at hand goes back and around, the next goes
 //! straight around, and when the link heals the old way returns.
 
-#![cfg(not(loom))]
-
 mod cluster_support;
 
 use core::time::Duration;

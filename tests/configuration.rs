@@ -1,7 +1,5 @@
 //! Configuration: every bad input is refused with file, line and what was expected (SV-032, SV-041).
 
-#![cfg(not(loom))]
-
 use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -240,6 +238,55 @@ fn bad_organizations_are_refused_with_their_line() {
         };
         assert_refused(&errors, &path, Some(line), clue);
     }
+}
+
+/// RU-004: rules are checked like everything else, by file and line.
+#[test]
+fn bad_rules_are_refused_with_their_line() {
+    let whole = fs::read_to_string("examples/rules.toml").expect("the example");
+    let cases = [
+        ("action = \"reject\"", "action = \"explode\"", "explode", "unknown variant `explode`"),
+        ("text = \"We do", "txet = \"We do", "txet", "unknown field `txet`"),
+        ("operation = \"contains\"", "operation = \"holds\"", "holds", "unknown variant `holds`"),
+        ("data = \"subject\"", "data = \"subjekt\"", "subjekt", "unknown variant `subjekt`"),
+        ("name = \"lists\"", "name = \"lists\"\ncolour = 1", "colour", "unknown field `colour`"),
+        ("folder = \"Lists\"", "folder = \"../x\"", "../x", "is no folder"),
+        ("days = 7", "days = 0", "days = 0", "account[0].rule[1].then[0].days: is 0"),
+        (
+            "action = \"reject\", text",
+            "action = \"store\", folder",
+            "store",
+            "only the rules of an",
+        ),
+        ("octets = 10485760", "value = \"x\"", "value = \"x\"", "does not belong here"),
+        ("to = [\"anna@", "to = [\"an na@", "an na@", "`an na@example.test`"),
+    ];
+    for (from, to, at, clue) in cases {
+        let text = whole.replacen(from, to, 1);
+        assert_ne!(text, whole, "the case changes something: {from}");
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("organization.toml");
+        fs::write(&path, &text).expect("a file");
+        let errors = configuration::load_organization(&path).map(|_| ()).expect_err(clue);
+        let found = errors.iter().find(|error| error.problem.contains(clue));
+        let found = found.unwrap_or_else(|| panic!("{clue}: {errors:?}"));
+        assert_eq!((&found.path, found.line), (&path, Some(line_of(&text, at))), "{found}");
+    }
+}
+
+/// The rules of one server stand in its own file.
+#[test]
+fn the_rules_of_a_member_are_checked() {
+    let rule = "[[policy.rule]]\nname = \"r\"\nthen = [{ action = \"discard\" }]\n";
+    let (_directory, path) = directory_with(&(MEMBER.to_owned() + rule));
+    let loaded = configuration::load(&path).expect("it is right");
+    assert_eq!(loaded.member.queue_rules().count(), 1);
+    let wrong = rule.replace("\"discard\"", "\"store\", folder = \"x\"");
+    let text = MEMBER.to_owned() + &wrong;
+    let (_directory, path) = directory_with(&text);
+    let errors = configuration::load(&path).map(|_| ()).expect_err("not in queue rules");
+    let problem = "policy.rule[0].then[0]: only the rules of an account";
+    assert_refused(&errors, &path, Some(line_of(&text, "store")), problem);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use bridgehead::kernel::{Input, Span, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{Event, NoticeKind, Pdu, Policy};
 use bridgehead::protocol::organization::Organization;
+use bridgehead::protocol::queue::Ending;
 use bridgehead::wire::ids::ConnectionId;
 use bridgehead::wire::message::{Address, Outcome, Refusal};
 use custody_network::{Network, Trap, member, organization, user};
@@ -96,7 +97,7 @@ fn a_permanent_refusal_returns_the_recipient_at_once() {
     network.run(Span::seconds(10));
     let told: Vec<_> = network.notices.iter().flat_map(|(_, _, n)| &n.recipients).collect();
     assert_eq!(told.len(), 2);
-    assert!(told.iter().all(|(_, why)| *why == refusal));
+    assert!(told.iter().all(|(_, ending)| *ending == Ending::Refused(refusal.clone())));
     let inbox = &network.sites[&member(1, 'a')].new;
     assert_eq!(inbox.len(), network.notices.len(), "each notice lies in the sender's account");
     assert!(network.sites.values().all(|site| site.durable.spool.queue.is_empty()));
@@ -255,7 +256,8 @@ fn a_silent_peer_is_given_up_in_bounded_time() {
 fn a_refused_commit_is_resolved() {
     let offers = |faults: &[&str]| {
         let mut network = network(faults);
-        network.traps.push(Trap::Refuse(|pdu| matches!(pdu, Pdu::HandedOver { .. })));
+        let later = Refusal::new(451, "4.3.0", "later");
+        network.traps.push(Trap::Refuse(|pdu| matches!(pdu, Pdu::HandedOver { .. }), later));
         network.mail(&member(1, 'b'), SENDER, &[user(&member(2, 'b'))]);
         network.run(Span::minutes(30));
         let offer = |pdu: &Pdu| matches!(pdu, Pdu::Offer { .. });

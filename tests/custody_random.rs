@@ -1,5 +1,6 @@
-//! A random session loses no accepted mail and stores none twice: random mail, random breaks, crashes
-//! that lose unsynced writes, then peace.
+//! A random session loses no accepted mail, stores none twice and confirms each success once: random
+//! mail, random breaks, crashes that lose unsynced writes, an operator who holds, releases and retries,
+//! then peace.
 
 mod custody_network;
 
@@ -9,9 +10,10 @@ use std::collections::BTreeMap;
 use bridgehead::kernel::{Choose as _, Seeded, Span};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{Pdu, Policy};
+use bridgehead::protocol::operator::{Action, Order, Selection};
 use bridgehead::protocol::queue::Recorded;
 use bridgehead::wire::ids::{MemberName, OriginId};
-use bridgehead::wire::message::Address;
+use bridgehead::wire::message::{Address, Notify};
 use custody_network::{Network, member, organization, user};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence};
@@ -19,7 +21,8 @@ use proptest::test_runner::{Config, FileFailurePersistence};
 /// One thing that happens.
 #[derive(Clone, Debug)]
 enum Deed {
-    Mail { at: usize, to: usize },
+    Mail { at: usize, to: usize, success: bool },
+    Order { at: usize, action: usize },
     Break(usize),
     Crash(usize),
     Boot(usize),
@@ -27,10 +30,13 @@ enum Deed {
 }
 
 const MEMBERS: usize = 4;
+const SENDER: Option<&str> = Some("user-g1-a@example.org");
 
 fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
-        3 => (0..MEMBERS, 0..MEMBERS).prop_map(|(at, to)| Deed::Mail { at, to }),
+        3 => (0..MEMBERS, 0..MEMBERS, any::<bool>())
+            .prop_map(|(at, to, success)| Deed::Mail { at, to, success }),
+        1 => (0..MEMBERS, 0..3_usize).prop_map(|(at, action)| Deed::Order { at, action }),
         4 => (0..64_usize).prop_map(Deed::Break),
         2 => (0..MEMBERS).prop_map(Deed::Crash),
         3 => (0..MEMBERS).prop_map(Deed::Boot),
@@ -57,7 +63,7 @@ fn assert_custody(network: &Network, sent: &[(u64, Address)]) {
             Recorded::Delivered { account: at, name, .. } => {
                 at == account && name.starts_with(&origin_of(network, *client))
             }
-            Recorded::Refused { .. } => false,
+            Recorded::Passed { .. } | Recorded::Refused { .. } => false,
         };
         let delivered = || {
             let journals = network.sites.values().map(|site| &site.durable.spool.journal);
@@ -94,15 +100,21 @@ fn origin_of(network: &Network, client: u64) -> String {
 fn session(deeds: &[Deed], seed: u64, faults: &Faults) {
     let mut network = Network::new(organization(2), Policy::default(), faults, seed);
     let mut sent: Vec<(u64, Address)> = Vec::new();
+    let mut asked = Vec::new();
     network.run(Span::seconds(2));
     for deed in deeds {
         match deed {
-            Deed::Mail { at, to } => {
+            Deed::Mail { at, to, success } => {
                 let account = user(&name(*to));
-                let sender = Some("user-g1-a@example.org");
-                let client = network.mail(&name(*at), sender, core::slice::from_ref(&account));
+                let notify = Notify { success: *success, ..Notify::default() };
+                let to = core::slice::from_ref(&account);
+                let client = network.mail_notify(&name(*at), SENDER, to, notify);
+                if *success {
+                    asked.push((client, account.clone()));
+                }
                 sent.push((client, account));
             }
+            Deed::Order { at, action } => order(&mut network, *at, *action),
             Deed::Break(pick) => network.break_some(*pick),
             Deed::Crash(at) => {
                 if network.sites[&name(*at)].node.is_some() {
@@ -119,6 +131,7 @@ fn session(deeds: &[Deed], seed: u64, faults: &Faults) {
         }
     }
     (0..MEMBERS).for_each(|at| boot(&mut network, at));
+    (0..MEMBERS).for_each(|at| order(&mut network, at, RELEASE));
     network.run_checked(Span::hours(3), &mut assert_one_custodian);
     for (client, account) in &sent {
         let copies = network.copies(*client, account);
@@ -126,10 +139,23 @@ fn session(deeds: &[Deed], seed: u64, faults: &Faults) {
         assert!(copies <= 1, "{client} stands {copies} times in {account}");
         assert!(copies == 1 || !accepted, "{client} was accepted and is not in {account}");
     }
+    let arrived = asked.iter().filter(|(client, account)| network.copies(*client, account) == 1);
+    let confirmed = network.notices_in(&user(&member(1, 'a'))) as usize;
+    assert_eq!(confirmed, arrived.count(), "each success that was asked for is told of once");
     for (at, site) in &network.sites {
         let left = &site.durable.spool.queue;
         assert!(left.is_empty(), "after three hours of peace {at} still has {left:#?}");
     }
+}
+
+/// The number of the release among the actions.
+const RELEASE: usize = 1;
+
+/// The operator orders something about the whole queue of a member.
+fn order(network: &mut Network, at: usize, action: usize) {
+    let which = Selection { all: true, ..Selection::default() };
+    let action = [Action::Hold { reason: None }, Action::Release, Action::Retry][action].clone();
+    network.order(&name(at), Order::Queue { action, which });
 }
 
 fn boot(network: &mut Network, at: usize) {
@@ -179,13 +205,17 @@ fn some_deeds(seed: u64) -> Vec<Deed> {
     let mut below = |bound: u32| chance.below("deeds", NonZeroU32::new(bound).unwrap());
     let mut deeds = Vec::new();
     for _ in 0..60 {
-        let pick = below(20);
+        let pick = below(21);
         deeds.push(match pick {
-            0..3 => Deed::Mail { at: below(4) as usize, to: below(4) as usize },
+            0..3 => {
+                let (at, to) = (below(4) as usize, below(4) as usize);
+                Deed::Mail { at, to, success: below(2) == 1 }
+            }
+            19 => Deed::Order { at: below(4) as usize, action: below(3) as usize },
             3..7 => Deed::Break(below(64) as usize),
             7..9 => Deed::Crash(below(4) as usize),
             9..12 => Deed::Boot(below(4) as usize),
-            12..19 => Deed::Wait(u64::from(below(40_000))),
+            12..=18 => Deed::Wait(u64::from(below(40_000))),
             _ => Deed::Wait(u64::from(below(200_000_000))),
         });
     }

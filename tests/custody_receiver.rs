@@ -11,6 +11,7 @@ use bridgehead::protocol::member::{
     Security,
 };
 use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::protocol::rules::Rule;
 use bridgehead::protocol::submit::OFFERS_LIMIT;
 use bridgehead::wire::ids::{
     ConnectionId, GroupName, Incarnation, MemberName, OriginId, StoreId, TransferId,
@@ -41,7 +42,11 @@ const C2: ConnectionId = ConnectionId(3);
 impl Host {
     fn new(policy: Policy, faults: &[&str]) -> Self {
         let member = |name: &str| MemberName::from(name);
-        let account = |address: &str, host| Account { address: Address::from(address), host };
+        let account = |address: &str, host| Account {
+            address: Address::from(address),
+            host,
+            rules: Vec::new(),
+        };
         let organization = Organization {
             format: ORGANIZATION_FORMAT,
             revision: 1,
@@ -52,6 +57,7 @@ impl Host {
                 uuid: "0".repeat(32),
                 members: vec![member("a"), member("b")],
                 master: member("a"),
+                rules: Vec::new(),
             }],
             connectors: Vec::new(),
             accounts: vec![
@@ -101,8 +107,12 @@ impl Host {
             }
         }
         while !self.slow && !self.open.is_empty() {
-            let (ticket, _) = self.open.remove(0);
-            self.input(Input::Answer { ticket, answer: Answer::Done });
+            let (ticket, query) = self.open.remove(0);
+            let answer = match query {
+                Query::Header(_) => Answer::Header(Vec::new()),
+                _ => Answer::Done,
+            };
+            self.input(Input::Answer { ticket, answer });
         }
     }
 
@@ -156,6 +166,8 @@ impl Host {
             smtputf8: false,
             hops: Vec::new(),
             routed_by: Default::default(),
+            fields: Vec::new(),
+            rules_due: false,
         };
         let body = Body { key: BodyKey(self.keys), digest: Digest([3; 32]), octets: 40 };
         Parcel { envelope, body }
@@ -412,4 +424,48 @@ fn a_failed_deposit_is_refused_for_now_and_not_recorded() {
     host.input(Input::Answer { ticket, answer: Answer::Failed(full) });
     assert_eq!(refusal(&host.said_to(C1)), (452, "4.3.1"));
     assert!(host.durable.spool.journal.is_empty());
+}
+
+/// Hands a message over that no queue rules have seen; what is deposited of it.
+fn hand_over_due(host: &mut Host) -> Vec<Query> {
+    host.connect(C1);
+    let mut parcel = host.parcel(1, 0, "here@example.org");
+    parcel.envelope.rules_due = true;
+    let transfer = transfer("b", 1);
+    host.say(C1, Pdu::Offer { transfer: transfer.clone(), offer: 1, parcel });
+    let answer = host.say(C1, Pdu::Commit { transfer, offer: 1 });
+    assert!(matches!(answer[..], [Pdu::HandedOver { .. }]), "{answer:?}");
+    host.asked.iter().filter(|query| matches!(query, Query::Deposit { .. })).cloned().collect()
+}
+
+/// RU-013: who gives a message away before any queue rules have seen it says so; ours look at it then,
+/// and once.
+#[test]
+fn queue_rules_that_are_due_run_at_the_receiver() {
+    #[derive(serde::Deserialize)]
+    struct Rules {
+        rule: Vec<Rule>,
+    }
+    let with = |then: &str| {
+        let text = format!("[[rule]]\nname = \"always\"\nthen = [{then}]\n");
+        let rules = toml::from_str::<Rules>(&text).expect("a rule").rule;
+        Host::new(Policy { rules, ..Policy::default() }, &[])
+    };
+    let mut host = with(r#"{ action = "add-header", field = "X-Seen", value = "yes" }"#);
+    let deposits = hand_over_due(&mut host);
+    let [Query::Deposit { fields, .. }] = &deposits[..] else { panic!("{deposits:?}") };
+    assert_eq!(fields.len(), 1);
+    let seen = |host: &Host| {
+        host.events.iter().filter(|event| matches!(event, Event::Ruled { .. })).count()
+    };
+    assert_eq!(seen(&host), 1);
+
+    let mut host = with(r#"{ action = "reject", text = "no" }"#);
+    assert!(hand_over_due(&mut host).is_empty());
+    assert!(host.events.iter().any(|event| matches!(event, Event::Rejected { .. })));
+    assert!(host.durable.spool.queue.is_empty(), "the null sender hears nothing of it");
+
+    let mut host = Host::new(Policy::default(), &[]);
+    assert_eq!(hand_over_due(&mut host).len(), 1, "without rules it goes its way");
+    assert_eq!(seen(&host), 0);
 }

@@ -5,7 +5,8 @@ mod custody_network;
 use bridgehead::kernel::{Input, Span};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{Command, Durable, Event, Pdu, Policy, Suspects};
-use bridgehead::wire::ids::MemberName;
+use bridgehead::protocol::operator::Order;
+use bridgehead::wire::ids::{ConnectionId, MemberName};
 use bridgehead::wire::message::Address;
 use custody_network::{Network, Trap, member, organization, user};
 
@@ -201,7 +202,9 @@ fn a_member_that_is_forgotten_frees_its_doubts() {
         queue.values().map(|message| message.doubts().len()).sum::<usize>()
     };
     assert_eq!(in_doubt(&network), 1);
-    network.step(&member(1, 'b'), Input::Command(Command::Forget(member(1, 'a'))));
+    let order = Order::Forget { member: member(1, 'a') };
+    let from = ConnectionId(1_000_003);
+    network.step(&member(1, 'b'), Input::Command(Command::Order { from, order }));
     network.run(Span::minutes(1));
     assert_eq!(in_doubt(&network), 0);
     assert_eq!(told(&network, |event| matches!(event, Event::Forgotten { .. })), 1);

@@ -12,7 +12,14 @@ use bridgehead::server::configuration::load_organization;
 use bridgehead::sim::script;
 
 fn organization() -> Organization {
-    load_organization(Path::new("examples/five-groups.toml")).expect("the example is right")
+    organization_of("")
+}
+
+/// The organization that the first line of a scenario names, or the five groups.
+fn organization_of(scenario: &str) -> Organization {
+    let named = scenario.lines().next().and_then(|line| line.strip_prefix("# organization: "));
+    let path = named.unwrap_or("examples/five-groups.toml");
+    load_organization(Path::new(path)).expect("the example is right")
 }
 
 fn scenarios() -> Vec<PathBuf> {
@@ -45,7 +52,7 @@ fn every_scenario_gives_its_trace() {
     let mut failures = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).expect("a scenario is readable");
-        match script::run(&text, organization()) {
+        match script::run(&text, organization_of(&text)) {
             Err(problem) => failures.push(format!("{}: {problem}", file.display())),
             Ok(given) if given == text => {}
             Ok(given) if is_update => fs::write(&file, given).expect("a scenario is writable"),

@@ -170,6 +170,7 @@ fn organization(edges: &[Edge]) -> Organization {
         uuid: format!("{number:032x}"),
         members: if number == 0 { vec![member(0), observer()] } else { vec![member(number)] },
         master: member(number),
+        rules: Vec::new(),
     });
     let connectors = edges.iter().enumerate().map(|(place, edge)| Connector {
         name: name(place, edge),

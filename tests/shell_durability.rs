@@ -1,8 +1,6 @@
 //! Durable before spoken, seen from outside: the system calls of one member are traced, and what must
 //! be on disk is synced before the positive reply is written. `kill -9` alone would prove no syncing.
 
-#![cfg(not(loom))]
-
 mod shell_support;
 
 use core::net::SocketAddr;

@@ -34,6 +34,41 @@ fn refused(file: &Path) -> (Option<i32>, String) {
     (child.wait().unwrap().code(), said)
 }
 
+/// SV-051: whatever the socket is asked, it answers with one line, and a slip changes nothing.
+#[test]
+fn the_admin_socket_answers_every_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = start(directory.path());
+    let socket = directory.path().join("state/admin.sock");
+    let order = |which: Value| json!({"queue": {"action": "remove", "which": which}});
+    for (fields, clue) in [
+        (json!({"op": "order"}), "`order` takes `order` and nothing else"),
+        (json!({"op": "status", "which": {}}), "`status` takes no such field"),
+        (
+            json!({"op": "queue", "order": order(json!({"all": true}))}),
+            "`queue` takes no such field",
+        ),
+        (json!({"op": "queue", "which": {"colour": "red"}}), "unknown field `colour`"),
+        (json!({"op": "order", "order": {"fly": {}}}), "unknown variant `fly`"),
+        (
+            json!({"op": "order", "order": order(json!({"state": "lost"}))}),
+            "unknown variant `lost`",
+        ),
+    ] {
+        let mut request = fields;
+        request["format"] = json!(1);
+        let answer = ask(&socket, &request);
+        assert!(answer["error"].as_str().is_some_and(|error| error.contains(clue)), "{answer}");
+    }
+    let slip = ask(&socket, &json!({"format": 1, "op": "order", "order": order(json!({}))}));
+    assert!(slip["ok"]["refused"][0]["text"].as_str().unwrap().starts_with("nothing is selected"));
+    let nothing = order(json!({"all": true}));
+    let nothing = ask(&socket, &json!({"format": 1, "op": "order", "order": nothing}));
+    assert_eq!(nothing["ok"], json!({"done": [], "refused": []}));
+    daemon.terminate();
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn mail_is_taken_delivered_and_shown_and_the_daemon_stops_in_order() {
     let directory = tempfile::tempdir().unwrap();
@@ -123,4 +158,68 @@ fn a_failed_write_stops_the_daemon_before_it_says_250() {
     let mut log = String::new();
     daemon.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("the store has failed"), "{log}");
+}
+
+/// RU-011, RU-014, RU-021, RU-033, RU-034: rules of both kinds in a real member. The account stores in a
+/// folder, sends a copy and replies; the server refuses by the subject.
+#[test]
+fn rules_store_copy_reply_and_refuse() {
+    const RULES: &str = r#"
+        [[account]]
+        address = "away@example.org"
+        host = "rg1-a"
+        [[account.rule]]
+        name = "away"
+        then = [
+            { action = "add-header", field = "X-Seen", value = "by the rules" },
+            { action = "store", folder = "Work/2026" },
+            { action = "copy", to = ["bob@example.org"] },
+            { action = "vacation", days = 3, text = "I am away.\nUntil Monday." },
+        ]
+    "#;
+    const REFUSAL: &str = r#"
+        [[policy.rule]]
+        name = "no spam"
+        when = [{ data = "subject", operation = "contains", value = "SPAM" }]
+        then = [{ action = "reject", text = "no spam, please" }]
+    "#;
+    let directory = tempfile::tempdir().unwrap();
+    let file = write_configuration(directory.path(), "127.0.0.1:0", FOR_TESTS);
+    for (name, more) in [("organization.toml", RULES), ("member.toml", REFUSAL)] {
+        let path = directory.path().join(name);
+        let text = std::fs::read_to_string(&path).unwrap() + more;
+        std::fs::write(path, text).unwrap();
+    }
+    let mut daemon = Daemon::ready(bridgehead().arg("serve").arg(file).spawn().unwrap());
+    let mut client = Client::connect(daemon.smtp);
+    client.ask("EHLO client.example.net", "250");
+    for (subject, expected) in [("some spam", "550 5.7.1 no spam, please"), ("hello", "250 2.")] {
+        client.ask("MAIL FROM:<bob@example.org>", "250");
+        client.ask("RCPT TO:<away@example.org>", "250");
+        client.ask("DATA", "354");
+        let header = format!("To: away@example.org\r\nSubject: {subject}\r\nMessage-ID: <1@x>");
+        client.ask(&format!("{header}\r\n\r\ntext\r\n."), expected);
+    }
+    let accounts = directory.path().join("state/accounts/example.org");
+    let stored = || letters(&accounts.join("away/.Work.2026"));
+    let bobs = || letters(&accounts.join("bob"));
+    let is_complete = || (stored().len(), bobs().len()) == (1, 2);
+    let looks = (0..1_500).find(|_| {
+        std::thread::sleep(core::time::Duration::from_millis(20));
+        is_complete()
+    });
+    assert!(looks.is_some(), "{:?} {:?}", stored(), bobs());
+    daemon.terminate();
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+    assert!(stored()[0].contains("\r\nX-Seen: by the rules\r\nTo: away@"), "{}", stored()[0]);
+    let copy = bobs().into_iter().find(|letter| letter.contains("X-Loop: away@example.org"));
+    let copy = copy.expect("the copy is marked");
+    assert!(copy.starts_with("Return-Path: <away@example.org>\r\n"), "{copy}");
+    assert!(copy.ends_with("Subject: hello\r\nMessage-ID: <1@x>\r\n\r\ntext\r\n"), "{copy}");
+    let reply = bobs().into_iter().find(|letter| letter.contains("Auto-Submitted: auto-replied"));
+    let reply = reply.expect("the reply says what it is");
+    for line in ["Return-Path: <>\r\n", "Subject: Auto: hello\r\n", "In-Reply-To: <1@x>\r\n"] {
+        assert!(reply.contains(line), "{line}: {reply}");
+    }
+    assert!(reply.contains("I am away.") && reply.contains("Until Monday."), "{reply}");
 }

@@ -1,85 +1,20 @@
 //! The spool: what is acknowledged is there after a crash, in order, and damage is never overwritten.
 
-#![cfg(not(loom))]
+mod spool_support;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 
-use bridgehead::kernel::{Cx, Input, Machine};
-use bridgehead::server::bodies;
+use bridgehead::protocol::queue::Damage;
+use bridgehead::server::bodies::{self, DamagedBody};
 use bridgehead::server::spool::{
-    BODIES, CREATED, DATABASE, FOLD_AFTER_CHANGES, Opened, Operation, ROW_LIMIT_OCTETS, Settled,
-    Spool, SpoolError, SqliteSpool,
+    BODIES, CREATED, DATABASE, FOLD_AFTER_CHANGES, Operation, ROW_LIMIT_OCTETS, Settled, Spool,
+    SpoolError, SqliteSpool,
 };
-use bridgehead::wire::message::BodyKey;
-
-/// A machine whose durable state is the list of everything that was stored.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct List;
-
-impl Machine for List {
-    type Config = ();
-    type Peer = u8;
-    type Endpoint = ();
-    type Pdu = ();
-    type Timer = ();
-    type Change = u64;
-    type Durable = Vec<u64>;
-    type Query = ();
-    type Answer = ();
-    type Command = ();
-    type Event = ();
-    type View = ();
-
-    fn apply(durable: &mut Vec<u64>, change: &u64) {
-        durable.push(*change);
-    }
-    fn boot((): &(), _: &Vec<u64>, _: &mut Cx<'_, Self>) -> Self {
-        Self
-    }
-    fn step(&mut self, (): &(), _: Input<Self>, _: &mut Cx<'_, Self>) {}
-    fn view(&self) {}
-}
-
-type Open = Opened<SqliteSpool<List>, Vec<u64>>;
-
-fn open(directory: &Path) -> Result<(Open, Receiver<Settled>), SpoolError> {
-    let (settled, settlements) = channel();
-    let opened = SqliteSpool::open(directory, move |settlement| {
-        let _ = settled.send(settlement);
-    })?;
-    Ok((opened, settlements))
-}
-
-/// Waits until `count` changes are acknowledged.
-fn wait(settlements: &Receiver<Settled>, count: usize) {
-    let mut stored = 0;
-    while stored < count {
-        match settlements.recv().expect("the writer lives") {
-            Settled::Stored(more) => stored += more,
-            Settled::Failed(error) => panic!("a write failed: {error}"),
-        }
-    }
-    assert_eq!(stored, count, "nothing is acknowledged twice");
-}
-
-/// What a crash would leave: the files as they are at this moment.
-fn crash_image(directory: &Path) -> tempfile::TempDir {
-    let image = tempfile::tempdir().expect("a directory");
-    fs::create_dir(image.path().join(BODIES)).expect("a directory");
-    for part in [".", BODIES] {
-        for entry in fs::read_dir(directory.join(part)).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            if path.is_file() {
-                let name = path.file_name().expect("a file has a name");
-                fs::copy(&path, image.path().join(part).join(name)).expect("a copy");
-            }
-        }
-    }
-    image
-}
+use bridgehead::wire::message::{Body, BodyKey};
+use spool_support::{Open, crash_image, damage, open, wait};
 
 fn numbers(count: u64) -> Vec<u64> {
     (1..=count).collect()
@@ -168,16 +103,20 @@ fn bodies_are_read_back_before_and_after_the_commit() {
         let taken = bodies::take(spool.files(), key, &octets).expect("room for it");
         assert_eq!(taken.body.octets, length as u64);
         assert_eq!(taken.row.is_some(), length <= ROW_LIMIT_OCTETS);
-        if let Some(octets) = taken.row {
+        if let Some(octets) = taken.row.clone() {
             spool.submit(Operation::Body { key, octets }).expect("it is open");
         }
-        assert!(spool.read(key).expect("submitted").read_all().expect("readable") == octets);
+        assert!(
+            spool.read(&taken.body).expect("submitted").read_all().expect("readable") == octets
+        );
         spool.submit(Operation::Write(key.0)).expect("it is open");
         wait(&settlements, 1);
-        assert!(spool.read(key).expect("committed").read_all().expect("readable") == octets);
+        assert!(
+            spool.read(&taken.body).expect("committed").read_all().expect("readable") == octets
+        );
         let image = crash_image(directory.path());
         let (after, _) = open(image.path()).expect("a crash damages nothing");
-        let read = after.spool.read(key).expect("durable").read_all().expect("readable");
+        let read = after.spool.read(&taken.body).expect("durable").read_all().expect("readable");
         assert!(read == octets, "a body of {length} octets survives");
     }
 }
@@ -202,7 +141,7 @@ fn orphans_are_collected_and_losses_are_told() {
     let (opened, settlements) = open(directory.path()).expect("a new spool");
     let spool = &opened.spool;
     let large = vec![7; ROW_LIMIT_OCTETS + 1];
-    let keys: Vec<BodyKey> = [&large[..], &large[..], b"small", b"small"]
+    let kept: Vec<Body> = [&large[..], &large[..], b"small", b"small"]
         .into_iter()
         .map(|octets| {
             let key = spool.next_key();
@@ -210,21 +149,20 @@ fn orphans_are_collected_and_losses_are_told() {
             if let Some(octets) = taken.row {
                 spool.submit(Operation::Body { key, octets }).expect("it is open");
             }
-            key
+            taken.body
         })
         .collect();
     spool.submit(Operation::Write(1)).expect("it is open");
     wait(&settlements, 1);
     drop(opened);
     let (again, _) = open(directory.path()).expect("the same spool");
-    let lost = BodyKey(99);
-    let live = BTreeSet::from([keys[0], keys[2], lost]);
-    let collected = again.spool.collect(&live).expect("it can be listed");
-    assert_eq!((collected.rows, collected.files, collected.missing), (1, 1, vec![lost]));
-    assert!(again.spool.read(keys[0]).is_ok() && again.spool.read(keys[2]).is_ok());
-    for gone in [keys[1], keys[3], lost] {
-        let read = again.spool.read(gone);
-        assert!(matches!(read, Err(SpoolError::NoBody(key)) if key == gone), "{read:?}");
+    let lost = Body { key: BodyKey(99), ..kept[0] };
+    let collected = again.spool.collect(&[kept[0], kept[2], lost]).expect("it can be listed");
+    let damaged = vec![DamagedBody { body: lost, damage: Damage::Missing }];
+    assert_eq!((collected.rows, collected.files, collected.damaged), (1, 1, damaged));
+    assert!(again.spool.read(&kept[0]).is_ok() && again.spool.read(&kept[2]).is_ok());
+    for gone in [kept[1], kept[3], lost] {
+        assert_eq!(damage(again.spool.read(&gone)), Damage::Missing);
     }
 }
 
@@ -248,12 +186,12 @@ fn orphans_that_cannot_be_removed_are_put_off() {
         fs::create_dir(directory.path().join(BODIES).join(name)).expect("a directory");
     }
     let (again, _) = open(directory.path()).expect("it opens all the same");
-    let collected = again.spool.collect(&BTreeSet::new()).expect("it can be listed");
+    let collected = again.spool.collect(&[]).expect("it can be listed");
     assert_eq!((collected.rows, collected.files), (0, 0));
     let [row, file] = &collected.put_off[..] else { panic!("two are put off: {collected:?}") };
     assert!(row.contains("disk is full") && file.contains("0000000000000007"), "{collected:?}");
     saboteur.execute_batch("DROP TRIGGER full").expect("there is room again");
-    let collected = again.spool.collect(&BTreeSet::new()).expect("it can be listed");
+    let collected = again.spool.collect(&[]).expect("it can be listed");
     assert_eq!((collected.rows, collected.put_off.len()), (1, 1));
 }
 
@@ -262,17 +200,18 @@ fn a_discarded_body_is_gone_after_the_commit() {
     let directory = tempfile::tempdir().expect("a directory");
     let (opened, settlements) = open(directory.path()).expect("a new spool");
     let spool = &opened.spool;
-    let large = spool.next_key();
-    bodies::take(spool.files(), large, &vec![7; ROW_LIMIT_OCTETS + 1]).expect("room for it");
-    let small = spool.next_key();
-    spool.submit(Operation::Body { key: small, octets: b"small".to_vec() }).expect("it is open");
-    for key in [large, small] {
-        spool.submit(Operation::Discard(key)).expect("it is open");
+    let large = vec![7; ROW_LIMIT_OCTETS + 1];
+    let large = bodies::take(spool.files(), spool.next_key(), &large).expect("room for it");
+    let small = bodies::take(spool.files(), spool.next_key(), b"small").expect("room for it");
+    let octets = small.row.expect("a small body is a row");
+    spool.submit(Operation::Body { key: small.body.key, octets }).expect("it is open");
+    for body in [large.body, small.body] {
+        spool.submit(Operation::Discard(body.key)).expect("it is open");
     }
     spool.submit(Operation::Write(1)).expect("it is open");
     wait(&settlements, 1);
-    for key in [large, small] {
-        assert!(matches!(spool.read(key), Err(SpoolError::NoBody(_))));
+    for body in [large.body, small.body] {
+        assert_eq!(damage(spool.read(&body)), Damage::Missing);
     }
 }
 

@@ -1,12 +1,11 @@
 //! Accounts, notices and identity.
 
-#![cfg(not(loom))]
-
 use std::fs;
 use std::io::{self, Read};
 
 use bridgehead::kernel::Time;
 use bridgehead::protocol::member::{Notice, NoticeKind};
+use bridgehead::protocol::queue::Ending;
 use bridgehead::server::identity::{Credentials, DevelopmentCa, member_of, server_name};
 use bridgehead::server::maildir::{Maildirs, trace_header};
 use bridgehead::server::notices;
@@ -35,7 +34,7 @@ fn deposit(maildirs: &Maildirs, account: &str, name: &str) {
     let hops = [hop(1), hop(2)];
     maildirs
         .deposit(
-            &Address::from(account),
+            (&Address::from(account), None),
             name,
             &trace_header(Some(&sender), &hops, false),
             &mut &BODY[..],
@@ -51,7 +50,9 @@ fn a_message_is_seen_only_when_it_is_published() {
     deposit(&maildirs, "Eva@example.test", "one.1");
     let accounts = maildirs.list().expect("it can be listed");
     assert_eq!((accounts[0].letters.len(), accounts[0].unpublished), (0, 1));
-    maildirs.publish(&Address::from("eva@EXAMPLE.test"), "one.1").expect("the same account");
+    maildirs
+        .publish((&Address::from("eva@EXAMPLE.test"), None), "one.1")
+        .expect("the same account");
     let accounts = maildirs.list().expect("it can be listed");
     assert_eq!(accounts.len(), 1);
     assert_eq!(accounts[0].address, Address::from("eva@example.test"));
@@ -75,12 +76,12 @@ fn publishing_again_changes_nothing() {
     let maildirs = Maildirs::new(directory.path());
     let account = Address::from("eva@example.test");
     deposit(&maildirs, "eva@example.test", "one");
-    maildirs.publish(&account, "one").expect("the first time");
+    maildirs.publish((&account, None), "one").expect("the first time");
     let before = maildirs.list().expect("it can be listed");
-    maildirs.publish(&account, "one").expect("the second time");
+    maildirs.publish((&account, None), "one").expect("the second time");
     assert_eq!(maildirs.list().expect("it can be listed"), before);
     fs::remove_dir_all(directory.path()).expect("an operator removes it");
-    maildirs.publish(&account, "one").expect("it was done once");
+    maildirs.publish((&account, None), "one").expect("it was done once");
 }
 
 /// SV-011: a deposit that fails leaves nothing, and the next one replaces what a crash left.
@@ -96,14 +97,14 @@ fn a_deposit_is_whole_or_not_there() {
     let maildirs = Maildirs::new(directory.path());
     let account = Address::from("eva@example.test");
     let error = maildirs
-        .deposit(&account, "one", &trace_header(None, &[], false), &mut Broken)
+        .deposit((&account, None), "one", &trace_header(None, &[], false), &mut Broken)
         .expect_err("no space");
     assert_eq!(error.refusal().code, 452);
     assert_eq!(maildirs.list().expect("it can be listed")[0].unpublished, 0);
     let tmp = maildirs.directory(&account).join("tmp/one");
     fs::write(&tmp, vec![b'x'; 10_000]).expect("a crash left it half written");
     maildirs
-        .deposit(&account, "one", &trace_header(None, &[], false), &mut &BODY[..])
+        .deposit((&account, None), "one", &trace_header(None, &[], false), &mut &BODY[..])
         .expect("it is replaced");
     let whole = [b"Return-Path: <>\r\n", BODY].concat();
     assert_eq!(fs::read(&tmp).expect("it is there"), whole);
@@ -137,15 +138,19 @@ fn no_name_leads_out_of_the_maildir() {
     }
     let account = Address::from("a/B@example.test");
     maildirs
-        .deposit(&account, "one", &trace_header(None, &[], false), &mut &BODY[..])
+        .deposit((&account, None), "one", &trace_header(None, &[], false), &mut &BODY[..])
         .expect("it is written");
     assert_eq!(maildirs.list().expect("listed")[0].address, Address::from("a/b@example.test"));
     let long = "n".repeat(256);
     for name in ["", ".", "..", "../x", "a/b", "a:b", ".hidden", "a b", "a\nb", &long] {
-        let deposited =
-            maildirs.deposit(&account, name, &trace_header(None, &[], false), &mut &BODY[..]);
+        let deposited = maildirs.deposit(
+            (&account, None),
+            name,
+            &trace_header(None, &[], false),
+            &mut &BODY[..],
+        );
         assert!(deposited.is_err(), "`{name}` is no name");
-        assert!(maildirs.publish(&account, name).is_err(), "`{name}` is no name");
+        assert!(maildirs.publish((&account, None), name).is_err(), "`{name}` is no name");
     }
 }
 
@@ -172,17 +177,22 @@ fn notice(kind: NoticeKind, ret: Option<Return>) -> Notice {
         recipients: vec![
             (
                 recipient(2, Some("rfc822;e+2Bva@old.test")),
-                Refusal::new(550, "5.1.1", "nobody\r\nX: y"),
+                Ending::Refused(Refusal::new(550, "5.1.1", "nobody\r\nX: y")),
             ),
-            (recipient(5, None), Refusal::new(450, "4.4.7", "too late")),
+            (recipient(5, None), Ending::Refused(Refusal::new(450, "4.4.7", "too late"))),
         ],
-        body: Body { key: BodyKey(1), digest: Digest([9; 32]), octets: BODY.len() as u64 },
+        body: Some(Body { key: BodyKey(1), digest: Digest([9; 32]), octets: BODY.len() as u64 }),
     }
 }
 
 fn composed(notice: &Notice) -> String {
+    composed_about(notice, BODY)
+}
+
+fn composed_about(notice: &Notice, mut original: &[u8]) -> String {
     let now = Time(1_795_303_600_000_000);
-    let octets = notices::compose(notice, &mut &BODY[..], now).expect("the body is readable");
+    let original = notice.body.is_some().then_some(&mut original);
+    let octets = notices::compose(notice, original, now).expect("the body is readable");
     let text = String::from_utf8_lossy(&octets).into_owned();
     let lines = text.matches("\r\n").count();
     assert_eq!((text.matches('\n').count(), text.matches('\r').count()), (lines, lines), "{text}");
@@ -212,6 +222,30 @@ fn a_failure_tells_every_recipient_and_why() {
     assert!(!text.contains("\r\nX: y"), "a diagnostic text begins no field:\n{text}");
 }
 
+/// SV-024
+#[test]
+fn a_success_says_what_happened_to_whom() {
+    let mut success = notice(NoticeKind::Success, Some(Return::Full));
+    success.recipients[0].1 = Ending::Delivered;
+    success.recipients[1].1 = Ending::Relayed;
+    success.recipients[1].0.address = Address::from("j\u{f6}rg@ex\u{e4}mple.test");
+    let text = composed(&success);
+    for part in [
+        "Subject: Successful mail delivery report\r\n",
+        "<eva@example.test>: delivered\r\n",
+        "\r\n\r\nOriginal-Recipient: rfc822; e+va@old.test\r\nFinal-Recipient: rfc822; \
+         eva@example.test\r\nAction: delivered\r\nStatus: 2.0.0\r\n",
+        "\r\n\r\nFinal-Recipient: utf-8; j\\x{F6}rg@ex\\x{E4}mple.test\r\nAction: relayed\r\n\
+         Status: 2.0.0\r\n",
+        "text/rfc822-headers",
+    ] {
+        assert!(text.contains(part), "`{part}` in:\n{text}");
+    }
+    assert!(!text.contains("Diagnostic-Code"), "nothing went wrong:\n{text}");
+    assert!(!text.contains(".dots"), "a success brings no content back");
+    assert_eq!(notices::message_id(&success), "<success.rg1-a.0000000000000007.3.2@rg1-a>");
+}
+
 /// SV-022
 #[test]
 fn the_message_id_follows_from_what_the_notice_is_about() {
@@ -233,10 +267,30 @@ fn the_content_goes_back_only_when_asked_for_and_given_up() {
     assert!(!is_returned(NoticeKind::Failure, None));
     assert!(!is_returned(NoticeKind::Delay, Some(Return::Full)));
     let mut large = notice(NoticeKind::Failure, Some(Return::Full));
-    large.body.octets = notices::RETURNED_LIMIT_OCTETS + 1;
+    let body = large.body.as_mut().expect("it has one");
+    body.octets = notices::RETURNED_LIMIT_OCTETS + 1;
     assert!(!composed(&large).contains(".dots"), "a large message goes back without content");
     assert!(composed(&large).contains("text/rfc822-headers"));
     assert!(composed(&large).contains("Subject: hello\r\n"));
+}
+
+/// CU-044
+#[test]
+fn a_notice_about_a_message_in_quarantine_has_nothing_of_its_content() {
+    let kept = Notice { body: None, ..notice(NoticeKind::Delay, Some(Return::Full)) };
+    let text = composed(&kept);
+    assert!(text.contains("It is kept for the postmaster") && text.contains("Action: delayed\r\n"));
+    assert!(!text.contains("rfc822-headers") && !text.contains("Subject: hello"), "{text}");
+}
+
+/// SV-025: `composed_about` looks at each line end of the notice.
+#[test]
+fn a_notice_can_travel_whatever_it_is_about() {
+    let spoiled = b"Subject: a\nX: b\rY: c\r\n\r\n.\ntext\r";
+    for ret in [Return::Full, Return::Headers] {
+        let text = composed_about(&notice(NoticeKind::Failure, Some(ret)), spoiled);
+        assert!(text.contains("Subject: a\r\nX: b\r\nY: c\r\n"), "{text}");
+    }
 }
 
 fn certificate(credentials: &Credentials) -> CertificateDer<'static> {

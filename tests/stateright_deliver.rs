@@ -97,9 +97,14 @@ fn configs(faults: &Faults) -> [MemberConfig; 2] {
             uuid: "0".repeat(32),
             members: names.to_vec(),
             master: names[HOST].clone(),
+            rules: Vec::new(),
         }],
         connectors: Vec::new(),
-        accounts: vec![Account { address: account(), host: names[HOST].clone() }],
+        accounts: vec![Account {
+            address: account(),
+            host: names[HOST].clone(),
+            rules: Vec::new(),
+        }],
         smart_host: None,
     };
     assert_eq!(organization.check(), []);
@@ -225,6 +230,7 @@ impl Deliver {
             }
             Query::Deposit { .. } | Query::Discard(_) => {}
             Query::Compose(_) => panic!("nothing is ever returned here"),
+            Query::Header(_) | Query::Reply(_) => panic!("nobody has rules here"),
         }
         self.input(state, at, Input::Answer { ticket, answer: Answer::Done });
     }
@@ -294,7 +300,7 @@ impl State {
             Recorded::Delivered { name, .. } => {
                 self.tmp.contains(name) || self.new.contains_key(name)
             }
-            Recorded::Refused { .. } => false,
+            Recorded::Passed { .. } | Recorded::Refused { .. } => false,
         })
     }
 }

@@ -186,6 +186,36 @@ fn wi_014_octets_are_taken_as_they_are() {
     assert_eq!(framer.next_unit(), Ok(None));
 }
 
+/// WI-018.
+#[test]
+fn wi_018_a_text_of_announced_length_has_whole_line_ends() {
+    check(b"a\r\n.\r\n", Mode::Text(3), &[body(b"a\r\n"), END, body(b".\r\n"), END]);
+    for (text, place) in [
+        (&b"a\nb"[..], 1),
+        (b"a\rb", 1),
+        (b"\n", 0),
+        (b"a\r\n\r", 3),
+        (b"\r\r\n", 0),
+        (b"a\r\n\n", 3),
+    ] {
+        let mut framer = Framer::new(Mode::Text(text.len() as u64));
+        for octet in text.iter().chain(b"next") {
+            framer.push(&[*octet]);
+        }
+        let mut given = Vec::new();
+        let error = loop {
+            match framer.next_unit() {
+                Ok(Some(Unit::Body(piece))) => given.extend(piece),
+                Err(error) => break error,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(given, text, "the octets are given all the same");
+        assert_eq!((error.offset, error.expected), (place, EXPECTED_CRLF), "{text:?}");
+        assert_eq!((framer.is_paused(), framer.buffered()), (true, 4), "what follows is kept");
+    }
+}
+
 /// WI-017.
 #[test]
 fn wi_017_a_block_comes_in_one_piece_and_has_a_limit() {
@@ -297,8 +327,8 @@ proptest! {
         input in mail(), split in 1_usize..9, limit in 2_usize..30,
     ) {
         for mode in [
-            Mode::Line(limit), Mode::Dots(limit as u64), Mode::Octets(limit as u64), Mode::Block(limit),
-            Mode::Frame(limit),
+            Mode::Line(limit), Mode::Dots(limit as u64), Mode::Octets(limit as u64),
+            Mode::Text(limit as u64), Mode::Block(limit), Mode::Frame(limit),
         ] {
             prop_assert_eq!(units(&input, mode, split), units(&input, mode, input.len()));
         }

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 
 use crate::event::{Event, Record, Stop};
 use crate::script::Script;
+use crate::security::Security;
 use crate::stage::Stage;
 use crate::transcript::Transcript;
 use crate::verdict::{Level, Verdict};
+
+/// The one profile that a server without an adapter is taken to claim.
+pub(crate) const ANY_SERVER: &str = "smtp/server";
 
 /// What a case needs beyond a host and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,10 +66,14 @@ pub(crate) struct Case {
     pub(crate) profile: &'static str,
     /// What it needs.
     pub(crate) needs: Needs,
+    /// The checks that hold when something was not seen; a script needs none, its steps tell.
+    pub(crate) forbids: Vec<&'static str>,
     /// The case that differs only in that nothing is wrong; each negative case has one.
     pub(crate) twin: Option<String>,
     /// The mutants that must fail it, each with the check that must name it.
     pub(crate) kills: Vec<(&'static str, &'static str)>,
+    /// How the members prove their names in it, whatever the run says.
+    pub(crate) security: Option<Security>,
     /// Whether it comes from a vector file.
     pub(crate) is_vector: bool,
     /// Driver and judge.
@@ -84,8 +92,11 @@ impl Case {
             level: Level::Must,
             profile,
             needs,
+            forbids: Vec::new(),
             twin: None,
             kills: Vec::new(),
+            // Under TLS nobody else gets as far as saying anything there: the `tls` cases show it.
+            security: script.is_stray().then_some(Security::Address),
             is_vector: false,
             body: Body::Script(script),
         }
@@ -108,8 +119,10 @@ impl Case {
             level: Level::Must,
             profile,
             needs: Needs::Clock,
+            forbids: Vec::new(),
             twin: None,
             kills: Vec::new(),
+            security: None,
             is_vector: false,
             body: Body::Program(drive, judge),
         }
@@ -118,6 +131,12 @@ impl Case {
     /// Names what it verifies.
     pub(crate) fn verifies(mut self, ids: &[&str]) -> Self {
         self.verifies.extend(ids.iter().map(|id| (*id).to_owned()));
+        self
+    }
+
+    /// Names the checks that hold when something was not seen. They make a case negative.
+    pub(crate) fn forbids(mut self, checks: &[&'static str]) -> Self {
+        self.forbids.extend(checks);
         self
     }
 
@@ -133,6 +152,12 @@ impl Case {
         self
     }
 
+    /// Says how the members prove their names in it, whatever the run says.
+    pub(crate) const fn under(mut self, security: Security) -> Self {
+        self.security = Some(security);
+        self
+    }
+
     /// Makes it a SHOULD.
     pub(crate) const fn should(mut self) -> Self {
         self.level = Level::Should;
@@ -144,10 +169,22 @@ impl Case {
         matches!(&self.body, Body::Script(script) if script.uses("{unknown}"))
     }
 
-    /// Whether a script says that something must be refused. A vector is not meant: the valid vectors of
-    /// its table are its twins.
+    /// Whether a peer that refuses everything, or does nothing at all, could pass a part of it.
     pub(crate) fn is_negative(&self) -> bool {
-        !self.is_vector && matches!(&self.body, Body::Script(script) if script.refuses())
+        match &self.body {
+            Body::Script(script) => script.refuses(),
+            Body::Program(..) => !self.forbids.is_empty(),
+        }
+    }
+
+    /// Whether it is written in Rust.
+    pub(crate) const fn is_program(&self) -> bool {
+        matches!(self.body, Body::Program(..))
+    }
+
+    /// Whether it can be run against any mail server, by host and port alone.
+    pub(crate) fn is_for_any_server(&self) -> bool {
+        self.needs == Needs::Nothing && self.profile == ANY_SERVER
     }
 
     /// The first part of the id.
@@ -196,6 +233,12 @@ impl Case {
             let reason = format!("the judge spoke of `{undeclared}`, which is not declared");
             return Judgement::without_checks(Verdict::SuiteError, &reason);
         }
+        if let Some((check, _)) = found.iter().find(|(check, finding)| {
+            finding.holds && finding.absence != self.forbids.contains(&check.as_str())
+        }) {
+            let reason = format!("`{check}` is declared an absence or judged as one, and not both");
+            return Judgement::without_checks(Verdict::SuiteError, &reason);
+        }
         let mut verdict = Verdict::Pass;
         let mut reason = String::new();
         let mut checks = Vec::new();
@@ -203,6 +246,7 @@ impl Case {
             let finding = found.remove(check).unwrap_or_else(|| Finding {
                 holds: false,
                 because: "was not reached".into(),
+                absence: false,
                 evidence: Vec::new(),
             });
             if !finding.holds && verdict == Verdict::Pass {
@@ -222,6 +266,8 @@ pub(crate) struct Finding {
     pub(crate) holds: bool,
     /// Why, or what was seen instead.
     pub(crate) because: String,
+    /// Whether it holds because something was not seen.
+    pub(crate) absence: bool,
     /// The records that show it.
     pub(crate) evidence: Vec<u64>,
 }
@@ -257,8 +303,27 @@ impl Findings {
         self.note(check, holds && !evidence.is_empty(), seen.to_owned(), evidence);
     }
 
+    /// Takes what another judge has found.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (check, finding) in other.found {
+            let Finding { holds, because, absence, evidence } = finding;
+            self.put(&check, holds, because, absence, &evidence);
+        }
+    }
+
+    /// The check holds if nothing of what must not happen was seen; `since` is the record from which on
+    /// it was looked for.
+    pub(crate) fn absent(&mut self, check: &str, seen: &[u64], since: u64, what: &str) {
+        let evidence = if seen.is_empty() { &[since] } else { seen };
+        self.put(check, seen.is_empty(), what.to_owned(), true, evidence);
+    }
+
     fn note(&mut self, check: &str, holds: bool, because: String, evidence: &[u64]) {
-        let finding = Finding { holds, because, evidence: evidence.to_vec() };
+        self.put(check, holds, because, false, evidence);
+    }
+
+    fn put(&mut self, check: &str, holds: bool, because: String, absence: bool, n: &[u64]) {
+        let finding = Finding { holds, because, absence, evidence: n.to_vec() };
         // A check that failed once stays failed, whatever is found later.
         match self.found.get(check) {
             Some(before) if !before.holds => {}

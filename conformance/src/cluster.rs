@@ -3,14 +3,16 @@
 //! The clock only moves when nothing is under way: every octet that one side has sent was taken by the
 //! other side, on every connection, by the count of the nodes and by the suite's own, twice running.
 
+mod doors;
 mod probes;
+
+pub(crate) use doors::Shows;
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Receiver;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -19,8 +21,9 @@ use crate::barrier::{self, Quiet};
 use crate::clock::{Patience, Stopwatch};
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
-use crate::net::{Ledger, Network, Port, Rule, Wire};
+use crate::net::{Ledger, Network, Port, Rule};
 use crate::organization::Blueprint;
+use crate::security::{Authority, SecurityError};
 
 /// The address of a client that is no member.
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 77, 250, 1);
@@ -43,9 +46,6 @@ struct Node {
     address: Ipv4Addr,
 }
 
-/// Connections that nodes open to a member that the suite plays: name and stream.
-pub(crate) type Visitors = Receiver<(String, TcpStream)>;
-
 /// Everything that runs.
 pub(crate) struct Cluster {
     nodes: BTreeMap<String, Node>,
@@ -57,7 +57,8 @@ pub(crate) struct Cluster {
     command: Vec<OsString>,
     logs: PathBuf,
     clients: BTreeMap<String, u64>,
-    visitors: BTreeMap<(String, Port), Visitors>,
+    doors: BTreeMap<(String, Port), doors::Door>,
+    authority: Option<Arc<Authority>>,
     now_us: u64,
     // Last, so that the nodes are gone before their files are.
     files: tempfile::TempDir,
@@ -73,6 +74,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) patience: Patience,
     /// Where the logs go.
     pub(crate) logs: &'a Path,
+    /// Where members prove their names by certificates.
+    pub(crate) authority: Option<&'a Arc<Authority>>,
 }
 
 fn broken(node: &str, error: &AdapterError) -> Stop {
@@ -87,6 +90,11 @@ fn no_network(error: &std::io::Error) -> Stop {
     Stop::CouldNotRun(format!("the suite cannot open its own addresses: {error}"))
 }
 
+/// The suite's own certificates are its own affair.
+pub(crate) fn uncertified(error: &SecurityError) -> Stop {
+    Stop::Bug(error.to_string())
+}
+
 impl Cluster {
     /// Starts every member that the suite does not play, at virtual time 0. Links for which `rules` has
     /// a rule begin with it.
@@ -96,7 +104,9 @@ impl Cluster {
         rules: &[(&str, Rule)],
     ) -> Result<Self, Stop> {
         let ledger = Ledger::default();
-        let network = Network::new(ground.recorder, &ledger, ground.patience.connect());
+        let authority = ground.authority.cloned();
+        let connect = ground.patience.connect();
+        let network = Network::new(ground.recorder, &ledger, connect, authority.clone());
         let files = tempfile::tempdir().map_err(|error| no_network(&error))?;
         let mut cluster = Self {
             nodes: BTreeMap::new(),
@@ -108,7 +118,8 @@ impl Cluster {
             command: ground.command.to_vec(),
             logs: ground.logs.to_path_buf(),
             clients: BTreeMap::new(),
-            visitors: BTreeMap::new(),
+            doors: BTreeMap::new(),
+            authority,
             now_us: 0,
             files,
         };
@@ -142,7 +153,7 @@ impl Cluster {
         let stray = format!("{member}>stray");
         let stray_address = self
             .network
-            .link(&stray, Ipv4Addr::new(127, 77, place, 254), own, (member, Port::Smtp))
+            .link(&stray, Ipv4Addr::new(127, 77, place, 254), (member, own), (member, Port::Smtp))
             .map_err(|error| no_network(&error))?;
         self.network.quietly(&stray, Rule::Refuse);
         let mut peers = Vec::new();
@@ -155,7 +166,7 @@ impl Cluster {
             for port in Port::ALL {
                 let at = if self.blueprint.are_fellows(member, &other) {
                     let link = format!("{member}>{other}/{}", port.name());
-                    self.lead(&link, (place, there), &other, port)?
+                    self.lead(&link, (member, place), (&other, there), port)?
                 } else {
                     stray_address
                 };
@@ -166,7 +177,7 @@ impl Cluster {
         let mut via = Vec::new();
         for (connector, target) in self.blueprint.carried(member) {
             let there = self.blueprint.place(&target).ok_or_else(|| bug(&target))?;
-            let at = self.lead(&connector, (place, there), &target, Port::Smtp)?;
+            let at = self.lead(&connector, (member, place), (&target, there), Port::Smtp)?;
             via.push(json!({"connector": connector, "target": target, "address": at.to_string()}));
         }
         let any = format!("{own}:0");
@@ -178,7 +189,7 @@ impl Cluster {
             "peers": peers,
             "via": via,
             "dir": self.files.path().join(member),
-            "security": "address",
+            "security": self.security(member)?,
         });
         if !self.blueprint.policy.is_null() {
             configuration["policy"] = self.blueprint.policy.clone();
@@ -188,22 +199,33 @@ impl Cluster {
         Ok(())
     }
 
+    /// What `configure` says of the security of a member.
+    fn security(&self, member: &str) -> Result<Value, Stop> {
+        self.authority.as_ref().map_or_else(
+            || Ok(json!("address")),
+            |authority| authority.configuration(member).map_err(|error| uncertified(&error)),
+        )
+    }
+
     /// Opens one link, to a node or to a member that the suite plays.
     fn lead(
         &mut self,
         link: &str,
-        (from, to): (u8, u8),
-        target: &str,
+        (opener, from): (&str, u8),
+        (target, to): (&str, u8),
         port: Port,
     ) -> Result<SocketAddr, Stop> {
         let at = Ipv4Addr::new(127, 77, from, to);
+        let source = (opener, address(from));
         let opened = if self.blueprint.played.iter().any(|played| played == target) {
-            self.network.play(link, at).map(|(address, visitors)| {
-                self.visitors.insert((link.to_owned(), port), visitors);
+            self.network.play(link, at, source).map(|(address, visitors)| {
+                let (opener, played) = (opener.to_owned(), target.to_owned());
+                let door = doors::Door { visitors, opener, played };
+                self.doors.insert((link.to_owned(), port), door);
                 address
             })
         } else {
-            self.network.link(link, at, address(from), (target, port))
+            self.network.link(link, at, source, (target, port))
         };
         opened.map_err(|error| no_network(&error))
     }
@@ -412,33 +434,6 @@ impl Cluster {
     pub(crate) fn listens(&self, member: &str, port: Port) -> Result<SocketAddr, Stop> {
         let node = self.nodes.get(member).ok_or_else(|| bug(member))?;
         node.listen.get(&port).copied().ok_or_else(|| bug(member))
-    }
-
-    /// Opens a connection of the suite's own, from any address.
-    pub(crate) fn dial(
-        &mut self,
-        name: &str,
-        from: Ipv4Addr,
-        to: (&str, Port),
-    ) -> Result<Wire, Stop> {
-        let target = self.listens(to.0, to.1)?;
-        let count = self.clients.entry(name.to_owned()).or_insert(0);
-        *count += 1;
-        let connection = format!("{name}#{count}");
-        let waits = (self.patience.connect(), self.patience.reply());
-        Wire::dial(&self.recorder, &self.ledger, &connection, Some(from), target, waits)
-            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
-    }
-
-    /// Waits for a node to visit a member that the suite plays.
-    pub(crate) fn visitor(&self, link: &str, port: Port) -> Result<Option<Wire>, Stop> {
-        let visitors = self.visitors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
-        let Ok((name, stream)) = visitors.recv_timeout(self.patience.reply()) else {
-            return Ok(None);
-        };
-        Wire::accepted(&self.recorder, &self.ledger, &name, stream, self.patience.reply())
-            .map(Some)
-            .map_err(|error| Stop::Unusable(error.0))
     }
 
     /// The address of a member.

@@ -4,6 +4,7 @@
 use core::net::SocketAddr;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::cluster::{Cluster, Ground, OUTSIDE, SECOND};
 use crate::log::Recorder;
 use crate::net::{Port, Rule, dial_from};
 use crate::organization::{solo, two_groups};
+use crate::security::{Authority, Security};
 
 /// One probe that an honest adapter passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,33 +25,45 @@ pub(crate) struct Probe {
     pub(crate) problem: Option<String>,
 }
 
+/// What the probes have to work with.
+struct Patient<'a> {
+    command: &'a [OsString],
+    patience: Patience,
+    logs: &'a Path,
+    authority: Option<Arc<Authority>>,
+}
+
 /// One step; the first one fills in what the adapter says of itself.
-type Step<'a> = &'a dyn Fn(&mut Value) -> Result<(), String>;
+type Step = fn(&Patient<'_>, &mut Value) -> Result<(), String>;
 
 /// What the adapter says of itself, and the probes, up to the first that failed.
 pub(crate) fn examine(
     command: &[OsString],
     patience: Patience,
     logs: &Path,
+    security: Security,
 ) -> (Value, Vec<Probe>) {
     let mut hello = Value::Null;
     let mut probes = Vec::new();
-    let steps: [(&'static str, Step<'_>); 4] = [
-        ("says hello and refuses what does not exist", &|hello| {
-            greet(command, patience, logs, hello)
-        }),
-        ("moves its clock, and only when and where it is told", &|_| {
-            clock(command, patience, logs)
-        }),
-        ("listens where it says, and not twice in one place", &|_| {
-            listening(command, patience, logs)
-        }),
-        ("keeps accepted mail over a kill, and forgets it on reset", &|_| {
-            durable(command, patience, logs)
-        }),
+    let authority = match security {
+        Security::Address => None,
+        Security::Tls => match Authority::mint() {
+            Ok(authority) => Some(Arc::new(authority)),
+            Err(error) => {
+                let problem = Some(error.to_string());
+                return (hello, vec![Probe { name: "gets certificates", problem }]);
+            }
+        },
+    };
+    let patient = Patient { command, patience, logs, authority };
+    let steps: [(&'static str, Step); 4] = [
+        ("says hello and refuses what does not exist", greet),
+        ("moves its clock, and only when and where it is told", |patient, _| clock(patient)),
+        ("listens where it says, and not twice in one place", |patient, _| listening(patient)),
+        ("keeps accepted mail over a kill, and forgets it on reset", |patient, _| durable(patient)),
     ];
     for (name, step) in steps {
-        let problem = step(&mut hello).err();
+        let problem = step(&patient, &mut hello).err();
         let failed = problem.is_some();
         probes.push(Probe { name, problem });
         if failed {
@@ -63,14 +77,10 @@ fn text(error: &AdapterError) -> String {
     error.to_string()
 }
 
-fn greet(
-    command: &[OsString],
-    patience: Patience,
-    logs: &Path,
-    hello: &mut Value,
-) -> Result<(), String> {
+fn greet(patient: &Patient<'_>, hello: &mut Value) -> Result<(), String> {
+    let log = patient.logs.join("hello.log");
     let mut adapter =
-        Adapter::spawn(command, &logs.join("hello.log"), patience).map_err(|e| text(&e))?;
+        Adapter::spawn(patient.command, &log, patient.patience).map_err(|e| text(&e))?;
     *hello = adapter.ask("hello", &json!({"proto": 1})).map_err(|e| text(&e))?;
     for (key, expected) in [("proto", json!(1)), ("clock", json!("virtual"))] {
         if hello[key] != expected {
@@ -105,18 +115,16 @@ fn refuses(adapter: &mut Adapter, op: &str, fields: &Value, expected: &str) -> R
     }
 }
 
-fn ground<'a>(
-    command: &'a [OsString],
-    patience: Patience,
-    logs: &'a Path,
-    recorder: &'a Recorder,
-) -> Ground<'a> {
-    Ground { command, recorder, patience, logs }
+impl Patient<'_> {
+    fn ground<'a>(&'a self, recorder: &'a Recorder) -> Ground<'a> {
+        let Self { command, patience, logs, authority } = self;
+        Ground { command, recorder, patience: *patience, logs, authority: authority.as_ref() }
+    }
 }
 
-fn clock(command: &[OsString], patience: Patience, logs: &Path) -> Result<(), String> {
+fn clock(patient: &Patient<'_>) -> Result<(), String> {
     let recorder = Recorder::nowhere();
-    let ground = ground(command, patience, logs, &recorder);
+    let ground = patient.ground(&recorder);
     let rules = [("RG1-RG2", Rule::Refuse)];
     let mut cluster =
         Cluster::start(&ground, solo(), &rules).map_err(|stop| stop.reason().to_owned())?;
@@ -134,21 +142,21 @@ fn clock(command: &[OsString], patience: Patience, logs: &Path) -> Result<(), St
     cluster.run_until(61 * SECOND).map_err(told)
 }
 
-fn listening(command: &[OsString], patience: Patience, logs: &Path) -> Result<(), String> {
+fn listening(patient: &Patient<'_>) -> Result<(), String> {
     let recorder = Recorder::nowhere();
-    let ground = ground(command, patience, logs, &recorder);
+    let ground = patient.ground(&recorder);
     let told = |stop: crate::event::Stop| stop.reason().to_owned();
     let rules = [("RG1-RG2", Rule::Refuse)];
     let cluster = Cluster::start(&ground, solo(), &rules).map_err(told)?;
     let at: SocketAddr = cluster.listens("rg1-a", Port::Smtp).map_err(told)?;
-    dial_from(Some(OUTSIDE), at, patience.connect())
+    dial_from(Some(OUTSIDE), at, patient.patience.connect())
         .map_err(|error| format!("start says that SMTP is at {at}: {error}"))?;
     cluster.must_not_share("rg1-a").map_err(told)
 }
 
-fn durable(command: &[OsString], patience: Patience, logs: &Path) -> Result<(), String> {
+fn durable(patient: &Patient<'_>) -> Result<(), String> {
     let recorder = Recorder::nowhere();
-    let ground = ground(command, patience, logs, &recorder);
+    let ground = patient.ground(&recorder);
     let told = |stop: crate::event::Stop| stop.reason().to_owned();
     let rules = [("RG1-RG2", Rule::Refuse)];
     let mut cluster = Cluster::start(&ground, two_groups(), &rules).map_err(told)?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::security::Security;
 use crate::verdict::{Exit, Verdict};
 
 /// The version of the format of `events.jsonl`.
@@ -136,6 +137,10 @@ pub(crate) enum Event {
         timeout_factor: String,
         /// Whether a failed SHOULD counts.
         strict: bool,
+        /// How members prove their names, in all cases that do not say it themselves; nothing where
+        /// there are none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        security: Option<Security>,
         /// The cases that were selected, in the order of the run.
         cases: Vec<String>,
     },
@@ -143,6 +148,9 @@ pub(crate) enum Event {
     CaseStart {
         /// Its id.
         case: String,
+        /// How the members prove their names in it; nothing where there are none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        security: Option<Security>,
     },
     /// A place in the course of a case that its judge refers to.
     Mark {
@@ -170,6 +178,18 @@ pub(crate) enum Event {
         withheld: bool,
         /// The octets.
         data: Octets,
+    },
+    /// On a connection with TLS: a node has proved its name, or could not.
+    Tls {
+        /// `LINK#n`.
+        link: String,
+        /// The node's side: the one from which octets go this way.
+        way: Way,
+        /// The member that it must be.
+        peer: String,
+        /// What is wrong, if anything is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
     },
     /// One side has ended.
     End {

@@ -208,7 +208,7 @@ mod tests {
 
     fn sample(path: &std::path::Path) -> Vec<u8> {
         let recorder = Recorder::create(path).expect("a temporary directory is writable");
-        recorder.record(Event::CaseStart { case: "a.b.01".into() });
+        recorder.record(Event::CaseStart { case: "a.b.01".into(), security: None });
         recorder.set_now(60_000_000);
         for data in [b"250 ok\r\n".as_slice(), b"\xff\x00\"".as_slice()] {
             let data = Octets::of(data);

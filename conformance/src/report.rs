@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::event::Event;
 use crate::log::Recorder;
 use crate::runner::{Outcome, Plan, Results, SUITE, show};
+use crate::security::Security;
 use crate::verdict::{Exit, Level, Verdict};
 
 /// The version of the format of `summary.json`.
@@ -70,6 +71,8 @@ pub(crate) struct Head<'a> {
     pub(crate) hello: &'a Value,
     /// Of the order.
     pub(crate) seed: u64,
+    /// How members proved their names, where a case does not say it.
+    pub(crate) security: Option<Security>,
 }
 
 /// `summary.json`.
@@ -105,6 +108,7 @@ pub(crate) fn summary(head: Head<'_>, results: &Results<'_>, out_of_reach: u64) 
         "under_test": head.under_test,
         "hello": head.hello,
         "seed": head.seed,
+        "security": head.security,
         "exit": results.exit.code(),
         "unusable": results.unusable,
         "pending": results.pending,
@@ -170,10 +174,10 @@ pub(crate) fn nothing_run(
         unusable: Some(problem.to_owned()),
         pending: Vec::new(),
     };
-    let Event::RunStart { under_test, hello, seed, .. } = &start else {
+    let Event::RunStart { under_test, hello, seed, security, .. } = &start else {
         return Err("a report begins with a run_start".into());
     };
-    let head = Head { under_test, hello, seed: *seed };
+    let head = Head { under_test, hello, seed: *seed, security: *security };
     let written = put(directory, head, &results, 0);
     recorder.record(start);
     recorder.record(Event::RunEnd { exit });
@@ -188,7 +192,8 @@ pub(crate) fn write(
     out_of_reach: usize,
 ) -> Result<(), String> {
     let under_test = show(&plan.under_test);
-    let head = Head { under_test: &under_test, hello: &plan.hello, seed: plan.seed };
+    let (hello, seed, security) = (&plan.hello, plan.seed, plan.security);
+    let head = Head { under_test: &under_test, hello, seed, security };
     put(directory, head, results, out_of_reach as u64)
 }
 

@@ -8,15 +8,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::case::{Case, Judgement, Needs};
+use crate::case::{Case, Judgement};
 use crate::clock::Patience;
-use crate::event::{Event, FORMAT, Stop};
+use crate::event::{Event, FORMAT, Record, Stop};
 use crate::log::Recorder;
+use crate::security::Security;
 use crate::stage::{Parameters, Stage, UnderTest};
+use crate::twin;
 use crate::verdict::{Exit, Verdict};
-
-/// The one profile that a server without an adapter is taken to claim.
-pub(crate) const TARGET_PROFILE: &str = "smtp/server";
 
 /// The version of the suite, as reports carry it.
 pub(crate) const SUITE: &str = env!("CARGO_PKG_VERSION");
@@ -27,6 +26,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) cases: Vec<&'a Case>,
     /// Against what.
     pub(crate) under_test: UnderTest,
+    /// How members prove their names, where a case does not say it; nothing for a bare target.
+    pub(crate) security: Option<Security>,
     /// What the adapter said of itself, if there is one.
     pub(crate) hello: Value,
     /// Addresses.
@@ -85,6 +86,7 @@ pub(crate) fn run<'a>(
         seed: plan.seed,
         timeout_factor: plan.timeout_factor.to_string(),
         strict: plan.strict,
+        security: plan.security,
         cases: plan.cases.iter().map(|case| case.id.clone()).collect(),
     });
     let mut stage = Stage::new(
@@ -105,7 +107,7 @@ pub(crate) fn run<'a>(
             break;
         }
         begun = place + 1;
-        let (outcome, stop) = run_one(case, &mut stage, recorder, &plan.hello);
+        let (outcome, stop) = run_one(case, &mut stage, recorder, plan, &outcomes);
         if let Some(Stop::Unusable(reason)) = stop {
             unusable = Some(format!("{}: {reason}", case.id));
         }
@@ -128,12 +130,14 @@ fn run_one<'a>(
     case: &'a Case,
     stage: &mut Stage,
     recorder: &Recorder,
-    hello: &Value,
+    plan: &Plan<'_>,
+    before: &[Outcome<'a>],
 ) -> (Outcome<'a>, Option<Stop>) {
     let began = recorder.watch().micros();
-    stage.begin_case(&case.id, recorder.begin());
-    recorder.record(Event::CaseStart { case: case.id.clone() });
-    let stop = match claimed(case, hello) {
+    let security = plan.security.map(|usual| case.security.unwrap_or(usual));
+    stage.begin_case(&case.id, recorder.begin(), security);
+    recorder.record(Event::CaseStart { case: case.id.clone(), security });
+    let stop = match claimed(case, &plan.hello) {
         false => Some(Stop::NotApplicable(format!("profile {} is not claimed", case.profile))),
         true => attempt(|| case.drive(stage)).err(),
     };
@@ -142,7 +146,7 @@ fn run_one<'a>(
         recorder.record(Event::Stopped { stop: stop.clone() });
     }
     let records = recorder.seal();
-    let judgement = judge(case, &records);
+    let judgement = judge(case, &records, before);
     for event in judgement.events(&case.id) {
         recorder.record(event);
     }
@@ -150,12 +154,17 @@ fn run_one<'a>(
     (Outcome { case, judgement, took_us }, stop)
 }
 
-/// Judges; a judge that panics is an error of the suite.
-pub(crate) fn judge(case: &Case, records: &[crate::event::Record]) -> Judgement {
-    catch_unwind(AssertUnwindSafe(|| case.judge(records))).unwrap_or_else(|panic| Judgement {
+/// Judges by the records of the case and what came of the cases before it; a judge that panics is an
+/// error of the suite.
+pub(crate) fn judge(case: &Case, records: &[Record], before: &[Outcome<'_>]) -> Judgement {
+    let judged = catch_unwind(AssertUnwindSafe(|| case.judge(records)));
+    let judgement = judged.unwrap_or_else(|panic| Judgement {
         verdict: Verdict::SuiteError,
         reason: format!("the judge panicked: {}", panic_text(panic.as_ref())),
         checks: Vec::new(),
+    });
+    twin::counted(case, judgement, |id| {
+        before.iter().find(|outcome| outcome.case.id == id).map(|o| o.judgement.verdict)
     })
 }
 
@@ -175,7 +184,7 @@ fn panic_text(panic: &(dyn core::any::Any + Send)) -> String {
 fn claimed(case: &Case, hello: &Value) -> bool {
     match hello["profiles"].as_array() {
         Some(profiles) => profiles.iter().any(|profile| profile == case.profile),
-        None => case.needs == Needs::Nothing && case.profile == TARGET_PROFILE,
+        None => case.is_for_any_server(),
     }
 }
 

@@ -1,7 +1,5 @@
 //! Chooses cases by globs on their dotted ids: `*` is one part, `**` any number of them.
 
-use globset::{GlobBuilder, GlobMatcher};
-
 /// Why nothing can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SelectError {
@@ -11,22 +9,44 @@ pub(crate) enum SelectError {
     Unmatched(String),
 }
 
-/// A glob on dotted ids.
-pub(crate) fn glob(pattern: &str) -> Result<GlobMatcher, SelectError> {
-    let bad = |problem: &str| SelectError::Bad(format!("`{pattern}`: {problem}"));
-    if pattern.is_empty() || pattern.contains('/') {
-        return Err(bad("expected dotted parts, such as `smtp.data.*`"));
-    }
-    GlobBuilder::new(&pattern.replace('.', "/"))
-        .literal_separator(true)
-        .build()
-        .map(|glob| glob.compile_matcher())
-        .map_err(|error| bad(&error.to_string()))
+/// A glob on dotted ids, part by part.
+struct Glob<'a> {
+    parts: Vec<&'a str>,
 }
 
-/// Whether a pattern matches an id.
-pub(crate) fn matches(glob: &GlobMatcher, id: &str) -> bool {
-    glob.is_match(id.replace('.', "/"))
+impl<'a> Glob<'a> {
+    fn new(pattern: &'a str) -> Result<Self, SelectError> {
+        let bad = |problem: &str| Err(SelectError::Bad(format!("`{pattern}`: {problem}")));
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '*');
+        if pattern.is_empty() || !pattern.chars().all(plain) {
+            return bad("expected dotted parts, such as `smtp.data.*`");
+        }
+        Ok(Self { parts: pattern.split('.').collect() })
+    }
+
+    fn matches(&self, id: &str) -> bool {
+        let id: Vec<&str> = id.split('.').collect();
+        parts_match(&self.parts, &id)
+    }
+}
+
+fn parts_match(pattern: &[&str], id: &[&str]) -> bool {
+    match (pattern.split_first(), id.split_first()) {
+        (None, None) => true,
+        (Some((&"**", rest)), _) => (0..=id.len()).any(|skipped| parts_match(rest, &id[skipped..])),
+        (Some((part, pattern)), Some((first, id))) => {
+            part_matches(part, first) && parts_match(pattern, id)
+        }
+        _ => false,
+    }
+}
+
+/// Within one part, `*` stands for any characters.
+fn part_matches(pattern: &str, part: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else { return pattern == part };
+    let Some(tail) = part.strip_prefix(head) else { return false };
+    let ends = tail.char_indices().map(|(end, _)| end).chain([tail.len()]);
+    ends.into_iter().any(|skipped| part_matches(rest, &tail[skipped..]))
 }
 
 /// The places of the ids that `only` chooses (all, if it is empty) and `skip` does not take away. Every
@@ -39,10 +59,10 @@ pub(crate) fn select(
     let hits = |patterns: &[String]| -> Result<Vec<bool>, SelectError> {
         let mut hit = vec![false; ids.len()];
         for pattern in patterns {
-            let glob = glob(pattern)?;
+            let glob = Glob::new(pattern)?;
             let mut some = false;
             for (place, id) in ids.iter().enumerate() {
-                if matches(&glob, id) {
+                if glob.matches(id) {
                     hit[place] = true;
                     some = true;
                 }
@@ -77,6 +97,8 @@ mod tests {
         assert_eq!(chosen(&["smtp.**"], &[]), Ok(vec![0, 1]));
         assert_eq!(chosen(&["**"], &["**.plain.*"]), Ok(vec![1]));
         assert_eq!(chosen(&["smtp.rset.01", "submit.**"], &[]), Ok(vec![1, 2]));
+        assert_eq!(chosen(&["s*t.*.pl*n.0*"], &[]), Ok(vec![2]));
+        assert_eq!(chosen(&["**.01"], &["submit.**.offer.**"]), Ok(vec![0, 1]));
     }
 
     #[test]
@@ -84,6 +106,9 @@ mod tests {
         let unmatched = |pattern: &str| Err(SelectError::Unmatched(pattern.to_owned()));
         assert_eq!(chosen(&["smtp.**", "smpt.**"], &[]), unmatched("smpt.**"));
         assert_eq!(chosen(&[], &["x"]), unmatched("x"));
-        assert!(matches!(chosen(&["a/b"], &[]), Err(SelectError::Bad(_))));
+        assert_eq!(chosen(&["smtp.*"], &[]), unmatched("smtp.*"));
+        for bad in ["", "a/b", "smtp.{data,rset}.**", "smtp.?set.01"] {
+            assert!(matches!(chosen(&[bad], &[]), Err(SelectError::Bad(_))), "{bad}");
+        }
     }
 }

@@ -1,18 +1,21 @@
 //! What a running case has to work with.
 
 use core::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::clock::Patience;
-use crate::cluster::{Cluster, Ground, OUTSIDE as OUTSIDE_ADDRESS};
+use crate::cluster::{Cluster, Ground, OUTSIDE as OUTSIDE_ADDRESS, uncertified};
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
-use crate::net::{Ledger, Port, Rule, Wire};
+use crate::net::{Ledger, Port, Protection, Rule, Setting, Wire};
 use crate::organization::{Blueprint, solo};
-use crate::script::Seat;
+use crate::script::{Place, Seat};
+use crate::security::{Authority, Credentials, Security, SecurityError, Shown, Tls};
 
 /// What is under test.
 #[derive(Clone, Debug)]
@@ -37,6 +40,9 @@ pub(crate) struct Parameters {
 /// The name that the suite gives when it is nobody in particular.
 const OUTSIDE: &str = "client.example.net";
 
+/// The fresh numbers are greater than those that stand in cases and vectors.
+const FRESH: u64 = 1_000_000;
+
 /// What a running case has to work with.
 pub(crate) struct Stage {
     /// Where everything is recorded.
@@ -50,8 +56,13 @@ pub(crate) struct Stage {
     under_test: UnderTest,
     parameters: Parameters,
     ehlo: String,
-    /// The node that scripts talk to, one after the other.
-    solo: Option<Cluster>,
+    /// How the members of this case prove their names.
+    security: Option<Security>,
+    authority: OnceLock<Arc<Authority>>,
+    /// The nodes that scripts talk to, one after the other.
+    solos: BTreeMap<Security, Cluster>,
+    /// How many cases have begun; what they make out of it nobody else in the run has.
+    begun: u64,
     case: String,
 }
 
@@ -72,7 +83,10 @@ impl Stage {
             under_test,
             parameters,
             ehlo: OUTSIDE.to_owned(),
-            solo: None,
+            security: None,
+            authority: OnceLock::new(),
+            solos: BTreeMap::new(),
+            begun: 0,
             case: String::new(),
         }
     }
@@ -82,10 +96,42 @@ impl Stage {
         self.recorder.record(Event::Mark { name: name.to_owned(), value })
     }
 
-    /// Takes the recorder of the next case.
-    pub(crate) fn begin_case(&mut self, case: &str, recorder: Recorder) {
+    /// Takes the recorder of the next case, and how the members prove their names in it.
+    pub(crate) fn begin_case(
+        &mut self,
+        case: &str,
+        recorder: Recorder,
+        security: Option<Security>,
+    ) {
         case.clone_into(&mut self.case);
+        self.begun += 1;
         self.recorder = recorder;
+        self.security = security;
+    }
+
+    /// Who issues the certificates of the members, where certificates prove their names.
+    pub(crate) fn authority(&self) -> Result<Option<Arc<Authority>>, Stop> {
+        if self.security != Some(Security::Tls) {
+            return Ok(None);
+        }
+        if let Some(authority) = self.authority.get() {
+            return Ok(Some(Arc::clone(authority)));
+        }
+        let minted = Authority::mint().map_err(|error| uncertified(&error))?;
+        Ok(Some(Arc::clone(self.authority.get_or_init(|| Arc::new(minted)))))
+    }
+
+    /// A certificate that a member shows, `other` being another member of its organization.
+    pub(crate) fn certificate(
+        &self,
+        shown: Shown,
+        member: &str,
+        other: &str,
+    ) -> Result<Arc<Credentials>, Stop> {
+        let authority = self.authority()?;
+        let authority = authority.ok_or_else(|| uncertified(&SecurityError::none()))?;
+        let shown = authority.shown(shown, member, other).map_err(|error| uncertified(&error))?;
+        shown.ok_or_else(|| Stop::Bug("a server always shows a certificate".into()))
     }
 
     /// Lets go of what only one case uses.
@@ -127,50 +173,59 @@ impl Stage {
             return Err(Stop::CouldNotRun("only an adapter can start nodes".into()));
         };
         let logs = self.directory.join(name);
-        let ground = Ground { command, recorder, patience: self.patience, logs: &logs };
+        let authority = self.authority()?;
+        let (patience, authority) = (self.patience, authority.as_ref());
+        let ground = Ground { command, recorder, patience, logs: &logs, authority };
         Cluster::start(&ground, blueprint, rules)
     }
 
-    /// Opens the one connection of a script.
-    pub(crate) fn seat(&mut self, link: &str, seat: Seat, port: Port) -> Result<Wire, Stop> {
-        match self.try_seat(link, seat, port) {
+    /// Opens a connection of a script.
+    pub(crate) fn seat(&mut self, link: &str, place: Place) -> Result<Wire, Stop> {
+        let stale = self.security.filter(|security| self.solos.contains_key(security));
+        match (self.try_seat(link, place), stale) {
             // The node may have died in an earlier case; a fresh one gets a fresh chance.
-            Err(_) if self.solo.is_some() => {
-                self.solo = None;
-                self.try_seat(link, seat, port)
+            (Err(_), Some(stale)) => {
+                self.solos.remove(&stale);
+                self.try_seat(link, place)
             }
-            result => result,
+            (result, _) => result,
         }
     }
 
-    fn try_seat(&mut self, link: &str, seat: Seat, port: Port) -> Result<Wire, Stop> {
-        let waits = (self.patience.connect(), self.patience.reply());
-        let (from, to) = match (&self.under_test, seat, port) {
-            (UnderTest::Target(address), Seat::Outside, Port::Smtp) => (None, *address),
+    fn try_seat(&mut self, link: &str, place: Place) -> Result<Wire, Stop> {
+        let Place { seat, port, .. } = place;
+        let (from, to, tls) = match (&self.under_test, seat, port) {
+            (UnderTest::Target(address), Seat::Outside, Port::Smtp) => (None, *address, None),
             (UnderTest::Target(_), ..) => {
                 let problem = "only an adapter can make the suite a member";
                 return Err(Stop::CouldNotRun(problem.into()));
             }
-            (UnderTest::Adapter(_), ..) => self.solo_place(seat, port)?,
+            (UnderTest::Adapter(_), ..) => self.solo_place(place)?,
         };
-        Wire::dial(&self.recorder, &self.ledger, link, from, to, waits)
+        let setting = Setting {
+            recorder: &self.recorder,
+            ledger: &self.ledger,
+            connect: self.patience.connect(),
+            reply: self.patience.reply(),
+        };
+        Wire::dial(&setting, link, from, to, Protection::on(port, tls))
             .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
     }
 
-    /// Where the suite sits when it talks to the one node of all scripts.
+    /// Where the suite sits when it talks to the one node of all scripts, and TLS for there.
     fn solo_place(
         &mut self,
-        seat: Seat,
-        port: Port,
-    ) -> Result<(Option<core::net::Ipv4Addr>, SocketAddr), Stop> {
-        if self.solo.is_none() {
+        Place { seat, port, shown }: Place,
+    ) -> Result<(Option<core::net::Ipv4Addr>, SocketAddr, Option<Tls>), Stop> {
+        let security = self.security.unwrap_or(Security::Address);
+        if !self.solos.contains_key(&security) {
             let nowhere = Recorder::nowhere();
             let rules = [("RG1-RG2", Rule::Refuse)];
             let mut cluster = self.start(&nowhere, "solo", solo(), &rules)?;
             cluster.settle()?;
-            self.solo = Some(cluster);
+            self.solos.insert(security, cluster);
         }
-        let Some(cluster) = &self.solo else {
+        let Some(cluster) = self.solos.get(&security) else {
             return Err(Stop::Bug("the node of the scripts has just been started".into()));
         };
         let (from, name) = match seat {
@@ -178,14 +233,30 @@ impl Stage {
             Seat::Member => (cluster.address_of("rg2-a"), "rg2-a"),
             Seat::Fellow => (cluster.address_of("rg1-c"), "rg1-c"),
         };
+        let (member, other) = match seat {
+            Seat::Outside => (None, ""),
+            Seat::Member => (Some(name), "rg1-c"),
+            Seat::Fellow => (Some(name), "rg2-a"),
+        };
+        let tls = match (&self.authority()?, member, shown) {
+            (Some(authority), Some(member), shown) if shown != Shown::Own => {
+                let own = authority.shown(shown, member, other);
+                let tls = own.and_then(|own| authority.client(own.as_deref(), "rg1-a"));
+                Some(tls.map_err(|error| uncertified(&error))?)
+            }
+            _ => cluster.client_tls(member, "rg1-a")?,
+        };
         name.clone_into(&mut self.ehlo);
-        Ok((Some(from), cluster.listens("rg1-a", port)?))
+        Ok((Some(from), cluster.listens("rg1-a", port)?, tls))
     }
 
-    /// Replaces `{recipient}`, `{unknown}`, `{sender}` and `{ehlo}`.
+    /// Replaces `{recipient}`, `{unknown}`, `{sender}`, `{ehlo}` and `{fresh}`, a number that stands for
+    /// this case alone.
     pub(crate) fn expand(&self, octets: &[u8]) -> Result<Vec<u8>, Stop> {
         let mut octets = octets.to_vec();
+        let fresh = (FRESH + self.begun).to_string();
         let words = [
+            ("{fresh}", Some(fresh.as_str())),
             ("{recipient}", Some(self.parameters.recipient.as_str())),
             ("{unknown}", self.parameters.unknown.as_deref()),
             ("{sender}", Some(self.parameters.sender.as_str())),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::event::{Event, How, Record, Stop, Way};
+use crate::security::Security;
 use crate::smtp;
 
 /// The records of one case.
@@ -41,6 +42,19 @@ pub(crate) struct Attempt {
     pub(crate) outcome: String,
 }
 
+/// What a node has proved on a connection with TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// The record.
+    pub(crate) n: u64,
+    /// The connection, `LINK#n`.
+    pub(crate) link: String,
+    /// The side of the node.
+    pub(crate) way: Way,
+    /// Whether it proved the name that it must have.
+    pub(crate) right: bool,
+}
+
 /// The octets of one way of one connection, each with the record that brought it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stream {
@@ -59,6 +73,14 @@ impl<'a> Transcript<'a> {
     /// All records.
     pub(crate) const fn records(&self) -> &'a [Record] {
         self.records
+    }
+
+    /// How members proved their names in it.
+    pub(crate) fn security(&self) -> Option<Security> {
+        self.records.iter().find_map(|record| match &record.event {
+            Event::CaseStart { security, .. } => *security,
+            _ => None,
+        })
     }
 
     /// Why the case stopped, if it did.
@@ -98,6 +120,25 @@ impl<'a> Transcript<'a> {
                 _ => None,
             })
             .collect()
+    }
+
+    /// What the nodes have proved on a link.
+    pub(crate) fn proofs(&self, wanted: &str) -> Vec<Proof> {
+        let proof = |record: &Record| match &record.event {
+            Event::Tls { link, way, problem, .. } if is_of(link, wanted) => {
+                Some(Proof { n: record.n, link: link.clone(), way: *way, right: problem.is_none() })
+            }
+            _ => None,
+        };
+        self.records.iter().filter_map(proof).collect()
+    }
+
+    /// The first time that the suite did this to a connection of a link.
+    pub(crate) fn verb(&self, wanted: &str, done: &str) -> Option<u64> {
+        self.records.iter().find_map(|record| match &record.event {
+            Event::Network { link, verb } if is_of(link, wanted) && verb == done => Some(record.n),
+            _ => None,
+        })
     }
 
     /// Every connection that was opened, by whatever link.

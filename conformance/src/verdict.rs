@@ -12,7 +12,8 @@ pub(crate) enum Verdict {
     Fail,
     /// The implementation does not claim the profile.
     NotApplicable,
-    /// The profile is claimed, or no profile is known, and the case could not be exercised.
+    /// The profile is claimed, or no profile is known, and the case could not be exercised; or its checks
+    /// hold and those of its positive twin do not.
     CouldNotRun,
     /// The suite contradicts itself: a check that was never declared, a twin that is not there.
     SuiteError,

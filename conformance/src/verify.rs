@@ -54,8 +54,8 @@ pub(crate) fn verify<'a>(directory: &Path, cases: &'a [Case]) -> Result<Verified
 
 /// Compares what people and other programs read, `summary.json` and `junit.xml`, with what was derived.
 fn derived_files(directory: &Path, start: &Event, verified: &mut Verified<'_>) {
-    let Event::RunStart { under_test, hello, seed, .. } = start else { return };
-    let head = Head { under_test, hello, seed: *seed };
+    let Event::RunStart { under_test, hello, seed, security, .. } = start else { return };
+    let head = Head { under_test, hello, seed: *seed, security: *security };
     let [summary, junit] = [SUMMARY, JUNIT].map(|name| read(&directory.join(name), name));
     let Some(exit) = verified.recorded else {
         // Both are written after the end of the run.
@@ -170,7 +170,7 @@ pub(crate) fn derive<'a>(
     let mut rest = &records[1..];
     while let Some((first, after)) = rest.split_first() {
         match &first.event {
-            Event::CaseStart { case } => {
+            Event::CaseStart { case, .. } => {
                 let end = after
                     .iter()
                     .position(|r| matches!(r.event, Event::CaseEnd { .. }))
@@ -239,7 +239,7 @@ fn one<'a>(
         records.iter().filter(is_judged).map(|record| &record.event).collect();
     let happened: Vec<Record> =
         records.iter().filter(|record| !is_judged(record)).cloned().collect();
-    let judgement = judge(case, &happened);
+    let judgement = judge(case, &happened, &verified.outcomes);
     let derived = judgement.events(id);
     verified.cases += 1;
     if derived.iter().collect::<Vec<_>>() != recorded {

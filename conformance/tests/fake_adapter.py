@@ -156,6 +156,8 @@ class Connection:
         if domain not in ("", DOMAIN) and OPTIONS.mutant != "open-relay":
             return self.say("550 5.7.1 no relay")
         known = local.lower() == "postmaster" or NODE.host(match[1]) is not None
+        if self.recipients and OPTIONS.mutant == "one-recipient":
+            return self.say("452 4.5.3 one is enough")
         if not known and OPTIONS.mutant not in ("any-user", "open-relay"):
             return self.say("550 5.1.1 nobody of that name")
         self.recipients.append(match[1])

@@ -139,6 +139,10 @@ fn a_run_that_cannot_begin_leaves_a_whole_report_all_the_same() {
         (2, &["--target", "no port"]),
         (2, &["--target", "127.0.0.1:25", "--timeout-factor=-1"]),
         (2, &["--target", "127.0.0.1:25", "--only", "smtp/x"]),
+        (2, &["--surprise"]),
+        (2, &["--seed", "x"]),
+        (2, &["--target"]),
+        (2, &["--target", "127.0.0.1:25", "--", "adapter"]),
         (4, &["--target", "127.0.0.1:1", "--only", "smpt.**"]),
         (4, &["--target", "127.0.0.1:1", "--only", "submit.**"]),
         (4, &["--target", "127.0.0.1:1", "--profile", "smtp/none"]),
@@ -220,10 +224,49 @@ fn each_planted_error_is_found_by_the_named_check() {
             mutant,
         ]);
         assert_eq!(ran.code, 1, "{mutant}: {}{}", ran.out, ran.err);
-        let reason = summary(place.path())["cases"][0]["reason"].clone();
-        let reason = reason.as_str().expect("a failure has a reason");
+        let summary = summary(place.path());
+        let (_, reason) = result(&summary, case);
         assert!(reason.starts_with(&format!("{check}: ")), "{mutant}: {reason}");
     }
+}
+
+/// Verdict and reason of one case.
+fn result<'a>(summary: &'a serde_json::Value, case: &str) -> (&'a str, &'a str) {
+    let cases = summary["cases"].as_array().expect("a summary lists its cases");
+    let found = cases.iter().find(|found| found["id"] == case).expect("the case was run");
+    let text = |field: &str| found[field].as_str().expect("text");
+    (text("verdict"), text("reason"))
+}
+
+#[test]
+fn a_refusal_counts_only_with_its_twin() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    // The twin comes along, and first.
+    let ran = small(output, &["--only", "smtp.rcpt.02"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let found = summary(place.path());
+    assert_eq!(found["cases"][0]["id"], "smtp.rcpt.01");
+    assert_eq!(result(&found, "smtp.rcpt.02").0, "pass");
+    // Who leaves it out has no proof.
+    let ran = small(output, &["--only", "smtp.rcpt.02", "--skip", "smtp.rcpt.01"]);
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+    let found = summary(place.path());
+    let (verdict, reason) = result(&found, "smtp.rcpt.02");
+    assert_eq!(verdict, "could-not-run");
+    assert!(reason.contains("smtp.rcpt.01 was not run"), "{reason}");
+    assert_eq!(run(&["verify", output]).code, 0, "the same is derived again");
+    // Nor has whose twin fails: this server takes no second recipient.
+    let words = ["--only", "smtp.rcpt.02", "--", "python3", &fake_adapter()];
+    let words = [&["run", "-o", output][..], &words, &["--mutant", "one-recipient"]].concat();
+    let ran = run(&words);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let found = summary(place.path());
+    assert_eq!(result(&found, "smtp.rcpt.01").0, "fail");
+    let (verdict, reason) = result(&found, "smtp.rcpt.02");
+    assert_eq!(verdict, "could-not-run");
+    assert!(reason.contains("smtp.rcpt.01 came to fail"), "{reason}");
+    assert_eq!(run(&["verify", output]).code, 0, "the same is derived again");
 }
 
 #[test]

@@ -6,8 +6,11 @@
 mod admin;
 mod check;
 pub mod cluster;
+mod manual;
+mod queue;
 mod show;
 mod table;
+mod whom;
 
 #[cfg(feature = "conformance")]
 use std::ffi::OsString;
@@ -19,7 +22,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::protocol::faults::{Faults, NAMES};
-use crate::server::runtime::{Logging, log_to_stderr, serve};
+use crate::server::runtime::{Logging, Until, log_to_stderr, serve};
 
 /// It failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -32,6 +35,7 @@ Examples:
   bridgehead cluster up examples/five-groups.toml --time-scale 60
   bridgehead cluster link cut RG2 RG4
   bridgehead linkstate show
+  bridgehead queue list --state doubt
   bridgehead serve /etc/bridgehead/member.toml";
 
 /// Clustered mail transfer: a group of mail servers behaves as one, and groups route around broken links
@@ -52,6 +56,9 @@ enum Command {
         /// Write the log as JSON, one object a line
         #[arg(long)]
         log_json: bool,
+        /// Stop, as on a signal, when standard input ends; it does when whoever started this is gone
+        #[arg(long)]
+        until_stdin_ends: bool,
     },
     /// Check an organization or a member file and tell everything that is wrong
     #[command(
@@ -67,9 +74,12 @@ enum Command {
     /// Show what the members know of the connectors
     #[command(subcommand)]
     Linkstate(Linkstate),
-    /// Show the messages that members have in custody
+    /// Show the messages that members have in custody; hold, release, retry, return and remove them
     #[command(subcommand)]
-    Queue(Queue),
+    Queue(queue::Queue),
+    /// Tell members what has become of another member
+    #[command(subcommand)]
+    Member(queue::Member),
     /// Run an organization in the simulator
     #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
     Sim(crate::sim::cli::Arguments),
@@ -99,9 +109,11 @@ enum Command {
         /// Which shell
         shell: Shell,
     },
-    /// Write the manual page to standard output
-    #[command(after_help = "Example:\n  bridgehead man | man -l -")]
-    Man,
+    /// Write the manual pages
+    #[command(
+        after_help = "Examples:\n  bridgehead man cluster up | man -l -\n  bridgehead man --dir /usr/local/share/man/man1"
+    )]
+    Man(manual::Arguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -110,16 +122,7 @@ enum Linkstate {
     #[command(
         after_help = "Examples:\n  bridgehead linkstate show\n  bridgehead linkstate show --member rg1-b --json"
     )]
-    Show(show::Arguments),
-}
-
-#[derive(Debug, Subcommand)]
-enum Queue {
-    /// Print the messages of every member, or of one
-    #[command(
-        after_help = "Examples:\n  bridgehead queue list\n  bridgehead queue list --member rg2-a --json"
-    )]
-    List(show::Arguments),
+    Show(whom::Whom),
 }
 
 /// Runs the command that the process was started with.
@@ -135,8 +138,9 @@ pub fn main() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve { file, log_json } => {
-            serve(&file, if log_json { Logging::Json } else { Logging::Text })
+        Command::Serve { file, log_json, until_stdin_ends } => {
+            let logging = if log_json { Logging::Json } else { Logging::Text };
+            serve(&file, logging, if until_stdin_ends { Until::StdinEnds } else { Until::Signal })
         }
         Command::Sim(arguments) => crate::sim::cli::run(&arguments),
         Command::Adapter { fault } => adapter(&fault),
@@ -144,15 +148,14 @@ pub fn main() -> ExitCode {
         Command::Conformance { arguments } => conformance(arguments),
         Command::Check { file } => check::run(&file),
         Command::Cluster(command) => cluster::run(command),
-        Command::Linkstate(Linkstate::Show(arguments)) => {
-            show::run(&arguments, show::What::LinkState)
-        }
-        Command::Queue(Queue::List(arguments)) => show::run(&arguments, show::What::Queue),
+        Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
+        Command::Queue(command) => queue::run(command),
+        Command::Member(command) => queue::tell(&command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bridgehead", &mut io::stdout());
             ExitCode::SUCCESS
         }
-        Command::Man => manual(),
+        Command::Man(arguments) => manual::run(&arguments, Cli::command()),
     }
 }
 
@@ -180,13 +183,6 @@ fn adapter(faults: &[String]) -> ExitCode {
 fn conformance(arguments: Vec<OsString>) -> ExitCode {
     let own = std::env::current_exe().map(|path| vec![path.into(), "adapter".into()]);
     bridgehead_conformance::main_with(arguments, own.ok())
-}
-
-fn manual() -> ExitCode {
-    match clap_mangen::Man::new(Cli::command()).render(&mut io::stdout()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&format!("the manual cannot be written: {error}")),
-    }
 }
 
 /// Says why a command failed.

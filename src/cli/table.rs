@@ -1,6 +1,8 @@
-//! Plain tables of text.
+//! Plain tables of text, and JSON as a few words.
 
 use core::fmt::Write as _;
+
+use serde_json::Value;
 
 /// Lays rows out in columns, each as wide as its widest cell; the first row is the head.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
@@ -23,4 +25,32 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
 /// A row from anything that prints.
 pub(super) fn row<const N: usize>(cells: [&dyn core::fmt::Display; N]) -> Vec<String> {
     cells.iter().map(ToString::to_string).collect()
+}
+
+/// A field of an object; null where there is none.
+pub(super) fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
+/// The elements of a field that is a list.
+pub(super) fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    field(value, name).as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A value as a few words: what stands in it, in order, without names of fields.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(","),
+        Value::Object(fields) if fields.len() == 1 => {
+            // A variant: `{"doubt": "rg2-a"}` reads `doubt rg2-a`.
+            fields.iter().map(|(name, inner)| format!("{name} {}", plain(inner))).collect()
+        }
+        Value::Object(fields) => {
+            let known = fields.values().filter(|inner| !inner.is_null());
+            known.map(plain).collect::<Vec<_>>().join(" ")
+        }
+        other => other.to_string(),
+    }
 }

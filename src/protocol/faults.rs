@@ -26,9 +26,21 @@ pub const NAMES: &[(&str, &str)] = &[
     ("status-fences", "lets STATUS fence a transfer that is still arriving"),
     ("second-deposit-on-repeat", "delivers again when a delivery is repeated"),
     ("renumber-index", "numbers the recipients of each hop from zero"),
+    ("rules-outside-the-commit", "stores what rules pass on by a change of its own"),
     ("release-without-exceptions", "says that transfers are over of which it may speak again"),
     ("released-is-new", "accepts a transfer that its sender has said is over"),
+    ("success-told-twice", "tells of a success although the outside server took over that duty"),
+    (
+        "confirmed-before-removal",
+        "queues the word of success first and removes the recipient later",
+    ),
+    ("hold-not-stored", "confirms a hold that it keeps in memory only"),
+    ("order-ignores-doubt", "returns or removes recipients in doubt when the operator orders it"),
     ("result-before-publish", "says delivered before the file is in its place"),
+    ("certificate-name-not-checked", "believes a client with any good certificate what EHLO says"),
+    ("hello-name-not-checked", "lets a member say hello with the name of another"),
+    ("goes-on-without-starttls", "talks to a member in clear when it offers no STARTTLS"),
+    ("clear-text-survives-starttls", "keeps what came in clear behind STARTTLS"),
 ];
 
 impl Faults {

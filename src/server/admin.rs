@@ -13,6 +13,8 @@ use tokio::net::{UnixListener, UnixStream};
 use super::clock::within_real_time;
 use super::report::What;
 use super::runtime::Observer;
+use crate::clause;
+use crate::protocol::operator::{Order, Selection};
 
 /// The only value of `format` that this version speaks.
 pub const ADMIN_FORMAT: u32 = 1;
@@ -22,11 +24,40 @@ pub const REQUEST_LIMIT_OCTETS: u64 = 64 * 1024;
 /// How long accepting rests when the system has no file left.
 const REST: Duration = Duration::from_millis(100);
 
+/// One request: `status`, `linkstate` and `accounts` take nothing more, `queue` and `show` what is meant,
+/// `order` the order.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
     format: u32,
     op: String,
+    which: Option<Selection>,
+    order: Option<Order>,
+}
+
+/// What a request asks for.
+enum Wish {
+    Look(What),
+    Order(Order),
+}
+
+impl Request {
+    fn wish(self) -> Result<Wish, String> {
+        if self.format != ADMIN_FORMAT {
+            return Err(format!("format {}, expected {ADMIN_FORMAT}", self.format));
+        }
+        match (self.op.as_str(), self.which, self.order) {
+            ("queue", which, None) => Ok(Wish::Look(What::Queue(which.unwrap_or_default()))),
+            ("show", which, None) => Ok(Wish::Look(What::Messages(which.unwrap_or_default()))),
+            ("order", None, Some(order)) => Ok(Wish::Order(order)),
+            ("order", _, _) => Err("`order` takes `order` and nothing else".into()),
+            (op, None, None) => match What::named(op) {
+                Some(what) => Ok(Wish::Look(what)),
+                None => Err(format!("unknown op `{op}`")),
+            },
+            (op, _, _) => Err(format!("`{op}` takes no such field")),
+        }
+    }
 }
 
 /// Serves requests on a socket at `path` for as long as the runtime lives.
@@ -80,22 +111,19 @@ async fn answer_all(mut stream: UnixStream, observer: &Observer) -> io::Result<(
 }
 
 async fn answer(line: &[u8], observer: &Observer) -> Value {
-    let request: Request = match serde_json::from_slice(line) {
-        Ok(request) => request,
-        Err(error) => {
-            return json!({"format": ADMIN_FORMAT, "error": format!("bad request: {error}")});
-        }
-    };
-    if request.format != ADMIN_FORMAT {
-        let problem = format!("format {}, expected {ADMIN_FORMAT}", request.format);
-        return json!({"format": ADMIN_FORMAT, "error": problem});
+    clause!(SV_051);
+    match answered(line, observer).await {
+        Ok(answer) => json!({"format": ADMIN_FORMAT, "ok": answer}),
+        Err(problem) => json!({"format": ADMIN_FORMAT, "error": problem}),
     }
-    let Some(what) = What::named(&request.op) else {
-        let problem = format!("unknown op `{}`", request.op);
-        return json!({"format": ADMIN_FORMAT, "error": problem});
+}
+
+async fn answered(line: &[u8], observer: &Observer) -> Result<Value, String> {
+    let request: Request =
+        serde_json::from_slice(line).map_err(|error| format!("bad request: {error}"))?;
+    let answer = match request.wish()? {
+        Wish::Look(what) => observer.report(what).await,
+        Wish::Order(order) => observer.order(order).await.map(|answer| json!(answer)),
     };
-    match observer.report(what).await {
-        Some(report) => json!({"format": ADMIN_FORMAT, "ok": report}),
-        None => json!({"format": ADMIN_FORMAT, "error": "the member is stopping"}),
-    }
+    answer.ok_or_else(|| "the member is stopping".into())
 }

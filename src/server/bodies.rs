@@ -1,12 +1,15 @@
-//! Bodies on their way in and out: taken in piece by piece, read back in chunks.
+//! Bodies on their way in and out: taken in piece by piece, read back in chunks and verified.
 
 use alloc::sync::Arc;
+use core::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256};
 
 use super::spool::{BodyFile, BodyFiles, ROW_LIMIT_OCTETS, SpoolError};
+use crate::clause;
+use crate::protocol::queue::Damage;
 use crate::protocol::server::BodyProblem;
 use crate::wire::message::{Body, BodyKey, Digest};
 
@@ -100,6 +103,12 @@ impl Intake {
         self.octets
     }
 
+    /// The digest of the octets that are here, which are dropped.
+    #[must_use]
+    pub fn into_digest(self) -> Digest {
+        Digest(self.hasher.finalize().into())
+    }
+
     /// Ends the body. A large one is synced here, which blocks.
     ///
     /// # Errors
@@ -133,48 +142,119 @@ pub fn take(files: &BodyFiles, key: BodyKey, octets: &[u8]) -> Result<Taken, Int
     intake.finish()
 }
 
-/// A body that is being read, in chunks of any size.
+/// A body that is not the one that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedBody {
+    /// The body as it was accepted.
+    pub body: Body,
+    /// What stands in its place.
+    pub damage: Damage,
+}
+
+impl DamagedBody {
+    /// What a reader said, where it was that its body is damaged.
+    #[must_use]
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for DamagedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.damage.against(&self.body))
+    }
+}
+
+impl core::error::Error for DamagedBody {}
+
+/// A body that is being read, in chunks of any size. Its end is given only when all that was read is the
+/// body that was accepted; anything else is an error that [`DamagedBody::of`] recognizes.
 #[derive(Debug)]
-pub enum BodyReader {
-    /// A small one.
-    Memory {
-        /// All of it.
-        octets: Arc<[u8]>,
-        /// How much was read.
-        position: usize,
-    },
-    /// A large one.
-    File(File),
+pub struct BodyReader {
+    source: Source,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// A small one, verified before it was given.
+    Memory { octets: Arc<[u8]>, position: usize },
+    /// A large one, verified as it is read.
+    File { file: File, octets: u64, hasher: Sha256 },
 }
 
 impl BodyReader {
     /// A reader at the start of `octets`.
+    ///
+    /// # Errors
+    /// They are not those of `body`.
+    pub fn memory(body: &Body, octets: Arc<[u8]>) -> Result<Self, DamagedBody> {
+        verify(body, octets.len() as u64, Digest(Sha256::digest(&octets).into()))?;
+        Ok(Self { source: Source::Memory { octets, position: 0 }, body: *body })
+    }
+
+    /// A reader at the start of `file`.
     #[must_use]
-    pub const fn memory(octets: Arc<[u8]>) -> Self {
-        Self::Memory { octets, position: 0 }
+    pub fn file(body: &Body, file: File) -> Self {
+        let source = Source::File { file, octets: 0, hasher: Sha256::new() };
+        Self { source, body: *body }
+    }
+
+    /// Whether reading blocks.
+    #[must_use]
+    pub const fn blocks(&self) -> bool {
+        matches!(self.source, Source::File { .. })
     }
 
     /// Reads what is left, as one piece.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or the body is damaged.
     pub fn read_all(mut self) -> io::Result<Vec<u8>> {
         let mut octets = Vec::new();
         self.read_to_end(&mut octets)?;
         Ok(octets)
     }
+
+    /// Reads what is left and keeps nothing of it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the body is damaged.
+    pub fn verify_rest(&mut self) -> io::Result<()> {
+        io::copy(self, &mut io::sink()).map(|_| ())
+    }
+}
+
+fn verify(body: &Body, octets: u64, digest: Digest) -> Result<(), DamagedBody> {
+    clause!(CU_043);
+    let damage = match (octets == body.octets, digest == body.digest) {
+        (true, true) => return Ok(()),
+        (false, _) => Damage::Octets(octets),
+        (true, false) => Damage::Digest(digest),
+    };
+    Err(DamagedBody { body: *body, damage })
 }
 
 impl Read for BodyReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Memory { octets, position } => {
+        let (file, octets, hasher) = match &mut self.source {
+            Source::Memory { octets, position } => {
                 let count = buffer.len().min(octets.len() - *position);
                 buffer[..count].copy_from_slice(&octets[*position..*position + count]);
                 *position += count;
-                Ok(count)
+                return Ok(count);
             }
-            Self::File(file) => file.read(buffer),
+            Source::File { file, octets, hasher } => (file, octets, hasher),
+        };
+        let count = file.read(buffer)?;
+        *octets += count as u64;
+        hasher.update(&buffer[..count]);
+        // What is longer than announced must not reach a far end that counts.
+        if (count == 0 && !buffer.is_empty()) || *octets > self.body.octets {
+            let digest = Digest(hasher.clone().finalize().into());
+            verify(&self.body, *octets, digest)
+                .map_err(|damaged| io::Error::new(io::ErrorKind::InvalidData, damaged))?;
         }
+        Ok(count)
     }
 }

@@ -230,6 +230,8 @@ pub fn member_of<'a>(
     members: impl IntoIterator<Item = &'a MemberName>,
 ) -> Option<&'a MemberName> {
     clause!(SV_031);
+    // Only subject alternative names are looked at.
+    clause!(SV_033);
     let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
     let mut named = members.into_iter().filter(|member| {
         ServerName::try_from(member.as_str())

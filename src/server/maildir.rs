@@ -74,6 +74,16 @@ impl Maildirs {
         self.root.join(domain).join(escape(&account.local().to_ascii_lowercase()))
     }
 
+    /// The Maildir of a folder of an account, which is one of its own (Maildir++).
+    #[must_use]
+    pub fn folder(&self, account: &Address, folder: Option<&str>) -> PathBuf {
+        let inbox = self.directory(account);
+        let Some(folder) = folder else { return inbox };
+        clause!(RU_034);
+        let levels: Vec<String> = folder.split('/').map(escape_level).collect();
+        inbox.join(format!(".{}", levels.join(".")))
+    }
+
     /// Writes a message to `tmp/`: what [`trace_header`] made, then the body octet for octet. Synced,
     /// with its name. An unpublished message of that name is replaced.
     ///
@@ -81,12 +91,12 @@ impl Maildirs {
     /// A step fails. The message is then not deposited.
     pub fn deposit(
         &self,
-        account: &Address,
+        (account, folder): (&Address, Option<&str>),
         name: &str,
         header: &str,
         body: &mut impl Read,
     ) -> Result<(), MaildirError> {
-        let maildir = self.directory(account);
+        let maildir = self.folder(account, folder);
         let path = message_path(&maildir, "tmp", name)?;
         for part in ["tmp", "new", "cur"] {
             create_directories(&maildir.join(part))?;
@@ -113,8 +123,12 @@ impl Maildirs {
     ///
     /// # Errors
     /// A step fails; publishing again is safe.
-    pub fn publish(&self, account: &Address, name: &str) -> Result<(), MaildirError> {
-        let maildir = self.directory(account);
+    pub fn publish(
+        &self,
+        (account, folder): (&Address, Option<&str>),
+        name: &str,
+    ) -> Result<(), MaildirError> {
+        let maildir = self.folder(account, folder);
         let from = message_path(&maildir, "tmp", name)?;
         let to = message_path(&maildir, "new", name)?;
         clause!(SV_012);
@@ -145,10 +159,14 @@ impl Maildirs {
             for maildir in entries(&domain)? {
                 let (local, domain) = (unescape(&maildir), unescape(&domain));
                 let address = if domain.is_empty() { local } else { format!("{local}@{domain}") };
-                let mut letters = letters(&maildir.join("new"))?;
-                letters.extend(self::letters(&maildir.join("cur"))?);
+                let mut letters = Vec::new();
+                let mut unpublished = 0;
+                for folder in [maildir.clone()].into_iter().chain(folders(&maildir)?) {
+                    letters.extend(self::letters(&folder.join("new"))?);
+                    letters.extend(self::letters(&folder.join("cur"))?);
+                    unpublished += entries(&folder.join("tmp"))?.len();
+                }
                 letters.sort_by(|one, other| one.name.cmp(&other.name));
-                let unpublished = entries(&maildir.join("tmp"))?.len();
                 let address = Address::from(address.as_str());
                 let directory = maildir;
                 accounts.push(AccountListing { address, directory, letters, unpublished });
@@ -267,6 +285,20 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, MaildirError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         listed => listed.map_err(failed(directory, "list")),
     }
+}
+
+/// The folders of a Maildir: its directories whose names begin with a dot.
+fn folders(maildir: &Path) -> Result<Vec<PathBuf>, MaildirError> {
+    let is_folder = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+    };
+    Ok(entries(maildir)?.into_iter().filter(is_folder).collect())
+}
+
+/// One level of a folder's name. The configuration lets nothing else in; a dot would begin another level.
+fn escape_level(level: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_".contains(c);
+    level.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
 }
 
 fn letters(directory: &Path) -> Result<Vec<Letter>, MaildirError> {

@@ -16,34 +16,19 @@
 //! | [`identity`] | certificates: who a member is |
 //! | [`configuration`] | `member.toml` and `organization.toml` |
 //! | [`sync`] | the queue in front of the disk, the one object that threads share |
-//!
-//! Under `cfg(loom)` only [`sync`] is built.
 #![allow(clippy::disallowed_types, reason = "the shell is where the operating system is met")]
 
-#[cfg(not(loom))]
 pub mod adapter;
-#[cfg(not(loom))]
 pub mod admin;
-#[cfg(not(loom))]
 pub mod bodies;
-#[cfg(not(loom))]
 pub mod clock;
-#[cfg(not(loom))]
 pub mod configuration;
-#[cfg(not(loom))]
 pub mod identity;
-#[cfg(not(loom))]
 pub mod maildir;
-#[cfg(not(loom))]
 pub mod net;
-#[cfg(not(loom))]
 pub mod notices;
-#[cfg(not(loom))]
 pub mod report;
-#[cfg(not(loom))]
 pub mod runtime;
-#[cfg(not(loom))]
 pub mod spool;
 pub mod sync;
-#[cfg(not(loom))]
 pub mod tokens;

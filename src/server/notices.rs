@@ -1,15 +1,18 @@
-//! Delivery status notifications: `multipart/report` messages of RFC 3464.
+//! What a member writes itself: delivery status notifications (`multipart/report` of RFC 3464), and the
+//! automatic replies of accounts (RFC 3834).
 
 use std::io::{self, Read};
 
 use mail_builder::MessageBuilder;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
 use mail_builder::mime::MimePart;
 
 use crate::clause;
 use crate::kernel::Time;
-use crate::protocol::member::{Notice, NoticeKind};
+use crate::protocol::member::{AutoReply, Notice, NoticeKind};
+use crate::protocol::queue::Ending;
 use crate::protocol::session::date;
 use crate::wire::message::{Recipient, Refusal, Return};
 use crate::wire::smtp::xtext;
@@ -19,26 +22,33 @@ pub const RETURNED_LIMIT_OCTETS: u64 = 1024 * 1024;
 /// The longest header that a notice returns.
 pub const HEADER_LIMIT_OCTETS: u64 = 64 * 1024;
 
-/// Writes the notice, with CRLF line ends. `original` reads the message that it is about; `now` is its
-/// date.
+/// Writes the notice, with CRLF line ends. `original` reads the message that it is about, where that may
+/// be read; `now` is its date.
 ///
 /// # Errors
-/// The original cannot be read.
-pub fn compose(notice: &Notice, original: &mut impl Read, now: Time) -> io::Result<Vec<u8>> {
+/// The original cannot be read, or it is damaged.
+pub fn compose<R: Read>(
+    notice: &Notice,
+    original: Option<&mut R>,
+    now: Time,
+) -> io::Result<Vec<u8>> {
     assert!(!notice.recipients.is_empty(), "a notice is about somebody");
     clause!(SV_021);
     let report = ContentType::new("multipart/report")
         .attribute("report-type", "delivery-status")
         .attribute("boundary", boundary(notice));
-    let parts = vec![
+    let mut parts = vec![
         MimePart::new("text/plain", explanation(notice)),
         MimePart::new(ContentType::new("message/delivery-status"), status(notice).into_bytes())
             .transfer_encoding("7bit"),
-        returned(notice, original)?,
     ];
+    if let Some(original) = original {
+        parts.push(returned(notice, original)?);
+    }
     let subject = match notice.kind {
         NoticeKind::Failure => "Undelivered mail returned to sender",
         NoticeKind::Delay => "Delayed mail (still being tried)",
+        NoticeKind::Success => "Successful mail delivery report",
     };
     let mut octets = Vec::new();
     MessageBuilder::new()
@@ -51,6 +61,31 @@ pub fn compose(notice: &Notice, original: &mut impl Read, now: Time) -> io::Resu
         .header("MIME-Version", Raw::new("1.0"))
         .body(MimePart::new(report, parts))
         .write_to(&mut octets)?;
+    Ok(octets)
+}
+
+/// Writes an automatic reply, with CRLF line ends. `now` is its date.
+///
+/// # Errors
+/// It cannot be written.
+pub fn compose_reply(reply: &AutoReply, now: Time) -> io::Result<Vec<u8>> {
+    clause!(RU_033);
+    let origin = reply.origin.to_string().replace('/', ".");
+    let mut message = MessageBuilder::new()
+        .header("From", Raw::new(format!("<{}>", reply.from)))
+        .header("To", Raw::new(format!("<{}>", reply.to)))
+        .header("Subject", Text::new(reply.subject.clone()))
+        .header("Date", Raw::new(date(now)))
+        .header("Message-ID", Raw::new(format!("<reply.{origin}@{}>", reply.from.domain())))
+        .header("Auto-Submitted", Raw::new("auto-replied"))
+        .header("MIME-Version", Raw::new("1.0"));
+    if let Some(answers) = reply.answers.as_deref().map(printable) {
+        message = message
+            .header("In-Reply-To", Raw::new(answers.clone()))
+            .header("References", Raw::new(answers));
+    }
+    let mut octets = Vec::new();
+    message.body(MimePart::new("text/plain", reply.text.clone())).write_to(&mut octets)?;
     Ok(octets)
 }
 
@@ -68,17 +103,23 @@ const fn kind_name(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::Failure => "failure",
         NoticeKind::Delay => "delay",
+        NoticeKind::Success => "success",
     }
 }
 
 /// The digest of the original is in the boundary: a message cannot contain its own digest.
 fn boundary(notice: &Notice) -> String {
-    let digest = notice.body.digest.to_string();
-    format!("=_{}_{}", kind_name(notice.kind), &digest[..32])
+    // Without an original nothing is in the notice that somebody else has chosen.
+    let digest = notice.body.map_or_else(String::new, |body| body.digest.to_string());
+    format!("=_{}_{}", kind_name(notice.kind), digest.get(..32).unwrap_or("without"))
 }
 
 fn explanation(notice: &Notice) -> String {
     let (what, then) = match notice.kind {
+        NoticeKind::Delay if notice.body.is_none() => (
+            "Your message could not be delivered to the recipients below.",
+            "It is kept for the postmaster here and not tried until they have looked at it.",
+        ),
         NoticeKind::Failure => (
             "Your message could not be delivered to the recipients below.",
             "It is not tried again.",
@@ -87,12 +128,31 @@ fn explanation(notice: &Notice) -> String {
             "Your message could not be delivered to the recipients below yet.",
             "It is still being tried; you need not send it again.",
         ),
+        NoticeKind::Success => (
+            "You asked to hear what became of your message for the recipients below.",
+            "`delivered` means that it lies in the mailbox, `relayed` that a server took it that may \
+             tell you nothing more.",
+        ),
     };
     let mut text = format!("This is the mail system at {}.\n\n{what}\n{then}\n\n", notice.reporter);
-    for (recipient, refusal) in &notice.recipients {
-        text.push_str(&format!("<{}>: {}\n", recipient.address, diagnostic(refusal)));
+    for (recipient, ending) in &notice.recipients {
+        let word = match ending {
+            Ending::Refused(refusal) => diagnostic(refusal),
+            Ending::Delivered | Ending::Relayed => action(notice.kind, ending).into(),
+        };
+        text.push_str(&format!("<{}>: {word}\n", recipient.address));
     }
     text
+}
+
+/// The action of RFC 3464 section 2.3.3.
+const fn action(kind: NoticeKind, ending: &Ending) -> &'static str {
+    match (ending, kind) {
+        (Ending::Delivered, _) => "delivered",
+        (Ending::Relayed, _) => "relayed",
+        (Ending::Refused(_), NoticeKind::Delay) => "delayed",
+        (Ending::Refused(_), _) => "failed",
+    }
 }
 
 fn diagnostic(refusal: &Refusal) -> String {
@@ -106,26 +166,29 @@ fn status(notice: &Notice) -> String {
         fields.push_str(&format!("Original-Envelope-Id: {}\r\n", printable(envid)));
     }
     fields.push_str(&format!("Arrival-Date: {}\r\n", date(notice.arrived)));
-    for (recipient, refusal) in &notice.recipients {
+    for (recipient, ending) in &notice.recipients {
         fields.push_str("\r\n");
-        fields.push_str(&recipient_fields(notice.kind, recipient, refusal));
+        fields.push_str(&recipient_fields(notice.kind, recipient, ending));
     }
     fields
 }
 
-fn recipient_fields(kind: NoticeKind, recipient: &Recipient, refusal: &Refusal) -> String {
+fn recipient_fields(kind: NoticeKind, recipient: &Recipient, ending: &Ending) -> String {
+    clause!(SV_024);
     let mut fields = String::new();
     if let Some(original) = &recipient.original {
         fields.push_str(&format!("Original-Recipient: {}\r\n", original_recipient(original)));
     }
-    let address = printable(&recipient.address.0);
-    fields.push_str(&format!("Final-Recipient: rfc822; {address}\r\n"));
-    let action = match kind {
-        NoticeKind::Failure => "failed",
-        NoticeKind::Delay => "delayed",
-    };
-    fields.push_str(&format!("Action: {action}\r\nStatus: {}\r\n", printable(&refusal.status)));
-    fields.push_str(&format!("Diagnostic-Code: smtp; {}\r\n", diagnostic(refusal)));
+    let address = final_recipient(&recipient.address.0);
+    fields.push_str(&format!("Final-Recipient: {address}\r\n"));
+    fields.push_str(&format!("Action: {}\r\n", action(kind, ending)));
+    match ending {
+        Ending::Refused(refusal) => {
+            fields.push_str(&format!("Status: {}\r\n", printable(&refusal.status)));
+            fields.push_str(&format!("Diagnostic-Code: smtp; {}\r\n", diagnostic(refusal)));
+        }
+        Ending::Delivered | Ending::Relayed => fields.push_str("Status: 2.0.0\r\n"),
+    }
     fields
 }
 
@@ -133,10 +196,14 @@ fn recipient_fields(kind: NoticeKind, recipient: &Recipient, refusal: &Refusal) 
 fn returned(notice: &Notice, original: &mut impl Read) -> io::Result<MimePart<'static>> {
     clause!(SV_023);
     let wants_all = notice.ret == Some(Return::Full) && notice.kind == NoticeKind::Failure;
-    let is_whole = wants_all && notice.body.octets <= RETURNED_LIMIT_OCTETS;
+    let octets = notice.body.map_or(u64::MAX, |body| body.octets);
+    let is_whole = wants_all && octets <= RETURNED_LIMIT_OCTETS;
     let limit = if is_whole { RETURNED_LIMIT_OCTETS } else { HEADER_LIMIT_OCTETS };
     let mut octets = Vec::new();
-    original.take(limit).read_to_end(&mut octets)?;
+    original.by_ref().take(limit).read_to_end(&mut octets)?;
+    // What is damaged behind that is damaged, too: only its end tells.
+    io::copy(original, &mut io::sink())?;
+    let mut octets = with_line_ends(&octets);
     let content_type = if is_whole {
         "message/rfc822"
     } else {
@@ -145,6 +212,25 @@ fn returned(notice: &Notice, original: &mut impl Read) -> io::Result<MimePart<'s
     };
     let encoding = if octets.is_ascii() { "7bit" } else { "8bit" };
     Ok(MimePart::new(ContentType::new(content_type), octets).transfer_encoding(encoding))
+}
+
+/// The octets with CRLF for each bare CR or LF: the notice must be able to travel where the message was
+/// not.
+fn with_line_ends(octets: &[u8]) -> Vec<u8> {
+    clause!(SV_025);
+    let mut lines = Vec::with_capacity(octets.len());
+    let mut rest = octets.iter().copied().peekable();
+    while let Some(octet) = rest.next() {
+        match octet {
+            b'\r' => {
+                rest.next_if_eq(&b'\n');
+                lines.extend_from_slice(b"\r\n");
+            }
+            b'\n' => lines.extend_from_slice(b"\r\n"),
+            _ => lines.push(octet),
+        }
+    }
+    lines
 }
 
 /// The header with the end of its last line, without the empty line.
@@ -159,6 +245,19 @@ fn header_length(octets: &[u8]) -> usize {
 /// Nothing in a field may end its line early; other alphabets have no place in these fields.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}
+
+/// The address with its type; one with letters beyond ASCII in the coding of RFC 6533 section 3.
+fn final_recipient(address: &str) -> String {
+    if address.is_ascii() {
+        return format!("rfc822; {}", printable(address));
+    }
+    let coded = |letter: char| match letter {
+        '\\' | '+' | '=' => format!("\\x{{{:02X}}}", u32::from(letter)),
+        _ if letter.is_ascii_graphic() => letter.to_string(),
+        _ => format!("\\x{{{:02X}}}", u32::from(letter)),
+    };
+    format!("utf-8; {}", address.chars().map(coded).collect::<String>())
 }
 
 /// ORCPT as the field has it: the address without its xtext coding (RFC 3461 section 5.2).

@@ -1,22 +1,23 @@
 //! What a member shows of itself, as JSON: for the admin socket and for the adapter.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::maildir::{Letter, Maildirs};
 use crate::kernel::Time;
 use crate::protocol::member::MemberConfig;
+use crate::protocol::operator::Selection;
 use crate::protocol::server::Server;
-use crate::wire::message::{Address, BodyKey};
+use crate::wire::message::Address;
 
 /// What can be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// The member as a whole.
     Status,
-    /// The messages in its custody.
-    Queue,
+    /// The messages in its custody that are meant.
+    Queue(Selection),
+    /// Everything about the messages that are meant.
+    Messages(Selection),
     /// Its link-state table.
     LinkState,
     /// The accounts that it has open.
@@ -29,7 +30,7 @@ impl What {
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "status" => Some(Self::Status),
-            "queue" => Some(Self::Queue),
+            "queue" => Some(Self::Queue(Selection::default())),
             "linkstate" => Some(Self::LinkState),
             "accounts" => Some(Self::Accounts),
             _ => None,
@@ -39,11 +40,12 @@ impl What {
 
 /// What the machine shows at `now`.
 #[must_use]
-pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: What) -> Value {
+pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What) -> Value {
     let member = server.member();
     match what {
         What::Status => status(server, configuration, now),
-        What::Queue => json!({ "messages": member.queue_report(now) }),
+        What::Queue(which) => json!({ "messages": member.rows(which, now) }),
+        What::Messages(which) => json!({ "messages": member.shown(which, now) }),
         What::LinkState => {
             json!({ "records": member.link().records(), "rows": member.link().rows() })
         }
@@ -63,13 +65,8 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
         "store": member.store().to_string(),
         "connections": server.connections().count(),
         "messages": durable.queue.len(),
+        "quarantined": durable.queue.values().filter(|message| message.damage.is_some()).count(),
     })
-}
-
-/// The bodies that some message needs.
-#[must_use]
-pub fn bodies(server: &Server) -> BTreeSet<BodyKey> {
-    server.member().spool().bodies().map(|body| body.key).collect()
 }
 
 /// Adds what lies on the disk to the accounts that the machine has shown. Blocks.

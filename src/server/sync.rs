@@ -1,8 +1,8 @@
 //! The one object that threads of the shell share: the queue in front of the disk.
 //!
 //! Anybody may push; one thread serves. It takes everything that waits as one group, has it committed,
-//! and only then acknowledges it. Under `cfg(loom)` the same code runs on loom's primitives, so that
-//! `tests/loom_group_commit.rs` can try every interleaving.
+//! and only then acknowledges it. The package in `tests/loom` builds this file under `cfg(loom)`, on
+//! loom's primitives, and tries every interleaving; the file therefore leans on nothing else of the crate.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

@@ -128,8 +128,8 @@ fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> 
         }
     }
     if !arguments.json && !is_single {
-        say!("{lost} copies lost with a disk, {suspects} marked as suspect");
-        say!("{runs} seeds, {steps} steps, every property held");
+        let setbacks = format!("{lost} copies lost with a disk, {suspects} marked as suspect");
+        say!("{runs} seeds, {steps} steps, {setbacks}, every property held");
     }
     Ok(0)
 }

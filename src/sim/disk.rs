@@ -7,11 +7,13 @@ use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
 
-use super::token::Token;
+use super::token::{Token, passed_on_by};
 use crate::kernel::Machine;
 use crate::protocol::member::{Change, Durable};
+use crate::protocol::queue::Damage;
 use crate::protocol::server::Server;
-use crate::wire::message::{Body, BodyKey, Digest};
+use crate::wire::header::fields;
+use crate::wire::message::{Address, Body, BodyKey, Digest, Field};
 
 /// A body longer than this is synced by itself before the member hears of it; a shorter one rides in
 /// the write of the next change.
@@ -27,7 +29,10 @@ pub fn digest_of(octets: &[u8]) -> Digest {
 struct Kept {
     octets: Arc<[u8]>,
     token: Option<Token>,
+    by: Option<Address>,
     synced: bool,
+    /// What stands in its place now.
+    damage: Option<Damage>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,7 +75,9 @@ impl Disk {
             self.waiting.push(key);
         }
         let token = Token::find(&octets);
-        let before = self.bodies.insert(key, Kept { octets: octets.into(), token, synced: false });
+        let by = passed_on_by(&fields(&octets));
+        let kept = Kept { octets: octets.into(), token, by, synced: false, damage: None };
+        let before = self.bodies.insert(key, kept);
         assert!(before.is_none(), "a body key is never used twice");
         body
     }
@@ -82,16 +89,60 @@ impl Disk {
         }
     }
 
-    /// A body as this life of the member sees it.
+    /// A body as this life of the member sees it; `None` where it is lost.
+    ///
+    /// # Errors
+    /// It is not what it was.
+    pub fn body(&self, key: BodyKey) -> Result<Option<Arc<[u8]>>, Damage> {
+        let Some(kept) = self.bodies.get(&key) else { return Ok(None) };
+        match &kept.damage {
+            None => Ok(Some(Arc::clone(&kept.octets))),
+            Some(damage) => Err(damage.clone()),
+        }
+    }
+
+    /// An octet of a body turns over.
+    pub fn rot(&mut self, key: BodyKey) {
+        if let Some(kept) = self.bodies.get_mut(&key) {
+            let mut rotten = kept.octets.to_vec();
+            rotten.iter_mut().take(1).for_each(|octet| *octet ^= 1);
+            kept.damage = Some(Damage::Digest(digest_of(&rotten)));
+        }
+    }
+
+    /// Every body is what it was again; whether one was not.
+    pub fn mend(&mut self) -> bool {
+        let damaged = self.bodies.values_mut().filter(|kept| kept.damage.is_some());
+        damaged.map(|kept| kept.damage = None).count() > 0
+    }
+
+    /// The bodies of messages in quarantine that are what they were.
     #[must_use]
-    pub fn body(&self, key: BodyKey) -> Option<Arc<[u8]>> {
-        self.bodies.get(&key).map(|kept| Arc::clone(&kept.octets))
+    pub fn mended(&self) -> Vec<BodyKey> {
+        let messages = self.durable.spool.queue.values();
+        let keys = messages.filter(|message| message.damage.is_some()).map(|m| m.body.key);
+        keys.filter(|key| matches!(self.body(*key), Ok(Some(_)))).collect()
+    }
+
+    /// The bodies that carry a message of the run.
+    #[must_use]
+    pub fn bodies_of(&self, token: Token) -> Vec<BodyKey> {
+        let kept = self.bodies.iter().filter(|(_, kept)| kept.token == Some(token));
+        kept.map(|(key, _)| *key).collect()
     }
 
     /// Which message of the run a body carries.
     #[must_use]
     pub fn token(&self, key: BodyKey) -> Option<Token> {
         self.bodies.get(&key).and_then(|kept| kept.token)
+    }
+
+    /// The account whose rules were the first to pass on the message with this body and these fields
+    /// above it.
+    #[must_use]
+    pub fn passed_on_by(&self, key: BodyKey, above: &[Field]) -> Option<Address> {
+        let below = self.bodies.get(&key).and_then(|kept| kept.by.clone());
+        below.or_else(|| passed_on_by(above))
     }
 
     /// Whether a body survives a crash.

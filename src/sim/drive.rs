@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::disk::RIDING_LIMIT_OCTETS;
+use super::disk::{RIDING_LIMIT_OCTETS, digest_of};
 use super::draw::Dice;
 use super::host::{Socket, Work};
 use super::log::Seen;
@@ -11,6 +11,7 @@ use super::network::{Connect, End, HostIndex, Parcel, PipeId, Target};
 use super::world::{Happening, World};
 use crate::kernel::{Act, Input, LinkChange, Node, Span};
 use crate::protocol::member::{self, Endpoint, Port, Query, Timer};
+use crate::protocol::operator::Order;
 use crate::protocol::server::{BodyProblem, Coding, Command, Server, Wire};
 use crate::wire::framer::EXPECTED_BODY_END;
 use crate::wire::ids::ConnectionId;
@@ -29,7 +30,7 @@ impl World<'_> {
         self.step += 1;
         let Self { hosts, log, choose, now, .. } = self;
         let at = &mut hosts[host];
-        let (node, acts) = Node::boot(&at.config, at.disk.durable(), *now, *choose);
+        let (node, acts) = Node::boot(&at.config, at.disk.durable(), at.clock.shows(*now), *choose);
         if log.is_on() {
             let (now, name, acts) = (*now, at.name(), &acts);
             log.step(&Seen { now, name, kind: "boot", input: None, acts, node: &node });
@@ -37,10 +38,14 @@ impl World<'_> {
         at.node = Some(node);
         at.disk_busy_until = *now;
         self.perform(host, acts);
+        for key in self.hosts[host].disk.mended() {
+            self.body_checked(host, key, None);
+        }
         self.pump(host);
     }
 
-    /// Kills a member's process. Writes under way may or may not have reached the disk.
+    /// Kills a member's process. Writes under way may or may not have reached the disk, or in part: of the
+    /// journal that part is dropped at the next start, a file stays as it is.
     pub fn crash(&mut self, host: HostIndex) {
         let now = self.now;
         self.log.row(now, self.hosts[host].name(), "crash", || {
@@ -50,8 +55,13 @@ impl World<'_> {
         for work in works {
             // A DSN lives in memory until a change takes it along, so nothing of it is left.
             let leaves_a_file = !matches!(work.query, Query::Compose(_));
-            if leaves_a_file && self.dice().below("crash.work", 2) == 1 {
-                let _ = self.do_work(host, &work.query);
+            let ways = if self.swarm.torn_writes { 3 } else { 2 };
+            match leaves_a_file.then(|| self.dice().below("crash.work", ways)) {
+                Some(1) => {
+                    let _ = self.do_work(host, &work.query);
+                }
+                Some(2) => self.tear(host, &work.query),
+                _ => {}
             }
         }
         let pending = self.hosts[host].disk.pending();
@@ -77,8 +87,9 @@ impl World<'_> {
     /// The operator of a member says that another one will not come back.
     pub fn forget(&mut self, host: HostIndex, peer: HostIndex) {
         let peer = self.hosts[peer].config.member.clone();
-        let order = Command::Member(member::Command::Forget(peer));
-        self.feed(host, Input::Command(order));
+        let from = self.hosts[host].name_inbound();
+        let order = member::Command::Order { from, order: Order::Forget { member: peer } };
+        self.feed(host, Input::Command(Command::Member(order)));
         self.pump(host);
     }
 
@@ -88,7 +99,7 @@ impl World<'_> {
         let at = &mut hosts[host];
         let Some(node) = at.node.as_mut() else { return };
         let noted = log.is_on().then(|| input.clone());
-        let acts = node.step(&at.config, input, *now, *choose);
+        let acts = node.step(&at.config, input, at.clock.shows(*now), *choose);
         if let Some(input) = noted {
             let (now, name, input, acts) = (*now, at.config.member.as_str(), Some(&input), &acts);
             log.step(&Seen { now, name, kind: "in", input, acts, node });
@@ -150,6 +161,7 @@ impl World<'_> {
                 Act::Ask { ticket, query } => self.ask(host, Work { ticket, query }),
                 Act::Arm { timer, within } => {
                     let after = self.dice().span("timer", &within);
+                    let after = self.hosts[host].clock.takes(after);
                     let arming = self.next_sequence();
                     let at = &mut self.hosts[host];
                     at.timers.insert(timer.clone(), arming);
@@ -254,10 +266,14 @@ impl World<'_> {
         body: Body,
         coding: Coding,
     ) {
-        let Some(content) = self.hosts[host].disk.body(body.key) else {
-            let name = self.hosts[host].config.member.clone();
-            self.checkers.object("C1", &format!("{name} has lost the body {}", body.key.0));
-            return;
+        let content = match self.read_body(host, body.key) {
+            Ok(Some(content)) => content,
+            Ok(None) => return,
+            Err(damage) => {
+                self.body_checked(host, body.key, Some(damage));
+                self.broken_off(pipe, side);
+                return;
+            }
         };
         match coding {
             Coding::Octets => octets.extend_from_slice(&content),
@@ -279,7 +295,7 @@ impl World<'_> {
     /// Gives a member the next unit of a connection; whether there was one.
     fn read_one(&mut self, host: HostIndex, connection: ConnectionId) -> bool {
         let Some(socket) = self.hosts[host].sockets.get_mut(&connection) else { return false };
-        let is_body = matches!(socket.mode, Mode::Dots(_) | Mode::Octets(_));
+        let is_body = matches!(socket.mode, Mode::Dots(_) | Mode::Octets(_) | Mode::Text(_));
         let pdu = match socket.framer.next_unit() {
             Ok(None) if socket.ended && !socket.framer.is_paused() => {
                 self.ended(host, connection);
@@ -298,12 +314,12 @@ impl World<'_> {
             Ok(Some(Unit::Block(block))) => Wire::Block(block),
             Ok(Some(Unit::Frame(frame))) => Wire::Frame(frame),
             Err(error) if is_body => {
-                socket.body.clear();
-                let is_large = error.expected == EXPECTED_BODY_END;
-                Wire::NoBody(if is_large {
-                    BodyProblem::TooLarge
-                } else {
-                    BodyProblem::BareLineEnd(error.offset as u64)
+                let octets = core::mem::take(&mut socket.body);
+                let offset = error.offset as u64;
+                Wire::NoBody(match socket.mode {
+                    _ if error.expected == EXPECTED_BODY_END => BodyProblem::TooLarge,
+                    Mode::Text(_) => BodyProblem::Unfit { offset, digest: digest_of(&octets) },
+                    _ => BodyProblem::BareLineEnd(offset),
                 })
             }
             Err(error) => Wire::Bad(error),

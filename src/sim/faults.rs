@@ -13,6 +13,8 @@ use crate::kernel::Span;
 pub struct Swarm {
     /// One in so many steps of a member is its last.
     pub crashes_one_in: u32,
+    /// Whether a crash may leave a part of a file that was being written.
+    pub torn_writes: bool,
     /// How long a crashed member stays down.
     pub down: RangeInclusive<Span>,
     /// One in so many crashes takes the disk along: it is lost, or set back to an earlier time.
@@ -25,6 +27,8 @@ pub struct Swarm {
     pub stall: RangeInclusive<Span>,
     /// One in so many file operations finds the disk full.
     pub full_one_in: u32,
+    /// One in so many reads of a body finds an octet changed, for good.
+    pub rot_one_in: u32,
     /// Between one cut and the next; `None` is no cuts.
     pub cuts_every: Option<RangeInclusive<Span>>,
     /// How long a cut lasts.
@@ -33,6 +37,10 @@ pub struct Swarm {
     pub silent_cuts: bool,
     /// Whether a cut may hit one direction only.
     pub one_way_cuts: bool,
+    /// By how many parts per million a member's clock may be too fast or too slow.
+    pub drift_ppm: u32,
+    /// By how much a member's clock may be ahead.
+    pub ahead: Span,
 }
 
 impl Swarm {
@@ -42,15 +50,19 @@ impl Swarm {
         Self {
             crashes_one_in: 0,
             setbacks_one_in: 0,
+            torn_writes: false,
             down: Span::seconds(1)..=Span::seconds(1),
             resets_one_in: 0,
             stalls_one_in: 0,
             stall: Span::ZERO..=Span::ZERO,
             full_one_in: 0,
+            rot_one_in: 0,
             cuts_every: None,
             cut_lasts: Span::minutes(1)..=Span::minutes(1),
             silent_cuts: false,
             one_way_cuts: false,
+            drift_ppm: 0,
+            ahead: Span::ZERO,
         }
     }
 
@@ -61,25 +73,33 @@ impl Swarm {
         let resets_one_in = rate("swarm.resets", &[0, 500, 100, 30]);
         let stalls_one_in = rate("swarm.stalls", &[0, 500, 100]);
         let full_one_in = rate("swarm.full", &[0, 0, 50, 10]);
+        let rot_one_in = rate("swarm.rot", &[0, 0, 500, 50]);
         let down_seconds = rate("swarm.down", &[1, 30, 300]);
         let stall_seconds = rate("swarm.stall", &[1, 60, 900]);
         let cuts = rate("swarm.cuts", &[0, 10, 3, 1]);
         let lasts_minutes = rate("swarm.cut_lasts", &[1, 5, 10]);
         let silent = rate("swarm.silent", &[0, 1]);
         let one_way = rate("swarm.one_way", &[0, 1]);
+        let torn = rate("swarm.torn", &[0, 1]);
+        let drift_ppm = rate("swarm.drift", &[0, 500, 50_000]);
+        let ahead_seconds = rate("swarm.ahead", &[0, 1, 600]);
         let setbacks_one_in = rate("swarm.setbacks", &[0, 0, 0, 6]);
         Self {
             crashes_one_in,
             setbacks_one_in,
+            torn_writes: torn == 1,
             down: Span::milliseconds(100)..=Span::seconds(u64::from(down_seconds)),
             resets_one_in,
             stalls_one_in,
             stall: Span::milliseconds(10)..=Span::seconds(u64::from(stall_seconds)),
             full_one_in,
+            rot_one_in,
             cuts_every: (cuts != 0).then(|| Span::seconds(5)..=Span::minutes(2 * u64::from(cuts))),
             cut_lasts: Span::seconds(5)..=Span::minutes(u64::from(lasts_minutes)),
             silent_cuts: silent == 1,
             one_way_cuts: one_way == 1,
+            drift_ppm,
+            ahead: Span::seconds(u64::from(ahead_seconds)),
         }
     }
 }
@@ -148,6 +168,7 @@ impl World<'_> {
         for (from, to) in self.network.cuts() {
             self.heal(from, to);
         }
+        self.mend_bodies();
         for host in 0..self.hosts.len() {
             self.boot(host);
         }

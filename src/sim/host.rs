@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use super::clock::HostClock;
 use super::disk::Disk;
 use super::maildir::Maildirs;
 use super::network::PipeId;
@@ -44,6 +45,8 @@ pub struct Work {
 pub struct Host {
     /// What the member is configured with.
     pub config: MemberConfig,
+    /// What the process takes for the time.
+    pub clock: HostClock,
     /// The process; `None` while it is down.
     pub node: Option<Node<Server>>,
     /// Counts the lives of the process: what was meant for an earlier one is void.
@@ -76,6 +79,7 @@ impl Host {
     pub fn new(config: MemberConfig) -> Self {
         Self {
             config,
+            clock: HostClock::default(),
             node: None,
             life: 0,
             disk: Disk::default(),

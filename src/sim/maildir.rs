@@ -12,8 +12,12 @@ use crate::wire::message::{Address, Hop};
 pub struct File {
     /// Which message of the run it is.
     pub token: Option<Token>,
+    /// The account whose rules passed it on first.
+    pub by: Option<Address>,
     /// The groups that its trace lines name, oldest first, each stay once.
     pub path: Vec<String>,
+    /// A crash has left only a part of it.
+    pub torn: bool,
 }
 
 /// What a rename did.
@@ -70,17 +74,19 @@ impl Maildirs {
         }
     }
 
-    /// Which message of the run the file in `tmp/` or `new/` is.
+    /// The file of that name in `tmp/` or `new/`.
     #[must_use]
-    pub fn token(&self, account: &Address, name: &str) -> Option<Token> {
+    pub fn file(&self, account: &Address, name: &str) -> Option<&File> {
         let files = self.accounts.get(account)?;
-        files.tmp.get(name).or_else(|| files.new.get(name))?.token
+        files.tmp.get(name).or_else(|| files.new.get(name))
     }
 
-    /// Everything that any owner sees: the messages of the run, and for whom.
-    pub fn all_published(&self) -> impl Iterator<Item = (Token, &Address)> {
+    /// Everything that any owner sees: the messages of the run, and for whom they were at first.
+    pub fn all_published<'m>(&'m self) -> impl Iterator<Item = (Token, &'m Address)> {
         self.accounts.iter().flat_map(|(account, directory)| {
-            directory.new.values().filter_map(move |file| Some((file.token?, account)))
+            let copy =
+                move |file: &'m File| Some((file.token?, file.by.as_ref().unwrap_or(account)));
+            directory.new.values().filter_map(copy)
         })
     }
 

@@ -13,6 +13,7 @@
 pub mod checkers;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod disk;
 pub mod draw;
 pub mod drive;
@@ -22,6 +23,7 @@ pub mod log;
 pub mod maildir;
 pub mod network;
 pub mod outside;
+mod rot;
 pub mod rows;
 pub mod run;
 pub mod script;

@@ -12,6 +12,7 @@ use std::panic::catch_unwind;
 use serde::Serialize;
 
 use super::checkers::Violation;
+use super::clock::HostClock;
 use super::draw::Dice;
 use super::faults::{Swarm, draw_delays};
 use super::log::Log;
@@ -183,7 +184,12 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
     let swarm = Swarm::draw(&mut dice);
     let delays = draw_delays(&mut dice);
     let workload = Workload::draw(&mut dice, plan.span);
-    let mut world = World::new(plan.configs(), delays, swarm, watch.log(), choose);
+    let configs = plan.configs();
+    let clocks: Vec<_> = configs.iter().map(|_| HostClock::draw(&mut dice, &swarm)).collect();
+    let mut world = World::new(configs, delays, swarm, watch.log(), choose);
+    for (host, clock) in world.hosts.iter_mut().zip(clocks) {
+        host.clock = clock;
+    }
     world.plan = workload;
     // The world is looked at after a panic, and never run again.
     let caught = catch_unwind(AssertUnwindSafe(|| both_phases(&mut world, plan.span)));

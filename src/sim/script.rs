@@ -15,6 +15,7 @@
 //! | `fill MEMBER`, `empty MEMBER` | its disk takes no mail, takes mail |
 //! | `forget MEMBER PEER` | the operator of MEMBER says that PEER will not come back |
 //! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
+//! | `rot MEMBER NAME`, `mend MEMBER` | an octet of the stored content turns over, and is put right |
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
 //! | `cut FROM TO`, `silence FROM TO`, `heal FROM TO` | what FROM opens to TO is refused, stands still, works |
 //! | `break FROM TO` | breaks the open connections that FROM opened to TO, with all that is under way |
@@ -174,6 +175,11 @@ impl Stage<'_> {
                     self.world.network.stall(pipe, until);
                 }
             }
+            ["rot", member, name] => self.rot(member, name)?,
+            ["mend", member] => {
+                let host = self.host(member)?;
+                self.world.hosts[host].disk.mend();
+            }
             ["send", name, member, sender, ref recipients @ ..] => {
                 self.send(name, member, sender, recipients)?;
             }
@@ -228,6 +234,15 @@ impl Stage<'_> {
         let client = Client::new(self.world.clients.len(), Vec::from([draft]), false);
         self.world.come(client, host);
         Ok(())
+    }
+
+    fn rot(&mut self, member: &str, name: &str) -> Result<(), String> {
+        let host = self.host(member)?;
+        let token = *self.names.get(name).ok_or_else(|| format!("no message `{name}`"))?;
+        let disk = &mut self.world.hosts[host].disk;
+        let bodies = disk.bodies_of(token);
+        bodies.iter().for_each(|key| disk.rot(*key));
+        if bodies.is_empty() { Err(format!("{member} has no content of {name}")) } else { Ok(()) }
     }
 
     fn cut(&mut self, from: &str, to: &str, cut: Cut) -> Result<(), String> {

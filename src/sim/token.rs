@@ -6,6 +6,9 @@ use core::fmt;
 
 use serde::Serialize;
 
+use crate::protocol::rules::LOOP_FIELD;
+use crate::wire::message::{Address, Field};
+
 const FIELD: &[u8] = b"X-Simulated: ";
 const DIGITS: usize = 8;
 /// The field stands in the header: behind the trace lines of every hop, and never further.
@@ -32,6 +35,14 @@ impl Token {
         let digits = core::str::from_utf8(octets.get(start..start + DIGITS)?).ok()?;
         u32::from_str_radix(digits, 16).ok().map(Self)
     }
+}
+
+/// The account whose rules were the first to pass a message on, by the marks in `fields`: the newest
+/// stands first. It is by them that the simulator knows whose copy it was.
+#[must_use]
+pub fn passed_on_by(fields: &[Field]) -> Option<Address> {
+    let mark = fields.iter().rev().find(|field| field.is(LOOP_FIELD))?;
+    Some(Address::from(mark.value.as_str()))
 }
 
 impl fmt::Display for Token {

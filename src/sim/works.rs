@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::host::Work;
 use super::maildir::{File, Renamed, path};
@@ -9,6 +10,8 @@ use super::network::HostIndex;
 use super::world::{Happening, World};
 use crate::kernel::Input;
 use crate::protocol::member::{Answer, Notice, Query};
+use crate::protocol::queue::Ending;
+use crate::wire::header::fields;
 use crate::wire::message::Refusal;
 
 impl World<'_> {
@@ -27,7 +30,7 @@ impl World<'_> {
             return;
         }
         let work = self.hosts[host].works.remove(&work).expect("a file operation ends once");
-        let can_fail = matches!(work.query, Query::Compose(_) | Query::Deposit { .. });
+        let can_fail = !matches!(work.query, Query::Publish { .. } | Query::Discard(_));
         let full_one_in = self.swarm.full_one_in;
         let is_full = self.hosts[host].is_full;
         let answer = if can_fail && (is_full || self.dice().strikes("disk.full", full_one_in)) {
@@ -43,20 +46,40 @@ impl World<'_> {
     pub(super) fn do_work(&mut self, host: HostIndex, query: &Query) -> Answer {
         match query {
             Query::Compose(notice) => self.compose(host, notice),
-            Query::Deposit { account, name, hops, body, .. } => {
-                let at = &mut self.hosts[host];
-                let Some(octets) = at.disk.body(body.key) else {
-                    let text = format!("{} deposits a body that it has lost", at.name());
-                    self.checkers.object("C1", &text);
-                    return Answer::Done;
+            Query::Reply(reply) => {
+                let text = format!("From: {}\r\nTo: {}\r\n\r\n", reply.from, reply.to);
+                Answer::Composed(self.hosts[host].disk.keep(text.into_bytes()))
+            }
+            Query::Header(body) => match self.read_body(host, body.key) {
+                Ok(Some(octets)) => Answer::Header(fields(&octets)),
+                Ok(None) => Answer::Failed(Refusal::new(451, "4.3.0", "the body is lost")),
+                Err(damage) => {
+                    self.body_checked(host, body.key, Some(damage));
+                    Answer::Failed(Refusal::new(451, "4.3.0", "damaged"))
+                }
+            },
+            Query::Deposit { account, name, hops, fields, body, .. } => {
+                let octets = match self.read_body(host, body.key) {
+                    Ok(Some(octets)) => octets,
+                    Ok(None) => return Answer::Done,
+                    Err(damage) => {
+                        self.body_checked(host, body.key, Some(damage));
+                        return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));
+                    }
                 };
-                let file = File { token: at.disk.token(body.key), path: path(&octets, hops) };
+                let at = &mut self.hosts[host];
+                let by = at.disk.passed_on_by(body.key, fields);
+                let token = at.disk.token(body.key);
+                let file = File { token, by, path: path(&octets, hops), torn: false };
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
             }
-            Query::Publish { account, name } => {
+            Query::Publish { account, name, .. } => {
                 match self.hosts[host].maildirs.publish(account, name) {
                     Renamed::Before => {}
+                    Renamed::Published(File { torn: true, .. }) => {
+                        self.checkers.object("C1", &format!("{account}: {name} is torn"));
+                    }
                     Renamed::Published(file) => {
                         let now = self.now;
                         let Self { hosts, log, .. } = self;
@@ -66,7 +89,7 @@ impl World<'_> {
                             format!("{token} for {account}, by {}", file.path.join(" "))
                         });
                         if let Some(token) = file.token {
-                            self.checkers.published(token, account);
+                            self.checkers.published(token, file.by.as_ref().unwrap_or(account));
                         }
                     }
                     Renamed::Over(_) => {
@@ -84,19 +107,36 @@ impl World<'_> {
         }
     }
 
+    /// A file operation that a crash cuts short: of a file that is written some octets are there, under its
+    /// name; the other operations are done or not.
+    pub(super) fn tear(&mut self, host: HostIndex, query: &Query) {
+        if let Query::Deposit { account, name, .. } = query {
+            let file = File { token: None, by: None, path: Vec::new(), torn: true };
+            self.hosts[host].maildirs.deposit(account, name, file);
+        }
+    }
+
     /// A DSN, in as few words as the checkers need.
     fn compose(&mut self, host: HostIndex, notice: &Notice) -> Answer {
-        let about = self.hosts[host].disk.token(notice.body.key);
+        if let Some(body) = notice.body
+            && let Err(damage) = self.read_body(host, body.key)
+        {
+            self.body_checked(host, body.key, Some(damage));
+            return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));
+        }
+        let about = notice.body.and_then(|body| self.hosts[host].disk.token(body.key));
         let indexes = notice.recipients.iter().map(|(recipient, _)| recipient.index).collect();
         let token = self.checkers.composed(about, notice.kind, indexes, &notice.to);
         let mut text = format!("From: postmaster@{}\r\nTo: {}\r\n", notice.reporter, notice.to);
         text.push_str(&token.line());
         text.push_str("Subject: delivery status\r\n\r\n");
-        for (recipient, refusal) in &notice.recipients {
-            text.push_str(&format!(
-                "{}: {} {}\r\n",
-                recipient.address, refusal.code, refusal.status
-            ));
+        for (recipient, ending) in &notice.recipients {
+            let word = match ending {
+                Ending::Refused(refusal) => format!("{} {}", refusal.code, refusal.status),
+                Ending::Delivered => String::from("delivered"),
+                Ending::Relayed => String::from("relayed"),
+            };
+            text.push_str(&format!("{}: {word}\r\n", recipient.address));
         }
         Answer::Composed(self.hosts[host].disk.keep(text.into_bytes()))
     }

@@ -19,8 +19,9 @@ use super::outside::Conversation;
 use super::workload::Workload;
 use crate::kernel::{Choose, LinkChange, Span, Time};
 use crate::protocol::member::{MemberConfig, Timer};
+use crate::protocol::queue::Damage;
 use crate::wire::ids::{ConnectionId, MemberName};
-use crate::wire::message::Body;
+use crate::wire::message::{Body, BodyKey};
 
 /// Something that is going to happen.
 #[derive(Clone, Debug)]
@@ -62,6 +63,17 @@ pub enum Happening {
         connection: ConnectionId,
         /// The body.
         body: Body,
+    },
+    /// The host tells a member what it found in place of a body.
+    BodyChecked {
+        /// Whom.
+        host: HostIndex,
+        /// In which life it was read.
+        life: u32,
+        /// Which one.
+        key: BodyKey,
+        /// What it found; `None` for the body itself.
+        damage: Option<Damage>,
     },
     /// A connect arrives.
     Knock(PipeId),
@@ -242,6 +254,9 @@ impl<'c> World<'c> {
             Happening::Worked { host, life, work } => self.work_done(host, life, work),
             Happening::BodySynced { host, life, connection, body } => {
                 self.body_synced(host, life, connection, body);
+            }
+            Happening::BodyChecked { host, life, key, damage } => {
+                self.tell_body_checked((host, life), key, damage);
             }
             Happening::Knock(pipe) => self.knock(pipe),
             Happening::Established(pipe) => self.established(pipe),

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::header::is_field_name;
 use super::smtp::decode_address;
 use super::{DecodeError, TooLong, is_name};
 use crate::clause;
@@ -101,11 +102,15 @@ fn check(envelope: &Envelope, octets: &[u8]) -> Result<(), DecodeError> {
     if !is_name(envelope.origin.member.as_str()) {
         return refuse(place_of(octets, &envelope.origin), "a member's name in the origin id");
     }
+    if let Some(field) = envelope.fields.iter().find(|field| !is_field_name(&field.name)) {
+        return refuse(place_of(octets, field), "the name of a header field");
+    }
+    let values = envelope.fields.iter().map(|field| &field.value);
     let groups = envelope.hops.iter().map(|hop| &hop.group).chain(envelope.routed_by.keys());
     let groups = groups.map(|group| &group.0);
     let optional = envelope.recipients.iter().filter_map(|recipient| recipient.original.as_ref());
     let hops = envelope.hops.iter().flat_map(|hop| [&hop.from, &hop.by, &hop.with, &hop.id]);
-    for text in optional.chain(&envelope.envid).chain(hops).chain(groups) {
+    for text in optional.chain(&envelope.envid).chain(hops).chain(groups).chain(values) {
         if text.chars().any(char::is_control) {
             return refuse(place_of(octets, text), "no control character");
         }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::DecodeError;
 use super::dots::Dots;
 use super::frame::{HEADER_OCTETS, read_header};
+use super::text::LineEnds;
 use crate::clause;
 
 /// The most octets of one [`Unit::Body`].
@@ -39,6 +40,9 @@ pub enum Mode {
     Dots(u64),
     /// Exactly this many octets, as a body.
     Octets(u64),
+    /// Exactly this many octets, as a body that is a text. A bare CR or LF is an error, told behind the
+    /// last octet in place of [`Unit::BodyEnd`]; the octets are given all the same.
+    Text(u64),
     /// Exactly this many octets, kept in memory and given as one piece; at most [`BLOCK_LIMIT`].
     Block(usize),
     /// One counted frame, `{8 hex}` and that many octets, at most this many.
@@ -71,6 +75,10 @@ enum State {
     Dots(Dots),
     Octets {
         left: u64,
+    },
+    Text {
+        left: u64,
+        lines: LineEnds,
     },
     Block {
         length: usize,
@@ -150,7 +158,7 @@ impl Framer {
     ///
     /// # Errors
     /// What is malformed, once. In [`Mode::Line`] the error comes with the octet that makes the line
-    /// bad, and the framer then skips to the next line. In [`Mode::Dots`] it comes in place of
+    /// bad, and the framer then skips to the next line. In [`Mode::Dots`] and [`Mode::Text`] it comes in place of
     /// [`Unit::BodyEnd`], when the body has been skipped to its end. In [`Mode::Frame`] nothing after
     /// the error can be read and the session closes.
     pub fn next_unit(&mut self) -> Result<Option<Unit>, DecodeError> {
@@ -162,6 +170,7 @@ impl Framer {
             State::Line { limit } => self.next_line(limit),
             State::Dots(dots) => self.next_of_dots(dots),
             State::Octets { left } => Ok(self.next_of_octets(left)),
+            State::Text { left, lines } => self.next_of_text(left, lines),
             State::Block { length } => Ok(self.next_block(length)),
             State::Frame { limit } => self.next_frame(limit),
         }
@@ -253,6 +262,29 @@ impl Framer {
             self.state = State::Paused;
             return Some(Unit::BodyEnd);
         }
+        let piece = self.next_piece(left)?;
+        self.state = State::Octets { left: left - piece.len() as u64 };
+        Some(Unit::Body(piece))
+    }
+
+    fn next_of_text(
+        &mut self,
+        left: u64,
+        mut lines: LineEnds,
+    ) -> Result<Option<Unit>, DecodeError> {
+        clause!(WI_018);
+        if left == 0 {
+            self.state = State::Paused;
+            return lines.verdict().map(|()| Some(Unit::BodyEnd));
+        }
+        let Some(piece) = self.next_piece(left) else { return Ok(None) };
+        lines.take(&piece);
+        self.state = State::Text { left: left - piece.len() as u64, lines };
+        Ok(Some(Unit::Body(piece)))
+    }
+
+    /// What is here of a body of which so many octets are still to come.
+    fn next_piece(&mut self, left: u64) -> Option<Vec<u8>> {
         let waiting = self.waiting();
         let wanted = usize::try_from(left).unwrap_or(usize::MAX);
         let taken = waiting.len().min(PIECE_LIMIT).min(wanted);
@@ -261,8 +293,7 @@ impl Framer {
         }
         let piece = waiting[..taken].to_vec();
         self.consume(taken);
-        self.state = State::Octets { left: left - taken as u64 };
-        Some(Unit::Body(piece))
+        Some(piece)
     }
 
     fn next_block(&mut self, length: usize) -> Option<Unit> {
@@ -300,6 +331,7 @@ const fn state_of(mode: Mode) -> State {
         Mode::Line(limit) => State::Line { limit },
         Mode::Dots(limit) => State::Dots(Dots::new(limit)),
         Mode::Octets(left) => State::Octets { left },
+        Mode::Text(left) => State::Text { left, lines: LineEnds::new() },
         // A session refuses what is longer before it announces a block; the bound holds in any case.
         Mode::Block(length) => {
             State::Block { length: if length < BLOCK_LIMIT { length } else { BLOCK_LIMIT } }

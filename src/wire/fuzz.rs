@@ -66,7 +66,9 @@ fn smtp_follows(unit: &Unit) -> Mode {
     let Unit::Line(line) = unit else { return Mode::Line(LINE_LIMIT) };
     match Command::decode(line) {
         Ok(Command::Data) => Mode::Dots(BODY_LIMIT),
-        Ok(Command::Bdat { octets, .. }) => Mode::Octets(octets),
+        Ok(Command::Bdat { octets, last: false }) => Mode::Octets(octets),
+        // Stands for the body of an offer, whose length another command tells.
+        Ok(Command::Bdat { octets, last: true }) => Mode::Text(octets),
         Ok(Command::Submit(submit::Command::Offer { envelope_octets, .. }))
             if envelope_octets as usize <= BLOCK_LIMIT =>
         {

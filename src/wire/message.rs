@@ -164,6 +164,23 @@ pub struct Hop {
     pub at: Time,
 }
 
+/// One field of a header.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name, as written.
+    pub name: String,
+    /// Its value, unfolded.
+    pub value: String,
+}
+
+impl Field {
+    /// Whether this is a field of that name.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
 /// Everything that travels with a body.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Envelope {
@@ -187,6 +204,20 @@ pub struct Envelope {
     pub hops: Vec<Hop>,
     /// The greatest versions of the tables that routed it.
     pub routed_by: TableVersions,
+    /// The fields that rules have added to its header, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+    /// No queue rules have seen it yet.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub rules_due: bool,
+}
+
+impl Envelope {
+    /// Whether it names this recipient.
+    #[must_use]
+    pub fn has(&self, index: u32) -> bool {
+        self.recipients.iter().any(|recipient| recipient.index == index)
+    }
 }
 
 /// A refusal in SMTP's terms.

@@ -13,6 +13,7 @@ pub mod framer;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod group;
+pub mod header;
 pub mod historic;
 pub mod ids;
 pub mod link2state;
@@ -23,6 +24,7 @@ mod parse;
 pub mod record;
 pub mod smtp;
 pub mod submit;
+mod text;
 
 pub use error::{DecodeError, TooLong};
 pub use fields::{NAME_LIMIT, is_name};

@@ -67,6 +67,12 @@ impl Cluster {
         serde_json::from_str(&self.done(&["cluster", "status", "--json"])).expect("it is JSON")
     }
 
+    /// Kills the process that started the members, as if the machine had run out of memory.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
     pub(crate) fn stop(&mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         let killed = Command::new("sh").args(["-c", "kill -INT \"$1\"", "sh", &id]).status();

@@ -11,15 +11,16 @@ use bridgehead::kernel::{
 };
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
-    Answer, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail, Notice,
-    Parcel, Pdu, Policy, Port, Query, Security, Timer,
+    Answer, AutoReply, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail,
+    Notice, Parcel, Pdu, Policy, Port, Query, Security, Timer,
 };
+use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
     Account, Connector, Group, ORGANIZATION_FORMAT, Organization,
 };
 use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 use bridgehead::wire::message::{
-    Address, Body, BodyKey, Digest, Notify, Outcome, Recipient, Refusal,
+    Address, Body, BodyKey, Digest, Field, Notify, Outcome, Recipient, Refusal,
 };
 
 /// Groups `g1` to `gn`, each with members `a` (bridgehead) and `b` (master), connected in a line in
@@ -30,6 +31,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         uuid: format!("{n:032x}"),
         members: vec![member(n, 'a'), member(n, 'b')],
         master: member(n, 'b'),
+        rules: Vec::new(),
     };
     let connector = |from: usize, to: usize| Connector {
         name: ConnectorName(format!("g{from}-g{to}")),
@@ -48,7 +50,9 @@ pub(crate) fn organization(groups: usize) -> Organization {
         domains: vec!["example.org".into()],
         groups: (1..=groups).map(group).collect(),
         connectors: (1..groups).flat_map(|n| [connector(n, n + 1), connector(n + 1, n)]).collect(),
-        accounts: members.map(|host| Account { address: user(&host), host }).collect(),
+        accounts: members
+            .map(|host| Account { address: user(&host), host, rules: Vec::new() })
+            .collect(),
         smart_host: None,
     };
     assert_eq!(organization.check(), []);
@@ -75,8 +79,8 @@ pub(crate) enum Trap {
     Orphan(fn(&Pdu) -> bool),
     /// The PDU is lost, and the connection stays.
     Swallow(fn(&Pdu) -> bool),
-    /// The receiver hears a temporary refusal instead.
-    Refuse(fn(&Pdu) -> bool),
+    /// The receiver hears this refusal instead.
+    Refuse(fn(&Pdu) -> bool, Refusal),
 }
 
 impl Trap {
@@ -86,10 +90,13 @@ impl Trap {
             | Self::CrashReceiver(test)
             | Self::Orphan(test)
             | Self::Swallow(test)
-            | Self::Refuse(test) => test(pdu),
+            | Self::Refuse(test, _) => test(pdu),
         }
     }
 }
+
+/// The digest of every notice.
+const NOTICE: Digest = Digest([7; 32]);
 
 /// One member with its disk and its accounts.
 pub(crate) struct Site {
@@ -145,6 +152,10 @@ pub(crate) struct Network {
     pub(crate) sites: BTreeMap<MemberName, Site>,
     pub(crate) events: Vec<(Time, MemberName, Event)>,
     pub(crate) notices: Vec<(Time, MemberName, Notice)>,
+    /// The automatic replies that were composed.
+    pub(crate) replied: Vec<AutoReply>,
+    /// The headers of the messages, by the digests of their contents.
+    pub(crate) headers: BTreeMap<Digest, Vec<Field>>,
     /// What the clients were answered, by their connections.
     pub(crate) replies: BTreeMap<u64, Pdu>,
     pub(crate) traps: Vec<Trap>,
@@ -154,6 +165,8 @@ pub(crate) struct Network {
     pub(crate) cuts: Vec<(MemberName, MemberName)>,
     /// What the outside server says; `None` refuses connections.
     pub(crate) outside: Option<Outcome>,
+    /// The outside server takes over the duty to tell of a success.
+    pub(crate) outside_tells: bool,
     pub(crate) relayed: Vec<Parcel>,
     connections: BTreeMap<u64, Connection>,
     agenda: BTreeMap<(Time, u64), Happening>,
@@ -175,11 +188,14 @@ impl Network {
             sites: BTreeMap::new(),
             events: Vec::new(),
             notices: Vec::new(),
+            replied: Vec::new(),
+            headers: BTreeMap::new(),
             replies: BTreeMap::new(),
             traps: Vec::new(),
             heard: Vec::new(),
             cuts: Vec::new(),
             outside: None,
+            outside_tells: true,
             relayed: Vec::new(),
             connections: BTreeMap::new(),
             agenda: BTreeMap::new(),
@@ -259,13 +275,29 @@ impl Network {
         }
     }
 
+    /// The number that the next client will have.
+    pub(crate) fn next_client(&self) -> u64 {
+        (self.next + 1) * 2 + 1_000_001
+    }
+
     /// A client gives a message for these accounts to a member; answers the client's number.
     pub(crate) fn mail(&mut self, at: &MemberName, from: Option<&str>, to: &[Address]) -> u64 {
+        self.mail_notify(at, from, to, Notify::default())
+    }
+
+    /// The same, with what the sender wants to hear.
+    pub(crate) fn mail_notify(
+        &mut self,
+        at: &MemberName,
+        from: Option<&str>,
+        to: &[Address],
+        notify: Notify,
+    ) -> u64 {
         let client = self.number() * 2 + 1_000_001;
         let recipient = |address: &Address| Recipient {
             index: 0,
             address: address.clone(),
-            notify: Notify::default(),
+            notify,
             original: None,
             suspect: false,
         };
@@ -281,6 +313,20 @@ impl Network {
         };
         self.step(at, Input::Pdu { from: ConnectionId(client), pdu: Pdu::Mail(mail) });
         client
+    }
+
+    /// The operator orders something; the number under which the answer will stand in `replies`.
+    pub(crate) fn order(&mut self, at: &MemberName, order: Order) -> u64 {
+        let from = self.number() * 2 + 1_000_001;
+        let command = Command::Order { from: ConnectionId(from), order };
+        self.step(at, Input::Command(command));
+        from
+    }
+
+    /// How many notices stand in an account.
+    pub(crate) fn notices_in(&self, account: &Address) -> u32 {
+        let files = self.sites.values().flat_map(|site| &site.new);
+        files.filter(|((at, _), (d, _))| at == account && *d == NOTICE).map(|(_, (_, n))| *n).sum()
     }
 
     /// The digest of the body that a client gave.
@@ -442,7 +488,10 @@ impl Network {
                 };
                 for recipient in parcel.envelope.recipients {
                     let (origin, index) = (parcel.envelope.origin.clone(), recipient.index);
-                    let pdu = Pdu::Result { origin, index, outcome: outcome.clone() };
+                    let pdu = match &outcome {
+                        Outcome::Delivered if !self.outside_tells => Pdu::Relayed { origin, index },
+                        outcome => Pdu::Result { origin, index, outcome: outcome.clone() },
+                    };
                     self.step(name, Input::Pdu { from: to, pdu });
                 }
             }
@@ -467,7 +516,7 @@ impl Network {
             Some(Trap::CrashReceiver(_)) => return self.crash(&name),
             Some(Trap::Orphan(_)) => self.end(id, Side::Client, LinkChange::Lost),
             Some(Trap::Swallow(_)) => return,
-            Some(Trap::Refuse(_)) => pdu = Pdu::Refused(Refusal::new(451, "4.3.0", "later")),
+            Some(Trap::Refuse(_, refusal)) => pdu = Pdu::Refused(refusal),
             None => {}
         }
         if !matches!(pdu, Pdu::Link(_) | Pdu::Hello { .. }) {
@@ -552,7 +601,7 @@ impl Network {
                 site.tmp.insert((account, name), body.digest);
                 Answer::Done
             }
-            Query::Publish { account, name } => {
+            Query::Publish { account, name, .. } => {
                 if let Some(digest) = site.tmp.remove(&(account.clone(), name.clone())) {
                     site.new.entry((account, name)).or_insert((digest, 0)).1 += 1;
                 }
@@ -563,9 +612,16 @@ impl Network {
                 assert!(!named, "{name} lets the body of a message in its queue go");
                 Answer::Done
             }
+            Query::Header(body) => {
+                Answer::Header(self.headers.get(&body.digest).cloned().unwrap_or_default())
+            }
+            Query::Reply(reply) => {
+                self.replied.push(reply);
+                Answer::Composed(Body { key, digest: Digest([8; 32]), octets: 300 })
+            }
             Query::Compose(notice) => {
                 self.notices.push((self.now, name.clone(), notice));
-                Answer::Composed(Body { key, digest: Digest([7; 32]), octets: 500 })
+                Answer::Composed(Body { key, digest: NOTICE, octets: 500 })
             }
         };
         self.step(name, Input::Answer { ticket, answer });

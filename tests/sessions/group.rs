@@ -49,6 +49,11 @@ fn anything_else_closes() {
     stage.play(&format!(
         "{ATTACH}\n? Frame(4194304)\nM> inbound rg2-b Group\n{ATTACH}\n. close\nM> link Lost"
     ));
+}
+
+/// SM-083: who is no proved member hears nothing.
+#[test]
+fn a_stranger_is_not_greeted() {
     let mut stage = Stage::accept(Security::Tls, Port::Group, None);
     stage.play(". close");
 }

@@ -324,7 +324,7 @@ fn answer(host: &mut Host, query: Query) -> Answer {
             host.files.insert((account.0, name), (octets, false));
             Answer::Done
         }
-        Query::Publish { account, name } => {
+        Query::Publish { account, name, .. } => {
             if let Some((_, published)) = host.files.get_mut(&(account.0, name)) {
                 *published = true;
             }
@@ -334,6 +334,7 @@ fn answer(host: &mut Host, query: Query) -> Answer {
             host.bodies.remove(&key);
             Answer::Done
         }
+        Query::Header(_) | Query::Reply(_) => panic!("nobody has rules here"),
         Query::Compose(notice) => panic!("nothing bounces here: {notice:?}"),
     }
 }

@@ -1,58 +1,19 @@
 //! The SMTP port between members: hello, news, hand-over, from both ends.
 
-use std::collections::BTreeMap;
-
-use bridgehead::kernel::Time;
 use bridgehead::protocol::linkstate::LinkPdu;
 use bridgehead::protocol::member::{Endpoint, Parcel, Pdu, Port, Security};
-use bridgehead::wire::envelope::{encode, sha256, transfer_digest};
-use bridgehead::wire::ids::{Incarnation, OriginId, TransferId};
+use bridgehead::wire::envelope::sha256;
 use bridgehead::wire::link2state::split;
-use bridgehead::wire::message::{Body, BodyKey, Digest, Envelope, Hop, Notify, Recipient};
+use bridgehead::wire::message::{Body, BodyKey, Digest};
 use bridgehead::wire::orginfo::encode_message;
 
+use crate::offer::{announce_of, envelope, json, octets, offer_line_of, transfer};
 use crate::stage::Stage;
 
 const BODY: &str = "Subject: hi\r\n\r\nbody\r\n";
 
-fn envelope() -> Envelope {
-    Envelope {
-        origin: OriginId { member: "rg1-a".into(), incarnation: Incarnation(1), sequence: 7 },
-        sender: Some("carl@example.net".into()),
-        recipients: vec![Recipient {
-            index: 0,
-            address: "anna@example.org".into(),
-            notify: Notify::default(),
-            original: None,
-            suspect: false,
-        }],
-        arrived: Time(1),
-        expires: Time(2),
-        ret: None,
-        envid: None,
-        smtputf8: false,
-        hops: vec![Hop {
-            from: "client.example ([192.0.2.9])".into(),
-            by: "rg1-a".into(),
-            group: "RG1".into(),
-            with: "ESMTP".into(),
-            id: "0000000000000007".into(),
-            at: Time(1_000_000),
-        }],
-        routed_by: BTreeMap::new(),
-    }
-}
-
 fn body() -> Body {
     Body { key: BodyKey(1), digest: sha256(BODY.as_bytes()), octets: BODY.len() as u64 }
-}
-
-fn transfer() -> TransferId {
-    TransferId { member: "rg1-a".into(), incarnation: Incarnation(1), sequence: 9 }
-}
-
-fn json(pdu: &Pdu) -> String {
-    serde_json::to_string(pdu).expect("a PDU is JSON")
 }
 
 fn offer() -> Pdu {
@@ -60,26 +21,15 @@ fn offer() -> Pdu {
     Pdu::Offer { transfer: transfer(), offer: 1, parcel }
 }
 
-fn octets() -> String {
-    String::from_utf8(encode(&envelope()).expect("the envelope is short")).expect("JSON is text")
-}
-
 fn offer_line() -> String {
-    let octets = octets();
-    let digest = transfer_digest(octets.as_bytes(), &body().digest);
-    format!(
-        "X-SUBMIT OFFER ID=rg1-a/0000000000000001/9 OFFER=1 ENVELOPE={} BODY={} DIGEST={digest}",
-        octets.len(),
-        BODY.len()
-    )
+    offer_line_of(BODY)
 }
 
 fn announce() -> String {
-    let digest = transfer_digest(octets().as_bytes(), &body().digest);
-    json(&Pdu::Announce { transfer: transfer(), offer: 1, octets: body().octets, digest })
+    announce_of(BODY)
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('\r', "\\r").replace('\n', "\\n")
 }
 
@@ -154,7 +104,7 @@ fn merge(stage: &mut Stage) {
     ));
 }
 
-fn ready_for_offers() -> Stage {
+pub(crate) fn ready_for_offers() -> Stage {
     let mut stage = member_at_our_port();
     hello(&mut stage);
     merge(&mut stage);
@@ -172,7 +122,7 @@ fn a_message_is_handed_over() {
            S: 354 2.0.0 Go ahead
            ? Block({})
            C~ {}
-           ? Octets(21)
+           ? Text(21)
            M> {}
            M< {{"transferred":{{"transfer":"rg1-a/0000000000000001/9","offer":1}}}}
            S: 250 2.0.0 TRANSFERRED ID=rg1-a/0000000000000001/9 OFFER=1
@@ -202,7 +152,7 @@ fn a_wrong_digest_is_refused() {
          S: 354 2.0.0 Go ahead
          ? Block({})
          C~ {}
-         ? Octets(21)
+         ? Text(21)
          ! forget 1
          S: 554 5.6.0 The digest differs from the announced one
          C: X-SUBMIT COMMIT ID=rg1-a/0000000000000001/9 OFFER=1
@@ -316,7 +266,7 @@ fn only_a_proved_member_is_served() {
     );
 }
 
-/// SM-030, SM-031: strict reassembly, as far as the session does it.
+/// SM-030, SM-031, SM-032: strict reassembly, as far as the session does it.
 #[test]
 fn chunks_out_of_place_are_refused() {
     let mut stage = member_at_our_port();
@@ -343,7 +293,11 @@ fn chunks_out_of_place_are_refused() {
          C: X-LINK2STATE FIRST CHUNK=
          S: 200 NEXT
          C: X-LINK2STATE LAST CHUNK=x
-         S: 501 5.5.4 message, octet 0: expected `{{`",
+         S: 501 5.5.4 message, octet 0: expected `{{`
+         C: X-LINK2STATE FIRST CHUNK=
+         S: 200 NEXT
+         C: X-LINK2STATE LAST CHUNK={{0000000d}} MULTI (6) ()
+         S: 503 5.5.1 A client says NEWS, once in a message",
         &long[..521]
     ));
 }

@@ -128,6 +128,7 @@ fn wires() -> impl Strategy<Value = Wire> {
         1 => octets.prop_map(Wire::Block),
         2 => Just(Wire::Body(body)),
         1 => Just(Wire::NoBody(BodyProblem::TooLarge)),
+        1 => Just(Wire::NoBody(BodyProblem::Unfit { offset: 3, digest: Digest([7; 32]) })),
         1 => Just(Wire::Bad(error)),
         1 => Just(Wire::Secured(Some("rg2-a".into()))),
         1 => Just(Wire::End),
@@ -305,7 +306,7 @@ proptest! {
                         run.mode = None;
                         run.act(Doing::Wire(Wire::Block(vec![b'{'])));
                     }
-                    Some(Mode::Octets(_)) => {
+                    Some(Mode::Octets(_) | Mode::Text(_)) => {
                         run.mode = None;
                         before += 1;
                         run.act(Doing::Wire(Wire::NoBody(BodyProblem::NoSpace)));

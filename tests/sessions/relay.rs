@@ -97,6 +97,63 @@ fn an_old_server_gets_helo() {
     ));
 }
 
+/// SM-064: a server without DSN tells nobody, and custody hears it.
+#[test]
+fn a_server_without_dsn_only_takes_the_mail() {
+    let mut stage = stage();
+    let relayed =
+        |index: u32| format!(r#"M> {{"relayed":{{"origin":"{ORIGIN}","index":{index}}}}}"#);
+    stage.play(&format!(
+        "S: 220 ready
+         C: EHLO rg1-a
+         S: 250-mail.example.net
+         S: 250 8BITMIME
+         M> link Up
+         M< {}
+         C: MAIL FROM:<anna@example.org> BODY=8BITMIME
+         S: 250 ok
+         C: RCPT TO:<r0@example.net>
+         S: 550 5.1.1 gone
+         C: RCPT TO:<r1@example.net>
+         {}
+         S: 250 ok
+         C: DATA
+         S: 354 go
+         C~  body 9 Dots
+         S: 250 2.0.0 taken
+         {}",
+        relay(2, false),
+        result(0, GONE),
+        relayed(1),
+    ));
+}
+
+/// SM-063: NOTIFY is passed on where the sender asked, and not made up where it did not.
+#[test]
+fn notify_is_passed_on_only_where_it_was_given() {
+    let mut stage = greeted();
+    let notify = |words: &str| {
+        relay(1, false).replace(r#""success":false,"failure":true,"delay":false"#, words)
+    };
+    stage.play(&format!(
+        "M< {}
+         C: MAIL FROM:<anna@example.org> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=e+201
+         S: 250 ok
+         C: RCPT TO:<r0@example.net> ORCPT=rfc822;r0@example.net
+         S: 451 4.3.0 later
+         C: RSET
+         {}
+         S: 250 ok
+         M< {}
+         C: MAIL FROM:<anna@example.org> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=e+201
+         S: 250 ok
+         C: RCPT TO:<r0@example.net> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;r0@example.net",
+        notify(r#""success":false,"failure":true,"delay":true"#),
+        result(0, r#"{"refused":{"code":451,"status":"4.3.0","text":"later"}}"#),
+        notify(r#""success":true,"failure":true,"delay":false"#),
+    ));
+}
+
 /// SM-062: nobody is left for DATA.
 #[test]
 fn a_mail_for_nobody_is_reset() {

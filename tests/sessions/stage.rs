@@ -165,6 +165,7 @@ pub(crate) struct Stage {
     choose: Seeded,
     connection: ConnectionId,
     framer: Framer,
+    mode: Mode,
     /// The letter of our end: `S` where a client connected to us.
     ours: char,
     theirs: char,
@@ -187,6 +188,7 @@ impl Stage {
             choose,
             connection,
             framer: Framer::new(Mode::Paused),
+            mode: Mode::Paused,
             ours,
             theirs: if ours == 'S' { 'C' } else { 'S' },
             body: Vec::new(),
@@ -320,6 +322,11 @@ impl Stage {
                 Ok(Some(Unit::Line(line))) => Wire::Line(line),
                 Ok(Some(Unit::Block(block))) => Wire::Block(block),
                 Ok(Some(Unit::Frame(frame))) => Wire::Frame(frame),
+                Err(error) if matches!(self.mode, Mode::Text(_)) => {
+                    let octets = core::mem::take(&mut self.body);
+                    let (offset, digest) = (error.offset as u64, sha256(&octets));
+                    Wire::NoBody(BodyProblem::Unfit { offset, digest })
+                }
                 Err(error) if !self.body.is_empty() || error.expected == EXPECTED_BODY_END => {
                     self.body.clear();
                     let is_bare = error.expected == EXPECTED_CRLF;
@@ -368,6 +375,7 @@ impl Stage {
                 if !matches!(mode, Mode::Line(_)) {
                     self.log.push(format!("? {mode:?}"));
                 }
+                self.mode = mode;
                 self.framer.read_as(mode);
             }
             Wire::StartTls => self.log.push("! starttls".into()),

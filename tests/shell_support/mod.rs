@@ -2,6 +2,8 @@
 //! processes of their own.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod outside;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -190,7 +190,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
     let group = |group: &str, uuid: &str, mut members: Vec<MemberName>, master: &str| {
         members.push(MemberName::from(master));
         let (name, master) = (GroupName::from(group), MemberName::from(master));
-        Group { name, uuid: uuid.repeat(32), members, master }
+        Group { name, uuid: uuid.repeat(32), members, master, rules: Vec::new() }
     };
     let organization = Organization {
         format: ORGANIZATION_FORMAT,
@@ -210,7 +210,11 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             targets: members('r', receivers).collect(),
             size_limit_octets: None,
         }],
-        accounts: vec![Account { address: account(), host: MemberName::from(HOST) }],
+        accounts: vec![Account {
+            address: account(),
+            host: MemberName::from(HOST),
+            rules: Vec::new(),
+        }],
         smart_host: None,
     };
     assert_eq!(organization.check(), []);

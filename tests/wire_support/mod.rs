@@ -9,7 +9,7 @@ use bridgehead::wire::ids::{
     ConnectorName, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
 use bridgehead::wire::message::{
-    Address, Digest, Envelope, Hop, Notify, Outcome, Recipient, Refusal, Return,
+    Address, Digest, Envelope, Field, Hop, Notify, Outcome, Recipient, Refusal, Return,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -176,8 +176,19 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
     let times = (any::<u64>(), any::<u64>());
     let options = (option::of(ret()), option::of("[ -~]{0,12}"), any::<bool>());
     let path = (vec(hop(), 0..3), btree_map("[A-Z0-9]{1,4}".prop_map(GroupName), version(), 0..3));
-    (origin(), option::of(address()), vec(recipient(), 1..4), times, options, path).prop_map(
-        |(origin, sender, mut recipients, times, (ret, envid, smtputf8), (hops, routed_by))| {
+    let field = ("[A-Za-z][A-Za-z0-9-]{0,9}", "[ -~]{0,12}");
+    let field = field.prop_map(|(name, value)| Field { name, value });
+    let ruled = (vec(field, 0..3), any::<bool>());
+    (origin(), option::of(address()), vec(recipient(), 1..4), times, options, path, ruled).prop_map(
+        |(
+            origin,
+            sender,
+            mut recipients,
+            times,
+            (ret, envid, smtputf8),
+            (hops, routed_by),
+            (fields, rules_due),
+        )| {
             for (place, recipient) in recipients.iter_mut().enumerate() {
                 recipient.index = u32::try_from(place * 3).expect("a few recipients");
             }
@@ -192,6 +203,8 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
                 smtputf8,
                 hops,
                 routed_by,
+                fields,
+                rules_due,
             }
         },
     )

@@ -34,7 +34,8 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_commit,
         )
         .verifies(&["SU-002", "SU-020", "SU-021", "SU-023", "SU-011"])
-        .twin("link.plain.01")
+        .forbids(&["is-not-offered-again"])
+        .twin("submit.sender.plain.01")
         .kills(&[("fallback-while-in-doubt", "asks-before-it-offers")]),
         Case::program(
             "deliver.lost-reply.01",
@@ -45,7 +46,8 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_deliver,
         )
         .verifies(&["DE-002", "DE-003", "DE-008", "DE-021", "DE-024"])
-        .twin("link.plain.01"),
+        .forbids(&["is-not-delivered-again"])
+        .twin("deliver.sender.plain.01"),
         Case::program(
             "custody.kill.01",
             "An accepted message survives the death of the member that accepted it",
@@ -55,6 +57,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_kill,
         )
         .verifies(&["CU-002", "CU-005", "CO-012"])
+        .forbids(&["nothing-left-before-the-kill"])
         .twin("link.plain.01"),
     ]
 }
@@ -116,8 +119,7 @@ fn judge_commit(transcript: &Transcript<'_>, findings: &mut Findings) {
         .filter(|line| line.n > lost.n)
         .map(|line| line.n)
         .collect();
-    let evidence = if offers.is_empty() { vec![lost.n] } else { offers.clone() };
-    findings.is(again, offers.is_empty(), "no second OFFER", &evidence);
+    findings.absent(again, &offers, lost.n, "no second OFFER");
     let copies: Vec<u64> =
         deliveries(transcript, STORE, "doubtful").iter().map(|c| c.offered.n).collect();
     findings.is(copy, copies.len() == 1, &format!("{} deliveries", copies.len()), &copies);
@@ -135,8 +137,7 @@ fn judge_deliver(transcript: &Transcript<'_>, findings: &mut Findings) {
     findings.is(asks, right, &format!("{:?}", next.map(|line| line.text)), &numbers);
     let more: Vec<u64> =
         before.iter().filter(|c| c.offered.n > lost.n).map(|c| c.offered.n).collect();
-    let evidence = if more.is_empty() { vec![lost.n] } else { more.clone() };
-    findings.is(again, more.is_empty(), "no second DATA", &evidence);
+    findings.absent(again, &more, lost.n, "no second DATA");
     let told: Vec<u64> = transcript
         .lines(STORE)
         .iter()
@@ -175,8 +176,7 @@ fn judge_kill(transcript: &Transcript<'_>, findings: &mut Findings) {
         .filter(|c| c.offered.n < killed.n)
         .map(|c| c.offered.n)
         .collect();
-    let evidence = if early.is_empty() { vec![killed.n] } else { early.clone() };
-    findings.is(before, early.is_empty(), "it was still in the queue", &evidence);
+    findings.absent(before, &early, killed.n, "it was still in the queue");
     let copies: Vec<u64> = deliveries(transcript, STORE, "survivor")
         .iter()
         .filter_map(|c| c.accepted)

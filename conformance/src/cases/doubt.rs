@@ -18,7 +18,7 @@ use crate::transcript::Transcript;
 const ANN: &str = "ann@example.test";
 const BOB: &str = "bob@example.test";
 const ACROSS: &str = "RG1-RG2";
-const COMMIT_LINE: &str = "X-SUBMIT COMMIT ";
+pub(super) const COMMIT_LINE: &str = "X-SUBMIT COMMIT ";
 
 const REROUTE: [&str; 3] = ["the-reply-was-lost", "is-not-rerouted", "asks-when-the-link-is-back"];
 const EXPIRY: [&str; 4] =
@@ -37,7 +37,8 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_reroute,
         )
         .verifies(&["CU-022", "SU-021", "SU-022"])
-        .twin("link.walk.single.01")
+        .forbids(&["is-not-rerouted"])
+        .twin("submit.sender.reroute.01")
         .kills(&[("reroute-while-in-doubt", "is-not-rerouted")]),
         Case::program(
             "submit.doubt.expiry.01",
@@ -48,7 +49,8 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_expiry,
         )
         .verifies(&["CU-032", "SU-021"])
-        .twin("link.plain.01")
+        .forbids(&["is-not-returned"])
+        .twin("submit.sender.expiry.01")
         .kills(&[("bounce-while-in-doubt", "is-not-returned")]),
         Case::program(
             "submit.doubt.refused.01",
@@ -59,7 +61,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_refused,
         )
         .verifies(&["SU-004", "SU-020", "SU-021"])
-        .twin("link.plain.01")
+        .twin("submit.sender.commit.01")
         .kills(&[("commit-refused-means-refused", "asks-before-it-offers")]),
     ]
 }
@@ -95,8 +97,7 @@ fn judge_reroute(transcript: &Transcript<'_>, findings: &mut Findings) {
     findings.is(gone, true, "the suite withheld the reply", &[lost.n]);
     let elsewhere: Vec<u64> =
         crossings(transcript, "RG1-RG4", "doubtful").iter().map(|c| c.offered.n).collect();
-    let evidence = if elsewhere.is_empty() { vec![healed.n] } else { elsewhere.clone() };
-    findings.is(stays, elsewhere.is_empty(), "nobody else was offered it", &evidence);
+    findings.absent(stays, &elsewhere, healed.n, "nobody else was offered it");
     asks(transcript, findings, question, healed);
 }
 
@@ -121,8 +122,7 @@ fn judge_expiry(transcript: &Transcript<'_>, findings: &mut Findings) {
         .iter()
         .map(|line| line.n)
         .collect();
-    let evidence = if returned.is_empty() { vec![healed.n] } else { returned.clone() };
-    findings.is(kept, returned.is_empty(), "the sender was told of no failure", &evidence);
+    findings.absent(kept, &returned, healed.n, "the sender was told of no failure");
     asks(transcript, findings, question, healed);
     let copies: Vec<u64> = deliveries(transcript, "rg2-a>rg2-b/deliver", "doubtful")
         .iter()
@@ -139,7 +139,7 @@ fn drive_refused(stage: &mut Stage) -> Result<(), Stop> {
     // shows what the sender makes of it.
     for _ in 0..4 {
         let Some(visitor) = cluster.visitor(ACROSS, Port::Smtp)? else { return Ok(()) };
-        play_refuser(&visitor);
+        play_bridgehead(&visitor, Commit::Refused);
         drop(visitor);
         if stage.seen(COMMIT_LINE) && stage.seen("X-SUBMIT RESOLVE ") {
             return Ok(());
@@ -155,8 +155,17 @@ const RECORD: &str = concat!(
     "( {7}RG2-RG1 ( CONFIG {3}RG1 a BH ( {5}rg2-a ) STATE UP ) ) )",
 );
 
-/// A bridgehead that merges all news, takes every offer and refuses every COMMIT.
-fn play_refuser(wire: &Wire) {
+/// What a bridgehead that the suite plays makes of COMMIT.
+#[derive(Clone, Copy)]
+pub(super) enum Commit {
+    /// It takes the message over.
+    Accepted,
+    /// It refuses for now, which settles nothing.
+    Refused,
+}
+
+/// A bridgehead that merges all news and takes every offer; it answers no question about a transfer.
+pub(super) fn play_bridgehead(wire: &Wire, commit: Commit) {
     let merged = frame(&format!(" MERGED {NO_DIGEST} ( {RECORD} )"));
     let merged = frame(&format!(" MULTI (6) ({merged})"));
     wire.line("220 rg2-a ready");
@@ -164,7 +173,11 @@ fn play_refuser(wire: &Wire) {
         let line = String::from_utf8_lossy(&line).into_owned();
         let upper = line.to_ascii_uppercase();
         let id = parameter(&line, "ID").unwrap_or("?");
-        if upper.starts_with("EHLO ") {
+        if upper.starts_with("EHLO ") && wire.can_secure() {
+            wire.send(b"250-rg2-a\r\n250 STARTTLS\r\n");
+        } else if upper == "STARTTLS" {
+            wire.secure(b"220 2.0.0 ready\r\n");
+        } else if upper.starts_with("EHLO ") {
             wire.send(b"250-rg2-a\r\n250-SIZE 1000000\r\n250-PIPELINING\r\n250-8BITMIME\r\n");
             wire.send(b"250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n");
             wire.send(b"250-X-SUBMIT\r\n250 X-LINK2STATE\r\n");
@@ -186,7 +199,12 @@ fn play_refuser(wire: &Wire) {
             let offer = parameter(&line, "OFFER").unwrap_or("?");
             wire.line(&format!("250 2.0.0 TRANSFERRED ID={id} OFFER={offer}"));
         } else if upper.starts_with(COMMIT_LINE) {
-            wire.line("451 4.3.0 not now");
+            match commit {
+                Commit::Accepted => {
+                    wire.line(&format!("250 2.0.0 ACCEPTED ID={id} QUEUE=00000000000000b1"));
+                }
+                Commit::Refused => wire.line("451 4.3.0 not now"),
+            }
         } else if upper.starts_with("X-SUBMIT ") {
             // Asked, the suite has seen what it wanted to see.
             wire.line("451 4.3.0 not now");

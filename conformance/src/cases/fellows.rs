@@ -16,12 +16,17 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// As the fellow member, after LHLO.
-fn lmtp() -> Script {
+pub(super) fn lmtp() -> Script {
     Script::new(Seat::Fellow, Port::Deliver).reply("greeting", Want::code(220)).ask(
         "LHLO {ehlo}",
         "hello",
         Want::code(250).keyword("X-DELIVER"),
     )
+}
+
+/// MAIL under an origin id; the number keeps the cases apart.
+pub(super) fn mail(number: u32) -> String {
+    format!("MAIL FROM:<bob@example.test> XORIGIN={}", origin(number))
 }
 
 fn origin(number: u32) -> String {
@@ -42,7 +47,6 @@ fn indexed(code: u16, index: u32) -> Want {
 }
 
 fn deliver() -> Vec<Case> {
-    let mail = |number: u32| format!("MAIL FROM:<bob@example.test> XORIGIN={}", origin(number));
     let content = b"From: bob\r\nSubject: delivered\r\n\r\n..dot\r\n.\r\n";
     vec![
         case(
@@ -138,11 +142,19 @@ fn deliver() -> Vec<Case> {
     ]
 }
 
+fn port() -> Script {
+    Script::new(Seat::Fellow, Port::Group).frame("greeting", " NODEINFO (6) {")
+}
+
+/// As a member that has attached and told that it is there.
+pub(super) fn reported() -> Script {
+    port()
+        .send(frame(" ATTACH {5}rg1-c\r\n").as_bytes())
+        .send(frame(" REPORT ()\r\n").as_bytes())
+        .frame("reported", " REPORTED ")
+}
+
 fn group() -> Vec<Case> {
-    let port = || Script::new(Seat::Fellow, Port::Group).frame("greeting", " NODEINFO (6) {");
-    let attached = || port().send(frame(" ATTACH {5}rg1-c\r\n").as_bytes());
-    let reported =
-        || attached().send(frame(" REPORT ()\r\n").as_bytes()).frame("reported", " REPORTED ");
     vec![
         Case::script(
             "link.group.01",

@@ -3,7 +3,9 @@
 
 use serde_json::json;
 
-use super::seen::{Moment, attempts_after, crossed, delivered, mark, strays, told, told_after};
+use super::seen::{
+    Moment, attempts_after, closed_world, crossed, delivered, mark, told, told_after,
+};
 use crate::case::{Case, Findings};
 use crate::cluster::{Cluster, HOUR, SECOND};
 use crate::event::{Stop, Way};
@@ -58,6 +60,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_edge,
         )
         .verifies(&["LS-024", "LS-030"])
+        .forbids(&["stays-up", "mail-waits"])
         .twin("link.walk.single.01"),
         Case::program(
             "link.probe.48h.01",
@@ -68,6 +71,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_days,
         )
         .verifies(&["LS-021", "LS-022", "LS-024", "LS-030", "CU-032", "CU-033", "CU-034"])
+        .forbids(&["stays-up", "nothing-was-delivered"])
         .twin("link.plain.01")
         .kills(&[
             ("expiry-at-49h", "ndr-at-48-hours"),
@@ -82,6 +86,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_flaps,
         )
         .verifies(&["LS-032", "LS-034"])
+        .forbids(&["third-is-not-told"])
         .twin("link.walk.single.01"),
     ]
 }
@@ -113,8 +118,7 @@ fn judge_plain(transcript: &Transcript<'_>, findings: &mut Findings) {
     let right = delivered.is_some_and(|m| m.at_us == sent.at_us);
     let numbers: Vec<u64> = delivered.iter().map(|m| m.n).collect();
     findings.is(at_once, right, &format!("delivered {delivered:?}"), &numbers);
-    let strays = strays(transcript);
-    findings.is(closed, strays.is_empty(), &format!("strays: {strays:?}"), &[sent.n]);
+    closed_world(transcript, findings, closed);
 }
 
 fn drive_edge(stage: &mut Stage) -> Result<(), Stop> {
@@ -144,9 +148,7 @@ fn downs(transcript: &Transcript<'_>, connector: &str, after: Moment) -> Vec<u64
 }
 
 fn stays_up(transcript: &Transcript<'_>, findings: &mut Findings, check: &str, after: Moment) {
-    let downs = downs(transcript, ONLY, after);
-    let evidence = if downs.is_empty() { vec![after.n] } else { downs.clone() };
-    findings.is(check, downs.is_empty(), "no link carries DOWN", &evidence);
+    findings.absent(check, &downs(transcript, ONLY, after), after.n, "no link carries DOWN");
 }
 
 fn judge_edge(transcript: &Transcript<'_>, findings: &mut Findings) {
@@ -156,8 +158,8 @@ fn judge_edge(transcript: &Transcript<'_>, findings: &mut Findings) {
     };
     stays_up(transcript, findings, up, cut);
     let crossed = crossed(transcript, ONLY, "waits");
-    let early = crossed.is_some_and(|m| m.n < healed.n);
-    findings.is(waits, !early, "the message waits on the connector", &[healed.n]);
+    let early: Vec<u64> = crossed.iter().map(|m| m.n).filter(|n| *n < healed.n).collect();
+    findings.absent(waits, &early, healed.n, "the message waits on the connector");
     let attempts = attempts_after(transcript, ONLY, cut);
     let during: Vec<Moment> = attempts.into_iter().filter(|m| m.n < healed.n).collect();
     let even = during.windows(2).all(|pair| pair[1].at_us - pair[0].at_us == MINUTE);
@@ -211,7 +213,8 @@ fn judge_days(transcript: &Transcript<'_>, findings: &mut Findings) {
         findings.is(check, right, &format!("`{action}`: {notices:?}"), &numbers);
     }
     let delivered = delivered(transcript, "rg2-a>rg2-b/deliver", "two days");
-    findings.is(nothing, delivered.is_none(), "RG2 never saw it", &[expired.n]);
+    let delivered: Vec<u64> = delivered.iter().map(|m| m.n).collect();
+    findings.absent(nothing, &delivered, expired.n, "RG2 never saw it");
 }
 
 /// Fails the link, sends a message so that it is used, waits until DOWN is decided.
@@ -259,9 +262,8 @@ fn judge_flaps(transcript: &Transcript<'_>, findings: &mut Findings) {
     let Some(start) = attempts_after(transcript, ONLY, c3).first().copied() else { return };
     let due = start.at_us + 15 * MINUTE;
     let third = told_after(transcript, by, (ONLY, "DOWN"), c3);
-    let early = third.filter(|m| m.at_us < due);
-    let evidence = [early.map_or(start.n, |m| m.n)];
-    findings.is(hidden, early.is_none(), "RG4 is not told of the third failure", &evidence);
+    let early: Vec<u64> = third.iter().filter(|m| m.at_us < due).map(|m| m.n).collect();
+    findings.absent(hidden, &early, start.n, "RG4 is not told of the third failure");
     let numbers: Vec<u64> = third.iter().map(|m| m.n).collect();
     let right = third.is_some_and(|m| m.at_us == due);
     findings.is(shown, right, &format!("told {third:?}, due at {due} us"), &numbers);

@@ -11,14 +11,14 @@ use crate::smtp::Want;
 pub(super) const LINK: &str = "linkstate/core";
 const SUBMIT: &str = "submit/receiver";
 /// The disk that the suite says it has.
-const STORE: &str = "00000000c0ffee01";
+pub(super) const STORE: &str = "00000000c0ffee01";
 /// A digest of no table: the answer to a query with it brings everything.
 pub(super) const NO_DIGEST: &str =
     "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// As the bridgehead of RG2, after EHLO.
-fn member() -> Script {
-    Script::new(Seat::Member, Port::Smtp).reply("greeting", Want::code(220)).ask(
+pub(super) fn member() -> Script {
+    Script::new(Seat::Member, Port::Smtp).reply("greeting", Want::code(220)).secure("hello").ask(
         "EHLO {ehlo}",
         "hello",
         Want::code(250).keyword("X-SUBMIT").keyword("X-LINK2STATE"),
@@ -26,7 +26,7 @@ fn member() -> Script {
 }
 
 /// After X-SUBMIT HELLO.
-fn proved() -> Script {
+pub(super) fn proved() -> Script {
     member().ask(
         &format!("X-SUBMIT HELLO MEMBER=rg2-a STORE={STORE}"),
         "submit-hello",

@@ -31,7 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_schedule,
         )
         .verifies(&["CU-010"])
-        .twin("link.plain.01")
+        .twin("deliver.sender.plain.01")
         .kills(&[("retry-ignores-schedule", "by-the-seeds-figure-3-15")]),
         Case::program(
             "deliver.index.01",

@@ -1,6 +1,7 @@
 //! What the judges of the cluster cases look for in a record.
 
-use crate::event::Way;
+use crate::case::Findings;
+use crate::event::{Event, Way};
 use crate::transcript::{Passed, Transcript};
 
 /// A place in the record, with its virtual time.
@@ -13,7 +14,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    fn of(line: &Passed) -> Self {
+    pub(super) fn of(line: &Passed) -> Self {
         Self { n: line.n, at_us: line.at_us }
     }
 }
@@ -171,7 +172,17 @@ pub(super) fn attempts_after(
         .collect()
 }
 
-/// Whether any member connected where the configuration gives it no business.
-pub(super) fn strays<'a>(transcript: &Transcript<'a>) -> Vec<&'a str> {
-    transcript.connections().into_iter().filter(|name| name.contains(">stray#")).collect()
+/// Every connection of the members is one that the configuration gives them.
+pub(super) fn closed_world(transcript: &Transcript<'_>, findings: &mut Findings, check: &str) {
+    let mut numbers = Vec::new();
+    for record in transcript.records() {
+        let Event::Open { link, .. } = &record.event else { continue };
+        if link.contains(">stray#") {
+            findings.fails(check, format!("{link} has no business"), &[record.n]);
+        }
+        numbers.push(record.n);
+    }
+    let ends: Vec<u64> = numbers.first().iter().chain(&numbers.last()).map(|n| **n).collect();
+    let seen = format!("all of {} connections are configured", numbers.len());
+    findings.is(check, !numbers.is_empty(), &seen, &ends);
 }

@@ -43,7 +43,9 @@ pub(crate) fn cases() -> Vec<Case> {
             drive,
             judge,
         )
-        .verifies(&["LS-017", "LS-019", "LS-021", "LS-023", "LS-024", "LS-043", "CU-022"]),
+        .verifies(&["LS-017", "LS-019", "LS-021", "LS-023", "LS-024", "LS-043", "CU-022"])
+        .forbids(&["step-04-infinite-cost-keeps-the-message", "later-mail-waits-at-its-source"])
+        .twin("link.walk.single.01"),
         Case::program(
             "link.walk.several.02",
             "Two links fail and stay so: the NDR reaches the sender in RG1 after 48 hours",
@@ -53,6 +55,7 @@ pub(crate) fn cases() -> Vec<Case> {
             judge_expiry,
         )
         .verifies(&["LS-043", "CU-030", "CU-032", "CU-034"])
+        .forbids(&["held-for-48-hours"])
         .twin("link.walk.several.01")
         .kills(&[("expiry-at-49h", "returned-to-rg1-at-48-hours")]),
     ]
@@ -125,11 +128,12 @@ fn judge_hold(
         .filter(|c| c.offered.n > down.n && c.offered.n < healed.n)
         .map(|c| c.offered.n)
         .collect();
-    let at_rg3 = crossed(transcript, "RG1-RG3", "first");
-    let evidence =
-        if held.is_empty() { vec![at_rg3.map_or(down.n, |m| m.n)] } else { held.clone() };
-    let right = held.is_empty() && at_rg3.is_some();
-    findings.is(four, right, "the message came to RG3 and left on no link", &evidence);
+    match crossed(transcript, "RG1-RG3", "first") {
+        Some(at_rg3) => {
+            findings.absent(four, &held, at_rg3.n, "the message came to RG3 and left on no link");
+        }
+        None => findings.fails(four, "the message did not come to RG3", &[]),
+    }
     let between: Vec<Moment> = attempts_after(transcript, "RG3-RG4", down)
         .into_iter()
         .filter(|m| m.n < healed.n)
@@ -158,8 +162,7 @@ fn judge_later(
         .filter(|c| c.offered.n < healed.n)
         .map(|c| c.offered.n)
         .collect();
-    let evidence = if early.is_empty() { vec![healed.n] } else { early.clone() };
-    findings.is(wait, early.is_empty(), "later mail stays in the queue of rg1-a", &evidence);
+    findings.absent(wait, &early, healed.n, "later mail stays in the queue of rg1-a");
     let link = "rg5-a>rg5-b/deliver";
     let eve = delivered(transcript, link, "later").map(|m| m.n);
     findings.shown(later, eve, "the later message was not delivered");
@@ -198,8 +201,8 @@ fn judge_expiry(transcript: &Transcript<'_>, findings: &mut Findings) {
         .iter()
         .map(|line| Moment { n: line.n, at_us: line.at_us })
         .collect();
-    let early = notices.iter().any(|m| m.n < almost.n);
-    findings.is(held, !early, "no failure notice before", &[almost.n]);
+    let early: Vec<u64> = notices.iter().map(|m| m.n).filter(|n| *n < almost.n).collect();
+    findings.absent(held, &early, almost.n, "no failure notice before");
     let numbers: Vec<u64> = notices.iter().map(|m| m.n).collect();
     let in_time = notices.first().is_some_and(|m| m.at_us == 10 * SECOND + 48 * HOUR);
     findings.is(returned, in_time, &format!("failure notices on RG3-RG1: {notices:?}"), &numbers);

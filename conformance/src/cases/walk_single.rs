@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::seen::{
-    Moment, attempts_after, crossed, crossings, deliveries, mark, strays, told_after,
+    Moment, attempts_after, closed_world, crossed, crossings, deliveries, mark, told_after,
 };
 use crate::case::{Case, Findings};
 use crate::cluster::SECOND;
@@ -54,7 +54,9 @@ pub(crate) fn cases() -> Vec<Case> {
         .verifies(&[
             "LS-010", "LS-017", "LS-018", "LS-019", "LS-020", "LS-021", "LS-022", "LS-023",
             "LS-024", "LS-025", "LS-040", "CU-022", "SU-007",
-        ]),
+        ])
+        .forbids(&["no-early-reroute"])
+        .twin("link.plain.01"),
     ]
 }
 
@@ -150,8 +152,7 @@ fn judge_early(transcript: &Transcript<'_>, findings: &mut Findings, last: Momen
         .map(|crossing| crossing.offered.n)
         .collect();
     let seen = "a message leaves a failing connector only when DOWN is decided";
-    let evidence = if early.is_empty() { vec![last.n] } else { early.clone() };
-    findings.is("no-early-reroute", early.is_empty(), seen, &evidence);
+    findings.absent("no-early-reroute", &early, last.n, seen);
 }
 
 fn judge_rest(transcript: &Transcript<'_>, findings: &mut Findings, report: Moment) {
@@ -176,8 +177,7 @@ fn judge_rest(transcript: &Transcript<'_>, findings: &mut Findings, report: Mome
         findings.fails(next, "the second message went to RG2", &[crossing.offered.n]);
     }
     judge_recovery(transcript, findings, [probes, told, old]);
-    let strays = strays(transcript);
-    findings.is(closed, strays.is_empty(), &format!("strays: {strays:?}"), &[report.n]);
+    closed_world(transcript, findings, closed);
 }
 
 fn judge_recovery(

@@ -36,6 +36,8 @@ pub(crate) enum Rule {
     Blackhole,
     /// What the acceptor sends back is kept until the rule changes.
     Hold,
+    /// What the acceptor sends back does not say that it offers STARTTLS.
+    StripStarttls,
     /// After a forward line with this prefix has passed, what comes back is withheld and both ends
     /// are reset; then the link passes again.
     LoseReplyTo(String),
@@ -60,6 +62,7 @@ impl Rule {
             Self::Refuse => "refused",
             Self::Blackhole => "blackhole",
             Self::Hold => "hold",
+            Self::StripStarttls => "strip-starttls",
             Self::LoseReplyTo(_) | Self::LoseReplyThenRefuse(_) => "lose-reply",
         }
     }

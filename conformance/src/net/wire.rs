@@ -5,15 +5,18 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::ErrorKind;
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::Ledger;
+use super::end::{End, Opened};
+use super::rule::Port;
 use crate::event::{Event, How, Octets, Way};
 use crate::log::Recorder;
+use crate::security::Tls;
 use crate::smtp::{Parsed, Reply, parse_reply};
 
 /// What a wait for octets came to. Nothing is folded into anything else: closed is not refused.
@@ -45,6 +48,8 @@ impl<T> Got<T> {
 struct Inbox {
     octets: Vec<u8>,
     end: Option<How>,
+    /// The handshake is over.
+    secured: bool,
     /// The suite itself has ended the connection; what the reader sees now is its own doing.
     abandoned: bool,
 }
@@ -74,29 +79,61 @@ pub(crate) fn dial_from(
 pub(crate) struct Wire {
     link: String,
     sends: Way,
-    stream: TcpStream,
+    end: Arc<End>,
     inbox: Arc<(Mutex<Inbox>, Condvar)>,
     recorder: Recorder,
-    ledger: Ledger,
-    entry: usize,
     patience: Duration,
+    /// For when TLS begins.
+    tls: Mutex<Option<Tls>>,
+}
+
+/// How a connection of the suite's own is protected.
+pub(crate) enum Protection {
+    /// In clear.
+    Clear,
+    /// Under TLS from its first octet.
+    Tls(Tls),
+    /// Under TLS as soon as both sides have agreed on it; see [`Wire::secure`].
+    Starttls(Tls),
+}
+
+impl Protection {
+    /// As it is on a port: only the SMTP port begins in clear.
+    pub(crate) fn on(port: Port, tls: Option<Tls>) -> Self {
+        match (port, tls) {
+            (_, None) => Self::Clear,
+            (Port::Smtp, Some(tls)) => Self::Starttls(tls),
+            (Port::Deliver | Port::Group, Some(tls)) => Self::Tls(tls),
+        }
+    }
+}
+
+/// What a connection of the suite's own needs around it.
+pub(crate) struct Setting<'a> {
+    /// Where it is recorded.
+    pub(crate) recorder: &'a Recorder,
+    /// Where it is counted.
+    pub(crate) ledger: &'a Ledger,
+    /// How long to wait for it.
+    pub(crate) connect: Duration,
+    /// How long to wait for what the node says.
+    pub(crate) reply: Duration,
 }
 
 impl Wire {
     /// Opens a connection to a node. `connection` is its name, `LINK#n`.
     pub(crate) fn dial(
-        recorder: &Recorder,
-        ledger: &Ledger,
+        setting: &Setting<'_>,
         connection: &str,
         from: Option<Ipv4Addr>,
         to: SocketAddr,
-        (connect, reply): (Duration, Duration),
+        protection: Protection,
     ) -> Result<Self, DialError> {
-        match dial_from(from, to, connect) {
-            Ok(stream) => Self::over(recorder, ledger, connection, stream, Way::Forward, reply),
+        match dial_from(from, to, setting.connect) {
+            Ok(stream) => Self::over(setting, connection, stream, Way::Forward, protection),
             Err(error) => {
                 let (link, outcome) = (connection.to_owned(), "failed".to_owned());
-                recorder.record(Event::Open { link, outcome });
+                setting.recorder.record(Event::Open { link, outcome });
                 Err(DialError(format!("{to}: {error}")))
             }
         }
@@ -104,95 +141,101 @@ impl Wire {
 
     /// Takes a connection that a node has opened.
     pub(crate) fn accepted(
-        recorder: &Recorder,
-        ledger: &Ledger,
+        setting: &Setting<'_>,
         connection: &str,
         stream: TcpStream,
-        reply: Duration,
+        protection: Protection,
     ) -> Result<Self, DialError> {
-        Self::over(recorder, ledger, connection, stream, Way::Back, reply)
+        Self::over(setting, connection, stream, Way::Back, protection)
     }
 
     fn over(
-        recorder: &Recorder,
-        ledger: &Ledger,
+        setting: &Setting<'_>,
         connection: &str,
         stream: TcpStream,
         sends: Way,
-        patience: Duration,
+        protection: Protection,
     ) -> Result<Self, DialError> {
         let wrong = |error: std::io::Error| DialError(error.to_string());
         let ours = stream.local_addr().map_err(wrong)?;
         let theirs = stream.peer_addr().map_err(wrong)?;
-        let reader = stream.try_clone().map_err(wrong)?;
-        let entry = ledger.enter(connection, ours, theirs);
+        let entry = setting.ledger.enter(connection, ours, theirs);
         let (link, outcome) = (connection.to_owned(), "pass".to_owned());
-        recorder.record(Event::Open { link, outcome });
+        setting.recorder.record(Event::Open { link, outcome });
+        let end = Arc::new(End::over(stream, setting.ledger, entry));
+        let (now, later) = match protection {
+            Protection::Clear => (None, None),
+            Protection::Tls(tls) => (Some(tls), None),
+            Protection::Starttls(tls) => (None, Some(tls)),
+        };
+        let is_handshaking = now.is_some();
+        if let Some(tls) = now {
+            // Before anybody reads: the first octet of the node belongs to the handshake.
+            end.secure(&[], tls);
+        }
         let wire = Self {
             link: connection.to_owned(),
             sends,
-            stream,
+            end,
             inbox: Arc::default(),
-            recorder: recorder.clone(),
-            ledger: ledger.clone(),
-            entry,
-            patience,
+            recorder: setting.recorder.clone(),
+            patience: setting.reply,
+            tls: Mutex::new(later),
         };
-        wire.read_in_background(reader);
+        wire.read_in_background();
+        if is_handshaking {
+            wire.wait_until_secured();
+        }
         Ok(wire)
     }
 
-    fn read_in_background(&self, mut stream: TcpStream) {
-        let inbox = Arc::clone(&self.inbox);
-        let (recorder, ledger, entry) = (self.recorder.clone(), self.ledger.clone(), self.entry);
-        let (link, way) = (self.link.clone(), self.sends.reverse());
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 64 * 1024];
-            loop {
-                let (octets, end) = match stream.read(&mut buffer) {
-                    Ok(0) => (&[][..], Some(How::Eof)),
-                    Ok(length) => (&buffer[..length], None),
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    Err(_) => (&[][..], Some(How::Reset)),
-                };
-                let mut guard = inbox.0.lock().unwrap_or_else(PoisonError::into_inner);
-                if guard.abandoned {
-                    return;
-                }
-                let link = link.clone();
-                match end {
-                    None => {
-                        let data = Octets::of(octets);
-                        recorder.record(Event::Octets { link, way, withheld: false, data });
-                        ledger.change(entry, |half| half.from_node += octets.len() as u64);
-                        guard.octets.extend_from_slice(octets);
-                    }
-                    Some(how) => {
-                        recorder.record(Event::End { link, way, how });
-                        ledger.change(entry, |half| {
-                            half.ended_by_node = true;
-                            half.gone |= how == How::Reset;
-                        });
-                        guard.end = Some(how);
-                    }
-                }
-                inbox.1.notify_all();
-                if end.is_some() {
-                    return;
-                }
-            }
-        });
+    fn read_in_background(&self) {
+        let reader = Reader {
+            end: Arc::clone(&self.end),
+            inbox: Arc::clone(&self.inbox),
+            recorder: self.recorder.clone(),
+            link: self.link.clone(),
+            way: self.sends.reverse(),
+        };
+        std::thread::spawn(move || reader.run());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether TLS can begin, and has not yet.
+    pub(crate) fn can_secure(&self) -> bool {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Begins TLS, behind last words in clear, and waits until both sides have proved their names or one
+    /// of them does not. Where TLS has no place it does nothing.
+    pub(crate) fn secure(&self, last_words: &[u8]) {
+        let tls = self.tls.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(tls) = tls else { return };
+        if !last_words.is_empty() {
+            self.record(last_words);
+        }
+        self.end.secure(last_words, tls);
+        self.wait_until_secured();
+    }
+
+    /// That a handshake fails is for the case to see: the connection has ended.
+    fn wait_until_secured(&self) {
+        let _ = self.until(|inbox| inbox.secured.then_some(()).map(Ok));
+    }
+
+    fn record(&self, octets: &[u8]) {
+        let data = Octets::of(octets);
+        let (link, way) = (self.link.clone(), self.sends);
+        self.recorder.record(Event::Octets { link, way, withheld: false, data });
     }
 
     /// Sends octets. That the peer is gone already shows at the next wait.
     pub(crate) fn send(&self, octets: &[u8]) {
-        let data = Octets::of(octets);
-        let (link, way) = (self.link.clone(), self.sends);
-        self.recorder.record(Event::Octets { link, way, withheld: false, data });
-        self.ledger.change(self.entry, |half| half.to_node += octets.len() as u64);
-        let mut stream = &self.stream;
-        // A failed write is no outcome of its own: the reader sees how the connection ended.
-        let _ = stream.write_all(octets);
+        self.record(octets);
+        self.end.send(octets);
     }
 
     /// Sends a line.
@@ -205,16 +248,25 @@ impl Wire {
         &self,
         mut parse: impl FnMut(&[u8]) -> Result<Option<(T, usize)>, String>,
     ) -> Got<T> {
+        self.until(|inbox| match parse(&inbox.octets) {
+            Ok(Some((this, used))) => {
+                inbox.octets.drain(..used);
+                Some(Ok(this))
+            }
+            Ok(None) => None,
+            Err(problem) => Some(Err(problem)),
+        })
+    }
+
+    /// Waits until `look` finds something in the inbox.
+    fn until<T>(&self, mut look: impl FnMut(&mut Inbox) -> Option<Result<T, String>>) -> Got<T> {
         let watch = crate::clock::Stopwatch::start();
-        let mut inbox = self.inbox.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inbox = self.lock();
         loop {
-            match parse(&inbox.octets) {
-                Ok(Some((this, used))) => {
-                    inbox.octets.drain(..used);
-                    return Got::This(this);
-                }
-                Err(problem) => return Got::Malformed(problem),
-                Ok(None) => {}
+            match look(&mut inbox) {
+                Some(Ok(this)) => return Got::This(this),
+                Some(Err(problem)) => return Got::Malformed(problem),
+                None => {}
             }
             match inbox.end {
                 Some(How::Eof) => return Got::Eof,
@@ -266,21 +318,108 @@ impl Wire {
             if octets.is_empty() { Ok(None) } else { Err(format!("{} octets", octets.len())) }
         })
     }
-
-    fn abandon(&self) {
-        self.inbox.0.lock().unwrap_or_else(PoisonError::into_inner).abandoned = true;
-    }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        self.abandon();
-        self.ledger.change(self.entry, |half| {
+        self.lock().abandoned = true;
+        self.end.change(|half| {
             half.ended_by_suite = true;
             half.gone = true;
         });
+        self.end.notify();
         // Wakes the reader, which lets go of its handle; with the last one the connection closes.
-        let _ = self.stream.shutdown(Shutdown::Read);
+        self.end.wake();
+    }
+}
+
+/// Reads in the backsetting.
+struct Reader {
+    end: Arc<End>,
+    inbox: Arc<(Mutex<Inbox>, Condvar)>,
+    recorder: Recorder,
+    link: String,
+    way: Way,
+}
+
+impl Reader {
+    fn run(&self) {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut has_ended = false;
+        loop {
+            match self.end.read(&mut buffer) {
+                Ok(0) if has_ended => return,
+                Ok(0) => {
+                    self.ended(&mut self.lock(), How::Eof);
+                    return;
+                }
+                Ok(length) if has_ended => self.count(length),
+                Ok(length) => match self.take(&buffer[..length]) {
+                    Some(ended) => has_ended = ended,
+                    None => return,
+                },
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) if has_ended => return,
+                Err(_) => {
+                    self.ended(&mut self.lock(), How::Reset);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, length: usize) {
+        self.end.change(|half| half.from_node += length as u64);
+    }
+
+    /// Takes octets from the socket. Gives whether the node has said that it will say nothing more, or
+    /// nothing when the connection is over.
+    fn take(&self, raw: &[u8]) -> Option<bool> {
+        let mut inbox = self.lock();
+        if inbox.abandoned {
+            return None;
+        }
+        let opened = self.end.open(raw);
+        let (failed, ended) = (opened.failed(), opened.ended);
+        self.note(&mut inbox, opened);
+        // Only what stands in the record counts as read.
+        self.count(raw.len());
+        if failed || ended {
+            self.ended(&mut inbox, if failed { How::Reset } else { How::Eof });
+        }
+        self.inbox.1.notify_all();
+        (!failed).then_some(ended)
+    }
+
+    fn note(&self, inbox: &mut Inbox, opened: Opened) {
+        let link = &self.link;
+        if let Some((peer, problem)) = opened.secured {
+            inbox.secured = problem.is_none();
+            let (link, way) = (link.clone(), self.way);
+            self.recorder.record(Event::Tls { link, way, peer, problem });
+        }
+        if !opened.octets.is_empty() {
+            let (link, data) = (link.clone(), Octets::of(&opened.octets));
+            self.recorder.record(Event::Octets { link, way: self.way, withheld: false, data });
+            inbox.octets.extend_from_slice(&opened.octets);
+        }
+    }
+
+    fn ended(&self, inbox: &mut Inbox, how: How) {
+        if inbox.abandoned {
+            return;
+        }
+        self.recorder.record(Event::End { link: self.link.clone(), way: self.way, how });
+        self.end.change(|half| {
+            half.ended_by_node = true;
+            half.gone |= how == How::Reset;
+        });
+        inbox.end = Some(how);
+        self.inbox.1.notify_all();
     }
 }
 

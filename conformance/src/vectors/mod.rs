@@ -2,137 +2,174 @@
 //!
 //! A vector is a conversation of a few lines; only the answer to the last one is in question. The
 //! lines before it must be accepted, and the fence behind it shows that the connection is alive, so
-//! that neither a deaf nor a parroting peer passes.
+//! that neither a deaf nor a parroting peer passes. A frame that must be refused ends the connection;
+//! there the twin alone tells a deaf peer from a strict one.
 
-use serde::Deserialize;
+mod file;
+
+use file::{Before, File, Outcome, PortName, Protocol, SeatName, Step, Vector};
 
 use crate::case::Case;
 use crate::net::Port;
-use crate::script::{Script, Seat};
+use crate::script::{Script, Seat, frame};
 use crate::smtp::Want;
 
-/// The only value of `schema` that this version reads.
-const SCHEMA: u32 = 1;
-
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("smtp-commands.json", include_str!("../../vectors/smtp-commands.json")),
     ("smtp-order.json", include_str!("../../vectors/smtp-order.json")),
     ("submit.json", include_str!("../../vectors/submit.json")),
     ("link2state.json", include_str!("../../vectors/link2state.json")),
+    ("group-port.json", include_str!("../../vectors/group-port.json")),
     ("deliver.json", include_str!("../../vectors/deliver.json")),
 ];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    schema: u32,
-    protocol: Protocol,
-    seat: SeatName,
-    port: PortName,
-    count: usize,
-    vectors: Vec<Vector>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Protocol {
-    Smtp,
-    Submit,
-    LinkState,
-    Deliver,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum SeatName {
-    Outside,
-    Member,
-    Fellow,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum PortName {
-    Smtp,
-    Deliver,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Vector {
-    id: String,
-    flag: String,
-    verifies: Vec<String>,
-    before: Vec<String>,
-    line: String,
-    result: Outcome,
-    reply: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Outcome {
-    Valid,
-    Invalid,
-}
+/// The most characters of a line that a title quotes.
+const QUOTED: usize = 80;
 
 /// The cases of all vectors.
 pub(crate) fn cases() -> Result<Vec<Case>, String> {
-    let mut all = Vec::new();
+    let mut files = Vec::new();
     for (name, text) in FILES {
-        let file: File = serde_json::from_str(text).map_err(|error| format!("{name}: {error}"))?;
-        if file.schema != SCHEMA || file.count != file.vectors.len() {
-            let (schema, count) = (file.schema, file.vectors.len());
-            return Err(format!("{name}: schema {schema}, {count} vectors: not what it declares"));
-        }
+        files.push((name, file::read(text).map_err(|problem| format!("{name}: {problem}"))?));
+    }
+    let mut all = Vec::new();
+    for (name, file) in &files {
         for vector in &file.vectors {
-            all.push(case(&file, vector).map_err(|problem| format!("{name}: {problem}"))?);
+            let wrong = |problem: String| format!("{name}: {}: {problem}", vector.id);
+            check_twin(&files, file, vector).map_err(wrong)?;
+            all.push(case(file, vector).map_err(wrong)?);
         }
     }
     Ok(all)
 }
 
-fn case(file: &File, vector: &Vector) -> Result<Case, String> {
-    let class = match (vector.reply.as_str(), vector.result) {
-        ("2yz", Outcome::Valid) => 2,
-        ("3yz", Outcome::Valid) => 3,
-        ("5yz", Outcome::Invalid) => 5,
-        (reply, result) => return Err(format!("{}: {result:?} with {reply}", vector.id)),
+/// That every negative vector has a twin is demanded of all cases; here the twin is looked at.
+fn check_twin(files: &[(&str, File)], file: &File, vector: &Vector) -> Result<(), String> {
+    let Some(name) = &vector.twin else { return Ok(()) };
+    let mut others = files.iter().flat_map(|(_, f)| f.vectors.iter().map(move |v| (f, v)));
+    let Some((theirs, twin)) = others.find(|(_, other)| other.id == *name) else {
+        return Err(format!("there is no vector {name}"));
     };
-    let mut script = opening(file);
-    for (place, line) in vector.before.iter().enumerate() {
-        // A line that must be refused on the way stands behind an exclamation mark.
-        let (line, class) = line.strip_prefix("! ").map_or((line.as_str(), 2), |line| (line, 5));
-        script = script.ask(line, &format!("before-{place}"), Want::class(class));
+    match file.no_twin(vector, theirs, twin) {
+        Some(problem) => Err(format!("its twin {name} {problem}")),
+        None => Ok(()),
     }
-    script = script.ask(&vector.line, "answer", Want::class(class));
-    let script = match (vector.line.as_str(), class) {
-        (line, 2) if line.eq_ignore_ascii_case("QUIT") => script.closed("closed"),
-        (_, 3) => script
-            .send(b"Subject: conformance\r\n\r\ntext\r\n.\r\n")
-            .reply("content", Want::class(2))
-            .fence(),
-        _ => script.fence(),
-    };
-    let title = format!("{}: `{}`", vector.flag, vector.line.escape_debug());
-    let mut case = Case::script(&vector.id, &title, profile(file.protocol), script);
+}
+
+fn case(file: &File, vector: &Vector) -> Result<Case, String> {
+    let seat = vector.seat.unwrap_or(file.seat);
+    let script = match file.port {
+        PortName::Group => frames(vector, seat),
+        PortName::Smtp | PortName::Deliver => lines(file, vector, seat),
+    }?;
+    let mut title = format!("{}: `{}`", vector.flag, vector.line.escape_debug());
+    if title.chars().count() > QUOTED {
+        title = title.chars().take(QUOTED).chain("…`".chars()).collect();
+    }
     let verifies: Vec<&str> = vector.verifies.iter().map(String::as_str).collect();
+    let mut case = Case::script(&vector.id, &title, profile(file.protocol), script);
     case = case.verifies(&verifies);
+    case.twin.clone_from(&vector.twin);
     case.is_vector = true;
     Ok(case)
 }
 
-fn opening(file: &File) -> Script {
-    let seat = match file.seat {
+/// A conversation in lines.
+fn lines(file: &File, vector: &Vector, seat: SeatName) -> Result<Script, String> {
+    let class = class_of(&vector.reply, vector.result)?;
+    let port = if file.port == PortName::Smtp { Port::Smtp } else { Port::Deliver };
+    let mut script = Script::new(of(seat), port).reply("greeting", Want::code(220));
+    if (of(seat), port) == (Seat::Member, Port::Smtp) {
+        script = script.secure(if vector.before.is_empty() { "answer" } else { "before-0" });
+    }
+    for (place, before) in vector.before.iter().enumerate() {
+        script = line_before(script, before, &format!("before-{place}"))?;
+    }
+    script = script.ask(&vector.line, "answer", Want::class(class));
+    if vector.line.eq_ignore_ascii_case("QUIT") && class == 2 {
+        return Ok(script.closed("closed"));
+    }
+    if class == 3 {
+        const LETTER: &str = "Subject: conformance\r\n\r\ntext\r\n.\r\n";
+        let content = vector.content.as_deref().unwrap_or(LETTER);
+        script = script.send(content.as_bytes()).reply("content", Want::class(2));
+    }
+    Ok(script.fence())
+}
+
+fn line_before(script: Script, before: &Before, check: &str) -> Result<Script, String> {
+    let (line, refused) = before.line();
+    let Before::Step(Step { reply, content, times, .. }) = before else {
+        return Ok(script.ask(line, check, Want::class(if refused { 5 } else { 2 })));
+    };
+    let class = class_of(reply.as_deref().unwrap_or("2yz"), Outcome::Valid)?;
+    let script = match times {
+        Some(times) => {
+            let line = format!("{line}\r\n");
+            script.repeat(line.as_bytes(), *times, check, Want::class(class))
+        }
+        None => script.ask(line, check, Want::class(class)),
+    };
+    Ok(match content {
+        Some(content) => {
+            script.send(content.as_bytes()).reply(&format!("{check}-content"), Want::class(2))
+        }
+        None => script,
+    })
+}
+
+fn class_of(reply: &str, result: Outcome) -> Result<u16, String> {
+    match (reply, result) {
+        ("2yz", Outcome::Valid) => Ok(2),
+        ("3yz", Outcome::Valid) => Ok(3),
+        ("5yz", Outcome::Invalid) => Ok(5),
+        (reply, result) => Err(format!("{result:?} with {reply}")),
+    }
+}
+
+/// A conversation in counted frames: what must be accepted is answered, or heard in silence, and a report
+/// behind it is answered all the same; what must be refused ends the connection.
+fn frames(vector: &Vector, seat: SeatName) -> Result<Script, String> {
+    let mut script = Script::new(of(seat), Port::Group);
+    if seat == SeatName::Outside {
+        // Who is no member is thrown out at once, and does not come to say what a member says there.
+        return Ok(script.gone("answer"));
+    }
+    script = script.frame("greeting", " NODEINFO (6) {");
+    for (place, before) in vector.before.iter().enumerate() {
+        let reply = match before {
+            Before::Step(Step { reply: Some(reply), content: None, times: None, .. }) => reply,
+            Before::Line(_) => "heard",
+            Before::Step(_) => return Err("a frame has a line and a reply, no more".into()),
+        };
+        script = script.send(before.line().0.as_bytes());
+        script = answered(script, reply, &format!("before-{place}"))?;
+    }
+    script = script.send(vector.line.as_bytes());
+    match (vector.reply.as_str(), vector.result) {
+        ("closed", Outcome::Invalid) => Ok(script.gone("answer")),
+        (reply, Outcome::Valid) => {
+            let report = frame(" REPORT ()\r\n");
+            let script = answered(script, reply, "answer")?.send(report.as_bytes());
+            Ok(script.frame("fence-reported", " REPORTED "))
+        }
+        (reply, result) => Err(format!("{result:?} with {reply}")),
+    }
+}
+
+fn answered(script: Script, reply: &str, check: &str) -> Result<Script, String> {
+    match reply {
+        "heard" => Ok(script),
+        "REPORTED" | "MERGED" => Ok(script.frame(check, &format!(" {reply} "))),
+        _ => Err(format!("`{reply}` is no answer on the group port")),
+    }
+}
+
+const fn of(seat: SeatName) -> Seat {
+    match seat {
         SeatName::Outside => Seat::Outside,
         SeatName::Member => Seat::Member,
         SeatName::Fellow => Seat::Fellow,
-    };
-    let port = match file.port {
-        PortName::Smtp => Port::Smtp,
-        PortName::Deliver => Port::Deliver,
-    };
-    Script::new(seat, port).reply("greeting", Want::code(220))
+    }
 }
 
 const fn profile(protocol: Protocol) -> &'static str {
@@ -148,13 +185,34 @@ const fn profile(protocol: Protocol) -> &'static str {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::cases;
+    use super::file::{self, File, Vector};
+    use super::{FILES, cases};
 
     #[test]
     fn every_vector_reads_and_ids_stand_once() {
         let all = cases().expect("the vectors of this version read");
         let ids: BTreeSet<_> = all.iter().map(|case| case.id.as_str()).collect();
         assert_eq!(ids.len(), all.len());
-        assert!(all.len() >= 300, "{} vectors", all.len());
+        assert!(all.len() >= 450, "{} vectors", all.len());
+    }
+
+    fn find<'a>(file: &'a File, id: &str) -> &'a Vector {
+        file.vectors.iter().find(|vector| vector.id == id).expect("the vector is there")
+    }
+
+    #[test]
+    fn a_twin_differs_in_one_thing_and_is_accepted() {
+        let order = file::read(FILES[1].1).expect("the file reads");
+        let problem = |own: &str, twin: &str| {
+            order.no_twin(find(&order, own), &order, find(&order, twin)).unwrap_or_default()
+        };
+        // DATA before MAIL, and DATA in its place.
+        assert_eq!(problem("smtp-order-0010", "smtp-order-0014"), "");
+        assert!(problem("smtp-order-0010", "smtp-order-0016").contains("differs in 2"));
+        assert!(problem("smtp-order-0010", "smtp-order-0011").contains("refusal itself"));
+        assert!(problem("smtp-order-0014", "smtp-order-0014").contains("differs in 0"));
+        let submit = file::read(FILES[2].1).expect("the file reads");
+        let elsewhere = order.no_twin(&order.vectors[0], &submit, &submit.vectors[0]);
+        assert!(elsewhere.is_some_and(|problem| problem.contains("another seat")));
     }
 }

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use super::PlannedMember;
@@ -26,6 +26,8 @@ const READY: &str = "ready";
 pub(super) struct Member {
     pub(super) name: MemberName,
     child: Child,
+    /// The system closes it when this process is gone, however it ended, and the member stops then.
+    _lifeline: Option<ChildStdin>,
 }
 
 impl Member {
@@ -93,16 +95,19 @@ impl Member {
 /// In a process group of its own: Ctrl-C reaches `cluster up` alone, which stops all in order.
 fn spawn(planned: &PlannedMember, file: &Path, log: &Path) -> io::Result<Member> {
     let log = File::options().create(true).append(true).open(log)?;
-    let child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(std::env::current_exe()?)
         .arg("serve")
         .arg(file)
-        .stdin(Stdio::null())
+        .arg("--until-stdin-ends")
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
-    Ok(Member { name: planned.name.clone(), child })
+    // Waiting for a child closes its input, and it would take that for a second signal.
+    let lifeline = child.stdin.take();
+    Ok(Member { name: planned.name.clone(), child, _lifeline: lifeline })
 }
 
 fn last_lines(log: &Path) -> String {

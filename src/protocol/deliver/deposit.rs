@@ -8,7 +8,7 @@ use super::{Deposit, Stage};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
-use crate::protocol::queue::{Change, Home, Place, Recorded, Route, home};
+use crate::protocol::queue::{Change, Ending, Home, Place, Recorded, Route, home};
 use crate::protocol::submit::{is_conflict, recipient_digest};
 use crate::wire::ids::{OriginId, QueueId};
 use crate::wire::message::{Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
@@ -67,7 +67,7 @@ impl Member {
         }
     }
 
-    fn own_settled(
+    pub(super) fn own_settled(
         &mut self,
         queue: QueueId,
         index: u32,
@@ -76,9 +76,7 @@ impl Member {
     ) {
         match outcome {
             Outcome::Delivered => {
-                let recipients = alloc::vec![index];
-                let change = Change::Removed { queue, recipients, notice: None };
-                self.finish(queue, &[index], change, turn);
+                self.succeed(queue, index, Ending::Delivered, turn);
             }
             Outcome::Refused(refusal) if is_conflict(&refusal) => {
                 self.put(queue, index, Place::Retry { failed: None, why: refusal.text });
@@ -124,26 +122,36 @@ impl Member {
         if turn.fault("second-deposit-on-repeat") && self.spool.recorded(&key.0, key.1).is_some() {
             name.push_str(".again");
         }
-        let query = Query::Deposit {
-            account: account.clone(),
-            name: name.clone(),
-            sender: envelope.sender.clone(),
-            hops: envelope.hops.clone(),
-            suspect: recipient.suspect,
-            body,
+        let ruling = Self::ruling(&account, envelope, recipient, turn);
+        let (errand, query, stage) = match &ruling {
+            Some(_) => (Errand::Header(key.clone()), Query::Header(body), Stage::Reading),
+            None => {
+                let query = Query::Deposit {
+                    account: account.clone(),
+                    name: name.clone(),
+                    folder: None,
+                    sender: envelope.sender.clone(),
+                    hops: envelope.hops.clone(),
+                    fields: envelope.fields.clone(),
+                    suspect: recipient.suspect,
+                    body,
+                };
+                (Errand::Deposit(key.clone()), query, Stage::Depositing)
+            }
         };
         // The body of a message of ours is in the same transaction as the message.
         let gate = if queue.is_some() { Gate::Durable } else { Gate::Now };
-        if !self.ask(Errand::Deposit(key.clone()), (query, gate), turn) {
+        if !self.ask(errand, (query, gate), turn) {
             return later(452, "4.3.2", "too many deliveries at once");
         }
         clause!(DE_025);
-        let (askers, stage) = (BTreeSet::new(), Stage::Depositing);
-        self.deposits.insert(key, Deposit { digest, account, name, body, queue, askers, stage });
+        let (askers, folder) = (BTreeSet::new(), None);
+        let deposit = Deposit { digest, account, name, folder, body, queue, askers, stage, ruling };
+        self.deposits.insert(key, deposit);
         Begun::Underway
     }
 
-    fn refuse_for_ever(
+    pub(super) fn refuse_for_ever(
         &mut self,
         key: &(OriginId, u32),
         digest: Digest,
@@ -153,7 +161,9 @@ impl Member {
         clause!(DE_026);
         let (origin, index) = key.clone();
         let recorded = Recorded::Refused { digest, refusal: refusal.clone() };
-        self.store_change(Change::Recorded { origin, index, recorded, queue: None }, turn);
+        let (queue, outputs, answered) = (None, Vec::new(), None);
+        let change = Change::Recorded { origin, index, recorded, queue, outputs, answered };
+        self.store_change(change, turn);
         Begun::Settled(Outcome::Refused(refusal))
     }
 
@@ -171,34 +181,22 @@ impl Member {
         answer: Answer,
         turn: &mut Turn<'_, '_>,
     ) {
-        if let Answer::Failed(refusal) = answer {
-            if let Some(deposit) = self.deposits.remove(&key) {
-                self.deposit_failed(&key, deposit, refusal, turn);
-            }
-            return;
+        if let Answer::Failed(_) = answer {
+            return self.put_off(&key, answer, turn);
         }
         let Some(deposit) = self.deposits.get_mut(&key) else { return };
         deposit.stage = Stage::Publishing;
-        let Deposit { digest, account, name, body, queue, .. } = deposit.clone();
-        let (origin, index) = key.clone();
-        let recorded = Recorded::Delivered { digest, account, name, published: false };
-        let queue = queue.filter(|queue| self.spool.queue.get(queue).is_some_and(|m| m.has(index)));
+        let Deposit { digest, account, name, folder, .. } = deposit.clone();
         clause!(DE_028);
-        let change = Change::Recorded { origin, index, recorded, queue };
-        match queue {
-            Some(queue) => self.finish(queue, &[index], change, turn),
-            None => {
-                self.store_change(change, turn);
-                self.release_body(body, turn);
-            }
-        }
+        let recorded = Recorded::Delivered { digest, account, name, published: false, folder };
+        self.record(&key, recorded, turn);
         if turn.fault("result-before-publish") {
             self.answer_askers(&key, &Outcome::Delivered, turn);
         }
         self.publish(&key, turn);
     }
 
-    fn deposit_failed(
+    pub(super) fn deposit_failed(
         &mut self,
         key: &(OriginId, u32),
         deposit: Deposit,
@@ -226,9 +224,9 @@ impl Member {
     /// Has the file moved to its place, once the journal is on disk.
     pub(crate) fn publish(&mut self, key: &(OriginId, u32), turn: &mut Turn<'_, '_>) {
         let Some(deposit) = self.deposits.get(key) else { return };
-        let (account, name) = (deposit.account.clone(), deposit.name.clone());
+        let Deposit { account, name, folder, .. } = deposit.clone();
         clause!(DE_030);
-        let question = (Query::Publish { account, name }, Gate::Durable);
+        let question = (Query::Publish { account, name, folder }, Gate::Durable);
         if !self.ask(Errand::Publish(key.clone()), question, turn) {
             self.stuck(key, turn);
         }
@@ -270,19 +268,22 @@ impl Member {
         let mut redo = Vec::new();
         for (origin, entries) in &self.spool.journal {
             for (index, recorded) in entries {
-                let Recorded::Delivered { digest, account, name, published: false } = recorded
-                else {
-                    continue;
-                };
-                redo.push(((origin.clone(), *index), *digest, account.clone(), name.clone()));
+                if let Recorded::Delivered { published: false, .. } = recorded {
+                    redo.push(((origin.clone(), *index), recorded.clone()));
+                }
             }
         }
-        for (key, digest, account, name) in redo {
+        for (key, recorded) in redo {
+            let Recorded::Delivered { digest, account, name, folder, .. } = recorded else {
+                continue;
+            };
             clause!(DE_031);
             // The file is complete; no body is read any more.
             let body = Body { key: BodyKey(0), digest, octets: 0 };
             let (askers, stage) = (BTreeSet::new(), Stage::Publishing);
-            let deposit = Deposit { digest, account, name, body, queue: None, askers, stage };
+            let (queue, ruling) = (None, None);
+            let deposit =
+                Deposit { digest, account, name, folder, body, queue, askers, stage, ruling };
             self.deposits.insert(key.clone(), deposit);
             self.publish(&key, turn);
         }
@@ -295,7 +296,12 @@ impl Member {
         turn.arm(Timer::Publish, PUBLISH_INTERVAL);
     }
 
-    fn answer_askers(&mut self, key: &(OriginId, u32), outcome: &Outcome, turn: &mut Turn<'_, '_>) {
+    pub(super) fn answer_askers(
+        &mut self,
+        key: &(OriginId, u32),
+        outcome: &Outcome,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let askers = self.deposits.get_mut(key).map(|deposit| &mut deposit.askers);
         for asker in askers.map(core::mem::take).unwrap_or_default() {
             self.answer(asker, key, Some(outcome.clone()), turn);
@@ -305,7 +311,7 @@ impl Member {
 
 fn word(recorded: &Recorded) -> Outcome {
     match recorded {
-        Recorded::Delivered { .. } => Outcome::Delivered,
+        Recorded::Delivered { .. } | Recorded::Passed { .. } => Outcome::Delivered,
         Recorded::Refused { refusal, .. } => Outcome::Refused(refusal.clone()),
     }
 }

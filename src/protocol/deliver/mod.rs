@@ -1,6 +1,7 @@
 //! DELIVER: a message reaches the host of an account, with one truthful result for each recipient.
 
 mod deposit;
+mod outbox;
 mod receiver;
 mod sender;
 
@@ -10,7 +11,9 @@ use alloc::vec::Vec;
 
 use crate::protocol::member::Pdu;
 use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId};
-use crate::wire::message::{Address, Body, Digest};
+use crate::wire::message::{Address, Body, BodyKey, Digest};
+
+pub(crate) use outbox::Ruling;
 
 /// Our connection to the delivery port of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +77,8 @@ pub(crate) struct Deposit {
     pub(crate) account: Address,
     /// The file.
     pub(crate) name: String,
+    /// Its folder; `None` is the inbox.
+    pub(crate) folder: Option<String>,
     /// The content.
     pub(crate) body: Body,
     /// The message in our own queue that it is for.
@@ -82,17 +87,31 @@ pub(crate) struct Deposit {
     pub(crate) askers: BTreeSet<ConnectionId>,
     /// How far it is.
     pub(crate) stage: Stage,
+    /// The say that the rules of the account have.
+    pub(crate) ruling: Option<Ruling>,
 }
 
 /// How far a delivery is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Stage {
+    /// The header is being read for the rules of the account.
+    Reading,
+    /// The reply that they want is being composed.
+    Composing,
     /// The file is being written.
     Depositing,
     /// It is in the journal, and the file is being moved to its place.
     Publishing,
     /// The move failed and will be tried again.
     Stuck,
+}
+
+impl Deposit {
+    /// Whether this body is still needed for it.
+    pub(crate) fn reads(&self, key: BodyKey) -> bool {
+        let is_over = matches!(self.stage, Stage::Publishing | Stage::Stuck);
+        self.body.key == key && !is_over
+    }
 }
 
 impl Talk {

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::deposit::{Begun, Wanted};
-use super::{Deposit, Owed, Receiving, Stage};
+use super::{Owed, Receiving};
 use crate::clause;
 use crate::kernel::Gate;
 use crate::protocol::member::{Line, Member, Parcel, Pdu, Turn};
@@ -82,7 +82,7 @@ impl Member {
             }
             let recorded = self.spool.recorded(origin, index).filter(|_| !forgets);
             let outcome = recorded.map(|recorded| match recorded {
-                Recorded::Delivered { .. } => Outcome::Delivered,
+                Recorded::Delivered { .. } | Recorded::Passed { .. } => Outcome::Delivered,
                 Recorded::Refused { refusal, .. } => Outcome::Refused(refusal.clone()),
             });
             self.answer(connection, &key, outcome, turn);
@@ -120,11 +120,7 @@ impl Member {
 
     /// Lets a received body go when no delivery reads it any more.
     pub(crate) fn release_body(&mut self, body: Body, turn: &mut Turn<'_, '_>) {
-        let reads =
-            |deposit: &Deposit| deposit.body.key == body.key && deposit.stage == Stage::Depositing;
-        if !self.deposits.values().any(reads) {
-            self.discard(body.key, Gate::Now, turn);
-        }
+        self.let_go(body.key, Gate::Now, turn);
     }
 
     fn owe(&mut self, connection: ConnectionId, key: (OriginId, u32)) {

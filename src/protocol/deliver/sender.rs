@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Sending, Talk};
 use crate::clause;
 use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Timer, Turn};
-use crate::protocol::queue::{Change, Place, Route};
+use crate::protocol::queue::{Change, Ending, Place, Route};
 use crate::protocol::submit::{DOUBT_INTERVAL, is_conflict, is_verdict};
 use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId};
 use crate::wire::message::Outcome;
@@ -131,9 +131,7 @@ impl Member {
             Outcome::Delivered => {
                 clause!(DE_004);
                 turn.tell(Event::Delivered { queue, index });
-                let recipients = alloc::vec![index];
-                let change = Change::Removed { queue, recipients, notice: None };
-                self.finish(queue, &[index], change, turn);
+                self.succeed(queue, index, Ending::Delivered, turn);
             }
             Outcome::Refused(refusal) if is_verdict(&refusal) => {
                 clause!(DE_005);
@@ -163,7 +161,9 @@ impl Member {
         };
         sending.talk = Talk::Idle;
         self.heard(connection, turn);
-        if again.is_empty() {
+        let is_stopped = self.spool.queue.get(&queue).is_some_and(|m| m.damage.is_some());
+        if again.is_empty() || is_stopped {
+            // In quarantine they stay in doubt: only delivering again would settle it.
             return self.pump_delivery(connection, turn);
         }
         // "Unknown" is no fence, so nobody is released by it: only delivering again settles it.

@@ -9,6 +9,7 @@ use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::LinkConfig;
 use crate::protocol::organization::Organization;
+use crate::protocol::rules::Rule;
 use crate::wire::ids::MemberName;
 
 /// What a member is configured with.
@@ -59,6 +60,9 @@ pub struct Policy {
     pub recipients_limit: u32,
     /// The most messages in the queue before new mail is refused.
     pub queue_limit: u32,
+    /// The queue rules of this server, which run before those of its group.
+    #[serde(rename = "rule")]
+    pub rules: Vec<Rule>,
     /// What becomes of mail that may be double because a disk was lost.
     pub suspects: Suspects,
 }
@@ -87,6 +91,7 @@ impl Default for Policy {
             message_limit_octets: 50 * 1024 * 1024,
             recipients_limit: 1_000,
             queue_limit: 100_000,
+            rules: Vec::new(),
             suspects: Suspects::Resend,
         }
     }
@@ -109,6 +114,12 @@ impl Policy {
 }
 
 impl MemberConfig {
+    /// The queue rules: those of the server, then those of its group.
+    pub fn queue_rules(&self) -> impl Iterator<Item = &Rule> {
+        let group = self.organization.group_of(&self.member);
+        self.policy.rules.iter().chain(group.into_iter().flat_map(|group| &group.rules))
+    }
+
     /// The part of the configuration that the link-state machine sees.
     #[must_use]
     pub fn link(&self) -> LinkConfig {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::session::{SessionEvent, Tag};
 use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId, StoreId, TransferId};
-use crate::wire::message::Digest;
+use crate::wire::message::{Address, Body, Digest};
 
 /// What the log is told. Everything that an operator may want to follow stands here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -136,6 +136,67 @@ pub enum Event {
         queue: QueueId,
         /// Why.
         reason: String,
+    },
+    /// These rules held for a message.
+    Ruled {
+        /// The message.
+        origin: OriginId,
+        /// The recipient whose account has them; `None` for queue rules.
+        index: Option<u32>,
+        /// Their names.
+        rules: Vec<String>,
+    },
+    /// Queue rules refuse a message.
+    Rejected {
+        /// The return path.
+        sender: Option<Address>,
+        /// The rules that held, the refusing one last.
+        rules: Vec<String>,
+    },
+    /// Rules would pass a message on that they have passed on before; it stays.
+    Looped {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+    },
+    /// It may be attempted again.
+    Resumed {
+        /// The message.
+        queue: QueueId,
+    },
+    /// The sender is told that these recipients have their copies, or that an outside server has taken
+    /// them.
+    Confirmed {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// The DSN.
+        notice: QueueId,
+    },
+    /// The operator has ordered this, and it is done.
+    Ordered {
+        /// The message.
+        queue: QueueId,
+        /// What.
+        action: String,
+        /// With these recipients; none where it is about the whole message.
+        recipients: Vec<u32>,
+    },
+    /// The stored body of a message is not the accepted one: the message waits for an operator.
+    Quarantined {
+        /// The message.
+        queue: QueueId,
+        /// The body as it was accepted.
+        body: Body,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// The stored body of a message in quarantine is the accepted one again.
+    Restored {
+        /// The message.
+        queue: QueueId,
     },
     /// The last recipient is done with.
     Removed {

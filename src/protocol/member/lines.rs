@@ -10,7 +10,7 @@ use crate::protocol::deliver::{Receiving, Sending};
 use crate::protocol::linkstate::{LinkCommand, LinkPdu, Neighbour};
 use crate::wire::ids::{ConnectionId, MemberName, StoreId};
 
-use crate::protocol::queue::Relaying;
+use crate::protocol::queue::{Relayed, Relaying};
 use crate::protocol::submit::{DOUBT_INTERVAL, Exchange};
 
 /// How long an answer may take.
@@ -230,7 +230,10 @@ impl Member {
                 self.delivery_result(from, (origin, index), None, turn);
             }
             (Some(Line::Relaying(_)), Pdu::Result { origin, index, outcome }) => {
-                self.relay_result(from, (origin, index), outcome, turn);
+                self.relay_result(from, (origin, index), Relayed::of(outcome), turn);
+            }
+            (Some(Line::Relaying(_)), Pdu::Relayed { origin, index }) => {
+                self.relay_result(from, (origin, index), Relayed::Silently, turn);
             }
             (Some(Line::Receiving(_)), Pdu::Deliver(parcel)) => {
                 self.take_delivery(from, parcel, turn);

@@ -8,6 +8,7 @@ mod pdu;
 mod query;
 mod turn;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -21,13 +22,13 @@ use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64}
 use crate::wire::ids::{
     ConnectionId, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
-use crate::wire::message::Address;
+use crate::wire::message::{Address, BodyKey};
 
 pub use super::queue::Change;
 pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use event::Event;
 pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
-pub use query::{Answer, Notice, NoticeKind, Query};
+pub use query::{Answer, AutoReply, Notice, NoticeKind, Query};
 
 pub(crate) use lines::Line;
 pub(crate) use turn::Turn;
@@ -66,10 +67,18 @@ pub struct View {
 /// What a question to the host is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Errand {
-    /// A failure notice to this sender about these recipients.
-    Failure { queue: QueueId, recipients: Vec<u32>, to: Address },
+    /// A notice to this sender about recipients that have ended.
+    Notice { kind: NoticeKind, queue: QueueId, recipients: Vec<u32>, to: Address },
     /// A delay notice to this sender.
     Delay { queue: QueueId, to: Address },
+    /// The header of a message from outside that waits for the queue rules.
+    Arrival(ConnectionId, Box<NewMail>),
+    /// The header of a message that was handed over before queue rules have seen it.
+    Due(QueueId),
+    /// The header of a message that waits for the rules of an account.
+    Header((OriginId, u32)),
+    /// The reply that the rules of an account want.
+    Reply((OriginId, u32)),
     /// The file of a delivery.
     Deposit((OriginId, u32)),
     /// The place of that file.
@@ -99,6 +108,8 @@ pub struct Member {
     pub(crate) work: BTreeMap<QueueId, Work>,
     /// The messages of each origin id: more than one where a message came back.
     pub(crate) origins: BTreeMap<OriginId, BTreeSet<QueueId>>,
+    /// How many messages in the queue have each body.
+    pub(crate) bodies: BTreeMap<BodyKey, u32>,
     pub(crate) lanes: Lanes,
     /// The ways that the link-state machine was asked to open.
     pub(crate) wanted: BTreeSet<Way>,
@@ -133,6 +144,9 @@ impl Member {
     /// Stores a change, and folds it into what we know.
     pub(crate) fn store_change(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
         self.spool.apply(&change);
+        for body in change.bodies() {
+            *self.bodies.entry(body.key).or_default() += 1;
+        }
         turn.cx.store(change);
     }
 
@@ -150,17 +164,21 @@ impl Member {
 
     fn answered(&mut self, ticket: Ticket, answer: Answer, turn: &mut Turn<'_, '_>) {
         match self.errands.redeem(ticket) {
-            Some(Errand::Failure { queue, recipients, to }) => {
-                self.failure_composed((queue, recipients, to), answer, turn);
+            Some(Errand::Notice { kind, queue, recipients, to }) => {
+                self.notice_composed(kind, (queue, recipients, to), answer, turn);
             }
             Some(Errand::Delay { queue, to }) => self.delay_composed((queue, to), answer, turn),
+            Some(Errand::Arrival(from, mail)) => self.looked_into((from, *mail), answer, turn),
+            Some(Errand::Due(queue)) => self.due_header(queue, answer, turn),
+            Some(Errand::Header(key)) => self.header_read(key, answer, turn),
+            Some(Errand::Reply(key)) => self.reply_composed(key, answer, turn),
             Some(Errand::Deposit(key)) => self.deposited(key, answer, turn),
             Some(Errand::Publish(key)) => self.published(&key, &answer, turn),
             Some(Errand::Discard) | None => {}
         }
     }
 
-    fn timer(&mut self, timer: Timer, turn: &mut Turn<'_, '_>) {
+    pub(crate) fn timer(&mut self, timer: Timer, turn: &mut Turn<'_, '_>) {
         match timer {
             Timer::Retry(queue) => self.retry_due(queue, turn),
             Timer::Delay(queue) => self.delay_due(queue, turn),
@@ -187,6 +205,7 @@ impl Member {
             let message = &self.spool.queue[queue];
             let origin = message.envelope.origin.clone();
             self.origins.entry(origin).or_default().insert(*queue);
+            *self.bodies.entry(message.body.key).or_default() += 1;
             self.work.insert(*queue, Work::rebuilt(message));
             for (id, transfer) in message.transfers.iter().filter(|(_, t)| !t.fenced) {
                 let peer = self.doubts.entry(transfer.peer.clone()).or_default();
@@ -207,6 +226,7 @@ impl Member {
         }
         for queue in queues {
             self.set_going(queue, turn);
+            self.compose(queue, turn);
         }
     }
 }
@@ -262,6 +282,7 @@ impl Machine for Member {
             spool: durable.spool.clone(),
             work: BTreeMap::new(),
             origins: BTreeMap::new(),
+            bodies: BTreeMap::new(),
             lanes: Lanes::new(),
             wanted: BTreeSet::new(),
             lines: BTreeMap::new(),
@@ -287,7 +308,13 @@ impl Machine for Member {
             Input::Command(Command::Inbound { connection, member, port }) => {
                 self.inbound(connection, member, port, turn);
             }
-            Input::Command(Command::Forget(member)) => self.forget(&member, turn),
+            Input::Command(Command::Order { from, order }) => self.ordered(from, order, turn),
+            Input::Command(Command::BodyChecked { key, damage: Some(damage) }) => {
+                self.body_damaged(key, damage, turn);
+            }
+            Input::Command(Command::BodyChecked { key, damage: None }) => {
+                self.body_sound(key, turn);
+            }
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);

@@ -6,10 +6,14 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
+use crate::protocol::operator::{Order, Ordered};
+use crate::protocol::queue::Damage;
 use crate::wire::ids::{
     ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
-use crate::wire::message::{Address, Body, Digest, Envelope, Outcome, Recipient, Refusal, Return};
+use crate::wire::message::{
+    Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
+};
 use crate::wire::submit::Release;
 
 /// Where a member opens a connection to. The host maps it to a socket address.
@@ -45,8 +49,16 @@ pub enum Pdu {
     Refused(Refusal),
 
     // --- our connection to an outside server ---
-    /// Please relay. Answered by one `Result` for each recipient.
+    /// Please relay. Answered by one `Result` or `Relayed` for each recipient.
     Relay(Parcel),
+    /// The server has taken it, and was not told to tell the sender of its success. (`Result` is the
+    /// other answer.)
+    Relayed {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+    },
 
     // --- hand-over between members, SMTP port ---
     /// First on each connection, both ways: who I am, and which disk I have.
@@ -151,6 +163,10 @@ pub enum Pdu {
         index: u32,
     },
 
+    // --- the operator, on the admin socket; the host is the speaker ---
+    /// What came of an order. Everything that it speaks of is durable.
+    Ordered(Ordered),
+
     // --- LINK STATE, on the SMTP port and the group port ---
     /// News and its answers.
     Link(LinkPdu),
@@ -224,8 +240,20 @@ pub enum Command {
         /// On which port.
         port: Port,
     },
-    /// The operator: this member will not come back.
-    Forget(MemberName),
+    /// The operator orders something. Answered by [`Pdu::Ordered`].
+    Order {
+        /// Whom the answer goes to: a number as an accepted connection has it, used for this order only.
+        from: ConnectionId,
+        /// What.
+        order: Order,
+    },
+    /// The host has looked at a body that it keeps.
+    BodyChecked {
+        /// Which one.
+        key: BodyKey,
+        /// What stands in its place; `None` where it is the one that was accepted.
+        damage: Option<Damage>,
+    },
 }
 
 /// Which port a member connected to.

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Time;
+use crate::protocol::queue::Ending;
 use crate::wire::ids::{MemberName, OriginId};
-use crate::wire::message::{Address, Body, BodyKey, Hop, Recipient, Refusal, Return};
+use crate::wire::message::{Address, Body, BodyKey, Field, Hop, Recipient, Refusal, Return};
 
 /// A question to the host. The answer to every one is an [`Answer`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,17 +16,28 @@ use crate::wire::message::{Address, Body, BodyKey, Hop, Recipient, Refusal, Retu
 pub enum Query {
     /// Write a DSN and keep it as a body. Answered by `Composed` or `Failed`.
     Compose(Notice),
-    /// Write `hops` (as `Received` lines), the return path and the body to the account's `tmp/` under
-    /// `name`, synced. Answered by `Done` or `Failed`.
+    /// Write an automatic reply and keep it as a body. Answered by `Composed` or `Failed`.
+    Reply(AutoReply),
+    /// Read the header of a body, as [`crate::wire::header::fields`] does. Answered by `Header` or
+    /// `Failed`.
+    Header(Body),
+    /// Write the return path, `hops` (as `Received` lines), `fields` and the body to the `tmp/` of the
+    /// account's folder under `name`, synced. Answered by `Done` or `Failed`.
     Deposit {
         /// The account.
         account: Address,
         /// The file name, without directory.
         name: String,
+        /// The folder; `None` is the inbox.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
         /// The return path.
         sender: Option<Address>,
         /// The trace, oldest first.
         hops: Vec<Hop>,
+        /// Fields to write above the header.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<Field>,
         /// A disk was lost on the way: a line of the header says that it may be double.
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         suspect: bool,
@@ -39,6 +51,9 @@ pub enum Query {
         account: Address,
         /// The file name.
         name: String,
+        /// The folder; `None` is the inbox.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
     },
     /// Forget a body that no message needs any more. Answered by `Done`.
     Discard(BodyKey),
@@ -47,7 +62,7 @@ pub enum Query {
 /// What a DSN is to say.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Notice {
-    /// Failure or delay.
+    /// Failure, delay or success.
     pub kind: NoticeKind,
     /// Who writes it.
     pub reporter: MemberName,
@@ -61,13 +76,31 @@ pub struct Notice {
     pub arrived: Time,
     /// RET of that message.
     pub ret: Option<Return>,
-    /// The recipients that it is about, and why.
-    pub recipients: Vec<(Recipient, Refusal)>,
-    /// The content of that message.
-    pub body: Body,
+    /// The recipients that it is about, and how each ended. In a notice of a delay nobody has: the
+    /// refusals say what they wait for.
+    pub recipients: Vec<(Recipient, Ending)>,
+    /// The content of that message; `None` where it must not be read, and the notice goes without.
+    pub body: Option<Body>,
 }
 
-/// Failure or delay.
+/// What an automatic reply is to say (RFC 3834).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AutoReply {
+    /// The origin id that it will have; its Message-ID follows from it.
+    pub origin: OriginId,
+    /// The account that replies.
+    pub from: Address,
+    /// Whom it goes to.
+    pub to: Address,
+    /// Its subject.
+    pub subject: String,
+    /// Its text.
+    pub text: String,
+    /// The Message-ID of the message that it answers.
+    pub answers: Option<String>,
+}
+
+/// Failure, delay or success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
@@ -75,14 +108,18 @@ pub enum NoticeKind {
     Failure,
     /// The message is late.
     Delay,
+    /// The message is where it was to go.
+    Success,
 }
 
 /// The host's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The DSN is stored as this body.
+    /// The DSN or the reply is stored as this body.
     Composed(Body),
+    /// The fields of a header.
+    Header(Vec<Field>),
     /// It is done, durably.
     Done,
     /// It cannot be done now: full disk, missing directory.

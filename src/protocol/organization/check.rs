@@ -9,6 +9,7 @@ use super::{
     Account, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, ORGANIZATION_FORMAT, Organization,
     OrganizationError,
 };
+use crate::protocol::rules::{self, Kind, Rule};
 use crate::wire::ids::{GroupName, MemberName};
 use crate::wire::is_name;
 use crate::wire::record::COST_RANGE;
@@ -93,6 +94,7 @@ impl<'a> Check<'a> {
             self.wrong(format!("group[{place}].uuid"), format!("is `{}`, {expected}", group.uuid));
         }
         self.members(place, group);
+        self.rules(&format!("group[{place}].rule"), &group.rules, Kind::Queue);
         if !group.members.contains(&group.master) {
             let problem = format!("`{}` is not a member of `{}`", group.master, group.name);
             self.wrong(format!("group[{place}].master"), problem);
@@ -168,6 +170,13 @@ impl<'a> Check<'a> {
         }
         if !self.homes.contains_key(&account.host) {
             self.wrong(at("host"), format!("`{}` is no member of any group", account.host));
+        }
+        self.rules(&at("rule"), &account.rules, Kind::Account);
+    }
+
+    fn rules(&mut self, at: &str, rules: &[Rule], kind: Kind) {
+        for (place, problem) in rules::check(rules, at, kind) {
+            self.wrong(place, problem);
         }
     }
 }

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::rules::Rule;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 use crate::wire::message::Address;
 
@@ -58,6 +59,9 @@ pub struct Group {
     pub members: Vec<MemberName>,
     /// The master: one of the members.
     pub master: MemberName,
+    /// The queue rules of the group, which run behind those of the server.
+    #[serde(rename = "rule", default)]
+    pub rules: Vec<Rule>,
 }
 
 /// A directed edge between groups.
@@ -89,6 +93,9 @@ pub struct Account {
     pub address: Address,
     /// The host of the account.
     pub host: MemberName,
+    /// The account rules.
+    #[serde(rename = "rule", default)]
+    pub rules: Vec<Rule>,
 }
 
 /// What is wrong with an organization: where, and what was expected.

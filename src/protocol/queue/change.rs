@@ -6,9 +6,11 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::Damage;
+use crate::kernel::Time;
 use crate::protocol::linkstate::{TableChange, Way};
 use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
-use crate::wire::message::{Address, Body, Digest, Envelope, Refusal};
+use crate::wire::message::{Address, Body, Digest, Envelope, Field, Recipient, Refusal};
 use crate::wire::submit::Release;
 
 /// One durable custody step.
@@ -111,7 +113,17 @@ pub enum Change {
         /// The recipients.
         recipients: Vec<u32>,
     },
-    /// These recipients are done with: delivered, or returned with this notice.
+    /// These recipients have ended like this: nothing is tried for them any more, and they leave with the
+    /// notice that tells their sender.
+    Ended {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// How.
+        ending: Ending,
+    },
+    /// These recipients are done with: delivered, given up, or confirmed or returned with this notice.
     Removed {
         /// The message.
         queue: QueueId,
@@ -134,6 +146,32 @@ pub enum Change {
         /// Why.
         reason: String,
     },
+    /// The queue rules have seen a message that was handed over without: so it is now.
+    Ruled {
+        /// The message.
+        queue: QueueId,
+        /// Its recipients.
+        recipients: Vec<Recipient>,
+        /// The fields that stand above its header.
+        fields: Vec<Field>,
+    },
+    /// The operator has released the message: attempts may be made again.
+    Resumed {
+        /// The message.
+        queue: QueueId,
+    },
+    /// The stored body is not the accepted one: nothing is done with the message any more.
+    Quarantined {
+        /// The message.
+        queue: QueueId,
+        /// What was found in place of its body.
+        damage: Damage,
+    },
+    /// The body of a message in quarantine is the accepted one again.
+    Restored {
+        /// The message.
+        queue: QueueId,
+    },
     /// Receiver of DELIVER: the final word on one recipient. Where the message is in our own queue,
     /// the recipient leaves it by the same change.
     Recorded {
@@ -145,6 +183,12 @@ pub enum Change {
         recorded: Recorded,
         /// The message in our own queue.
         queue: Option<QueueId>,
+        /// What the rules of the account pass on, as messages of ours.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        outputs: Vec<(QueueId, Message)>,
+        /// Whom the rules of the account have answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answered: Option<Answered>,
     },
     /// The file of a recorded delivery is where the account's owner sees it.
     Published {
@@ -155,6 +199,18 @@ pub enum Change {
     },
     /// Of the link-state machine.
     Link(TableChange),
+}
+
+/// How the duty for a recipient ended that its sender is to hear of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It is given up, for this reason.
+    Refused(Refusal),
+    /// It is stored in its account.
+    Delivered,
+    /// An outside server has taken it that tells nobody of its success.
+    Relayed,
 }
 
 /// A message in the queue.
@@ -172,6 +228,15 @@ pub struct Message {
     pub delayed: bool,
     /// Why nothing is tried any more.
     pub held: Option<String>,
+    /// The recipients that have ended and whose sender is still to be told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<u32, Ending>,
+    /// The operator has released it: the hop limit holds it here no more.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub pardoned: bool,
+    /// What was found in place of the body: the message is in quarantine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
 }
 
 /// A hand-over for which COMMIT was stored.
@@ -226,6 +291,14 @@ pub enum Recorded {
         name: String,
         /// Whether the file was moved to its final place.
         published: bool,
+        /// The folder; `None` is the inbox.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
+    },
+    /// The rules of the account have passed it on, or dropped it: nothing is stored.
+    Passed {
+        /// Of what was delivered to whom.
+        digest: Digest,
     },
     /// Refused for ever.
     Refused {
@@ -234,6 +307,19 @@ pub enum Recorded {
         /// In these words.
         refusal: Refusal,
     },
+}
+
+/// An automatic reply, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Answered {
+    /// The account that replied.
+    pub account: Address,
+    /// To whom.
+    pub sender: Address,
+    /// When.
+    pub at: Time,
+    /// Until when there is no other reply.
+    pub until: Time,
 }
 
 impl Message {
@@ -247,7 +333,16 @@ impl Message {
             deliveries: BTreeMap::new(),
             delayed: false,
             held: None,
+            ended: BTreeMap::new(),
+            pardoned: false,
+            damage: None,
         }
+    }
+
+    /// Whether attempts may be made at all.
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        self.held.is_some() || self.damage.is_some()
     }
 
     /// With whom each recipient in doubt is in doubt.
@@ -288,10 +383,22 @@ impl Message {
         }
     }
 
-    /// Forgets recipients, and every hand-over and delivery that was only for them.
+    /// Notes how recipients ended: nothing about them is in doubt any more.
+    pub(super) fn end(&mut self, indexes: &[u32], ending: &Ending) {
+        self.settle(indexes);
+        self.ended.extend(indexes.iter().map(|index| (*index, ending.clone())));
+    }
+
+    /// Forgets recipients.
     pub(super) fn remove(&mut self, indexes: &[u32]) {
+        self.settle(indexes);
+        self.envelope.recipients.retain(|recipient| !indexes.contains(&recipient.index));
+        self.ended.retain(|index, _| !indexes.contains(index));
+    }
+
+    /// Forgets every hand-over and delivery that was only for these recipients.
+    fn settle(&mut self, indexes: &[u32]) {
         let gone = |index: &u32| indexes.contains(index);
-        self.envelope.recipients.retain(|recipient| !gone(&recipient.index));
         for host in self.deliveries.values_mut() {
             host.retain(|index| !gone(index));
         }
@@ -308,7 +415,9 @@ impl Recorded {
     #[must_use]
     pub const fn digest(&self) -> &Digest {
         match self {
-            Self::Delivered { digest, .. } | Self::Refused { digest, .. } => digest,
+            Self::Delivered { digest, .. }
+            | Self::Passed { digest }
+            | Self::Refused { digest, .. } => digest,
         }
     }
 }
@@ -321,6 +430,7 @@ impl Change {
             Self::Queued { message, .. }
             | Self::Delayed { notice: (_, message), .. }
             | Self::Removed { notice: Some((_, message)), .. } => alloc::vec![message.body],
+            Self::Recorded { outputs, .. } => outputs.iter().map(|(_, m)| m.body).collect(),
             _ => Vec::new(),
         }
     }

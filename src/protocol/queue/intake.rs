@@ -4,10 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::routing::{Home, home};
+use super::ruling::apply;
 use super::{Acceptance, Change, Message, Work};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Errand, Event, Member, NewMail, Pdu, Query, Timer, Turn};
+use crate::protocol::rules::Verdict;
 use crate::wire::envelope::ENVELOPE_LIMIT;
 use crate::wire::ids::{ConnectionId, OriginId, QueueId, TransferId};
 use crate::wire::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
@@ -32,12 +34,26 @@ impl Member {
             self.discard(mail.body.key, Gate::Now, turn);
             return turn.say(from, Pdu::Refused(refusal));
         }
+        if turn.config.queue_rules().next().is_some() {
+            return self.look_into(from, mail, turn);
+        }
+        self.take_in(from, mail, &Verdict::default(), turn);
+    }
+
+    /// Takes a message from outside into our custody, as the queue rules want it.
+    pub(super) fn take_in(
+        &mut self,
+        from: ConnectionId,
+        mail: NewMail,
+        verdict: &Verdict,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let queue = self.spool.next();
         let origin = self.mint_origin(turn);
         let hops = alloc::vec![self.hop(mail.from, mail.with, &queue_name(queue), turn)];
         clause!(CU_008);
         let recipients = mail.recipients.into_iter().zip(0..);
-        let envelope = Envelope {
+        let mut envelope = Envelope {
             origin: origin.clone(),
             sender: mail.sender,
             recipients: recipients.map(|(r, index)| Recipient { index, ..r }).collect(),
@@ -48,12 +64,23 @@ impl Member {
             smtputf8: mail.smtputf8,
             hops,
             routed_by: Default::default(),
+            fields: Vec::new(),
+            rules_due: false,
         };
+        let stays = apply(&mut envelope, verdict, turn);
         clause!(CU_002);
         turn.tell(Event::Received { queue, origin });
         self.enqueue(Message::new(envelope, mail.body), None, turn);
         turn.promise(from, Pdu::Accepted(queue));
-        self.set_going(queue, turn);
+        if stays {
+            return self.set_going(queue, turn);
+        }
+        let message = &self.spool.queue[&queue];
+        let indexes = message.envelope.recipients.iter().map(|recipient| recipient.index);
+        let recipients: Vec<u32> = indexes.collect();
+        turn.tell(Event::Dropped { queue, recipients: recipients.clone() });
+        let change = Change::Removed { queue, recipients: recipients.clone(), notice: None };
+        self.finish(queue, &recipients, change, turn);
     }
 
     fn objection(&self, mail: &NewMail, turn: &Turn<'_, '_>) -> Option<Refusal> {
@@ -172,7 +199,22 @@ impl Member {
                     self.origins.remove(&origin);
                 }
             }
-            self.discard(key, Gate::Durable, turn);
+            if let Some(count) = self.bodies.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.bodies.remove(&key);
+                }
+            }
+            self.let_go(key, Gate::Durable, turn);
+        }
+    }
+
+    /// Lets the host forget a body, unless a message in the queue has it or a delivery reads it.
+    pub(crate) fn let_go(&mut self, key: BodyKey, gate: Gate, turn: &mut Turn<'_, '_>) {
+        clause!(RU_025);
+        let is_read = self.deposits.values().any(|deposit| deposit.reads(key));
+        if !is_read && !self.bodies.contains_key(&key) {
+            self.discard(key, gate, turn);
         }
     }
 

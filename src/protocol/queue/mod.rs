@@ -5,19 +5,22 @@ mod intake;
 mod notices;
 mod peers;
 mod places;
+mod quarantine;
 mod relay;
 mod report;
 mod routing;
+mod ruling;
 mod spool;
 
-pub use change::{Acceptance, Change, Doubtful, Message, Recorded, Transfer};
+pub use change::{Acceptance, Answered, Change, Doubtful, Ending, Message, Recorded, Transfer};
 pub use peers::SenderRecord;
-pub use report::{AccountRow, QueueRow, RecipientRow};
-pub use spool::Spool;
+pub use quarantine::Damage;
+pub use report::{AccountRow, MessageRow, QueueRow, RecipientRow};
+pub use spool::{ANSWERED_LIMIT, Spool};
 
 pub(crate) use intake::queue_name;
 pub(crate) use peers::Standing;
 pub(crate) use places::{Lanes, Work};
 pub use places::{Place, Route};
-pub(crate) use relay::Relaying;
+pub(crate) use relay::{Relayed, Relaying};
 pub(crate) use routing::{Home, home};

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::intake::queue_name;
-use super::{Change, Message, Place, Route};
+use super::{Change, Ending, Message, Place, Route};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{
@@ -28,7 +28,9 @@ impl Member {
         let delay = envelope.arrived + Span::hours(u64::from(policy.delay_notice_hours));
         let delay = delay.since(turn.cx.now);
         let tells = envelope.sender.is_some() && !message.delayed && delay < expiry;
-        turn.arm(Timer::Expire(queue), expiry);
+        if message.damage.is_none() {
+            turn.arm(Timer::Expire(queue), expiry);
+        }
         if tells && !turn.fault("no-delay-notice") {
             turn.arm(Timer::Delay(queue), delay);
         }
@@ -45,7 +47,7 @@ impl Member {
     ) {
         let place = Place::Retry { failed: failed.cloned(), why: String::from(why) };
         self.put_all(queue, indexes, &place);
-        if self.work[&queue].expired {
+        if self.work[&queue].expired && self.spool.queue[&queue].damage.is_none() {
             return self.return_expired(queue, indexes, turn);
         }
         turn.tell(Event::Deferred { queue, recipients: indexes.to_vec(), why: String::from(why) });
@@ -59,7 +61,7 @@ impl Member {
         if !self.standing(queue, |place| matches!(place, Place::Notice(_))).is_empty() {
             self.compose(queue, turn);
         }
-        if self.spool.queue.get(&queue).is_some_and(|message| message.held.is_none()) {
+        if self.spool.queue.get(&queue).is_some_and(|message| !message.is_stopped()) {
             let due = self.standing(queue, |place| matches!(place, Place::Retry { .. }));
             self.route(queue, &due, turn);
         }
@@ -67,9 +69,11 @@ impl Member {
 
     /// The time of a message is over: whoever is not in doubt is returned.
     pub(crate) fn expire(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) {
-        let Some(work) = self.work.get_mut(&queue) else { return };
+        if self.spool.queue.get(&queue).is_none_or(|message| message.damage.is_some()) {
+            return;
+        }
         clause!(CU_032);
-        work.expired = true;
+        self.work.get_mut(&queue).expect("a message in the queue has its work").expired = true;
         let fault = turn.fault("bounce-while-in-doubt");
         let over = self.standing(queue, |place| match place {
             Place::Table | Place::Line(_) | Place::Retry { .. } => true,
@@ -87,7 +91,7 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         let refusal = Refusal::new(451, "4.4.7", "delivery time expired");
-        self.put_all(queue, indexes, &Place::Notice(refusal));
+        self.put_all(queue, indexes, &Place::Notice(Ending::Refused(refusal)));
         self.compose(queue, turn);
     }
 
@@ -100,35 +104,100 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         clause!(CU_030);
-        self.put(queue, index, Place::Notice(refusal));
+        self.put(queue, index, Place::Notice(Ending::Refused(refusal)));
         self.compose(queue, turn);
     }
 
-    /// Has a failure notice composed about everyone who is given up, unless one is in the making.
+    /// A recipient has its copy: it leaves, with a word to the sender where one was asked for.
+    pub(crate) fn succeed(
+        &mut self,
+        queue: QueueId,
+        index: u32,
+        ending: Ending,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if !self.is_to_confirm(queue, index) {
+            let recipients = alloc::vec![index];
+            let change = Change::Removed { queue, recipients, notice: None };
+            return self.finish(queue, &[index], change, turn);
+        }
+        clause!(CU_062);
+        self.end(queue, &[index], ending, turn);
+    }
+
+    /// How recipients ended is durable from now on: nothing is tried for them any more, whatever happens
+    /// before their sender is told.
+    pub(crate) fn end(
+        &mut self,
+        queue: QueueId,
+        indexes: &[u32],
+        ending: Ending,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let place = Place::Notice(ending.clone());
+        let recipients = indexes.to_vec();
+        self.store_change(Change::Ended { queue, recipients, ending }, turn);
+        self.put_all(queue, indexes, &place);
+        self.compose(queue, turn);
+    }
+
+    /// Whether the sender wants to hear that this recipient has its copy.
+    pub(crate) fn is_to_confirm(&self, queue: QueueId, index: u32) -> bool {
+        !self.will_hear(queue, &[index], NoticeKind::Success).is_empty()
+    }
+
+    /// The recipients of whose end the sender wants to hear.
+    pub(crate) fn will_hear(&self, queue: QueueId, indexes: &[u32], kind: NoticeKind) -> Vec<u32> {
+        let envelope = &self.spool.queue[&queue].envelope;
+        let recipients = envelope.recipients.iter().filter(|_| envelope.sender.is_some());
+        let heard = recipients.filter(|r| indexes.contains(&r.index) && wants(kind)(r.notify));
+        heard.map(|recipient| recipient.index).collect()
+    }
+
+    /// Has a notice composed about everyone who has ended, unless one is in the making: first about those
+    /// who are given up, then about those who have their copies.
     pub(crate) fn compose(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) {
-        if self.work[&queue].composing {
+        // Whether the sender is told of the end of a message in quarantine is the operator's decision.
+        if self.spool.queue[&queue].damage.is_some() {
             return;
         }
-        let given_up = self.standing(queue, |place| matches!(place, Place::Notice(_)));
-        if given_up.is_empty() {
-            return;
+        for kind in [NoticeKind::Failure, NoticeKind::Success] {
+            let Some(work) = self.work.get(&queue).filter(|work| !work.composing) else { return };
+            let is_about = |place: &Place| match place {
+                Place::Notice(Ending::Refused(_)) => kind == NoticeKind::Failure,
+                Place::Notice(_) => kind == NoticeKind::Success,
+                _ => false,
+            };
+            let ended = work.standing(is_about);
+            if !ended.is_empty() {
+                self.compose_about(queue, kind, ended, turn);
+            }
         }
+    }
+
+    fn compose_about(
+        &mut self,
+        queue: QueueId,
+        kind: NoticeKind,
+        ended: Vec<u32>,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let envelope = &self.spool.queue[&queue].envelope;
         let sender = match &envelope.sender {
             None if turn.fault("dsn-about-null-sender") => envelope.recipients.first(),
             _ => None,
         };
         let sender = envelope.sender.clone().or_else(|| Some(sender?.address.clone()));
-        let to_tell = self.to_tell(queue, &given_up, |notify| notify.failure);
+        let to_tell = self.to_tell(queue, &ended, kind);
         // A notice about a notice would never end, and some senders want to hear of nothing.
         let Some(sender) = sender.filter(|_| !to_tell.is_empty()) else {
             clause!(CU_031);
-            turn.tell(Event::Dropped { queue, recipients: given_up.clone() });
-            let change = Change::Removed { queue, recipients: given_up.clone(), notice: None };
-            return self.finish(queue, &given_up, change, turn);
+            turn.tell(Event::Dropped { queue, recipients: ended.clone() });
+            let change = Change::Removed { queue, recipients: ended.clone(), notice: None };
+            return self.finish(queue, &ended, change, turn);
         };
-        let notice = self.notice(queue, NoticeKind::Failure, sender.clone(), to_tell, turn);
-        let errand = Errand::Failure { queue, recipients: given_up, to: sender };
+        let notice = self.notice(queue, kind, sender.clone(), to_tell, turn);
+        let errand = Errand::Notice { kind, queue, recipients: ended, to: sender };
         let asked = self.ask(errand, (Query::Compose(notice), Gate::Durable), turn);
         if asked {
             self.work.get_mut(&queue).expect("it is in the queue").composing = true;
@@ -142,7 +211,7 @@ impl Member {
         let Some(message) = self.spool.queue.get(&queue) else { return };
         let Some(sender) = message.envelope.sender.clone() else { return };
         let waiting = self.standing(queue, |place| !matches!(place, Place::Notice(_)));
-        let to_tell = self.to_tell(queue, &waiting, |notify| notify.delay);
+        let to_tell = self.to_tell(queue, &waiting, NoticeKind::Delay);
         if to_tell.is_empty() || message.delayed {
             return;
         }
@@ -162,10 +231,11 @@ impl Member {
         }
     }
 
-    /// The host has composed a failure notice: the recipients leave and the notice is queued by one
-    /// change.
-    pub(crate) fn failure_composed(
+    /// The host has composed a notice about recipients that have ended: they leave and the notice is
+    /// queued by one change.
+    pub(crate) fn notice_composed(
         &mut self,
+        kind: NoticeKind,
         (queue, recipients, to): (QueueId, Vec<u32>, Address),
         answer: Answer,
         turn: &mut Turn<'_, '_>,
@@ -179,7 +249,19 @@ impl Member {
         let Answer::Composed(body) = answer else { return self.arm_retry(queue, turn) };
         let notice = self.notice_message(to, body, turn);
         let dsn = notice.0;
-        turn.tell(Event::Returned { queue, recipients: recipients.clone(), notice: dsn });
+        if kind == NoticeKind::Success && turn.fault("confirmed-before-removal") {
+            self.enqueue(notice.1, None, turn);
+            self.set_going(dsn, turn);
+            let change = Change::Removed { queue, recipients: recipients.clone(), notice: None };
+            return self.finish(queue, &recipients, change, turn);
+        }
+        let ended = recipients.clone();
+        turn.tell(if kind == NoticeKind::Success {
+            clause!(CU_060);
+            Event::Confirmed { queue, recipients: ended, notice: dsn }
+        } else {
+            Event::Returned { queue, recipients: ended, notice: dsn }
+        });
         let change =
             Change::Removed { queue, recipients: recipients.clone(), notice: Some(notice) };
         self.finish(queue, &recipients, change, turn);
@@ -228,12 +310,12 @@ impl Member {
         &self,
         queue: QueueId,
         indexes: &[u32],
-        wants: impl Fn(Notify) -> bool,
-    ) -> Vec<(Recipient, Refusal)> {
+        kind: NoticeKind,
+    ) -> Vec<(Recipient, Ending)> {
         let places = &self.work[&queue].places;
         let recipients = self.spool.queue[&queue].envelope.recipients.iter();
-        let told = recipients.filter(|r| indexes.contains(&r.index) && wants(r.notify));
-        told.map(|recipient| (recipient.clone(), why(&places[&recipient.index]))).collect()
+        let told = recipients.filter(|r| indexes.contains(&r.index) && wants(kind)(r.notify));
+        told.map(|recipient| (recipient.clone(), said_of(&places[&recipient.index]))).collect()
     }
 
     fn notice(
@@ -241,13 +323,15 @@ impl Member {
         queue: QueueId,
         kind: NoticeKind,
         to: Address,
-        recipients: Vec<(Recipient, Refusal)>,
+        recipients: Vec<(Recipient, Ending)>,
         turn: &Turn<'_, '_>,
     ) -> Notice {
-        let Message { envelope, body, .. } = &self.spool.queue[&queue];
+        let Message { envelope, body, damage, .. } = &self.spool.queue[&queue];
         let Envelope { origin, envid, arrived, ret, .. } = envelope.clone();
         let reporter = turn.config.member.clone();
-        Notice { kind, reporter, to, origin, envid, arrived, ret, recipients, body: *body }
+        clause!(CU_044);
+        let body = damage.is_none().then_some(*body);
+        Notice { kind, reporter, to, origin, envid, arrived, ret, recipients, body }
     }
 
     /// A DSN as a message of our own: from nobody, and new.
@@ -278,21 +362,29 @@ impl Member {
             smtputf8: false,
             hops,
             routed_by: Default::default(),
+            fields: Vec::new(),
+            rules_due: false,
         };
         (queue, Message::new(envelope, body))
     }
 }
 
+/// Which notices the sender asked for.
+const fn wants(kind: NoticeKind) -> fn(Notify) -> bool {
+    match kind {
+        NoticeKind::Failure => |notify| notify.failure,
+        NoticeKind::Delay => |notify| notify.delay,
+        NoticeKind::Success => |notify| notify.success,
+    }
+}
+
 /// What a notice says of a recipient that stands here.
-fn why(place: &Place) -> Refusal {
+fn said_of(place: &Place) -> Ending {
+    let later = |why: &str| Ending::Refused(Refusal::new(451, "4.4.0", why));
     match place {
-        Place::Notice(refusal) => refusal.clone(),
-        Place::Retry { why, .. } => Refusal::new(451, "4.4.0", why),
-        Place::Doubt(member) => {
-            Refusal::new(451, "4.4.0", &alloc::format!("waiting for the answer of {member}"))
-        }
-        Place::Table | Place::Line(_) | Place::Underway(_) => {
-            Refusal::new(451, "4.4.0", "waiting for a connection")
-        }
+        Place::Notice(ending) => ending.clone(),
+        Place::Retry { why, .. } => later(why),
+        Place::Doubt(member) => later(&alloc::format!("waiting for the answer of {member}")),
+        Place::Table | Place::Line(_) | Place::Underway(_) => later("waiting for a connection"),
     }
 }

@@ -6,11 +6,10 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::Message;
+use super::{Ending, Message};
 use crate::protocol::linkstate::Way;
 use crate::protocol::member::Member;
-use crate::wire::ids::{MemberName, QueueId, TransferId};
-use crate::wire::message::Refusal;
+use crate::wire::ids::{ConnectorName, MemberName, QueueId, TransferId};
 
 /// How a recipient leaves this member.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -43,10 +42,31 @@ pub enum Place {
         /// Why.
         why: String,
     },
-    /// It is given up; the sender is to be told.
-    Notice(Refusal),
+    /// It has ended like this; the sender is to be told.
+    Notice(Ending),
     /// This member may have it: nothing is done before it has said so.
     Doubt(MemberName),
+}
+
+impl Place {
+    /// Where a recipient here goes next, as people name it; `local` is an account of ours.
+    #[must_use]
+    pub const fn next_hop(&self) -> Option<&str> {
+        match self {
+            Self::Line(route) | Self::Underway(route) | Self::Retry { failed: Some(route), .. } => {
+                Some(match route {
+                    Route::Local => "local",
+                    Route::Deliver(MemberName(name))
+                    | Route::Way(
+                        Way::Connector(ConnectorName(name)) | Way::Member(MemberName(name)),
+                    )
+                    | Route::Outside(name) => name.as_str(),
+                })
+            }
+            Self::Doubt(MemberName(name)) => Some(name.as_str()),
+            Self::Table | Self::Notice(_) | Self::Retry { failed: None, .. } => None,
+        }
+    }
 }
 
 /// What is known of a message only in memory.
@@ -62,12 +82,15 @@ pub(crate) struct Work {
     pub(crate) expired: bool,
     /// A DSN about it is being composed.
     pub(crate) composing: bool,
+    /// Its header is being read for the queue rules.
+    pub(crate) ruling: bool,
     /// The id and the latest offer for these recipients: both outlive an attempt.
     pub(crate) offers: BTreeMap<Vec<u32>, (TransferId, u32)>,
 }
 
 impl Work {
-    /// What a boot knows of a message: who is in doubt, and which transfers may be offered again.
+    /// What a boot knows of a message: who is in doubt, who has ended, and which transfers may be offered
+    /// again.
     pub(crate) fn rebuilt(message: &Message) -> Self {
         let doubts = message.doubts();
         let doubts = doubts.into_iter().map(|(index, with)| (index, Place::Doubt(with.clone())));
@@ -75,7 +98,13 @@ impl Work {
         let offer = |(id, transfer): (&TransferId, &super::Transfer)| {
             (transfer.recipients.clone(), (id.clone(), transfer.offer))
         };
-        Self { places: doubts.collect(), offers: fenced.map(offer).collect(), ..Self::default() }
+        let ended = message.ended.iter();
+        let ended = ended.map(|(index, ending)| (*index, Place::Notice(ending.clone())));
+        Self {
+            places: doubts.chain(ended).collect(),
+            offers: fenced.map(offer).collect(),
+            ..Self::default()
+        }
     }
 
     /// The recipients that stand where `which` says.

@@ -4,11 +4,11 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Change, Place, Route};
+use super::{Change, Ending, Place, Route};
 use crate::clause;
 use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Turn};
 use crate::wire::ids::{ConnectionId, OriginId, QueueId};
-use crate::wire::message::Outcome;
+use crate::wire::message::{Outcome, Refusal};
 
 /// Our connection to an outside server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +19,26 @@ pub(crate) struct Relaying {
     pub(crate) up: bool,
     /// The message, and the recipients without a result yet.
     pub(crate) open: Option<(QueueId, BTreeSet<u32>)>,
+}
+
+/// An outside server's word on one recipient.
+pub(crate) enum Relayed {
+    /// It has taken the mail, with the duty to tell the sender of its success.
+    WithDuty,
+    /// It has taken the mail, and tells nobody.
+    Silently,
+    /// It has not, for now or for ever.
+    Refused(Refusal),
+}
+
+impl Relayed {
+    /// From what the session says.
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Delivered => Self::WithDuty,
+            Outcome::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
 }
 
 impl Member {
@@ -64,7 +84,7 @@ impl Member {
         &mut self,
         connection: ConnectionId,
         (origin, index): (OriginId, u32),
-        outcome: Outcome,
+        word: Relayed,
         turn: &mut Turn<'_, '_>,
     ) {
         let Some(Line::Relaying(relaying)) = self.lines.get_mut(&connection) else { return };
@@ -78,27 +98,48 @@ impl Member {
         open.remove(&index);
         let queue = *queue;
         self.expect_answer(connection, turn);
-        match outcome {
-            Outcome::Delivered => {
-                clause!(CU_040);
-                turn.tell(Event::Delivered { queue, index });
-                let recipients = alloc::vec![index];
-                let change = Change::Removed { queue, recipients, notice: None };
-                self.finish(queue, &[index], change, turn);
-            }
-            Outcome::Refused(refusal) if refusal.is_permanent() => {
-                self.give_up(queue, index, refusal, turn);
-            }
-            Outcome::Refused(refusal) => {
-                let why = alloc::format!("{} {} {}", refusal.code, refusal.status, refusal.text);
-                self.retry_later(queue, &[index], Some(&route), &why, turn);
-            }
-        }
+        self.settle_relay(queue, index, &route, word, turn);
         let Some(Line::Relaying(relaying)) = self.lines.get_mut(&connection) else { return };
         if relaying.open.as_ref().is_some_and(|(_, open)| open.is_empty()) {
             relaying.open = None;
             self.heard(connection, turn);
             self.pump_relay(connection, turn);
+        }
+    }
+
+    fn settle_relay(
+        &mut self,
+        queue: QueueId,
+        index: u32,
+        route: &Route,
+        word: Relayed,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        match word {
+            Relayed::WithDuty => {
+                // Telling the sender of a success is the duty of the far end from now on.
+                clause!(CU_040);
+                clause!(CU_061);
+                turn.tell(Event::Delivered { queue, index });
+                if turn.fault("success-told-twice") {
+                    return self.succeed(queue, index, Ending::Relayed, turn);
+                }
+                let recipients = alloc::vec![index];
+                let change = Change::Removed { queue, recipients, notice: None };
+                self.finish(queue, &[index], change, turn);
+            }
+            Relayed::Silently => {
+                clause!(CU_040);
+                turn.tell(Event::Delivered { queue, index });
+                self.succeed(queue, index, Ending::Relayed, turn);
+            }
+            Relayed::Refused(refusal) if refusal.is_permanent() => {
+                self.give_up(queue, index, refusal, turn);
+            }
+            Relayed::Refused(refusal) => {
+                let why = alloc::format!("{} {} {}", refusal.code, refusal.status, refusal.text);
+                self.retry_later(queue, &[index], Some(route), &why, turn);
+            }
         }
     }
 

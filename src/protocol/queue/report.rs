@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::{Place, Recorded};
+use super::{Message, Place, Recorded};
 use crate::kernel::{Span, Time};
 use crate::protocol::member::{Member, MemberConfig};
-use crate::wire::ids::{MemberName, OriginId};
+use crate::protocol::operator::{Selection, State};
+use crate::wire::ids::{MemberName, OriginId, QueueId};
 use crate::wire::message::Address;
 
 /// One message of the queue.
@@ -27,6 +28,9 @@ pub struct QueueRow {
     pub octets: u64,
     /// Why nothing is tried any more.
     pub held: Option<String>,
+    /// What was expected of the stored content and what was found: the message is in quarantine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
     /// The recipients that are not done with.
     pub recipients: Vec<RecipientRow>,
 }
@@ -40,6 +44,21 @@ pub struct RecipientRow {
     pub address: Address,
     /// Where it stands: the next hop, what it waits for, or with whom it is in doubt.
     pub place: Option<Place>,
+    /// The same in one word.
+    pub state: Option<State>,
+    /// Where it goes next, or with whom it is in doubt.
+    pub next_hop: Option<String>,
+}
+
+/// One message of the queue with everything that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct MessageRow {
+    /// As the list shows it.
+    pub row: QueueRow,
+    /// The waits that were begun since the boot.
+    pub attempts: u32,
+    /// What is durable of it.
+    pub message: Message,
 }
 
 /// One account that is open here.
@@ -57,24 +76,53 @@ impl Member {
     /// The queue, oldest message first.
     #[must_use]
     pub fn queue_report(&self, now: Time) -> Vec<QueueRow> {
-        let rows = self.spool.queue.iter().map(|(queue, message)| {
-            let places = self.work.get(queue).map(|work| &work.places);
-            let recipients = message.envelope.recipients.iter().map(|recipient| RecipientRow {
+        self.rows(&Selection::default(), now)
+    }
+
+    /// The messages that are meant, oldest first, with the recipients that are meant.
+    #[must_use]
+    pub fn rows(&self, which: &Selection, now: Time) -> Vec<QueueRow> {
+        let selected = self.select(which, now).into_iter();
+        selected.map(|(queue, indexes)| self.row(queue, &indexes, now)).collect()
+    }
+
+    /// The messages that are meant, with everything that is known of them.
+    #[must_use]
+    pub fn shown(&self, which: &Selection, now: Time) -> Vec<MessageRow> {
+        let selected = self.select(which, now).into_iter();
+        let shown = selected.map(|(queue, indexes)| MessageRow {
+            row: self.row(queue, &indexes, now),
+            attempts: self.work[&queue].attempts,
+            message: self.spool.queue[&queue].clone(),
+        });
+        shown.collect()
+    }
+
+    fn row(&self, queue: QueueId, indexes: &[u32], now: Time) -> QueueRow {
+        let message = &self.spool.queue[&queue];
+        let places = &self.work[&queue].places;
+        let recipients = message.envelope.recipients.iter();
+        let recipients = recipients.filter(|recipient| indexes.contains(&recipient.index));
+        let recipients = recipients.map(|recipient| {
+            let place = places.get(&recipient.index);
+            RecipientRow {
                 index: recipient.index,
                 address: recipient.address.clone(),
-                place: places.and_then(|places| places.get(&recipient.index)).cloned(),
-            });
-            QueueRow {
-                queue: super::queue_name(*queue),
-                origin: message.envelope.origin.clone(),
-                sender: message.envelope.sender.clone(),
-                age: now.since(message.envelope.arrived),
-                octets: message.body.octets,
-                held: message.held.clone(),
-                recipients: recipients.collect(),
+                place: place.cloned(),
+                state: place.map(|place| State::of(message, place)),
+                next_hop: place.and_then(Place::next_hop).map(String::from),
             }
         });
-        rows.collect()
+        QueueRow {
+            queue: super::queue_name(queue),
+            origin: message.envelope.origin.clone(),
+            sender: message.envelope.sender.clone(),
+            age: now.since(message.envelope.arrived),
+            octets: message.body.octets,
+            held: message.held.clone(),
+            quarantine: message.damage.as_ref().map(|damage| damage.against(&message.body)),
+            recipients: recipients.collect(),
+        }
     }
 
     /// The accounts that are open here, in the order of the configuration.

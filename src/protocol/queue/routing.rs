@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::quarantine::stopped;
 use super::{Place, Route};
 use crate::clause;
 use crate::protocol::linkstate::{NextHop, Way};
@@ -59,13 +60,23 @@ impl Member {
     /// Routes the recipients of `queue` that nobody holds, and sets them going.
     pub(crate) fn route(&mut self, queue: QueueId, indexes: &[u32], turn: &mut Turn<'_, '_>) {
         let Some(message) = self.spool.queue.get(&queue) else { return };
+        if message.damage.is_some() {
+            clause!(CU_043);
+            return self.put_all(queue, indexes, &stopped());
+        }
         if self.work[&queue].expired {
             return self.return_expired(queue, indexes, turn);
         }
+        if self.rules_are_due(queue, indexes, turn) {
+            return;
+        }
+        let message = &self.spool.queue[&queue];
         if message.held.is_some() {
+            clause!(CU_052);
             return self.put_all(queue, indexes, &waiting("it is held"));
         }
-        if visits(&message.envelope.hops) > turn.config.policy.hop_limit as usize {
+        let too_many = visits(&message.envelope.hops) > turn.config.policy.hop_limit as usize;
+        if too_many && !message.pardoned {
             clause!(CU_021);
             self.put_all(queue, indexes, &waiting("it is held"));
             return self.hold(queue, "it has visited too many groups", turn);
@@ -125,16 +136,25 @@ impl Member {
         }
     }
 
-    /// Stops all attempts for a message until its time is over.
+    /// Begins no attempt for a message any more, until it is released or its time is over.
     pub(crate) fn hold(&mut self, queue: QueueId, reason: &str, turn: &mut Turn<'_, '_>) {
+        clause!(CU_052);
         let reason = String::from(reason);
         turn.tell(Event::Held { queue, reason: reason.clone() });
-        self.store_change(super::Change::Held { queue, reason }, turn);
+        let change = super::Change::Held { queue, reason };
+        if turn.fault("hold-not-stored") {
+            self.spool.apply(&change);
+        } else {
+            self.store_change(change, turn);
+        }
+        let in_line = self.standing(queue, |place| matches!(place, Place::Line(_)));
+        self.put_all(queue, &in_line, &waiting("it is held"));
+        self.drop_idle_wants(turn);
     }
 
     fn table_matters(&self, queue: QueueId, index: u32, config: &MemberConfig) -> bool {
         let message = &self.spool.queue[&queue];
-        if message.held.is_some() || !self.link.covers(&message.envelope.routed_by) {
+        if message.is_stopped() || !self.link.covers(&message.envelope.routed_by) {
             return false;
         }
         let new = match self.decide(queue, index, config) {

@@ -5,11 +5,16 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Acceptance, Change, Message, Recorded, Transfer};
+use super::change::{Acceptance, Answered, Change, Message, Recorded, Transfer};
 use super::peers::SenderRecord;
+use crate::clause;
+use crate::kernel::Time;
 use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
-use crate::wire::message::Body;
+use crate::wire::message::{Address, Body};
 use crate::wire::submit::Release;
+
+/// How many senders an account remembers to have answered.
+pub const ANSWERED_LIMIT: usize = 1_000;
 
 /// The fold of the custody changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,6 +32,9 @@ pub struct Spool {
     pub senders: BTreeMap<MemberName, SenderRecord>,
     /// The delivery journal.
     pub journal: BTreeMap<OriginId, BTreeMap<u32, Recorded>>,
+    /// For each account whom its rules have answered, and until when they do not answer again.
+    #[serde(default)]
+    pub answered: BTreeMap<Address, BTreeMap<Address, Time>>,
 }
 
 impl Spool {
@@ -45,6 +53,13 @@ impl Spool {
     #[must_use]
     pub fn recorded(&self, origin: &OriginId, index: u32) -> Option<&Recorded> {
         self.journal.get(origin)?.get(&index)
+    }
+
+    /// Whether the rules of `account` have answered `sender` and do not answer again at this time.
+    #[must_use]
+    pub fn is_answered(&self, account: &Address, sender: &Address, now: Time) -> bool {
+        let until = self.answered.get(account).and_then(|senders| senders.get(sender));
+        until.is_some_and(|until| now < *until)
     }
 
     /// Folds one change. Those of the boot and of the link state are not the spool's.
@@ -90,6 +105,11 @@ impl Spool {
                 underway.retain(|index| !recipients.contains(index));
                 message.deliveries.retain(|_, indexes| !indexes.is_empty());
             }
+            Change::Ended { queue, recipients, ending } => {
+                let message = self.message(*queue);
+                assert!(recipients.iter().all(|index| message.has(*index)), "they are here");
+                message.end(recipients, ending);
+            }
             Change::Removed { queue, recipients, notice } => {
                 self.remove(*queue, recipients);
                 if let Some((queue, message)) = notice {
@@ -101,11 +121,31 @@ impl Spool {
                 self.insert(notice.0, &notice.1);
             }
             Change::Held { queue, reason } => self.message(*queue).held = Some(reason.clone()),
-            Change::Recorded { origin, index, recorded, queue } => {
+            Change::Resumed { queue } => {
+                let message = self.message(*queue);
+                (message.held, message.pardoned) = (None, true);
+            }
+            Change::Quarantined { queue, damage } => {
+                self.message(*queue).damage = Some(damage.clone());
+            }
+            Change::Restored { queue } => self.message(*queue).damage = None,
+            Change::Ruled { queue, recipients, fields } => {
+                assert!(!recipients.is_empty(), "a message in the queue is for somebody");
+                let envelope = &mut self.message(*queue).envelope;
+                assert!(envelope.rules_due, "queue rules see a message once");
+                envelope.recipients.clone_from(recipients);
+                envelope.fields.clone_from(fields);
+                envelope.rules_due = false;
+            }
+            Change::Recorded { origin, index, recorded, queue, outputs, answered } => {
                 self.journal.entry(origin.clone()).or_default().insert(*index, recorded.clone());
                 if let Some(queue) = queue {
                     self.remove(*queue, &[*index]);
                 }
+                for (queue, message) in outputs {
+                    self.insert(*queue, message);
+                }
+                answered.iter().for_each(|answered| self.remember(answered));
             }
             Change::Published { origin, index } => self.publish(origin, *index),
         }
@@ -154,6 +194,19 @@ impl Spool {
         message.remove(recipients);
         if message.envelope.recipients.is_empty() {
             self.queue.remove(&queue);
+        }
+    }
+
+    fn remember(&mut self, answered: &Answered) {
+        let Answered { account, sender, at, until } = answered;
+        let senders = self.answered.entry(account.clone()).or_default();
+        senders.retain(|_, until| *at < *until);
+        senders.insert(sender.clone(), *until);
+        if senders.len() > ANSWERED_LIMIT {
+            clause!(RU_032);
+            let first = senders.iter().min_by_key(|(_, until)| **until);
+            let first = first.map(|(sender, _)| sender.clone()).expect("there are too many");
+            senders.remove(&first);
         }
     }
 

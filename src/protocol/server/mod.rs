@@ -16,8 +16,9 @@ pub use custody::Custody;
 pub use table::{Server, ServerOf};
 
 use super::member::{self, Port};
+use super::operator::Ordered;
 use crate::wire::ids::{ConnectionId, MemberName};
-use crate::wire::message::{Body, BodyKey};
+use crate::wire::message::{Body, BodyKey, Digest};
 use crate::wire::{DecodeError, Mode};
 
 /// What passes between a session and the octets of its connection.
@@ -42,6 +43,8 @@ pub enum Wire {
     End,
     /// Out: forget a body that was given; nothing names it, and nothing will.
     Forget(BodyKey),
+    /// Out: the answer to an order, to whoever gave it. No session speaks it.
+    Ordered(Ordered),
     /// Out: how to read on. Until the session says so after a unit, nothing more is read.
     Receive(Mode),
     /// Out: start TLS after what was sent; as the server or as the client.
@@ -75,6 +78,14 @@ pub enum BodyProblem {
     TooLarge,
     /// A bare CR or LF, at this offset.
     BareLineEnd(u64),
+    /// A bare CR or LF, at this offset of octets that were announced with their number, and the digest
+    /// of all of them: it tells whether the octets are those that the far end has.
+    Unfit {
+        /// Where.
+        offset: u64,
+        /// Of all octets.
+        digest: Digest,
+    },
     /// No space, or another failure of the store that leaves the spool intact.
     NoSpace,
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Command, Custody, Wire};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, LinkChange, Machine};
-use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Port, Timer};
+use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Pdu, Port, Timer};
 use crate::protocol::session::{Action, Session, SessionEvent, Talk};
 use crate::wire::ids::{ConnectionId, StoreId};
 
@@ -90,7 +90,7 @@ impl<C: Custody> ServerOf<C> {
             }
             Action::Tell(pdu) => {
                 entry.known = true;
-                pending.push_back(Input::Pdu { from: connection, pdu });
+                pending.push_back(Input::Pdu { from: connection, pdu: *pdu });
             }
             Action::Wait(span) => cx.arm(Timer::Session(connection), span),
             Action::Rest => cx.disarm(Timer::Session(connection)),
@@ -205,6 +205,10 @@ impl<C: Custody> ServerOf<C> {
                         entry.known = false;
                     }
                     self.turn(config, peer, Gate::Now, cx, pending, Session::leave);
+                }
+                // The operator has no session: the answer to an order goes straight to the host.
+                Effect::Send { to, pdu: Pdu::Ordered(answer), gate } => {
+                    cx.out.push(Effect::Send { to, pdu: Wire::Ordered(answer), gate });
                 }
                 Effect::Send { to, pdu, gate } => {
                     self.turn(config, to, gate, cx, pending, |session, talk| {

@@ -20,7 +20,7 @@ pub const QUIT_WAIT: Span = Span::seconds(10);
 
 /// The part that every calling session has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Caller {
+pub(in crate::protocol) struct Caller {
     tag: Tag,
     reader: ReplyReader,
     /// What custody wants said, with the gate of each: a word that waited still waits for the disk.
@@ -81,6 +81,11 @@ impl Caller {
         self.over(talk)
     }
 
+    /// The far end answers one step before the connection can be used with a refusal.
+    pub(super) fn declined(&self, step: &str, reply: &Reply, talk: &mut Talk<'_>) -> Ended {
+        self.refused(alloc::format!("{step}: {} {}", reply.code(), reply.text()), talk)
+    }
+
     fn over(&self, talk: &mut Talk<'_>) -> Ended {
         talk.end(if self.is_up { LinkChange::Lost } else { LinkChange::Refused });
         Ended
@@ -117,4 +122,4 @@ impl Caller {
 
 /// The conversation has ended; the session has nothing more to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ended;
+pub(in crate::protocol) struct Ended;

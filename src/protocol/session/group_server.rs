@@ -89,7 +89,7 @@ impl GroupServer {
 impl Conversation for GroupServer {
     fn start(&mut self, talk: &mut Talk<'_>) {
         let Some(candidate) = &self.candidate else {
-            clause!(SM_080);
+            clause!(SM_083);
             talk.misbehaved(Tag::Group, "a member that is proved", self.remote.as_bytes());
             return self.end(LinkChange::Closed, talk);
         };

@@ -305,6 +305,8 @@ impl LmtpServer {
             // Custody adds the hop to us; those before it stand in the body already.
             hops: Vec::new(),
             routed_by: BTreeMap::new(),
+            fields: Vec::new(),
+            rules_due: false,
         };
         talk.tell(Pdu::Deliver(Parcel { envelope, body }));
         self.state = State::Results(Results { origin, awaited, early: BTreeMap::new() });

@@ -4,6 +4,7 @@
 //! of place, and puts the rest before custody. It has no durable state: what must survive is custody's.
 
 mod caller;
+mod calling;
 mod event;
 mod group_client;
 mod group_server;
@@ -23,6 +24,7 @@ pub use group_server::ATTACH_WAIT;
 pub use received::{WORD_LIMIT, date, received_lines};
 pub use smtp_server::{BODY_WAIT, COMMAND_WAIT, ERRORS_LIMIT, TRANSFERRED_LIMIT};
 
+use calling::Calling;
 use group_client::GroupClient;
 use group_server::GroupServer;
 use lmtp_client::LmtpClient;
@@ -41,10 +43,10 @@ use crate::wire::ids::MemberName;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::protocol) enum Session {
     SmtpServer(SmtpServer),
-    SmtpClient(SmtpClient),
-    RelayClient(RelayClient),
+    SmtpClient(Calling<SmtpClient>),
+    RelayClient(Calling<RelayClient>),
     LmtpServer(LmtpServer),
-    LmtpClient(LmtpClient),
+    LmtpClient(Calling<LmtpClient>),
     GroupServer(GroupServer),
     GroupClient(GroupClient),
 }
@@ -67,11 +69,11 @@ impl Session {
     pub(in crate::protocol) fn open(endpoint: &Endpoint) -> Self {
         match endpoint {
             Endpoint::Connector(_, target) | Endpoint::Member(target) => {
-                Self::SmtpClient(SmtpClient::new(target.clone()))
+                Self::SmtpClient(SmtpClient::calling(target.clone()))
             }
-            Endpoint::Deliver(_) => Self::LmtpClient(LmtpClient::new()),
+            Endpoint::Deliver(_) => Self::LmtpClient(LmtpClient::calling()),
             Endpoint::Group(target) => Self::GroupClient(GroupClient::new(target.clone())),
-            Endpoint::Outside(_) => Self::RelayClient(RelayClient::new()),
+            Endpoint::Outside(_) => Self::RelayClient(RelayClient::calling()),
         }
     }
 

@@ -5,7 +5,8 @@ use alloc::string::String;
 
 use crate::clause;
 use crate::kernel::Time;
-use crate::wire::message::Hop;
+use crate::wire::header;
+use crate::wire::message::{Envelope, Hop};
 
 /// The most characters of one word of a hop that a `Received` line repeats.
 pub const WORD_LIMIT: usize = 255;
@@ -30,6 +31,16 @@ pub fn received_lines(hops: &[Hop]) -> String {
             date(*at)
         ));
     }
+    lines
+}
+
+/// Everything that is written above the header of a message when it leaves: the trace, and the fields
+/// that rules have added.
+#[must_use]
+pub(in crate::protocol) fn lines_above(envelope: &Envelope) -> String {
+    clause!(RU_014);
+    let mut lines = received_lines(&envelope.hops);
+    lines.push_str(&header::lines(&envelope.fields));
     lines
 }
 

@@ -1,40 +1,33 @@
 //! Our session on an outside SMTP server: mail that leaves the organization.
 
 use alloc::collections::BTreeMap;
-use alloc::format;
 use alloc::string::String;
 
-use super::caller::{Caller, Ended, GREETING_WAIT, QUIT_WAIT};
-use super::talk::{Conversation, Talk};
-use super::{SessionEvent, Tag, received_lines};
+use super::caller::{Caller, Ended, GREETING_WAIT};
+use super::calling::{Calling, Dialogue, Next};
+use super::received::lines_above;
+use super::talk::Talk;
+use super::{SessionEvent, Tag};
 use crate::clause;
-use crate::kernel::LinkChange;
+use crate::kernel::Span;
 use crate::protocol::member::{Parcel, Pdu};
 use crate::protocol::server::{Coding, Wire};
-use crate::wire::message::{Outcome, Refusal};
+use crate::wire::message::{Notify, Outcome, Refusal};
 use crate::wire::smtp::{BodyKind, Command, Extensions, Mail, REPLY_LINES_LIMIT, Rcpt, Reply};
 
-/// A session with one outside server.
+/// What is said to one outside server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::protocol) struct RelayClient {
-    caller: Caller,
     extensions: Extensions,
-    state: State,
 }
 
 /// Which reply is awaited.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum State {
-    /// The connection itself.
-    Opening,
-    /// The banner.
-    Greeting,
+pub(in crate::protocol) enum Step {
     /// To EHLO.
     Ehlo,
     /// To HELO: the server does not know EHLO.
     Helo,
-    /// None: custody may speak.
-    Idle,
     /// To MAIL.
     Mail(Relaying),
     /// To RCPT for the recipient at this place.
@@ -45,15 +38,11 @@ enum State {
     Content(Relaying),
     /// To RSET, behind a mail that nobody was to get.
     Rset,
-    /// To QUIT.
-    Quit,
-    /// Nothing: the conversation is over.
-    Over,
 }
 
 /// A mail under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Relaying {
+pub(in crate::protocol) struct Relaying {
     parcel: Parcel,
     /// The refusals of those that MAIL or RCPT refused, by index.
     refused: BTreeMap<u32, Refusal>,
@@ -61,91 +50,40 @@ struct Relaying {
 
 impl RelayClient {
     /// A session, before its connection is open.
-    pub(in crate::protocol) fn new() -> Self {
-        let caller = Caller::new(Tag::Relay, REPLY_LINES_LIMIT);
-        Self { caller, extensions: Extensions::default(), state: State::Opening }
+    pub(in crate::protocol) fn calling() -> Calling<Self> {
+        Calling::new(Self { extensions: Extensions::default() }, Tag::Relay, REPLY_LINES_LIMIT)
     }
 
-    /// The tag of its log lines.
-    pub(in crate::protocol) const fn tag(&self) -> Tag {
-        self.caller.tag()
-    }
-
-    fn reply(&mut self, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
-        match core::mem::replace(&mut self.state, State::Over) {
-            State::Quit => {
-                talk.end(LinkChange::Closed);
-                Err(Ended)
-            }
-            // The server goes away: what was under way has no result.
-            _ if reply.code() == 421 => Err(self.declined("the server", reply, talk)),
-            State::Greeting => self.greeted(reply, talk),
-            State::Ehlo => self.offered(reply, talk),
-            State::Helo => self.helo(reply, talk),
-            State::Mail(relaying) => Ok(self.mail(relaying, reply, talk)),
-            State::Rcpt(relaying, place) => Ok(self.rcpt(relaying, place, reply, talk)),
-            State::Data(relaying) => self.data(relaying, reply, talk),
-            State::Content(relaying) => self.content(&relaying, reply, talk),
-            State::Rset => Ok(State::Idle),
-            State::Opening | State::Idle | State::Over => {
-                Err(self.caller.unexpected("nothing: no command is under way", reply, talk))
-            }
-        }
-    }
-
-    fn declined(&self, step: &str, reply: &Reply, talk: &mut Talk<'_>) -> Ended {
-        self.caller.refused(format!("{step}: {} {}", reply.code(), reply.text()), talk)
-    }
-
-    fn greeted(&self, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
-        if reply.code() != 220 {
-            return Err(self.declined("the banner", reply, talk));
-        }
-        talk.line(Command::Ehlo(String::from(talk.config.member.as_str())).encode());
-        talk.wait(GREETING_WAIT);
-        Ok(State::Ehlo)
-    }
-
-    fn offered(&mut self, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
+    fn offered(
+        &mut self,
+        reply: &Reply,
+        caller: &mut Caller,
+        talk: &mut Talk<'_>,
+    ) -> Result<Next<Step>, Ended> {
         match reply.code() {
             250 => {
                 self.extensions = Extensions::of(reply);
-                self.caller.up(talk);
-                Ok(State::Idle)
+                caller.up(talk);
+                Ok(Next::Idle)
             }
             500..600 => {
                 clause!(SM_060);
                 talk.line(Command::Helo(String::from(talk.config.member.as_str())).encode());
-                Ok(State::Helo)
+                Ok(Next::Step(Step::Helo))
             }
-            _ => Err(self.declined("EHLO", reply, talk)),
+            _ => Err(caller.declined("EHLO", reply, talk)),
         }
     }
 
-    fn helo(&mut self, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
+    fn helo(reply: &Reply, caller: &mut Caller, talk: &mut Talk<'_>) -> Result<Next<Step>, Ended> {
         if reply.code() != 250 {
-            return Err(self.declined("HELO", reply, talk));
+            return Err(caller.declined("HELO", reply, talk));
         }
-        self.caller.up(talk);
-        Ok(State::Idle)
+        caller.up(talk);
+        Ok(Next::Idle)
     }
 
-    fn go_on(&mut self, talk: &mut Talk<'_>) {
-        while self.state == State::Idle {
-            let Some(pdu) = self.caller.next(talk) else {
-                if self.caller.finishing {
-                    self.quit(talk);
-                }
-                return;
-            };
-            match pdu {
-                Pdu::Relay(parcel) => self.begin(parcel, talk),
-                _ => talk.log(Tag::Relay, SessionEvent::Unspoken),
-            }
-        }
-    }
-
-    fn begin(&mut self, parcel: Parcel, talk: &mut Talk<'_>) {
+    fn relay(&self, parcel: Parcel, talk: &mut Talk<'_>) -> Next<Step> {
         let relaying = Relaying { parcel, refused: BTreeMap::new() };
         let envelope = &relaying.parcel.envelope;
         let offered = &self.extensions;
@@ -153,9 +91,9 @@ impl RelayClient {
             clause!(SM_061);
             let text = "The server does not take internationalized mail";
             relaying.refuse_all(&Refusal::new(550, "5.6.7", text), talk);
-            return;
+            return Next::Idle;
         }
-        let prefix = received_lines(&envelope.hops).len() as u64;
+        let prefix = lines_above(envelope).len() as u64;
         clause!(SM_063);
         let mail = Mail {
             size: offered.size.map(|_| relaying.parcel.body.octets.saturating_add(prefix)),
@@ -166,37 +104,39 @@ impl RelayClient {
             ..Mail::from(envelope.sender.clone())
         };
         talk.line(Command::Mail(mail).encode());
-        self.state = State::Mail(relaying);
+        Next::Step(Step::Mail(relaying))
     }
 
-    fn mail(&self, relaying: Relaying, reply: &Reply, talk: &mut Talk<'_>) -> State {
+    fn mail(&self, relaying: Relaying, reply: &Reply, talk: &mut Talk<'_>) -> Next<Step> {
         match refusal_of(reply) {
             None => self.next_rcpt(relaying, 0, talk),
             Some(refusal) => {
                 relaying.refuse_all(&refusal, talk);
-                State::Idle
+                Next::Idle
             }
         }
     }
 
-    fn next_rcpt(&self, relaying: Relaying, place: usize, talk: &mut Talk<'_>) -> State {
+    fn next_rcpt(&self, relaying: Relaying, place: usize, talk: &mut Talk<'_>) -> Next<Step> {
         let recipients = &relaying.parcel.envelope.recipients;
         if let Some(recipient) = recipients.get(place) {
             let dsn = self.extensions.dsn;
+            // What the sender did not ask for nobody asks for: RFC 3461 section 5.2.2.
+            let asked = Some(recipient.notify).filter(|notify| *notify != Notify::default());
             let rcpt = Rcpt {
-                notify: dsn.then_some(recipient.notify),
+                notify: asked.filter(|_| dsn),
                 original: recipient.original.clone().filter(|_| dsn),
                 ..Rcpt::to(recipient.address.clone())
             };
             talk.line(Command::Rcpt(rcpt).encode());
-            return State::Rcpt(relaying, place);
+            return Next::Step(Step::Rcpt(relaying, place));
         }
         if relaying.refused.len() == recipients.len() {
             talk.line(Command::Rset.encode());
-            return State::Rset;
+            return Next::Step(Step::Rset);
         }
         talk.line(Command::Data.encode());
-        State::Data(relaying)
+        Next::Step(Step::Data(relaying))
     }
 
     fn rcpt(
@@ -205,7 +145,7 @@ impl RelayClient {
         place: usize,
         reply: &Reply,
         talk: &mut Talk<'_>,
-    ) -> State {
+    ) -> Next<Step> {
         if let Some(refusal) = refusal_of(reply) {
             clause!(SM_062);
             let index = relaying.parcel.envelope.recipients[place].index;
@@ -215,20 +155,25 @@ impl RelayClient {
         self.next_rcpt(relaying, place + 1, talk)
     }
 
-    fn data(&self, relaying: Relaying, reply: &Reply, talk: &mut Talk<'_>) -> Result<State, Ended> {
+    fn data(
+        relaying: Relaying,
+        reply: &Reply,
+        caller: &Caller,
+        talk: &mut Talk<'_>,
+    ) -> Result<Next<Step>, Ended> {
         if reply.code() == 354 {
-            let prefix = received_lines(&relaying.parcel.envelope.hops).into_bytes();
+            let prefix = lines_above(&relaying.parcel.envelope).into_bytes();
             let body = relaying.parcel.body;
             talk.say(Wire::Content { prefix, body, coding: Coding::Dots });
-            return Ok(State::Content(relaying));
+            return Ok(Next::Step(Step::Content(relaying)));
         }
         match reply.refusal() {
             Some(refusal) => {
                 relaying.refuse_all(&refusal, talk);
                 talk.line(Command::Rset.encode());
-                Ok(State::Rset)
+                Ok(Next::Step(Step::Rset))
             }
-            None => Err(self.caller.unexpected("354", reply, talk)),
+            None => Err(caller.unexpected("354", reply, talk)),
         }
     }
 
@@ -236,27 +181,18 @@ impl RelayClient {
         &self,
         relaying: &Relaying,
         reply: &Reply,
+        caller: &Caller,
         talk: &mut Talk<'_>,
-    ) -> Result<State, Ended> {
+    ) -> Result<Next<Step>, Ended> {
         clause!(SM_062);
         match (reply.is_positive(), reply.refusal()) {
-            (true, _) => relaying.result_for_all(&Outcome::Delivered, talk),
+            // Whether the server was told whom to tell decides who tells the sender of the success.
+            (true, _) if self.extensions.dsn => relaying.result_for_all(&Outcome::Delivered, talk),
+            (true, _) => relaying.relayed(talk),
             (false, Some(refusal)) => relaying.refuse_all(&refusal, talk),
-            (false, None) => return Err(self.caller.unexpected("250", reply, talk)),
+            (false, None) => return Err(caller.unexpected("250", reply, talk)),
         }
-        Ok(State::Idle)
-    }
-
-    fn quit(&mut self, talk: &mut Talk<'_>) {
-        clause!(SM_046);
-        talk.line(Command::Quit.encode());
-        talk.wait(QUIT_WAIT);
-        self.state = State::Quit;
-    }
-
-    fn end(&mut self, talk: &mut Talk<'_>) {
-        self.state = State::Over;
-        talk.end(LinkChange::Closed);
+        Ok(Next::Idle)
     }
 }
 
@@ -271,6 +207,18 @@ impl Relaying {
         for recipient in &self.parcel.envelope.recipients {
             if !self.refused.contains_key(&recipient.index) {
                 self.result(recipient.index, outcome.clone(), talk);
+            }
+        }
+    }
+
+    /// The server has taken it for all others, and knows of no duty to tell of its success.
+    fn relayed(&self, talk: &mut Talk<'_>) {
+        clause!(SM_064);
+        let envelope = &self.parcel.envelope;
+        for recipient in &envelope.recipients {
+            if !self.refused.contains_key(&recipient.index) {
+                let (origin, index) = (envelope.origin.clone(), recipient.index);
+                talk.tell(Pdu::Relayed { origin, index });
             }
         }
     }
@@ -290,70 +238,45 @@ fn refusal_of(reply: &Reply) -> Option<Refusal> {
     Some(reply.refusal().unwrap_or_else(confused))
 }
 
-impl Conversation for RelayClient {
-    fn start(&mut self, talk: &mut Talk<'_>) {
-        if self.state == State::Opening {
-            self.state = State::Greeting;
-            talk.wait(GREETING_WAIT);
-            Caller::listen(talk);
+impl Dialogue for RelayClient {
+    type Step = Step;
+
+    const FAR_END: &'static str = "the server";
+    const BANNER_WAIT: Span = GREETING_WAIT;
+
+    fn greet(&mut self, talk: &mut Talk<'_>) -> Step {
+        talk.line(Command::Ehlo(String::from(talk.config.member.as_str())).encode());
+        talk.wait(GREETING_WAIT);
+        Step::Ehlo
+    }
+
+    fn is_handshake(step: &Step) -> bool {
+        matches!(step, Step::Ehlo | Step::Helo)
+    }
+
+    fn reply(
+        &mut self,
+        step: Step,
+        reply: &Reply,
+        caller: &mut Caller,
+        talk: &mut Talk<'_>,
+    ) -> Result<Next<Step>, Ended> {
+        match step {
+            Step::Ehlo => self.offered(reply, caller, talk),
+            Step::Helo => Self::helo(reply, caller, talk),
+            Step::Mail(relaying) => Ok(self.mail(relaying, reply, talk)),
+            Step::Rcpt(relaying, place) => Ok(self.rcpt(relaying, place, reply, talk)),
+            Step::Data(relaying) => Self::data(relaying, reply, caller, talk),
+            Step::Content(relaying) => self.content(&relaying, reply, caller, talk),
+            Step::Rset => Ok(Next::Idle),
         }
     }
 
-    fn hear(&mut self, wire: Wire, talk: &mut Talk<'_>) {
-        if matches!(self.state, State::Over | State::Opening) {
-            return;
-        }
-        let next = match wire {
-            Wire::Line(line) => match self.caller.line(&line, talk) {
-                Ok(Some(reply)) => self.reply(&reply, talk),
-                Ok(None) => return Caller::listen(talk),
-                Err(ended) => Err(ended),
-            },
-            Wire::Bad(error) => Err(self.caller.misbehaved(error.expected, b"", talk)),
-            // The host tells how the connection ended.
-            _ => return,
+    fn begin(&mut self, pdu: Pdu, _: &Caller, talk: &mut Talk<'_>) -> Next<Step> {
+        let Pdu::Relay(parcel) = pdu else {
+            talk.log(Tag::Relay, SessionEvent::Unspoken);
+            return Next::Idle;
         };
-        let Ok(next) = next else {
-            self.state = State::Over;
-            return;
-        };
-        self.state = next;
-        Caller::listen(talk);
-        self.go_on(talk);
-    }
-
-    fn say(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
-        if matches!(self.state, State::Quit | State::Over) {
-            return talk.log(Tag::Relay, SessionEvent::Unspoken);
-        }
-        self.caller.keep(pdu, talk.gate());
-        self.go_on(talk);
-    }
-
-    fn leave(&mut self, talk: &mut Talk<'_>) {
-        match self.state {
-            State::Idle => self.quit(talk),
-            State::Quit | State::Over => {}
-            _ => self.end(talk),
-        }
-    }
-
-    fn finish(&mut self, talk: &mut Talk<'_>) {
-        self.caller.finishing = true;
-        match self.state {
-            State::Opening | State::Greeting | State::Ehlo | State::Helo => self.end(talk),
-            _ => self.go_on(talk),
-        }
-    }
-
-    fn overdue(&mut self, talk: &mut Talk<'_>) {
-        match self.state {
-            State::Quit => self.end(talk),
-            State::Opening | State::Greeting | State::Ehlo | State::Helo => {
-                self.state = State::Over;
-                let Ended = self.caller.overdue(talk);
-            }
-            _ => {}
-        }
+        self.relay(parcel, talk)
     }
 }

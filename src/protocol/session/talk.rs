@@ -1,5 +1,6 @@
 //! What a session may do at one event, and what it knows then.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -20,7 +21,7 @@ pub(in crate::protocol) enum Action {
     /// The connection that custody wanted can be used.
     Up,
     /// The far end says this to custody.
-    Tell(Pdu),
+    Tell(Box<Pdu>),
     /// The conversation is over: close after what was said. Custody hears of it unless it knows.
     End(LinkChange),
     /// Start the timer of the session anew.
@@ -89,7 +90,7 @@ impl<'a> Talk<'a> {
 
     /// Tells custody what the far end says.
     pub(super) fn tell(&mut self, pdu: Pdu) {
-        self.actions.push(Action::Tell(pdu));
+        self.actions.push(Action::Tell(Box::new(pdu)));
     }
 
     /// Tells custody who is at the far end of a connection that was accepted.

@@ -222,6 +222,7 @@ impl Member {
             self.retry_refused(&attempt, refusal, turn);
             self.hold(*queue, "the far end knows its id with another content", turn);
         } else if is_verdict(refusal) {
+            clause!(SU_009);
             for index in recipients {
                 self.give_up(*queue, *index, refusal.clone(), turn);
             }

@@ -7,8 +7,9 @@ use super::{Attempt, Dialogue};
 use crate::clause;
 use crate::kernel::draw_u64;
 use crate::protocol::member::{Event, Member, Suspects, Timer, Turn};
-use crate::protocol::queue::{Change, Doubtful, Place};
+use crate::protocol::queue::{Change, Doubtful, Place, Transfer};
 use crate::wire::ids::{ConnectionId, MemberName, QueueId, StoreId, TransferId};
+use crate::wire::message::Address;
 
 impl Member {
     /// Frees recipients of whom nobody can say any more whether they were taken, and marks them.
@@ -95,7 +96,12 @@ impl Member {
     }
 
     /// The operator says that a member will not come back: what is in doubt with it is free, and marked.
-    pub(crate) fn forget(&mut self, peer: &MemberName, turn: &mut Turn<'_, '_>) {
+    /// Answers who is concerned.
+    pub(crate) fn forget(
+        &mut self,
+        peer: &MemberName,
+        turn: &mut Turn<'_, '_>,
+    ) -> Vec<(QueueId, Vec<Address>)> {
         clause!(SU_044);
         let lines: Vec<ConnectionId> = self
             .exchanges()
@@ -111,30 +117,37 @@ impl Member {
         turn.disarm(Timer::Doubt(peer.clone()));
         turn.tell(Event::Forgotten { peer: peer.clone() });
         let queues: Vec<QueueId> = self.spool.queue.keys().copied().collect();
-        for queue in queues {
-            self.forget_in(queue, peer, turn);
-        }
+        let freed = queues.into_iter().map(|queue| (queue, self.forget_in(queue, peer, turn)));
+        freed.filter(|(_, recipients)| !recipients.is_empty()).collect()
     }
 
-    fn forget_in(&mut self, queue: QueueId, peer: &MemberName, turn: &mut Turn<'_, '_>) {
+    fn forget_in(
+        &mut self,
+        queue: QueueId,
+        peer: &MemberName,
+        turn: &mut Turn<'_, '_>,
+    ) -> Vec<Address> {
         let freed =
             self.standing(queue, |place| matches!(place, Place::Doubt(with) if with == peer));
         let message = &self.spool.queue[&queue];
-        let doubtful = |(id, t): (&TransferId, &crate::protocol::queue::Transfer)| {
+        let doubtful = |(id, t): (&TransferId, &Transfer)| {
             (t.peer == *peer && !t.fenced).then(|| (id.clone(), t.recipients.clone()))
         };
         let transfers: Vec<_> = message.transfers.iter().filter_map(doubtful).collect();
-        let host = message.deliveries.get(peer).map(|marked| marked.iter().copied().collect());
+        let marked: Vec<u32> =
+            message.deliveries.get(peer).into_iter().flatten().copied().collect();
+        let named = message.envelope.recipients.iter().filter(|r| freed.contains(&r.index));
+        let addresses = named.map(|recipient| recipient.address.clone()).collect();
         for (id, recipients) in transfers {
             self.forget_offer(queue, &id);
             self.suspect(queue, &recipients, Doubtful::Transfer(id), turn);
         }
-        if let Some(marked) = host {
-            let marked: Vec<u32> = marked;
+        if !marked.is_empty() {
             self.suspect(queue, &marked, Doubtful::Host(peer.clone()), turn);
         }
         if !freed.is_empty() {
             self.route(queue, &freed, turn);
         }
+        addresses
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::super::configuration::{Configuration, Listen, Peer};
 use super::super::identity::Credentials;
 use super::request::Refused;
+use crate::clause;
 use crate::protocol::faults::Faults;
 use crate::protocol::member::{MemberConfig, Policy, Security};
 use crate::protocol::organization::Organization;
@@ -118,6 +119,7 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
         return Err(wrong(format!("`{}` is a member of no group", asked.member)));
     }
     let anywhere = SocketAddr::new(asked.listen.smtp.ip(), 0);
+    clause!(CO_014);
     let credentials = asked.security.credentials();
     if let Some(Err(error)) = credentials.as_ref().map(Credentials::identity) {
         return Err(wrong(format!("security: {error}")));

@@ -31,7 +31,7 @@ use crate::server::net::name_of;
 pub const PROTO: u64 = 1;
 
 /// The profiles that this implementation claims.
-pub const PROFILES: [&str; 7] = [
+pub const PROFILES: [&str; 8] = [
     "smtp/server",
     "submit/receiver",
     "submit/sender",
@@ -39,6 +39,7 @@ pub const PROFILES: [&str; 7] = [
     "deliver/sender",
     "linkstate/core",
     "cluster/full",
+    "cluster/tls",
 ];
 
 /// What the adapter can do beside what every adapter does.
@@ -186,6 +187,8 @@ impl Adapter {
             entropy: Entropy::Fixed(SEED),
             keeps_closed: true,
         };
+        // Nothing of an earlier process is kept but its directory, and the start goes on from there.
+        clause!(CO_012);
         let starting = start(Arc::clone(&configured.configuration), settings);
         let member = runtime.block_on(starting).map_err(|error| {
             clause!(CO_003);

@@ -13,6 +13,7 @@ use crate::clause;
 use crate::protocol::faults::Faults;
 use crate::protocol::member::{MemberConfig, Policy, Security};
 use crate::protocol::organization::Organization;
+use crate::protocol::rules::{self, Kind};
 use crate::server::clock::SCALE_LIMIT;
 use crate::server::identity::Credentials;
 use crate::wire::ids::{ConnectorName, MemberName};
@@ -211,6 +212,7 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         message_limit_octets,
         recipients_limit,
         queue_limit,
+        rules,
         suspects: _,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
@@ -226,6 +228,9 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
     at_least_one("queue_limit", u64::from(*queue_limit));
     for (place, minutes) in first_retries_minutes.iter().enumerate() {
         at_least_one(&format!("first_retries_minutes[{place}]"), u64::from(*minutes));
+    }
+    for (place, problem) in rules::check(rules, "policy.rule", Kind::Queue) {
+        wrong(place, problem);
     }
     let scale = member.clock.scale;
     if !is_time_scale(scale) {

@@ -18,7 +18,9 @@ use super::{End, LINGER, Network, UNREAD_LIMIT_OCTETS};
 use crate::clause;
 use crate::kernel::{LinkChange, Time};
 use crate::protocol::server::Wire;
+use crate::server::bodies::DamagedBody;
 use crate::server::runtime::ToHost;
+use crate::server::spool::SpoolError;
 use crate::server::tokens::{Kind, Token};
 use crate::wire::ids::ConnectionId;
 use crate::wire::{Framer, Mode, Unit};
@@ -217,10 +219,13 @@ impl Connection {
             }
             Task::Content(prefix, body, coding) => {
                 self.outgoing.push(&prefix);
-                match self.network.spool.read(body.key) {
+                match self.network.spool.read(&body) {
                     Ok(reader) => self.outgoing.push_body(reader, coding),
                     Err(error) => {
-                        tracing::error!(connection = self.id.0, %error, "a body is lost");
+                        if let SpoolError::Damaged(damaged) = &error {
+                            self.tell_damage(damaged);
+                        }
+                        tracing::error!(connection = self.id.0, %error, "a body cannot be sent");
                         return Some(Ending::Broken);
                     }
                 }
@@ -304,16 +309,30 @@ impl Connection {
     async fn read_chunk(&mut self) -> io::Result<()> {
         let result = self.outgoing.read_chunk().await;
         if let Err(error) = &result {
-            tracing::error!(connection = self.id.0, %error, "a body cannot be read");
+            if let Some(damaged) = DamagedBody::of(error) {
+                self.tell_damage(damaged);
+            }
+            tracing::error!(connection = self.id.0, %error, "a body cannot be sent");
         }
         result
+    }
+
+    /// The host hears of it before it hears that the connection is gone: nobody tries again.
+    fn tell_damage(&self, damaged: &DamagedBody) {
+        let DamagedBody { body, damage } = damaged.clone();
+        let token = self.token(Kind::Input);
+        self.network.tell(ToHost::Checked { key: body.key, damage: Some(damage), token });
     }
 
     /// Starts TLS. A session that gives up meanwhile ends the handshake.
     async fn start_tls(&mut self) -> Result<(), Ending> {
         let Some(_held) = self.tls_wanted.take() else { return Ok(()) };
         // Octets that came in clear must not be read as if TLS had protected them.
-        self.framer.discard();
+        clause!(SM_017);
+        clause!(SM_047);
+        if !self.network.security.faults().is_on("clear-text-survives-starttls") {
+            self.framer.discard();
+        }
         let Stream::Plain(stream) = core::mem::replace(&mut self.stream, Stream::Gone) else {
             tracing::error!(connection = self.id.0, "TLS was started twice");
             return Err(Ending::Broken);

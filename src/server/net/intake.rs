@@ -1,6 +1,9 @@
 //! How a connection takes a body in.
 
+use std::sync::Arc;
+
 use super::connection::Connection;
+use crate::clause;
 use crate::protocol::server::{BodyProblem, Wire};
 use crate::server::bodies::{Intake, IntakeError, Taken};
 use crate::server::runtime::ToHost;
@@ -22,11 +25,18 @@ pub(super) enum Taking {
 impl Taking {
     /// What the session is told when the framer found something wrong in `mode`.
     pub(super) fn end_badly(&mut self, mode: Mode, error: DecodeError) -> Wire {
-        *self = Self::Nothing;
-        if !matches!(mode, Mode::Dots(_) | Mode::Octets(_)) {
+        let taken = core::mem::replace(self, Self::Nothing);
+        if !matches!(mode, Mode::Dots(_) | Mode::Octets(_) | Mode::Text(_)) {
             return Wire::Bad(error);
         }
         match error.expected {
+            EXPECTED_CRLF if matches!(mode, Mode::Text(_)) => Wire::NoBody(match taken {
+                Self::Spoiled(problem) => problem,
+                Self::Body(intake) => {
+                    BodyProblem::Unfit { offset: error.offset as u64, digest: intake.into_digest() }
+                }
+                Self::Nothing => unreachable!("an empty text has no line end"),
+            }),
             EXPECTED_BODY_END => Wire::NoBody(BodyProblem::TooLarge),
             EXPECTED_CRLF => Wire::NoBody(BodyProblem::BareLineEnd(error.offset as u64)),
             _ => Wire::Bad(error),
@@ -36,7 +46,7 @@ impl Taking {
 
 const fn limit_of(mode: Mode) -> u64 {
     match mode {
-        Mode::Dots(limit) | Mode::Octets(limit) => limit,
+        Mode::Dots(limit) | Mode::Octets(limit) | Mode::Text(limit) => limit,
         Mode::Paused | Mode::Line(_) | Mode::Block(_) | Mode::Frame(_) => 0,
     }
 }
@@ -45,7 +55,13 @@ impl Connection {
     /// Takes the next piece of a body. `Err`: the store has failed, and the host knows.
     pub(super) async fn take_piece(&mut self, piece: Vec<u8>) -> Result<(), ()> {
         let mut intake = match core::mem::replace(&mut self.taking, Taking::Nothing) {
-            Taking::Nothing => self.new_intake(),
+            Taking::Nothing => match self.new_intake().await {
+                Ok(intake) => intake,
+                Err(problem) => {
+                    self.taking = Taking::Spoiled(problem);
+                    return Ok(());
+                }
+            },
             Taking::Body(intake) => intake,
             spoiled @ Taking::Spoiled(_) => {
                 self.taking = spoiled;
@@ -73,7 +89,10 @@ impl Connection {
     /// Ends the body; says what the session is told.
     pub(super) async fn end_body(&mut self) -> Result<Wire, ()> {
         let intake = match core::mem::replace(&mut self.taking, Taking::Nothing) {
-            Taking::Nothing => self.new_intake(),
+            Taking::Nothing => match self.new_intake().await {
+                Ok(intake) => intake,
+                Err(problem) => return Ok(Wire::NoBody(problem)),
+            },
             Taking::Body(intake) => intake,
             Taking::Spoiled(problem) => return Ok(Wire::NoBody(problem)),
         };
@@ -94,9 +113,17 @@ impl Connection {
         Ok(Wire::Body(body))
     }
 
-    fn new_intake(&self) -> Intake {
+    /// The beginning of a body, unless the disk is too full for a new one.
+    async fn new_intake(&self) -> Result<Intake, BodyProblem> {
         let spool = &self.network.spool;
-        Intake::new(spool.files().clone(), spool.next_key(), limit_of(self.mode))
+        if spool.is_full() {
+            clause!(SV_015);
+            let spool = Arc::clone(spool);
+            if !blocking(move || spool.admits()).await {
+                return Err(BodyProblem::NoSpace);
+            }
+        }
+        Ok(Intake::new(spool.files().clone(), spool.next_key(), limit_of(self.mode)))
     }
 
     fn problem(&self, error: IntakeError) -> Result<BodyProblem, ()> {

@@ -98,8 +98,8 @@ impl Network {
         let _ = self.host.send(what);
     }
 
-    /// The next odd number: connections that we open have even ones.
-    fn name_accepted(&self) -> ConnectionId {
+    /// The next odd number: connections that we open have even ones. Orders have such a number, too.
+    pub(crate) fn name_accepted(&self) -> ConnectionId {
         ConnectionId(self.accepted.fetch_add(2, Ordering::Relaxed))
     }
 }

@@ -72,7 +72,7 @@ impl Outgoing {
     /// Reads and codes the next chunk. A body in a file blocks.
     pub(super) async fn read_chunk(&mut self) -> io::Result<()> {
         let Some(mut content) = self.content.take() else { return Ok(()) };
-        let result = if matches!(content.reader, BodyReader::File(_)) {
+        let result = if content.reader.blocks() {
             let read = tokio::task::spawn_blocking(move || {
                 let chunk = read_chunk(&mut content.reader);
                 (content, chunk)

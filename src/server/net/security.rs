@@ -11,6 +11,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use super::End;
 use super::stream::{Counted, Stream};
 use crate::clause;
+use crate::protocol::faults::Faults;
 use crate::protocol::member::Port;
 use crate::server::configuration::Configuration;
 use crate::server::identity::{Identity, member_of};
@@ -69,6 +70,11 @@ impl Security {
     #[must_use]
     pub fn member_at(&self, address: IpAddr) -> Option<MemberName> {
         self.configuration.member_at(address.to_canonical()).cloned()
+    }
+
+    /// The planted bugs that are on.
+    pub(super) fn faults(&self) -> &Faults {
+        &self.configuration.member.faults
     }
 
     /// Starts TLS on a socket. Says which member the far end has proved to be.

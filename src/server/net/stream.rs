@@ -12,7 +12,7 @@ use tokio_rustls::TlsStream;
 use super::registry::Counters;
 use crate::clause;
 
-/// A TCP socket that counts.
+/// A TCP socket that counts. TLS, where it is on, stands above it.
 #[derive(Debug)]
 pub(super) struct Counted {
     socket: TcpStream,
@@ -42,6 +42,7 @@ impl AsyncRead for Counted {
         match &result {
             Poll::Ready(Ok(())) => {
                 clause!(CO_005);
+                clause!(CO_013);
                 let octets = buffer.filled().len() - before;
                 self.counters.add_received(octets);
                 if octets == 0 && room > 0 {
@@ -93,6 +94,21 @@ pub(super) enum Stream {
     Gone,
 }
 
+/// Reads what the far end says under TLS; `close_notify` is an end as good as that of the socket.
+fn read_tls(
+    stream: &mut TlsStream<Counted>,
+    cx: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let (before, room) = (buffer.filled().len(), buffer.remaining());
+    let result = Pin::new(&mut *stream).poll_read(cx, buffer);
+    if matches!(result, Poll::Ready(Ok(()))) && room > 0 && buffer.filled().len() == before {
+        clause!(CO_015);
+        stream.get_ref().0.counters.set_eof();
+    }
+    result
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -101,7 +117,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => match Pin::new(stream).poll_read(cx, buffer) {
+            Self::Tls(stream) => match read_tls(stream, cx, buffer) {
                 // Many implementations close without `close_notify`; the protocols above have ends
                 // of their own, so that nothing can be cut off unnoticed.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -38,6 +39,7 @@ fn organization() -> Organization {
             uuid: "0123456789abcdef0123456789abcdef".into(),
             members: vec!["rg1-a".into(), "rg1-b".into()],
             master: "rg1-a".into(),
+            rules: Vec::new(),
         }],
         connectors: Vec::new(),
         accounts: Vec::new(),
@@ -242,7 +244,7 @@ fn bodies_are_kept_and_bad_ones_are_not() {
         stage.receive(&handle, Mode::Dots(100));
         let Wire::Body(body) = stage.said().await else { panic!("a body") };
         assert_eq!(body.octets, 7);
-        let kept = stage.network.spool.read(body.key).unwrap().read_all().unwrap();
+        let kept = stage.network.spool.read(&body).unwrap().read_all().unwrap();
         assert_eq!(kept, b"a\r\n.b\r\n");
         stage.receive(&handle, Mode::Dots(100));
         assert_eq!(stage.said().await, Wire::NoBody(BodyProblem::BareLineEnd(4)));
@@ -260,6 +262,31 @@ fn bodies_are_kept_and_bad_ones_are_not() {
     });
 }
 
+/// SM-029: the session learns which octets were unfit, small ones and those that went to a file.
+#[test]
+fn an_announced_text_with_a_bare_line_end_is_not_kept() {
+    run(async {
+        let mut stage = Stage::new(None).await;
+        let (client, handle, _) = stage.accept("127.0.0.1").await;
+        let (_reading, mut writing) = client.into_split();
+        for length in [100_usize, 700_000] {
+            let mut sent = vec![b'x'; length];
+            sent[length - 50] = b'\n';
+            let digest = crate::wire::message::Digest(Sha256::digest(&sent).into());
+            let writer = tokio::spawn(async move {
+                writing.write_all(&sent).await.unwrap();
+                writing
+            });
+            stage.receive(&handle, Mode::Text(length as u64));
+            let unfit = BodyProblem::Unfit { offset: length as u64 - 50, digest };
+            assert_eq!(stage.said().await, Wire::NoBody(unfit));
+            writing = writer.await.unwrap();
+        }
+        let files = stage.network.spool.files().lengths().unwrap();
+        assert!(files.is_empty(), "no file is left: {files:?}");
+    });
+}
+
 #[test]
 fn a_large_body_goes_through_a_file() {
     run(async {
@@ -272,7 +299,7 @@ fn a_large_body_goes_through_a_file() {
         stage.receive(&handle, Mode::Octets(700_000));
         let Wire::Body(body) = stage.said().await else { panic!("a body") };
         writer.await.unwrap().unwrap();
-        assert_eq!(stage.network.spool.read(body.key).unwrap().read_all().unwrap(), sent);
+        assert_eq!(stage.network.spool.read(&body).unwrap().read_all().unwrap(), sent);
         stage.say(&handle, Wire::Content { prefix: Vec::new(), body, coding: Coding::Octets });
         let mut answer = vec![0; sent.len()];
         reading.read_exact(&mut answer).await.unwrap();
@@ -417,5 +444,34 @@ fn both_ends_start_tls_in_the_midst_of_a_connection() {
         other.say(&client, line("EHLO"));
         one.receive(&server, Mode::Line(100));
         assert_eq!(one.said().await, line("EHLO"));
+    });
+}
+
+// CO-013, CO-015
+#[test]
+fn what_is_counted_stands_below_tls_and_close_notify_is_an_end() {
+    run(async {
+        let both = credentials(&["rg1-a", "rg1-b"]);
+        let mut stage = Stage::new(Some(both[0].clone())).await;
+        let socket = TcpStream::connect(stage.addresses[&Port::Group]).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(both[1].identity().unwrap().client);
+        let connecting = connector.connect("rg1-a".try_into().unwrap(), socket);
+        let ToHost::Arriving { cancel: _kept, .. } = stage.input().await else {
+            panic!("arriving")
+        };
+        let mut client = connecting.await.unwrap();
+        let ToHost::Accepted { handle, .. } = stage.input().await else { panic!("accepted") };
+        let shown = stage.network.registry.snapshot().remove(0);
+        assert!(shown.received > 500, "the handshake counts: {shown:?}");
+        assert!(!shown.eof, "nothing has ended");
+        stage.receive(&handle, Mode::Frame(100));
+
+        // The socket stays open: only TLS says that nothing more comes.
+        client.get_mut().1.send_close_notify();
+        client.flush().await.unwrap();
+        assert_eq!(stage.said().await, Wire::End);
+        let after = stage.network.registry.snapshot().remove(0);
+        assert!(after.eof && !after.closed, "{after:?}");
+        assert!(after.received > shown.received, "close_notify has octets: {after:?}");
     });
 }

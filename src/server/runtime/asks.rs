@@ -1,18 +1,20 @@
 //! Questions of the machine to the world, answered on threads that may block.
 
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use super::ToHost;
 use crate::kernel::{Ticket, Time};
 use crate::protocol::member::{Answer, Notice, Query};
 use crate::protocol::server::Server;
-use crate::server::bodies::{IntakeError, take};
+use crate::server::bodies::{DamagedBody, IntakeError, take};
 use crate::server::maildir::{Maildirs, trace_header};
 use crate::server::net::Network;
-use crate::server::notices::compose;
+use crate::server::notices::{compose, compose_reply};
 use crate::server::spool::{Operation, Spool, SpoolError};
 use crate::server::tokens::{Kind, Token};
-use crate::wire::message::Refusal;
+use crate::wire::header::{self, HEADER_LIMIT_OCTETS};
+use crate::wire::message::{Body, Refusal};
 
 /// Asks the world; the answer comes back to the host loop.
 pub(super) fn ask(
@@ -27,10 +29,14 @@ pub(super) fn ask(
     let now = network.clock.now();
     // The thread is not waited for: its answer is an input like any other.
     drop(tokio::task::spawn_blocking(move || {
-        let told = match answer(&*network.spool, &maildirs, query, now) {
-            Ok(answer) => {
-                let token = token.into_kind(Kind::Input);
-                ToHost::Answered { ticket, answer, token }
+        let world = World { spool: &*network.spool, maildirs: &maildirs, now };
+        let told = match world.answer(query) {
+            Ok(Answered { answer, damaged }) => {
+                if let Some(DamagedBody { body, damage }) = damaged {
+                    let token = token.also(Kind::Input);
+                    network.tell(ToHost::Checked { key: body.key, damage: Some(damage), token });
+                }
+                ToHost::Answered { ticket, answer, token: token.into_kind(Kind::Input) }
             }
             Err(reason) => ToHost::Fatal { reason },
         };
@@ -38,66 +44,124 @@ pub(super) fn ask(
     }));
 }
 
-/// The answer to `query`; `Err` when the store has failed and the member must stop.
-fn answer(
-    spool: &dyn Spool<Server>,
-    maildirs: &Maildirs,
-    query: Query,
+/// What a member's questions are about.
+struct World<'a> {
+    spool: &'a dyn Spool<Server>,
+    maildirs: &'a Maildirs,
     now: Time,
-) -> Result<Answer, String> {
-    match query {
-        Query::Compose(notice) => compose_notice(spool, &notice, now),
-        Query::Deposit { account, name, sender, hops, suspect, body } => {
-            let mut reader = match spool.read(body.key) {
-                Ok(reader) => reader,
-                Err(error) => return Ok(lost(&error)),
-            };
-            let header = trace_header(sender.as_ref(), &hops, suspect);
-            let deposited = maildirs.deposit(&account, &name, &header, &mut reader);
-            Ok(deposited.map_or_else(|error| failed(&error, error.refusal()), |()| Answer::Done))
-        }
-        Query::Publish { account, name } => {
-            let published = maildirs.publish(&account, &name);
-            Ok(published.map_or_else(|error| failed(&error, error.refusal()), |()| Answer::Done))
-        }
-        Query::Discard(key) => {
-            // The spool is closed only when the host loop stops, which then needs no answer.
-            let _ = spool.submit(Operation::Discard(key));
-            Ok(Answer::Done)
-        }
+}
+
+/// An answer, and what is to be told before it.
+struct Answered {
+    answer: Answer,
+    /// A body that was read for it is not the one that was accepted.
+    damaged: Option<DamagedBody>,
+}
+
+impl From<Answer> for Answered {
+    fn from(answer: Answer) -> Self {
+        Self { answer, damaged: None }
     }
 }
 
-fn compose_notice(spool: &dyn Spool<Server>, notice: &Notice, now: Time) -> Result<Answer, String> {
-    let mut original = match spool.read(notice.body.key) {
-        Ok(reader) => reader,
-        Err(error) => return Ok(lost(&error)),
-    };
-    let octets = match compose(notice, &mut original, now) {
-        Ok(octets) => octets,
-        Err(error) => {
-            let refusal = Refusal::new(451, "4.3.0", "the message cannot be read");
-            return Ok(failed(&error, refusal));
+impl World<'_> {
+    /// The answer to `query`; `Err` when the store has failed and the member must stop.
+    fn answer(&self, query: Query) -> Result<Answered, String> {
+        match query {
+            Query::Compose(notice) => self.compose(&notice),
+            Query::Reply(reply) => match compose_reply(&reply, self.now) {
+                Ok(octets) => self.keep(&octets),
+                Err(error) => Ok(failed(&error, None, not_read())),
+            },
+            Query::Header(body) => Ok(self.read_header(&body)),
+            Query::Deposit { account, name, folder, sender, hops, fields, suspect, body } => {
+                let mut reader = match self.spool.read(&body) {
+                    Ok(reader) => reader,
+                    Err(error) => return Ok(unreadable(&error)),
+                };
+                let above = trace_header(sender.as_ref(), &hops, suspect) + &header::lines(&fields);
+                let to = (&account, folder.as_deref());
+                let deposited = self.maildirs.deposit(to, &name, &above, &mut reader);
+                Ok(match deposited {
+                    Ok(()) => Answer::Done.into(),
+                    Err(error) => failed(&error, DamagedBody::of(&error.source), error.refusal()),
+                })
+            }
+            Query::Publish { account, name, folder } => {
+                let published = self.maildirs.publish((&account, folder.as_deref()), &name);
+                Ok(match published {
+                    Ok(()) => Answer::Done.into(),
+                    Err(error) => failed(&error, None, error.refusal()),
+                })
+            }
+            Query::Discard(key) => {
+                // The spool is closed only when the host loop stops, which then needs no answer.
+                let _ = self.spool.submit(Operation::Discard(key));
+                Ok(Answer::Done.into())
+            }
         }
-    };
-    let taken = match take(spool.files(), spool.next_key(), &octets) {
-        Ok(taken) => taken,
-        Err(IntakeError::Store(error)) if !error.is_no_space() => return Err(error.to_string()),
-        Err(_) => {
-            return Ok(Answer::Failed(Refusal::new(452, "4.3.1", "no space for a notice")));
-        }
-    };
-    if let Some(octets) = taken.row {
-        let _ = spool.submit(Operation::Body { key: taken.body.key, octets });
     }
-    Ok(Answer::Composed(taken.body))
+
+    fn compose(&self, notice: &Notice) -> Result<Answered, String> {
+        let original = notice.body.as_ref().map(|body| self.spool.read(body)).transpose();
+        let mut original = match original {
+            Ok(original) => original,
+            Err(error) => return Ok(unreadable(&error)),
+        };
+        let octets = match compose(notice, original.as_mut(), self.now) {
+            Ok(octets) => octets,
+            Err(error) => return Ok(failed(&error, DamagedBody::of(&error), not_read())),
+        };
+        self.keep(&octets)
+    }
+
+    /// The header of a body. All of the body is read, since only then it is known to be the accepted one.
+    fn read_header(&self, body: &Body) -> Answered {
+        let mut reader = match self.spool.read(body) {
+            Ok(reader) => reader,
+            Err(error) => return unreadable(&error),
+        };
+        let mut octets = Vec::new();
+        let header = reader.by_ref().take(HEADER_LIMIT_OCTETS as u64).read_to_end(&mut octets);
+        match header.and_then(|_| io::copy(&mut reader, &mut io::sink())) {
+            Ok(_) => Answer::Header(header::fields(&octets)).into(),
+            Err(error) => failed(&error, DamagedBody::of(&error), not_read()),
+        }
+    }
+
+    /// Keeps what was composed, as a body.
+    fn keep(&self, octets: &[u8]) -> Result<Answered, String> {
+        let taken = match take(self.spool.files(), self.spool.next_key(), octets) {
+            Ok(taken) => taken,
+            Err(IntakeError::Store(error)) if !error.is_no_space() => {
+                return Err(error.to_string());
+            }
+            Err(_) => {
+                let refusal = Refusal::new(452, "4.3.1", "no space for a notice");
+                return Ok(Answer::Failed(refusal).into());
+            }
+        };
+        if let Some(octets) = taken.row {
+            let _ = self.spool.submit(Operation::Body { key: taken.body.key, octets });
+        }
+        Ok(Answer::Composed(taken.body).into())
+    }
 }
 
-fn lost(error: &SpoolError) -> Answer {
-    failed(error, Refusal::new(451, "4.3.0", "the message cannot be read"))
+fn not_read() -> Refusal {
+    Refusal::new(451, "4.3.0", "the message cannot be read")
 }
 
-fn failed(error: &dyn core::error::Error, refusal: Refusal) -> Answer {
+fn unreadable(error: &SpoolError) -> Answered {
+    let damaged = if let SpoolError::Damaged(damaged) = error { Some(damaged) } else { None };
+    failed(error, damaged, not_read())
+}
+
+fn failed(
+    error: &dyn core::error::Error,
+    damaged: Option<&DamagedBody>,
+    refusal: Refusal,
+) -> Answered {
     tracing::error!(%error, "a question has no good answer");
-    Answer::Failed(refusal)
+    Answered { answer: Answer::Failed(refusal), damaged: damaged.cloned() }
 }

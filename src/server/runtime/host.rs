@@ -16,7 +16,8 @@ use super::start::Exit;
 use super::{ToHost, opening};
 use crate::clause;
 use crate::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time, Tracer};
-use crate::protocol::member::{Event, Port, Timer};
+use crate::protocol::member::{self, Event, Port, Timer};
+use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::server::{Command, Server, Wire};
 use crate::server::clock::{Timers, pick};
 use crate::server::configuration::Configuration;
@@ -60,6 +61,8 @@ pub(super) struct Host {
     writes: VecDeque<Token>,
     /// How many questions are open.
     asks: usize,
+    /// The operators who wait for an answer.
+    orders: BTreeMap<ConnectionId, oneshot::Sender<Ordered>>,
     /// Closes the listeners.
     stop: watch::Sender<bool>,
     is_stopping: bool,
@@ -95,6 +98,7 @@ impl Host {
             again: VecDeque::new(),
             writes: VecDeque::new(),
             asks: 0,
+            orders: BTreeMap::new(),
             stop: parts.stop,
             is_stopping: false,
             exit: None,
@@ -179,6 +183,10 @@ impl Host {
                     self.step(Input::Link { peer: connection, change }, &token);
                 }
             }
+            ToHost::Checked { key, damage, token } => {
+                let command = member::Command::BodyChecked { key, damage };
+                self.step(Input::Command(Command::Member(command)), &token);
+            }
             ToHost::Answered { ticket, answer, token } => {
                 self.asks = self.asks.checked_sub(1).expect("an answer has a question");
                 self.step(Input::Answer { ticket, answer }, &token);
@@ -189,8 +197,9 @@ impl Host {
             ToHost::ShutDown => self.shut_down(),
             ToHost::Report { what, reply } => {
                 let (server, now) = (self.node.machine(), self.network.clock.now());
-                let _ = reply.send(report::of(server, &self.configuration.member, now, what));
+                let _ = reply.send(report::of(server, &self.configuration.member, now, &what));
             }
+            ToHost::Order { order, reply } => self.order(order, reply),
             ToHost::Next { reply } => {
                 let _ = reply.send(self.timers.next());
             }
@@ -218,6 +227,16 @@ impl Host {
         let remote = remote.ip().to_string();
         let command = Command::Accepted { connection, port, remote, member };
         self.step(Input::Command(command), &token);
+    }
+
+    /// Hands an order to the machine. Its answer comes as a word to this number, behind what is to be
+    /// durable before.
+    fn order(&mut self, order: Order, reply: oneshot::Sender<Ordered>) {
+        let from = self.network.name_accepted();
+        self.orders.insert(from, reply);
+        let token = self.network.tokens.take(Kind::Input);
+        let command = member::Command::Order { from, order };
+        self.step(Input::Command(Command::Member(command)), &token);
     }
 
     fn stored(&mut self, changes: usize) {
@@ -335,6 +354,10 @@ impl Host {
                     }
                 },
                 Act::Send { pdu: Wire::Forget(key), .. } => self.forget(key),
+                Act::Send { to, pdu: Wire::Ordered(answer) } => {
+                    // An operator who went away needs no answer; the order stands.
+                    let _ = self.orders.remove(&to).map(|reply| reply.send(answer));
+                }
                 Act::Send { to, pdu } => {
                     let Some(handle) = self.connections.get(&to) else { continue };
                     if handle.say(pdu, token.also(Kind::Write)).is_err() {
@@ -373,6 +396,9 @@ impl Host {
 
     fn log(&self, event: &Event) {
         let member = self.configuration.member.member.as_str();
+        if let Event::Quarantined { queue, problem, .. } = event {
+            tracing::error!(member, %queue, problem, "in quarantine: a stored body is damaged");
+        }
         let event = serde_json::to_string(event).unwrap_or_default();
         tracing::info!(target: "bridgehead::event", member, event);
     }

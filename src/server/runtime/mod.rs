@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 pub use host::GRACE;
-pub use serve::{Logging, log_to_stderr, serve};
+pub use serve::{Logging, Until, log_to_stderr, serve};
 pub use start::{Entropy, Exit, Member, Observer, Settings, StartError, start};
 
 use super::net::Handle;
@@ -22,8 +22,11 @@ use super::spool::Settled;
 use super::tokens::Token;
 use crate::kernel::{LinkChange, Ticket, Time};
 use crate::protocol::member::{Answer, Port};
+use crate::protocol::operator::{Order, Ordered};
+use crate::protocol::queue::Damage;
 use crate::protocol::server::Wire;
 use crate::wire::ids::{ConnectionId, MemberName};
+use crate::wire::message::BodyKey;
 
 /// What the host loop is told. Each one that leads to a step carries the token of its work.
 #[derive(Debug)]
@@ -91,6 +94,15 @@ pub(crate) enum ToHost {
         /// Of the work.
         token: Token,
     },
+    /// A body was looked at.
+    Checked {
+        /// Which one.
+        key: BodyKey,
+        /// What stands in its place; `None` where it is the accepted one.
+        damage: Option<Damage>,
+        /// Of the work.
+        token: Token,
+    },
     /// The world has answered.
     Answered {
         /// Which question.
@@ -115,6 +127,13 @@ pub(crate) enum ToHost {
         what: What,
         /// Takes the answer.
         reply: oneshot::Sender<Value>,
+    },
+    /// The operator orders something.
+    Order {
+        /// What.
+        order: Order,
+        /// Takes the answer; dropped when the member stops before it has one.
+        reply: oneshot::Sender<Ordered>,
     },
     /// The earliest deadline is asked for.
     Next {

@@ -7,6 +7,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt, registry};
 
 use super::start::{Entropy, Exit, Member, Settings, start};
 use crate::protocol::member::Port;
@@ -27,23 +32,34 @@ pub enum Logging {
     Json,
 }
 
-/// Starts the log. `BRIDGEHEAD_LOG` chooses what is logged, `info` by default.
+/// How long a daemon runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Until {
+    /// Until a signal stops it.
+    #[default]
+    Signal,
+    /// Until a signal stops it or its standard input ends.
+    StdinEnds,
+}
+
+/// Starts the log. `BRIDGEHEAD_LOG` chooses what is logged: a level, or levels by module, such as
+/// `warn,bridgehead::server=debug`; `info` by default.
 pub fn log_to_stderr(logging: Logging) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("BRIDGEHEAD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let wanted = std::env::var("BRIDGEHEAD_LOG").ok().and_then(|text| text.parse().ok());
+    let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let log = fmt::layer().with_writer(io::stderr);
     // A process that has a log already, as a test has, keeps it.
     let _ = match logging {
-        Logging::Text => log.with_ansi(false).try_init(),
-        Logging::Json => log.json().try_init(),
+        Logging::Text => registry().with(log.with_ansi(false)).with(filter).try_init(),
+        Logging::Json => registry().with(log.json()).with(filter).try_init(),
     };
 }
 
-/// Runs the member of `file` until a signal stops it. Prints one line when it is ready.
+/// Runs the member of `file` until it is stopped. Prints one line when it is ready.
 ///
 /// The exit code is 0 after an orderly end, 1 when the store failed, 2 when it cannot start.
 #[must_use]
-pub fn serve(file: &Path, logging: Logging) -> ExitCode {
+pub fn serve(file: &Path, logging: Logging, until: Until) -> ExitCode {
     let configuration = match load(file) {
         Ok(configuration) => configuration,
         Err(errors) => return refuse(&report(&errors)),
@@ -53,7 +69,7 @@ pub fn serve(file: &Path, logging: Logging) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("the runtime cannot start: {error}")),
     };
-    runtime.block_on(run(Arc::new(configuration)))
+    runtime.block_on(run(Arc::new(configuration), until))
 }
 
 fn refuse(problem: &str) -> ExitCode {
@@ -61,7 +77,7 @@ fn refuse(problem: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-async fn run(configuration: Arc<Configuration>) -> ExitCode {
+async fn run(configuration: Arc<Configuration>, until: Until) -> ExitCode {
     let settings = Settings {
         clock: Arc::new(RealClock::new(configuration.time_scale)),
         entropy: Entropy::System,
@@ -80,7 +96,7 @@ async fn run(configuration: Arc<Configuration>) -> ExitCode {
     if let Err(error) = say_ready(&member) {
         return refuse(&format!("stdout: {error}"));
     }
-    let code = match until_stopped(&mut member).await {
+    let code = match until_stopped(&mut member, until).await {
         Ok(exit) => end(&member, exit).await,
         Err(error) => refuse(&format!("signals cannot be taken: {error}")),
     };
@@ -104,7 +120,11 @@ fn say_ready(member: &Member) -> io::Result<()> {
     stdout.flush()
 }
 
-async fn until_stopped(member: &mut Member) -> io::Result<Exit> {
+async fn until_stopped(member: &mut Member, until: Until) -> io::Result<Exit> {
+    let mut input = match until {
+        Until::Signal => None,
+        Until::StdinEnds => Some(end_of_stdin()),
+    };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
@@ -112,6 +132,33 @@ async fn until_stopped(member: &mut Member) -> io::Result<Exit> {
             exit = member.ended() => return Ok(exit),
             _ = terminate.recv() => member.shut_down(),
             _ = interrupt.recv() => member.shut_down(),
+            () = ended(&mut input) => {
+                tracing::info!("standard input has ended");
+                member.shut_down();
+            }
+        }
+    }
+}
+
+/// Completes when standard input ends. A thread of its own reads it, and nobody waits for that thread: a
+/// runtime that read it could not end before it does.
+fn end_of_stdin() -> oneshot::Receiver<()> {
+    let (told, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        // What cannot be read any more has ended, too.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = told.send(());
+    });
+    end
+}
+
+/// Completes once, when there is an end to wait for.
+async fn ended(input: &mut Option<oneshot::Receiver<()>>) {
+    match input {
+        None => core::future::pending().await,
+        Some(end) => {
+            let _ = end.await;
+            *input = None;
         }
     }
 }

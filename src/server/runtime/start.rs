@@ -14,9 +14,13 @@ use tokio::task::JoinHandle;
 
 use super::ToHost;
 use super::host::{Host, Parts};
+use crate::clause;
 use crate::kernel::{Node, Seeded, Time};
 use crate::protocol::member::{Durable, Port};
+use crate::protocol::operator::{Order, Ordered};
+use crate::protocol::queue::Damage;
 use crate::protocol::server::Server;
+use crate::server::bodies::DamagedBody;
 use crate::server::clock::Clock;
 use crate::server::configuration::Configuration;
 use crate::server::identity::{Identity, IdentityError};
@@ -24,7 +28,8 @@ use crate::server::maildir::Maildirs;
 use crate::server::net::{ListenError, Listeners, Network, Registry, Security};
 use crate::server::report::{self, What};
 use crate::server::spool::{Opened, Spool as _, SpoolError, SqliteSpool};
-use crate::server::tokens::Tokens;
+use crate::server::tokens::{Kind, Tokens};
+use crate::wire::message::{Body, BodyKey};
 
 /// The directory of the spool, in the directory of the member.
 const SPOOL_DIRECTORY: &str = "spool";
@@ -66,6 +71,10 @@ impl fmt::Display for StartError {
         match self {
             Self::Identity(error) => write!(f, "{error}"),
             Self::Listen(error) => write!(f, "{error}"),
+            Self::Spool(error) if error.is_no_space() => {
+                clause!(SV_016);
+                write!(f, "{error}; the disk is full: make room and start again, nothing was lost")
+            }
             Self::Spool(error) => write!(f, "{error}"),
         }
     }
@@ -117,7 +126,7 @@ pub async fn start(
     let now = settings.clock.now();
     let mut choose = Seeded::new(seed(settings.entropy, &configuration, &durable, now));
     let (node, boot) = Node::boot(&configuration.member, &durable, now, &mut choose);
-    collect(&spool, node.machine()).map_err(StartError::Spool)?;
+    let checked = check_bodies(&spool, node.machine()).map_err(StartError::Spool)?;
     let network = Arc::new(Network::new(
         settings.clock,
         Tokens::default(),
@@ -128,6 +137,10 @@ pub async fn start(
         host.clone(),
     ));
     let (stop, stopped) = watch::channel(false);
+    for (key, damage) in checked {
+        let token = network.tokens.take(Kind::Input);
+        network.tell(ToHost::Checked { key, damage, token });
+    }
     let maildirs = Maildirs::new(&configuration.directory);
     let parts = Parts {
         configuration,
@@ -158,18 +171,28 @@ async fn bind(configuration: &Configuration) -> Result<Listeners, ListenError> {
     Listeners::bind(&addresses).await
 }
 
-fn collect(spool: &SqliteSpool<Server>, server: &Server) -> Result<(), SpoolError> {
-    let collected = spool.collect(&report::bodies(server))?;
-    for key in &collected.missing {
-        tracing::error!(key = key.0, "the disk has lost the body of a message");
-    }
+/// Removes the bodies that no message needs. Says which of the others are not what they were, and which
+/// of those in quarantine are sound again; the machine is to hear of both.
+fn check_bodies(
+    spool: &SqliteSpool<Server>,
+    server: &Server,
+) -> Result<Vec<(BodyKey, Option<Damage>)>, SpoolError> {
+    let durable = server.member().spool();
+    let live: Vec<Body> = durable.bodies().collect();
+    let collected = spool.collect(&live)?;
     for problem in &collected.put_off {
         tracing::warn!(problem, "a body without a message stays until the next start");
     }
     if collected.rows + collected.files > 0 {
         tracing::info!(rows = collected.rows, files = collected.files, "bodies without a message");
     }
-    Ok(())
+    let quarantined = durable.queue.values().filter(|message| message.damage.is_some());
+    let is_sound =
+        |body: &Body| spool.read(body).is_ok_and(|mut reader| reader.verify_rest().is_ok());
+    let sound = quarantined.map(|message| message.body).filter(is_sound);
+    let damaged = collected.damaged.into_iter();
+    let damaged = damaged.map(|DamagedBody { body, damage }| (body.key, Some(damage)));
+    Ok(damaged.chain(sound.map(|body| (body.key, None))).collect())
 }
 
 fn seed(entropy: Entropy, configuration: &Configuration, durable: &Durable, now: Time) -> u64 {
@@ -247,7 +270,7 @@ impl Member {
     }
 }
 
-/// Looks at a member that runs.
+/// Looks at a member that runs, and gives it orders.
 #[derive(Clone)]
 pub struct Observer {
     host: UnboundedSender<ToHost>,
@@ -255,12 +278,20 @@ pub struct Observer {
 }
 
 impl Observer {
+    /// What came of an order, once that is durable; `None` when the member stopped before.
+    pub async fn order(&self, order: Order) -> Option<Ordered> {
+        let (reply, answer) = oneshot::channel();
+        self.host.send(ToHost::Order { order, reply }).ok()?;
+        answer.await.ok()
+    }
+
     /// What the member shows; `None` when it has stopped.
     pub async fn report(&self, what: What) -> Option<Value> {
+        let with_letters = what == What::Accounts;
         let (reply, answer) = oneshot::channel();
         self.host.send(ToHost::Report { what, reply }).ok()?;
         let mut report = answer.await.ok()?;
-        if what != What::Accounts {
+        if !with_letters {
             return Some(report);
         }
         let maildirs = self.maildirs.clone();

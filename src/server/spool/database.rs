@@ -1,6 +1,6 @@
 //! The database file: how it is created, verified and folded.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
 
@@ -79,7 +79,7 @@ pub(super) fn refuse_lost_database(
     files: &BodyFiles,
 ) -> Result<(), SpoolError> {
     clause!(SV_010);
-    let bodies = files.keys()?.len();
+    let bodies = files.lengths()?.len();
     let mark = directory.join(CREATED);
     let is_marked = mark.try_exists().map_err(SpoolError::io(&mark, "look for"))?;
     let clue = match (bodies, is_marked) {
@@ -216,11 +216,12 @@ pub(super) fn count_opening(database: &Path, connection: &Connection) -> Result<
     Ok(u64::try_from(opening).expect("a positive number"))
 }
 
-/// The keys of all bodies that are rows.
-pub(super) fn row_keys(connection: &Connection) -> rusqlite::Result<BTreeSet<BodyKey>> {
-    let mut select = connection.prepare("SELECT key FROM bodies")?;
-    let keys = select.query_map([], |row| row.get::<_, i64>(0))?;
-    keys.map(|key| key.map(|key| BodyKey(key.cast_unsigned()))).collect()
+/// All bodies that are rows, with their lengths. `SQLite` knows a length without reading the octets.
+pub(super) fn row_lengths(connection: &Connection) -> rusqlite::Result<BTreeMap<BodyKey, u64>> {
+    let mut select = connection.prepare("SELECT key, length(octets) FROM bodies")?;
+    let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+    rows.map(|row| row.map(|(key, length)| (BodyKey(key.cast_unsigned()), length.cast_unsigned())))
+        .collect()
 }
 
 /// Reads the snapshot and every change after it.

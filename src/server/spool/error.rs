@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::wire::message::BodyKey;
+use crate::server::bodies::DamagedBody;
 
 /// A spool cannot be opened, read or written.
 #[derive(Debug)]
@@ -50,13 +50,19 @@ pub enum SpoolError {
     },
     /// An earlier write failed; the host was told which.
     Failed,
-    /// There is no body of this key.
-    NoBody(BodyKey),
+    /// A body is not the one that was accepted. The spool itself is in order.
+    Damaged(DamagedBody),
     /// A change or the snapshot has no JSON form.
     Encoding {
         /// Why.
         problem: String,
     },
+}
+
+impl From<DamagedBody> for SpoolError {
+    fn from(damaged: DamagedBody) -> Self {
+        Self::Damaged(damaged)
+    }
 }
 
 impl SpoolError {
@@ -84,7 +90,14 @@ impl SpoolError {
     #[must_use]
     pub fn is_no_space(&self) -> bool {
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-        matches!(self, Self::Io { source, .. } if full.contains(&source.kind()))
+        match self {
+            Self::Io { source, .. } => full.contains(&source.kind()),
+            Self::Database { source: rusqlite::Error::SqliteFailure(error, _), .. } => {
+                error.code == rusqlite::ErrorCode::DiskFull
+                    || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+            }
+            _ => false,
+        }
     }
 }
 
@@ -109,7 +122,7 @@ impl fmt::Display for SpoolError {
                 write!(f, "{}: another process has this spool open", path.display())
             }
             Self::Failed => f.write_str("an earlier write to the spool failed"),
-            Self::NoBody(key) => write!(f, "the spool has no body {:016x}", key.0),
+            Self::Damaged(damaged) => write!(f, "{damaged}"),
             Self::Encoding { problem } => write!(f, "a durable value has no JSON form: {problem}"),
         }
     }

@@ -1,6 +1,6 @@
 //! Large bodies: one file each, complete and synced before anything names it.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -95,24 +95,24 @@ impl BodyFiles {
         }
     }
 
-    /// The keys of all complete bodies.
+    /// All complete bodies, with their lengths.
     ///
     /// # Errors
     /// The directory cannot be listed, or something lies in it that is no body.
-    pub fn keys(&self) -> Result<BTreeSet<BodyKey>, SpoolError> {
-        self.entries()?
-            .into_iter()
-            .filter(|path| path.extension().is_none())
-            .map(|path| {
-                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let key = if name.len() == 16 { u64::from_str_radix(name, 16).ok() } else { None };
-                key.map(BodyKey).ok_or_else(|| SpoolError::Corrupt {
-                    path: path.clone(),
-                    place: "name".into(),
-                    problem: "no body key of 16 hexadecimal digits".into(),
-                })
-            })
-            .collect()
+    pub fn lengths(&self) -> Result<BTreeMap<BodyKey, u64>, SpoolError> {
+        let mut lengths = BTreeMap::new();
+        for path in self.entries()?.iter().filter(|path| path.extension().is_none()) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let key = if name.len() == 16 { u64::from_str_radix(name, 16).ok() } else { None };
+            let key = key.map(BodyKey).ok_or_else(|| SpoolError::Corrupt {
+                path: path.clone(),
+                place: "name".into(),
+                problem: "no body key of 16 hexadecimal digits".into(),
+            })?;
+            let metadata = fs::metadata(path).map_err(SpoolError::io(path, "examine"))?;
+            lengths.insert(key, metadata.len());
+        }
+        Ok(lengths)
     }
 
     fn path(&self, key: BodyKey) -> PathBuf {

@@ -7,21 +7,22 @@
 mod database;
 mod error;
 mod files;
+mod reserve;
 mod sqlite;
 mod writer;
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 pub use database::{CREATED, LOCK};
 pub use error::SpoolError;
 pub use files::{BodyFile, BodyFiles, sync_directory};
+pub use reserve::{RESERVE, RESERVE_OCTETS};
 pub use sqlite::{BODIES, DATABASE, SqliteSpool};
 
-use super::bodies::BodyReader;
+use super::bodies::{BodyReader, DamagedBody};
 use crate::kernel::Machine;
 use crate::server::sync::Closed;
-use crate::wire::message::BodyKey;
+use crate::wire::message::{Body, BodyKey};
 
 /// The version of the spool's layout.
 pub const SPOOL_FORMAT: u32 = 1;
@@ -78,8 +79,8 @@ pub struct Collected {
     pub files: usize,
     /// What could not be removed and is left for a later start, one line each.
     pub put_off: Vec<String>,
-    /// Bodies that a message needs and that are not there: the disk has lost them.
-    pub missing: Vec<BodyKey>,
+    /// Bodies that a message needs and that are not there, or not as long as they were.
+    pub damaged: Vec<DamagedBody>,
 }
 
 /// Durable storage of one member.
@@ -93,21 +94,28 @@ pub trait Spool<M: Machine>: Send + Sync {
     /// A key that this spool has never given before.
     fn next_key(&self) -> BodyKey;
 
+    /// Whether the room in reserve is spent: nothing new is to come in.
+    fn is_full(&self) -> bool;
+
+    /// Whether new bodies may come in again. Tries now and then to keep room, which blocks.
+    fn admits(&self) -> bool;
+
     /// Where large bodies are written.
     fn files(&self) -> &BodyFiles;
 
     /// Opens a body for reading. Sees every body that was submitted, committed or not.
     ///
     /// # Errors
-    /// [`SpoolError::NoBody`] when there is none of that key.
-    fn read(&self, key: BodyKey) -> Result<BodyReader, SpoolError>;
+    /// [`SpoolError::Damaged`] when there is none of that key, or another one. Of a large body only its
+    /// reader can tell, at its end.
+    fn read(&self, body: &Body) -> Result<BodyReader, SpoolError>;
 
-    /// Removes every body that is not `live`. Called once, after the boot and before anything is
-    /// submitted.
+    /// Removes every body that is not `live`, and looks whether those that are can be there: the digests
+    /// are compared when they are read. Called once, after the boot and before anything is submitted.
     ///
     /// # Errors
     /// Rows or files cannot be listed or removed.
-    fn collect(&self, live: &BTreeSet<BodyKey>) -> Result<Collected, SpoolError>;
+    fn collect(&self, live: &[Body]) -> Result<Collected, SpoolError>;
 
     /// Reads everything and lists what is wrong with it, one line each.
     ///

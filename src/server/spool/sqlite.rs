@@ -14,16 +14,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::database::{
-    connect, count_opening, create, fold, inspect, integer, lock, mark_created, pragma_check,
-    refuse_lost_database, row_keys,
+    Folded, connect, count_opening, create, fold, inspect, integer, lock, mark_created,
+    pragma_check, refuse_lost_database, row_lengths,
 };
+use super::reserve::Reserve;
 use super::writer::{self, Shared, Writer};
 use super::{BodyFiles, Collected, Opened, Operation, Settled, Spool, SpoolError};
 use crate::clause;
 use crate::kernel::Machine;
-use crate::server::bodies::BodyReader;
+use crate::protocol::queue::Damage;
+use crate::server::bodies::{BodyReader, DamagedBody};
 use crate::server::sync::Closed;
-use crate::wire::message::BodyKey;
+use crate::wire::message::{Body, BodyKey};
 
 /// The database, in the directory of the spool.
 pub const DATABASE: &str = "spool.db";
@@ -65,30 +67,29 @@ where
         fs::create_dir_all(directory).map_err(SpoolError::io(directory, "create"))?;
         let lock = lock(directory)?;
         let database = directory.join(DATABASE);
+        let reserve = Reserve::new(directory);
         let files = BodyFiles::open(directory.join(BODIES))?;
-        if !database.exists() {
-            refuse_lost_database(directory, &database, &files)?;
-            create(directory, &database)?;
-            mark_created(directory)?;
+        let started = match Started::<M>::new(directory, &database, &files) {
+            // The room is for this: a member that cannot start cannot empty its disk either.
+            Err(error) if error.is_no_space() && reserve.release() => {
+                clause!(SV_016);
+                Started::new(directory, &database, &files)?
+            }
+            started => started?,
+        };
+        let Started { folded, connection, reader, opening, mut problems } = started;
+        // Room that was just released is needed now.
+        if !reserve.is_spent()
+            && let Err(error) = reserve.keep()
+        {
+            problems.push(error.to_string());
         }
-        let folded = inspect::<M>(&database)?;
-        let connection = connect(&database)?;
-        let opening = count_opening(&database, &connection)?;
-        let mut problems = Vec::new();
-        // A spool of an earlier version, or one whose creation a crash cut short, has no mark yet. A
-        // full disk must not keep its member from starting.
-        if let Err(error) = mark_created(directory) {
-            problems.push(format!("the spool stays unmarked until the next start: {error}"));
+        if reserve.is_spent() {
+            clause!(SV_016);
+            reserve.expect_room_to_start()?;
+            problems.push("the disk is full: new mail is refused until there is room".into());
         }
-        if folded.is_after_crash() {
-            let count = folded.changes_since_snapshot;
-            problems.push(format!("the spool was not closed: {count} changes folded again"));
-        }
-        let reader = connect(&database)?;
-        reader
-            .pragma_update(None, "query_only", true)
-            .map_err(SpoolError::database(&database, "configure"))?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(reserve));
         let durable = folded.durable.clone();
         let writer = Writer::<M>::new(
             database.clone(),
@@ -113,6 +114,80 @@ where
     }
 }
 
+/// A database that was verified and opened.
+struct Started<M: Machine> {
+    folded: Folded<M::Durable>,
+    connection: Connection,
+    reader: Connection,
+    opening: u64,
+    problems: Vec<String>,
+}
+
+impl<M> Started<M>
+where
+    M: Machine,
+    M::Change: DeserializeOwned,
+    M::Durable: DeserializeOwned,
+{
+    fn new(directory: &Path, database: &Path, files: &BodyFiles) -> Result<Self, SpoolError> {
+        if !database.exists() {
+            refuse_lost_database(directory, database, files)?;
+            create(directory, database)?;
+            mark_created(directory)?;
+        }
+        let folded = inspect::<M>(database)?;
+        let connection = connect(database)?;
+        let opening = count_opening(database, &connection)?;
+        let mut problems = Vec::new();
+        // A spool of an earlier version, or one whose creation a crash cut short, has no mark yet. A
+        // full disk must not keep its member from starting.
+        if let Err(error) = mark_created(directory) {
+            problems.push(format!("the spool stays unmarked until the next start: {error}"));
+        }
+        if folded.is_after_crash() {
+            let count = folded.changes_since_snapshot;
+            problems.push(format!("the spool was not closed: {count} changes folded again"));
+        }
+        let reader = connect(database)?;
+        reader
+            .pragma_update(None, "query_only", true)
+            .map_err(SpoolError::database(database, "configure"))?;
+        Ok(Self { folded, connection, reader, opening, problems })
+    }
+}
+
+impl<M: Machine> SqliteSpool<M> {
+    fn read_row(&self, key: BodyKey) -> Result<Option<Vec<u8>>, SpoolError> {
+        let reader = self.reader.lock().expect("no reader panics");
+        reader
+            .prepare_cached("SELECT octets FROM bodies WHERE key = ?1")
+            .and_then(|mut select| select.query_row([integer(key.0)], |row| row.get(0)).optional())
+            .map_err(SpoolError::database(&self.database, "read a body"))
+    }
+
+    fn remove_rows<'k>(
+        &self,
+        connection: &Connection,
+        orphans: impl Iterator<Item = &'k BodyKey>,
+        collected: &mut Collected,
+    ) {
+        clause!(SV_009);
+        for key in orphans {
+            let removed = connection
+                .execute("DELETE FROM bodies WHERE key = ?1", [integer(key.0)])
+                .map_err(SpoolError::database(&self.database, "remove a body"));
+            match removed {
+                Ok(_) => collected.rows += 1,
+                Err(error) => {
+                    // What has no room for this row has none for the next.
+                    collected.put_off.push(error.to_string());
+                    break;
+                }
+            }
+        }
+    }
+}
+
 impl<M> Spool<M> for SqliteSpool<M>
 where
     M: Machine + 'static,
@@ -130,58 +205,64 @@ where
         BodyKey(key)
     }
 
+    fn is_full(&self) -> bool {
+        self.shared.reserve.is_spent()
+    }
+
+    fn admits(&self) -> bool {
+        self.shared.reserve.admits()
+    }
+
     fn files(&self) -> &BodyFiles {
         &self.files
     }
 
-    fn read(&self, key: BodyKey) -> Result<BodyReader, SpoolError> {
-        if let Some(octets) = self.shared.uncommitted(key) {
-            return Ok(BodyReader::memory(octets));
+    fn read(&self, body: &Body) -> Result<BodyReader, SpoolError> {
+        if let Some(octets) = self.shared.uncommitted(body.key) {
+            return Ok(BodyReader::memory(body, octets)?);
         }
-        if let Some(file) = self.files.read(key)? {
-            return Ok(BodyReader::File(file));
+        if let Some(file) = self.files.read(body.key)? {
+            return Ok(BodyReader::file(body, file));
         }
-        let reader = self.reader.lock().expect("no reader panics");
-        let row: Option<Vec<u8>> = reader
-            .prepare_cached("SELECT octets FROM bodies WHERE key = ?1")
-            .and_then(|mut select| select.query_row([integer(key.0)], |row| row.get(0)).optional())
-            .map_err(SpoolError::database(&self.database, "read a body"))?;
-        row.map(|octets| BodyReader::memory(octets.into())).ok_or(SpoolError::NoBody(key))
+        match self.read_row(body.key) {
+            Ok(Some(octets)) => Ok(BodyReader::memory(body, octets.into())?),
+            Ok(None) => Err(DamagedBody { body: *body, damage: Damage::Missing }.into()),
+            Err(error @ SpoolError::Corrupt { .. }) => {
+                let damage = Damage::Unreadable(error.to_string());
+                Err(DamagedBody { body: *body, damage }.into())
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    fn collect(&self, live: &BTreeSet<BodyKey>) -> Result<Collected, SpoolError> {
+    fn collect(&self, live: &[Body]) -> Result<Collected, SpoolError> {
         assert_eq!(
             self.shared.queue.unsettled(),
             0,
             "orphans are collected before the first write"
         );
         let connection = connect(&self.database)?;
-        clause!(SV_009);
-        let rows = row_keys(&connection)
+        let rows = row_lengths(&connection)
             .map_err(SpoolError::database(&self.database, "list the bodies"))?;
-        let files = self.files.keys()?;
+        let files = self.files.lengths()?;
+        let keys: BTreeSet<BodyKey> = live.iter().map(|body| body.key).collect();
         let mut collected = Collected::default();
-        for key in rows.difference(live) {
-            let removed = connection
-                .execute("DELETE FROM bodies WHERE key = ?1", [integer(key.0)])
-                .map_err(SpoolError::database(&self.database, "remove a body"));
-            match removed {
-                Ok(_) => collected.rows += 1,
-                Err(error) => {
-                    // What has no room for this row has none for the next.
-                    collected.put_off.push(error.to_string());
-                    break;
-                }
-            }
-        }
-        for key in files.difference(live) {
+        self.remove_rows(&connection, rows.keys().filter(|k| !keys.contains(k)), &mut collected);
+        for key in files.keys().filter(|key| !keys.contains(key)) {
             match self.files.remove(*key) {
                 Ok(()) => collected.files += 1,
                 Err(error) => collected.put_off.push(error.to_string()),
             }
         }
-        let is_missing = |key: &&BodyKey| !rows.contains(*key) && !files.contains(*key);
-        collected.missing = live.iter().filter(is_missing).copied().collect();
+        clause!(SV_014);
+        for body in live {
+            let damage = match files.get(&body.key).or_else(|| rows.get(&body.key)) {
+                None => Damage::Missing,
+                Some(octets) if *octets != body.octets => Damage::Octets(*octets),
+                Some(_) => continue,
+            };
+            collected.damaged.push(DamagedBody { body: *body, damage });
+        }
         Ok(collected)
     }
 
@@ -194,9 +275,9 @@ where
             Err(error @ SpoolError::Corrupt { .. }) => problems.push(error.to_string()),
             Err(error) => return Err(error),
         }
-        let rows =
-            row_keys(&reader).map_err(SpoolError::database(&self.database, "list the bodies"))?;
-        for key in rows.intersection(&self.files.keys()?) {
+        let rows = row_lengths(&reader)
+            .map_err(SpoolError::database(&self.database, "list the bodies"))?;
+        for key in self.files.lengths()?.keys().filter(|key| rows.contains_key(key)) {
             problems.push(format!("body {:016x} is a row and a file", key.0));
         }
         Ok(problems)

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Transaction, params};
 use serde::Serialize;
 
 use super::database::{Folded, integer};
+use super::reserve::Reserve;
 use super::{
     BodyFiles, FOLD_AFTER_CHANGES, GROUP_LIMIT, Operation, ROW_LIMIT_OCTETS, Settled, SpoolError,
 };
@@ -25,6 +26,7 @@ pub(super) struct Shared<C> {
     pub(super) queue: GroupCommit<Queued<C>>,
     /// Bodies that are submitted and not committed, so that they can be read at once.
     bodies: Mutex<BTreeMap<BodyKey, Arc<[u8]>>>,
+    pub(super) reserve: Reserve,
 }
 
 /// As [`Operation`], with the octets where readers see them.
@@ -35,13 +37,11 @@ pub(super) enum Queued<C> {
     Discard(BodyKey),
 }
 
-impl<C> Default for Shared<C> {
-    fn default() -> Self {
-        Self { queue: GroupCommit::new(), bodies: Mutex::new(BTreeMap::new()) }
-    }
-}
-
 impl<C> Shared<C> {
+    pub(super) fn new(reserve: Reserve) -> Self {
+        Self { queue: GroupCommit::new(), bodies: Mutex::new(BTreeMap::new()), reserve }
+    }
+
     pub(super) fn submit(&self, operation: Operation<C>) -> Result<(), Closed> {
         let queued = match operation {
             Operation::Write(change) => Queued::Write(change),
@@ -123,30 +123,67 @@ where
     /// Writes a group in one transaction. Its files are removed only after the commit, when no change
     /// can need them any more.
     fn commit(&mut self, group: &[Queued<M::Change>]) -> Result<(), SpoolError> {
+        let before = self.folded.sequence;
+        let changes = self.fold_in(group)?;
+        let snapshot = is_fold_due(&self.folded).then(|| encode(&self.folded.durable));
+        let mut snapshot = snapshot.transpose()?;
+        let mut written = self.write(group, before, &changes, snapshot.as_deref());
+        if written.as_ref().is_err_and(SpoolError::is_no_space) && self.shared.reserve.release() {
+            clause!(SV_015);
+            tracing::error!("the disk is full: new mail is refused until there is room in reserve");
+            // A snapshot can wait, and may need more than there is.
+            snapshot = None;
+            written = self.write(group, before, &changes, None);
+        }
+        written?;
+        if let Some(json) = snapshot {
+            restart_count(&mut self.folded, &json);
+        }
+        self.after_commit(group)
+    }
+
+    /// Folds the changes of a group in; gives them as they will be written.
+    fn fold_in(&mut self, group: &[Queued<M::Change>]) -> Result<Vec<String>, SpoolError> {
+        let mut changes = Vec::new();
+        for operation in group {
+            if let Queued::Write(change) = operation {
+                let json = encode(change)?;
+                self.folded.sequence += 1;
+                self.folded.changes_since_snapshot += 1;
+                self.folded.octets_since_snapshot += json.len() as u64;
+                M::apply(&mut self.folded.durable, change);
+                changes.push(json);
+            }
+        }
+        Ok(changes)
+    }
+
+    /// One transaction: all of it is on disk, or nothing.
+    fn write(
+        &mut self,
+        group: &[Queued<M::Change>],
+        before: i64,
+        changes: &[String],
+        snapshot: Option<&str>,
+    ) -> Result<(), SpoolError> {
         let failed = || SpoolError::database(&self.database, "write to");
         let transaction = self.connection.transaction().map_err(failed())?;
+        let mut numbered = (before + 1..).zip(changes);
         for operation in group {
             match operation {
-                Queued::Write(change) => {
-                    let json = encode(change)?;
-                    self.folded.sequence += 1;
-                    self.folded.changes_since_snapshot += 1;
-                    self.folded.octets_since_snapshot += json.len() as u64;
-                    M::apply(&mut self.folded.durable, change);
-                    write_change(&transaction, self.folded.sequence, &json)
+                Queued::Write(_) => {
+                    let (sequence, json) = numbered.next().expect("each change was folded in");
+                    write_change(&transaction, sequence, json)
                 }
                 Queued::Body(key, octets) => write_body(&transaction, *key, octets),
                 Queued::Discard(key) => remove_body(&transaction, *key),
             }
             .map_err(failed())?;
         }
-        if is_fold_due(&self.folded) {
-            let json = encode(&self.folded.durable)?;
-            write_snapshot(&transaction, self.folded.sequence, &json).map_err(failed())?;
-            restart_count(&mut self.folded, &json);
+        if let Some(json) = snapshot {
+            write_snapshot(&transaction, self.folded.sequence, json).map_err(failed())?;
         }
-        transaction.commit().map_err(failed())?;
-        self.after_commit(group)
+        transaction.commit().map_err(failed())
     }
 
     fn after_commit(&self, group: &[Queued<M::Change>]) -> Result<(), SpoolError> {
@@ -164,18 +201,29 @@ where
         Ok(())
     }
 
-    /// Leaves nothing but a snapshot, so that the next start reads little.
+    /// Leaves nothing but a snapshot, so that the next start reads little. A disk that is too full for
+    /// that keeps the changes.
     fn fold_at_close(&mut self) -> Result<(), SpoolError> {
         if self.folded.changes_since_snapshot == 0 {
             return Ok(());
         }
-        let failed = || SpoolError::database(&self.database, "fold");
         let json = encode(&self.folded.durable)?;
-        let transaction = self.connection.transaction().map_err(failed())?;
-        write_snapshot(&transaction, self.folded.sequence, &json).map_err(failed())?;
-        transaction.commit().map_err(failed())?;
+        match self.write_fold(&json) {
+            Err(error) if error.is_no_space() => {
+                tracing::warn!(%error, "the changes stay as they are");
+                return Ok(());
+            }
+            written => written?,
+        }
         restart_count(&mut self.folded, &json);
         Ok(())
+    }
+
+    fn write_fold(&mut self, json: &str) -> Result<(), SpoolError> {
+        let failed = || SpoolError::database(&self.database, "fold");
+        let transaction = self.connection.transaction().map_err(failed())?;
+        write_snapshot(&transaction, self.folded.sequence, json).map_err(failed())?;
+        transaction.commit().map_err(failed())
     }
 }
 

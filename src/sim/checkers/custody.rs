@@ -3,9 +3,12 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::Copy;
+use super::ledger::Ledger;
 use crate::protocol::queue::{Change, Recorded};
 use crate::sim::host::Host;
+use crate::sim::token::Token;
 use crate::wire::ids::OriginId;
+use crate::wire::message::Address;
 
 /// How a member holds a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +54,24 @@ impl Journal {
     }
 }
 
+/// Which copy of a message this is: the recipient's, or the one of the account that passed it on. What
+/// goes on from there is that copy still.
+fn copy(ledger: &Ledger, token: Token, index: u32, by: Option<&Address>) -> Copy {
+    let first = by.and_then(|account| ledger.index_of(token, account));
+    (token, first.unwrap_or(index))
+}
+
 /// Everything that a member holds and would still hold after a crash. A message without its body, or a
 /// journal entry without its file, holds nothing.
-pub(super) fn held(host: &Host, journal: &Journal) -> BTreeMap<Copy, Hold> {
+pub(super) fn held(host: &Host, journal: &Journal, ledger: &Ledger) -> BTreeMap<Copy, Hold> {
     let spool = &host.disk.durable().spool;
     let mut held = BTreeMap::new();
     for (origin, index) in &journal.open {
         if let Some(Recorded::Delivered { account, name, .. }) = spool.recorded(origin, *index)
-            && let Some(token) = host.maildirs.token(account, name)
+            && let Some(file) = host.maildirs.file(account, name)
+            && let Some(token) = file.token
         {
-            held.insert((token, *index), Hold::Journal);
+            held.insert(copy(ledger, token, *index, file.by.as_ref()), Hold::Journal);
         }
     }
     for message in spool.queue.values() {
@@ -68,11 +79,12 @@ pub(super) fn held(host: &Host, journal: &Journal) -> BTreeMap<Copy, Hold> {
         let Some(token) = host.disk.token(key).filter(|_| host.disk.is_body_durable(key)) else {
             continue;
         };
+        let by = host.disk.passed_on_by(key, &message.envelope.fields);
         let doubts = message.doubts();
         for recipient in &message.envelope.recipients {
             let in_doubt = doubts.contains_key(&recipient.index);
             let hold = if in_doubt { Hold::Doubt } else { Hold::Free };
-            held.insert((token, recipient.index), hold);
+            held.insert(copy(ledger, token, recipient.index, by.as_ref()), hold);
         }
     }
     held

@@ -141,7 +141,8 @@ impl Checkers {
         self.ledger.composed(about, kind, indexes, to)
     }
 
-    /// A copy lies where the account's owner sees it.
+    /// A copy lies where the owner of the account sees it, or of one that this account has passed it on
+    /// to.
     pub fn published(&mut self, token: Token, account: &Address) {
         let verdict = self.no_duplicate.published(token, account, &mut self.ledger);
         self.judge("C2", verdict);
@@ -156,8 +157,8 @@ impl Checkers {
     pub fn stored(&mut self, now: Time, host: &Host, place: HostIndex, change: &Change) {
         let verdict = self.no_duplicate.stored(place, change);
         self.judge("C2", verdict);
-        let verdict = self.no_ping_pong.stored(host, change, &self.unsettled);
-        self.judge("C4", verdict);
+        let verdict = c3_one_custodian::OneCustodian::stored(host, change);
+        self.judge("C3", verdict);
         self.journals[place].stored(change);
         if let Change::Suspected { recipients, .. } = change {
             self.suspects += recipients.len();
@@ -165,6 +166,9 @@ impl Checkers {
         if !matches!(change, Change::Link(_) | Change::Boot { .. }) {
             self.look(now, host, place);
         }
+        // Last: a second copy may also cross where the first one did, and that is not what is wrong.
+        let verdict = self.no_ping_pong.stored(host, change, &self.unsettled);
+        self.judge("C4", verdict);
     }
 
     /// The disk of a member is another one: an empty one, or its own of an earlier time. `gone` were the
@@ -202,7 +206,7 @@ impl Checkers {
         host: &Host,
         place: HostIndex,
     ) -> (BTreeMap<Copy, Hold>, Vec<Copy>) {
-        let new = custody::held(host, &self.journals[place]);
+        let new = custody::held(host, &self.journals[place], &self.ledger);
         let old = core::mem::take(&mut self.held[place]);
         let mut touched: Vec<Copy> = Vec::new();
         for (copy, hold) in &new {
@@ -227,13 +231,15 @@ impl Checkers {
     /// The promised recipients that have not ended, in words. Empty is what the second phase waits for.
     #[must_use]
     pub fn open(&self) -> Vec<String> {
-        ended::open(&self.ledger, &self.held)
+        ended::open(&self.ledger, &self.held, &self.unsettled)
     }
 
     /// Whether every promised recipient has ended, and no member holds anything any more.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.held.iter().all(BTreeMap::is_empty) && self.ledger.open().next().is_none()
+        let all = self.held.iter().flat_map(BTreeMap::keys);
+        let is_held = |copy: &Copy| !ended::may_stay(*copy, &self.ledger, &self.unsettled);
+        !all.into_iter().any(is_held) && self.ledger.open().next().is_none()
     }
 
     /// How many messages were promised, and how many copies have ended.

@@ -238,6 +238,9 @@ impl SmtpServer {
     fn greet(&mut self, name: String, extended: bool, talk: &mut Talk<'_>) {
         clause!(SM_002);
         self.transaction = None;
+        if self.secured && talk.config.faults.is_on("certificate-name-not-checked") {
+            self.candidate = Some(MemberName(name.clone()));
+        }
         self.greeting = Some(Greeting { name, extended });
         let member = &talk.config.member;
         if !extended {
@@ -336,7 +339,9 @@ impl Conversation for SmtpServer {
                 self.envelope(offering, octets, talk);
             }
             (State::Parcel(offering), Wire::Body(body)) => self.parcel(offering, body, talk),
-            (State::Parcel(_), Wire::NoBody(problem)) => self.no_content(problem, talk),
+            (State::Parcel(offering), Wire::NoBody(problem)) => {
+                self.no_parcel(&offering, problem, talk);
+            }
             (state, Wire::End) => {
                 self.state = state;
                 self.ended(talk);

@@ -42,7 +42,10 @@ impl SmtpServer {
                 talk.tell(Pdu::Link(link.clone()));
                 self.state = State::News;
             }
-            Ok(_) => self.out_of_order(talk, "A client says NEWS, once in a message"),
+            Ok(_) => {
+                clause!(SM_032);
+                self.out_of_order(talk, "A client says NEWS, once in a message");
+            }
             Err(error) => {
                 talk.misbehaved(Tag::Submit, error.expected, message.as_bytes());
                 let text = format!("message, {error}");

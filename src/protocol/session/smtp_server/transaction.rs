@@ -142,7 +142,7 @@ pub(in crate::protocol::session) fn body_refusal(problem: BodyProblem, limit: u6
             let text = format!("A message may have {limit} octets");
             Reply::new(552, Status::new(5, 3, 4), &text)
         }
-        BodyProblem::BareLineEnd(offset) => {
+        BodyProblem::BareLineEnd(offset) | BodyProblem::Unfit { offset, .. } => {
             clause!(SM_014);
             let text = format!("octet {offset}: CR and LF only together, as the end of a line");
             Reply::new(554, Status::new(5, 6, 0), &text)

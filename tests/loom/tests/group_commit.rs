@@ -1,12 +1,8 @@
 //! Every interleaving of two producers and the server of the group commit (SV-001, SV-002, SV-003).
-//!
-//! `RUSTFLAGS="--cfg loom" cargo test --test loom_group_commit --target-dir target/loom`
-
-#![cfg(loom)]
 
 use std::sync::Mutex;
 
-use bridgehead::server::sync::{Closed, GroupCommit};
+use bridgehead_loom::sync::{Closed, GroupCommit};
 use loom::model::Builder;
 use loom::sync::Arc;
 use loom::thread;

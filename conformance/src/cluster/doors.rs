@@ -1,0 +1,102 @@
+//! The suite's own connections with nodes: as a client, and as a member that nodes call.
+
+use core::net::Ipv4Addr;
+use std::net::TcpStream;
+use std::sync::mpsc::Receiver;
+
+use super::{Cluster, bug, uncertified};
+use crate::event::Stop;
+use crate::net::{Port, Protection, Setting, Wire};
+use crate::security::{Credentials, SecurityError, Tls};
+
+/// What a member that the suite plays shows to those who call it.
+#[derive(Clone, Copy)]
+pub(crate) enum Shows<'a> {
+    /// Its own certificate, where certificates are the proof.
+    Own,
+    /// Another one.
+    Other(&'a Credentials),
+    /// None: it has no TLS.
+    Clear,
+}
+
+/// A door of a member that the suite plays.
+pub(super) struct Door {
+    /// Connections that the opener makes: name and stream.
+    pub(super) visitors: Receiver<(String, TcpStream)>,
+    /// The node from which the link leads.
+    pub(super) opener: String,
+    /// The member that the suite plays.
+    pub(super) played: String,
+}
+
+impl Cluster {
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            recorder: &self.recorder,
+            ledger: &self.ledger,
+            connect: self.patience.connect(),
+            reply: self.patience.reply(),
+        }
+    }
+
+    /// Opens a connection of the suite's own, from any address. Under TLS it comes with the certificate
+    /// of the member that has that address.
+    pub(crate) fn dial(
+        &mut self,
+        name: &str,
+        from: Ipv4Addr,
+        to: (&str, Port),
+    ) -> Result<Wire, Stop> {
+        let target = self.listens(to.0, to.1)?;
+        let count = self.clients.entry(name.to_owned()).or_insert(0);
+        *count += 1;
+        let connection = format!("{name}#{count}");
+        let member = self.blueprint.members.iter().find(|member| self.address_of(member) == from);
+        let tls = self.client_tls(member.map(String::as_str), to.0)?;
+        let protection = Protection::on(to.1, tls);
+        Wire::dial(&self.setting(), &connection, Some(from), target, protection)
+            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
+    }
+
+    /// TLS on a connection to a node, as a member or as nobody; nothing where addresses are the proof.
+    pub(crate) fn client_tls(&self, member: Option<&str>, to: &str) -> Result<Option<Tls>, Stop> {
+        let Some(authority) = &self.authority else { return Ok(None) };
+        let tls = match member {
+            Some(member) => authority.of(member).and_then(|own| authority.client(Some(&own), to)),
+            None => authority.client(None, to),
+        };
+        tls.map(Some).map_err(|error| uncertified(&error))
+    }
+
+    /// Waits for a node to visit a member that the suite plays.
+    pub(crate) fn visitor(&self, link: &str, port: Port) -> Result<Option<Wire>, Stop> {
+        self.visitor_shown(link, port, Shows::Own)
+    }
+
+    /// The same, and says what the node is shown.
+    pub(crate) fn visitor_shown(
+        &self,
+        link: &str,
+        port: Port,
+        shows: Shows<'_>,
+    ) -> Result<Option<Wire>, Stop> {
+        let door = self.doors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
+        let Ok((name, stream)) = door.visitors.recv_timeout(self.patience.reply()) else {
+            return Ok(None);
+        };
+        let tls = self.server_tls(door, shows).map_err(|error| uncertified(&error))?;
+        Wire::accepted(&self.setting(), &name, stream, Protection::on(port, tls))
+            .map(Some)
+            .map_err(|error| Stop::Unusable(error.0))
+    }
+
+    fn server_tls(&self, door: &Door, shows: Shows<'_>) -> Result<Option<Tls>, SecurityError> {
+        let Some(authority) = &self.authority else { return Ok(None) };
+        match shows {
+            Shows::Own => authority.server(&*authority.of(&door.played)?, &door.opener).map(Some),
+            Shows::Other(certificate) => authority.server(certificate, &door.opener).map(Some),
+            Shows::Clear => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Goes over the record of a conversation, step by step, as it was held.
+
+use std::collections::BTreeMap;
+
+use super::{FrameWant, LINK, QUIET, Script, Step, parse_frame, securing};
+use crate::case::Findings;
+use crate::event::{How, Way};
+use crate::security::Security;
+use crate::smtp::{Parsed, Reply, Want, parse_reply, queue_id};
+use crate::transcript::{Stream, Transcript};
+
+impl Script {
+    /// Judges the record.
+    pub(crate) fn judge(&self, transcript: &Transcript<'_>, findings: &mut Findings) {
+        let mut cursor = Cursor::new(transcript);
+        for step in &self.steps {
+            let goes_on = match step {
+                Step::Send(_) => cursor.next_send(),
+                Step::Refused(check, _, want) => cursor.refused(check, want, findings),
+                Step::Secure(check, _) => cursor.secure(check, findings),
+                Step::Barred(check, tries) => cursor.barred(check, tries, findings),
+                Step::Same(check, one, other) => cursor.same(check, one, other, findings),
+                Step::Reply(check, want) => cursor.reply(check, want, findings),
+                Step::Repeat(check, _, times, want) => {
+                    (0..*times).all(|_| cursor.next_send() && cursor.reply(check, want, findings))
+                }
+                Step::Frame(check, want) => cursor.frame(check, want, findings),
+                Step::Closed(check, any) => cursor.closed(check, *any, findings),
+            };
+            if !goes_on {
+                return;
+            }
+        }
+        cursor.quiet(findings);
+    }
+}
+
+/// How far the judge is.
+struct Cursor<'a> {
+    transcript: &'a Transcript<'a>,
+    back: Stream,
+    sent: Vec<u64>,
+    place: usize,
+    sends: usize,
+    last_send: u64,
+    replies: BTreeMap<String, (Reply, u64)>,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(transcript: &'a Transcript<'a>) -> Self {
+        // The record of each sending.
+        let mut sent = transcript.stream(LINK, Way::Forward).numbers;
+        sent.dedup();
+        Self {
+            transcript,
+            back: transcript.stream(LINK, Way::Back),
+            sent,
+            place: 0,
+            sends: 0,
+            replies: BTreeMap::new(),
+            last_send: transcript.attempts(LINK).first().map_or(u64::MAX, |open| open.n),
+        }
+    }
+
+    fn next_send(&mut self) -> bool {
+        let Some(n) = self.sent.get(self.sends) else { return false };
+        self.last_send = *n;
+        self.sends += 1;
+        true
+    }
+
+    /// Goes over the dialogue of STARTTLS. That it went well shows in what comes after it.
+    fn secure(&mut self, check: &str, findings: &mut Findings) -> bool {
+        if self.transcript.security() != Some(Security::Tls) {
+            return true;
+        }
+        securing().iter().all(|(_, want)| {
+            let mut found = Findings::default();
+            let goes_on = self.next_send() && self.reply(check, want, &mut found);
+            if !goes_on {
+                findings.merge(found);
+            }
+            goes_on
+        })
+    }
+
+    fn barred(&mut self, check: &str, tries: &[(String, Want)], findings: &mut Findings) -> bool {
+        for (line, want) in tries {
+            if !line.is_empty() && !self.next_send() {
+                return false;
+            }
+            let rest = &self.back.octets[self.place..];
+            let end = self.transcript.end(LINK, Way::Back);
+            if let (true, Some((n, _))) = (rest.is_empty(), end) {
+                findings.holds(check, "the connection was ended", &[n]);
+                return true;
+            }
+            if !self.reply(check, want, findings) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn reply(&mut self, check: &str, want: &Want, findings: &mut Findings) -> bool {
+        match parse_reply(&self.back.octets[self.place..]) {
+            Parsed::Reply(reply, used) => self.replied(check, want, &reply, used, findings),
+            Parsed::More => self.nothing(check, findings),
+            Parsed::Malformed(problem) => {
+                findings.fails(check, problem, &self.evidence(1));
+                false
+            }
+        }
+    }
+
+    fn refused(&mut self, check: &str, want: &Want, findings: &mut Findings) -> bool {
+        if let Parsed::Reply(reply, used) = parse_reply(&self.back.octets[self.place..])
+            && reply.code == 354
+        {
+            self.place += used;
+            if !self.next_send() {
+                return false;
+            }
+        }
+        self.reply(check, want, findings)
+    }
+
+    fn replied(
+        &mut self,
+        check: &str,
+        want: &Want,
+        reply: &Reply,
+        used: usize,
+        findings: &mut Findings,
+    ) -> bool {
+        let evidence = self.evidence(used);
+        let early = evidence.first().is_some_and(|n| *n < self.last_send);
+        let problem = if early {
+            Some(format!("`{}` came before it was asked for", reply.show()))
+        } else {
+            want.problem(reply)
+        };
+        self.place += used;
+        let last = evidence.last().copied().unwrap_or_default();
+        self.replies.insert(check.to_owned(), (reply.clone(), last));
+        match &problem {
+            Some(problem) => findings.fails(check, problem.clone(), &evidence),
+            None => findings.holds(check, format!("`{}`", reply.show()), &evidence),
+        }
+        problem.is_none()
+    }
+
+    fn same(&self, check: &str, one: &str, other: &str, findings: &mut Findings) -> bool {
+        let (Some((one, n)), Some((other, m))) = (self.replies.get(one), self.replies.get(other))
+        else {
+            return false;
+        };
+        let ids = (queue_id(one), queue_id(other));
+        let holds = ids.0.is_some() && ids.0 == ids.1;
+        findings.is(check, holds, &format!("queue ids {:?} and {:?}", ids.0, ids.1), &[*n, *m]);
+        holds
+    }
+
+    fn frame(&mut self, check: &str, want: &FrameWant, findings: &mut Findings) -> bool {
+        match parse_frame(&self.back.octets[self.place..]) {
+            Ok(Some((content, used))) => {
+                let evidence = self.evidence(used);
+                self.place += used;
+                let shown = String::from_utf8_lossy(&content).into_owned();
+                let holds = content.starts_with(want.begins.as_bytes());
+                findings.is(check, holds, &format!("frame `{}`", shown.trim_end()), &evidence);
+                holds
+            }
+            Ok(None) => self.nothing(check, findings),
+            Err(problem) => {
+                findings.fails(check, problem, &self.evidence(1));
+                false
+            }
+        }
+    }
+
+    fn closed(&self, check: &str, any: bool, findings: &mut Findings) -> bool {
+        if self.place < self.back.octets.len() {
+            let rest = String::from_utf8_lossy(&self.back.octets[self.place..]);
+            findings.fails(check, format!("expected the end, got `{}`", rest.trim_end()), &[]);
+            return false;
+        }
+        match self.transcript.end(LINK, Way::Back) {
+            Some((n, _)) if n < self.last_send => {
+                findings.fails(check, "ended before the last line was sent", &[n]);
+                false
+            }
+            Some((n, how)) if how == How::Eof || any => {
+                findings.holds(check, "ended", &[n]);
+                true
+            }
+            Some((n, _)) => {
+                findings.fails(check, "was reset, expected an end in order", &[n]);
+                false
+            }
+            None => {
+                findings.fails(check, "is still open", &[]);
+                false
+            }
+        }
+    }
+
+    /// No whole answer came: says which kind of nothing it was.
+    fn nothing(&self, check: &str, findings: &mut Findings) -> bool {
+        let (problem, evidence) = match self.transcript.end(LINK, Way::Back) {
+            Some((n, How::Eof)) => ("the connection ended instead of an answer", vec![n]),
+            Some((n, How::Reset)) => ("the connection was reset instead of an answer", vec![n]),
+            None if self.transcript.silent(LINK) => ("no answer in time", Vec::new()),
+            None => ("no answer was waited for", Vec::new()),
+        };
+        findings.fails(check, problem, &evidence);
+        false
+    }
+
+    fn quiet(&self, findings: &mut Findings) {
+        if self.place < self.back.octets.len() {
+            let rest = String::from_utf8_lossy(&self.back.octets[self.place..]);
+            findings.fails(QUIET, format!("unsolicited: `{}`", rest.trim_end()), &[]);
+        } else {
+            // Whoever throws a stranger out says nothing but the end.
+            let end = || self.transcript.end(LINK, Way::Back).map(|(n, _)| n);
+            let last = self.back.numbers.last().copied().or_else(end);
+            findings.shown(QUIET, last, "nothing came at all");
+        }
+    }
+
+    fn evidence(&self, used: usize) -> Vec<u64> {
+        let end = (self.place + used).min(self.back.numbers.len());
+        let mut numbers = self.back.numbers[self.place..end].to_vec();
+        numbers.dedup();
+        numbers
+    }
+}
