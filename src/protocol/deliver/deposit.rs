@@ -101,7 +101,11 @@ impl Member {
             let recorded = self.spool.recorded(&key.0, key.1);
             let known = underway.or_else(|| recorded.map(Recorded::digest));
             if known.is_some_and(|known| *known != digest) {
-                return self.conflict(&key, turn);
+                // A suspect comes by another way, with another trace above its content.
+                if !recipient.suspect {
+                    return self.conflict(&key, turn);
+                }
+                clause!(DE_032);
             }
             if underway.is_some() {
                 clause!(DE_023);
