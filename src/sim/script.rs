@@ -4,6 +4,8 @@
 //! the command gives. Lines that begin with `#` are for people. Delays are fixed and nothing is drawn
 //! but by the members, so a scenario has one trace.
 //!
+//! With `quiet` behind a command its rows are counted, not shown.
+//!
 //! | command | what it does |
 //! |---|---|
 //! | `delays NETWORK DISK` | how long things take; first in the file if at all |
@@ -19,7 +21,8 @@
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
 //! | `cut FROM TO`, `silence FROM TO`, `heal FROM TO` | what FROM opens to TO is refused, stands still, works |
 //! | `break FROM TO` | breaks the open connections that FROM opened to TO, with all that is under way |
-//! | `advance SPAN` | lets time pass; with `quiet` behind it rows are counted, not shown |
+//! | `orphan FROM TO` | the same for FROM only: what it has sent arrives |
+//! | `advance SPAN` | lets time pass |
 //! | `until MEMBER TEXT` | lets things happen until a row of MEMBER contains TEXT |
 //! | `expect-stored ADDRESS NAME GROUP…` | the copy lies there, and went by these groups |
 //! | `expect-files ADDRESS COUNT` | so many files lie there |
@@ -134,9 +137,24 @@ fn span(text: &str) -> Result<Span, String> {
 
 impl Stage<'_> {
     fn command(&mut self, command: &str) -> Result<Vec<String>, String> {
+        let (command, is_quiet) = match command.strip_suffix(" quiet") {
+            Some(command) => (command, true),
+            None => (command, false),
+        };
         let words: Vec<&str> = command.split_whitespace().collect();
-        let mut is_quiet = false;
-        match words[..] {
+        let rows = if let ["until", member, ..] = words[..] {
+            let text = command.splitn(3, ' ').nth(2).ok_or("until what?")?;
+            self.until(member, text)?
+        } else {
+            self.act(&words)?;
+            self.world.log.take_rows()
+        };
+        self.judge(&rows)?;
+        Ok(if is_quiet { count(&rows) } else { rows })
+    }
+
+    fn act(&mut self, words: &[&str]) -> Result<(), String> {
+        match *words {
             ["delays", ..] | ["fault", _] => {}
             ["boot", "all"] => (0..self.world.hosts.len()).for_each(|host| self.world.boot(host)),
             ["boot", member] => {
@@ -147,63 +165,78 @@ impl Stage<'_> {
                 let host = self.host(member)?;
                 self.world.crash(host);
             }
-            ["lose-disk", member] => {
-                let host = self.host_that_is_down(member)?;
-                self.world.lose_disk(host);
-            }
-            ["image", member] => {
-                let host = self.host(member)?;
-                self.world.take_image(host);
-            }
-            ["roll-back", member] => {
-                let host = self.host_that_is_down(member)?;
-                if !self.world.roll_back(host) {
-                    return Err(format!("{member} has no backup"));
-                }
-            }
-            ["fill", member] | ["empty", member] => {
-                let host = self.host(member)?;
-                self.world.hosts[host].is_full = words[0] == "fill";
-            }
             ["forget", member, peer] => {
                 let (host, peer) = (self.host(member)?, self.host(peer)?);
                 self.world.forget(host, peer);
             }
-            ["stall", from, to, length] => {
+            ["send", name, member, sender, ref recipients @ ..] => {
+                self.send(name, member, sender, recipients)?;
+            }
+            ["advance", length] => {
+                let until = self.world.now + span(length)?;
+                self.world.advance(until);
+            }
+            [
+                "cut" | "silence" | "heal" | "break" | "orphan" | "stall",
+                from,
+                to,
+                ref more @ ..,
+            ] => {
+                self.act_on_connections(words[0], (from, to), more)?;
+            }
+            ["lose-disk" | "image" | "roll-back" | "fill" | "empty" | "mend", member] => {
+                self.act_on_disk(words[0], member)?;
+            }
+            ["rot", member, name] => self.rot(member, name)?,
+            _ => self.expect(words)?,
+        }
+        Ok(())
+    }
+
+    fn act_on_connections(
+        &mut self,
+        what: &str,
+        (from, to): (&str, &str),
+        more: &[&str],
+    ) -> Result<(), String> {
+        match (what, more) {
+            ("cut", []) => self.cut(from, to, Cut::Refuse),
+            ("silence", []) => self.cut(from, to, Cut::Silence),
+            ("heal", []) => {
+                let (from, to) = (self.host(from)?, self.host(to)?);
+                self.world.heal(from, to);
+                Ok(())
+            }
+            ("break", []) => self.break_connections(from, to, &[OPENER, TAKER]),
+            ("orphan", []) => self.break_connections(from, to, &[OPENER]),
+            ("stall", [length]) => {
                 let until = self.world.now + span(length)?;
                 for pipe in self.connections(from, to)? {
                     self.world.network.stall(pipe, until);
                 }
+                Ok(())
             }
-            ["rot", member, name] => self.rot(member, name)?,
-            ["mend", member] => {
-                let host = self.host(member)?;
+            _ => Err(String::from("no such command")),
+        }
+    }
+
+    fn act_on_disk(&mut self, what: &str, member: &str) -> Result<(), String> {
+        let host = self.host(member)?;
+        let runs = || Err(format!("{member} runs, so its disk stays"));
+        match what {
+            "lose-disk" | "roll-back" if self.world.hosts[host].is_up() => return runs(),
+            "lose-disk" => self.world.lose_disk(host),
+            "image" => self.world.take_image(host),
+            "roll-back" if !self.world.roll_back(host) => {
+                return Err(format!("{member} has no backup"));
+            }
+            "fill" | "empty" => self.world.hosts[host].is_full = what == "fill",
+            "mend" => {
                 self.world.hosts[host].disk.mend();
             }
-            ["send", name, member, sender, ref recipients @ ..] => {
-                self.send(name, member, sender, recipients)?;
-            }
-            ["cut", from, to] => self.cut(from, to, Cut::Refuse)?,
-            ["silence", from, to] => self.cut(from, to, Cut::Silence)?,
-            ["heal", from, to] => {
-                let (from, to) = (self.host(from)?, self.host(to)?);
-                self.world.heal(from, to);
-            }
-            ["break", from, to] => self.break_connections(from, to)?,
-            ["advance", length, ref quiet @ ..] => {
-                is_quiet = quiet == ["quiet"];
-                let until = self.world.now + span(length)?;
-                self.world.advance(until);
-            }
-            ["until", member, ..] => {
-                let text = command.splitn(3, ' ').nth(2).ok_or("until what?")?;
-                return self.until(member, text);
-            }
-            _ => self.expect(&words)?,
+            _ => {}
         }
-        let rows = self.world.log.take_rows();
-        self.judge(&rows)?;
-        Ok(if is_quiet { count(&rows) } else { rows })
+        Ok(())
     }
 
     fn judge(&self, rows: &[String]) -> Result<(), String> {
@@ -251,11 +284,6 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn host_that_is_down(&self, name: &str) -> Result<HostIndex, String> {
-        let host = self.host(name)?;
-        if self.world.hosts[host].is_up() { Err(format!("{name} runs")) } else { Ok(host) }
-    }
-
     /// The open connections that `from` opened to `to`.
     fn connections(&self, from: &str, to: &str) -> Result<Vec<PipeId>, String> {
         let (from, to) = (self.host(from)?, self.host(to)?);
@@ -266,10 +294,9 @@ impl Stage<'_> {
         Ok(hit.map(|(id, _)| id).collect())
     }
 
-    fn break_connections(&mut self, from: &str, to: &str) -> Result<(), String> {
+    fn break_connections(&mut self, from: &str, to: &str, at: &[usize]) -> Result<(), String> {
         for pipe in self.connections(from, to)? {
-            self.world.lost(pipe, OPENER);
-            self.world.lost(pipe, TAKER);
+            at.iter().for_each(|side| self.world.lost(pipe, *side));
         }
         Ok(())
     }

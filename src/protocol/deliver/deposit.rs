@@ -101,11 +101,7 @@ impl Member {
             let recorded = self.spool.recorded(&key.0, key.1);
             let known = underway.or_else(|| recorded.map(Recorded::digest));
             if known.is_some_and(|known| *known != digest) {
-                // A suspect comes by another way, with another trace above its content.
-                if !recipient.suspect {
-                    return self.conflict(&key, turn);
-                }
-                clause!(DE_032);
+                return self.conflict(&key, turn);
             }
             if underway.is_some() {
                 clause!(DE_023);

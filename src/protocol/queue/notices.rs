@@ -365,6 +365,7 @@ impl Member {
             hops,
             routed_by: Default::default(),
             fields: Vec::new(),
+            content: None,
             rules_due: false,
         };
         (queue, Message::new(envelope, body))
