@@ -62,7 +62,8 @@ pub struct Checkers {
     journals: Vec<custody::Journal>,
     /// Every copy that each host has ever held.
     seen: Vec<BTreeSet<Copy>>,
-    /// The copies that a disk had which was lost or set back: they may have several custodians.
+    /// The copies that a disk had which was lost or set back, and those that a member has marked as
+    /// suspect: they may have several custodians.
     unsettled: BTreeSet<Copy>,
     suspects: usize,
     violation: Option<Violation>,
@@ -160,8 +161,9 @@ impl Checkers {
         let verdict = c3_one_custodian::OneCustodian::stored(host, change);
         self.judge("C3", verdict);
         self.journals[place].stored(change);
-        if let Change::Suspected { recipients, .. } = change {
+        if let Change::Suspected { queue, recipients, .. } = change {
             self.suspects += recipients.len();
+            self.unsettled.extend(custody::copies(host, *queue, recipients, &self.ledger));
         }
         if !matches!(change, Change::Link(_) | Change::Boot { .. }) {
             self.look(now, host, place);
