@@ -1,7 +1,7 @@
 //! Disks that do not keep what was written to them: lost, or set back to an earlier time. The assumption of
 //! the specification is broken then, and what may be double must be marked.
 
-use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::disk::Disk;
@@ -26,14 +26,14 @@ impl World<'_> {
 
     /// A member that is down comes back with an empty disk.
     pub fn lose_disk(&mut self, host: HostIndex) {
-        self.log.row(self.now, self.hosts[host].name(), "disk", || format!("lost"));
+        self.log.row(self.now, self.hosts[host].name(), "disk", || String::from("lost"));
         self.set_back(host, Image::default());
     }
 
     /// A member that is down comes back with what its backup has; `false` if there is none.
     pub fn roll_back(&mut self, host: HostIndex) -> bool {
         let Some(image) = self.hosts[host].image.clone() else { return false };
-        self.log.row(self.now, self.hosts[host].name(), "disk", || format!("rolled back"));
+        self.log.row(self.now, self.hosts[host].name(), "disk", || String::from("rolled back"));
         self.set_back(host, image);
         true
     }
