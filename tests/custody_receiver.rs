@@ -167,6 +167,7 @@ impl Host {
             hops: Vec::new(),
             routed_by: Default::default(),
             fields: Vec::new(),
+            content: None,
             rules_due: false,
         };
         let body = Body { key: BodyKey(self.keys), digest: Digest([3; 32]), octets: 40 };

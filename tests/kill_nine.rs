@@ -2,6 +2,8 @@
 //! tag: one that saw its 250 lies in the Maildirs exactly once, one that saw none at most once, one that was
 //! refused nowhere.
 //!
+//! A member that says 250 before the message is on disk, or that delivers a repeat again, is found.
+//!
 //! `KILL_NINE_SECONDS` says how long members are killed, `KILL_NINE_SEED` when and which.
 
 #![cfg(not(loom))]
@@ -159,7 +161,7 @@ fn judge(cluster: &Cluster, attempts: &[Attempt]) {
     assert!(copies.is_empty(), "nobody sent these: {copies:?}");
 }
 
-/// C1 and C2 on real disks and sockets; CU-004, SU-017, SU-021, DE-020 to DE-024.
+/// C1 and C2 on real disks and sockets; CU-002, CU-005, SU-017, SU-021, DE-020 to DE-024.
 #[test]
 fn killed_members_lose_nothing_and_double_nothing() {
     let seconds = from_environment("KILL_NINE_SECONDS", SECONDS);

@@ -3,7 +3,7 @@
 mod wire_support;
 
 use bridgehead::wire::DecodeError;
-use bridgehead::wire::message::{Address, Notify, Refusal, Return};
+use bridgehead::wire::message::{Address, Digest, Notify, Refusal, Return};
 use bridgehead::wire::smtp::{
     BodyKind, Command, CommandError, Extensions, Mail, REPLY_LINE_LIMIT, REPLY_LINES_LIMIT, Rcpt,
     Reply, ReplyReader, Status, decode_address, xtext,
@@ -237,6 +237,12 @@ fn member_parameters_are_strict() {
     {
         assert!(mail(&format!(" XORIGIN={bad}")).is_err(), "{bad}");
     }
+    let digest = "0f".repeat(32);
+    let found = mail(&format!(" XDIGEST={digest}")).expect("a digest");
+    assert_eq!(found.digest.expect("a digest").to_string(), digest);
+    for bad in [&digest[1..], &"0F".repeat(32), &format!("{digest}0"), ""] {
+        assert!(mail(&format!(" XDIGEST={bad}")).is_err(), "{bad}");
+    }
     assert_eq!(
         rcpt("<a@b.example> XINDEX=4294967295").expect("the greatest").index,
         Some(u32::MAX)
@@ -359,9 +365,9 @@ fn any_mail() -> impl Strategy<Value = Mail> {
         option::of(ret()),
         option::of("[ -~]{1,100}"),
         option::of("[ -~]{1,20}"),
-        option::of(origin()),
+        option::of((origin(), any::<[u8; 32]>())),
     )
-        .prop_map(|(sender, size, body, smtputf8, ret, envid, auth, origin)| Mail {
+        .prop_map(|(sender, size, body, smtputf8, ret, envid, auth, delivery)| Mail {
             sender,
             size,
             body,
@@ -369,7 +375,8 @@ fn any_mail() -> impl Strategy<Value = Mail> {
             ret,
             envid,
             auth,
-            origin,
+            origin: delivery.as_ref().map(|(origin, _)| origin.clone()),
+            digest: delivery.map(|(_, octets)| Digest(octets)),
         })
 }
 

@@ -109,13 +109,15 @@ fn try_run(arguments: &Arguments) -> Result<u8, String> {
 
 fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> Result<u8, String> {
     let is_single = seeds.start() == seeds.end();
-    let (mut steps, mut runs) = (0, 0);
+    let (mut steps, mut runs, mut lost, mut suspects) = (0, 0, 0, 0);
     for seed in seeds.clone() {
         // A run that nobody watches is much faster; only a failure, or a single run, is run for show.
         let watched = if is_single { watch(arguments) } else { Watch::default() };
         let played = run_seed(plan, seed, watched);
         steps += played.step;
         runs += 1;
+        lost += played.lost;
+        suspects += played.suspects;
         progress(seed, *seeds.end(), steps);
         if played.verdict != Verdict::Held {
             return fail(arguments, plan, seed, &played);
@@ -126,7 +128,8 @@ fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> 
         }
     }
     if !arguments.json && !is_single {
-        say!("{runs} seeds, {steps} steps, every property held");
+        let setbacks = format!("{lost} copies lost with a disk, {suspects} marked as suspect");
+        say!("{runs} seeds, {steps} steps, {setbacks}, every property held");
     }
     Ok(0)
 }
@@ -178,6 +181,7 @@ fn show(arguments: &Arguments, plan: &Plan, seed: Option<u64>, played: &Played) 
     let at = played.now.0 / 1_000_000;
     say!("{name}: {steps} steps to second {at} ({minutes} minutes of faults)");
     say!("{} messages promised, {} copies ended", played.messages, played.copies);
+    say!("{} copies lost with a disk, {} marked as suspect", played.lost, played.suspects);
     say!("{}", played.verdict);
 }
 

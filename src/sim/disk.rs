@@ -173,6 +173,20 @@ impl Disk {
         change
     }
 
+    /// What a copy of the disk, made now, would have.
+    #[must_use]
+    pub fn image(&self) -> Self {
+        let mut image = self.clone();
+        image.crash();
+        image
+    }
+
+    /// The disk is replaced by `other`: an empty one, or an image of an earlier time.
+    pub fn replace(&mut self, other: Self) {
+        let next_key = self.next_key.max(other.next_key);
+        *self = Self { next_key, ..other };
+    }
+
     /// The member dies: the writes on their way and everything in memory are gone.
     pub fn crash(&mut self) {
         self.pending.clear();

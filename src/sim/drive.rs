@@ -10,8 +10,9 @@ use super::log::Seen;
 use super::network::{Connect, End, HostIndex, Parcel, PipeId, Target};
 use super::world::{Happening, World};
 use crate::kernel::{Act, Input, LinkChange, Node, Span};
-use crate::protocol::member::{Endpoint, Port, Query, Timer};
-use crate::protocol::server::{BodyProblem, Coding, Server, Wire};
+use crate::protocol::member::{self, Endpoint, Port, Query, Timer};
+use crate::protocol::operator::Order;
+use crate::protocol::server::{BodyProblem, Coding, Command, Server, Wire};
 use crate::wire::framer::EXPECTED_BODY_END;
 use crate::wire::ids::ConnectionId;
 use crate::wire::message::Body;
@@ -81,6 +82,15 @@ impl World<'_> {
             self.schedule(delay, Happening::Lost(pipe, 1 - side));
         }
         self.checkers.look(now, &self.hosts[host], host);
+    }
+
+    /// The operator of a member says that another one will not come back.
+    pub fn forget(&mut self, host: HostIndex, peer: HostIndex) {
+        let peer = self.hosts[peer].config.member.clone();
+        let from = self.hosts[host].name_inbound();
+        let order = member::Command::Order { from, order: Order::Forget { member: peer } };
+        self.feed(host, Input::Command(Command::Member(order)));
+        self.pump(host);
     }
 
     /// Gives a member one input.
@@ -320,7 +330,7 @@ impl World<'_> {
 
     fn body_read(&mut self, host: HostIndex, connection: ConnectionId, octets: Vec<u8>) -> bool {
         let no_space = self.swarm.full_one_in;
-        if self.dice().strikes("disk.full", no_space) {
+        if self.hosts[host].is_full || self.dice().strikes("disk.full", no_space) {
             let pdu = Wire::NoBody(BodyProblem::NoSpace);
             self.feed(host, Input::Pdu { from: connection, pdu });
             return true;

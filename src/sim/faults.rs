@@ -17,6 +17,8 @@ pub struct Swarm {
     pub torn_writes: bool,
     /// How long a crashed member stays down.
     pub down: RangeInclusive<Span>,
+    /// One in so many crashes takes the disk along: it is lost, or set back to an earlier time.
+    pub setbacks_one_in: u32,
     /// One in so many writes to a connection breaks it.
     pub resets_one_in: u32,
     /// One in so many writes to a connection makes it stand still.
@@ -47,6 +49,7 @@ impl Swarm {
     pub const fn calm() -> Self {
         Self {
             crashes_one_in: 0,
+            setbacks_one_in: 0,
             torn_writes: false,
             down: Span::seconds(1)..=Span::seconds(1),
             resets_one_in: 0,
@@ -80,8 +83,10 @@ impl Swarm {
         let torn = rate("swarm.torn", &[0, 1]);
         let drift_ppm = rate("swarm.drift", &[0, 500, 50_000]);
         let ahead_seconds = rate("swarm.ahead", &[0, 1, 600]);
+        let setbacks_one_in = rate("swarm.setbacks", &[0, 0, 0, 6]);
         Self {
             crashes_one_in,
+            setbacks_one_in,
             torn_writes: torn == 1,
             down: Span::milliseconds(100)..=Span::seconds(u64::from(down_seconds)),
             resets_one_in,
@@ -159,6 +164,7 @@ impl World<'_> {
     /// The end of all faults: everything is healed, and every member runs.
     pub fn heal_everything(&mut self) {
         self.swarm = Swarm::calm();
+        self.hosts.iter_mut().for_each(|host| host.is_full = false);
         for (from, to) in self.network.cuts() {
             self.heal(from, to);
         }

@@ -7,6 +7,7 @@ use super::clock::HostClock;
 use super::disk::Disk;
 use super::maildir::Maildirs;
 use super::network::PipeId;
+use super::setback::Image;
 use crate::kernel::{Node, Ticket, Time};
 use crate::protocol::member::{MemberConfig, Query, Timer};
 use crate::protocol::server::Server;
@@ -56,6 +57,10 @@ pub struct Host {
     pub disk_busy_until: Time,
     /// The accounts' files.
     pub maildirs: Maildirs,
+    /// The disk takes no mail.
+    pub is_full: bool,
+    /// A backup of disk and accounts, when one was made.
+    pub image: Option<Image>,
     /// The running timers, each with the sequence number of its arming.
     pub timers: BTreeMap<Timer, u64>,
     /// The connections of the process.
@@ -80,6 +85,8 @@ impl Host {
             disk: Disk::default(),
             disk_busy_until: Time(0),
             maildirs: Maildirs::default(),
+            is_full: false,
+            image: None,
             timers: BTreeMap::new(),
             sockets: BTreeMap::new(),
             readable: VecDeque::new(),

@@ -81,6 +81,15 @@ impl Maildirs {
         files.tmp.get(name).or_else(|| files.new.get(name))
     }
 
+    /// Everything that any owner sees: the messages of the run, and for whom they were at first.
+    pub fn all_published<'m>(&'m self) -> impl Iterator<Item = (Token, &'m Address)> {
+        self.accounts.iter().flat_map(|(account, directory)| {
+            let copy =
+                move |file: &'m File| Some((file.token?, file.by.as_ref().unwrap_or(account)));
+            directory.new.values().filter_map(copy)
+        })
+    }
+
     /// The published files of an account, by name.
     pub fn published(&self, account: &Address) -> impl Iterator<Item = (&String, &File)> {
         self.accounts.get(account).into_iter().flat_map(|directory| &directory.new)

@@ -6,7 +6,8 @@
 //! same trace, byte for byte.
 //!
 //! A run has two phases. In the first, faults of the kinds that the run drew strike while clients send
-//! mail, and after every durable change the checkers say whether C1 to C4 hold. Then all faults end, and
+//! mail, and after every durable change the checkers say whether C1 to C4 hold. In some runs disks are
+//! lost or set back: what such a disk alone had, and what it may double, is not asked for. Then all faults end, and
 //! every promised recipient has to come to its end within [`LIVENESS_BOUND`].
 
 pub mod checkers;
@@ -26,6 +27,7 @@ mod rot;
 pub mod rows;
 pub mod run;
 pub mod script;
+pub mod setback;
 pub mod shrink;
 pub mod streams;
 pub mod token;

@@ -132,6 +132,10 @@ pub struct Played {
     pub messages: usize,
     /// How many copies had ended.
     pub copies: usize,
+    /// How many copies were lost with a disk.
+    pub lost: usize,
+    /// How many recipients were marked as suspect.
+    pub suspects: usize,
     /// The last rows.
     #[serde(skip)]
     pub rows: Vec<String>,
@@ -198,9 +202,11 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
         },
     };
     let (messages, copies) = world.checkers.counts();
+    let (lost, suspects) = world.checkers.setbacks();
     let rows = world.log.take_rows();
     let trace = String::from(world.log.trace());
-    Played { verdict, step: world.step, now: world.now, messages, copies, rows, trace }
+    let (step, now) = (world.step, world.now);
+    Played { verdict, step, now, messages, copies, lost, suspects, rows, trace }
 }
 
 fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {

@@ -4,21 +4,30 @@
 //! the command gives. Lines that begin with `#` are for people. Delays are fixed and nothing is drawn
 //! but by the members, so a scenario has one trace.
 //!
+//! With `quiet` behind a command its rows are counted, not shown.
+//!
 //! | command | what it does |
 //! |---|---|
 //! | `delays NETWORK DISK` | how long things take; first in the file if at all |
 //! | `fault NAME` | turns a planted bug on; before any member runs |
 //! | `boot MEMBER…` or `boot all` | starts processes |
 //! | `crash MEMBER` | kills a process; writes under way are lost |
+//! | `lose-disk MEMBER` | a member that is down has an empty disk |
+//! | `image MEMBER`, `roll-back MEMBER` | makes a backup; a member that is down has its backup again |
+//! | `fill MEMBER`, `empty MEMBER` | its disk takes no mail, takes mail |
+//! | `forget MEMBER PEER` | the operator of MEMBER says that PEER will not come back |
+//! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
 //! | `rot MEMBER NAME`, `mend MEMBER` | an octet of the stored content turns over, and is put right |
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
 //! | `cut FROM TO`, `silence FROM TO`, `heal FROM TO` | what FROM opens to TO is refused, stands still, works |
 //! | `break FROM TO` | breaks the open connections that FROM opened to TO, with all that is under way |
-//! | `advance SPAN` | lets time pass; with `quiet` behind it rows are counted, not shown |
+//! | `orphan FROM TO` | the same for FROM only: what it has sent arrives |
+//! | `advance SPAN` | lets time pass |
 //! | `until MEMBER TEXT` | lets things happen until a row of MEMBER contains TEXT |
 //! | `expect-stored ADDRESS NAME GROUP…` | the copy lies there, and went by these groups |
 //! | `expect-files ADDRESS COUNT` | so many files lie there |
 //! | `expect-queue MEMBER COUNT` | so many messages are durably in its queue |
+//! | `expect-doubt MEMBER COUNT`, `expect-suspects MEMBER COUNT` | so many recipients in its queue are so |
 //! | `expect-state MEMBER CONNECTOR up|down` | so says the table of MEMBER |
 //! | `expect-settled` | every promised recipient has ended |
 
@@ -32,7 +41,7 @@ use super::client::{Client, Draft};
 use super::draw::Delays;
 use super::faults::Swarm;
 use super::log::Log;
-use super::network::{Cut, End, HostIndex, OPENER, TAKER};
+use super::network::{Cut, End, HostIndex, OPENER, PipeId, TAKER};
 use super::run::Plan;
 use super::token::Token;
 use super::workload::content;
@@ -128,9 +137,24 @@ fn span(text: &str) -> Result<Span, String> {
 
 impl Stage<'_> {
     fn command(&mut self, command: &str) -> Result<Vec<String>, String> {
+        let (command, is_quiet) = match command.strip_suffix(" quiet") {
+            Some(command) => (command, true),
+            None => (command, false),
+        };
         let words: Vec<&str> = command.split_whitespace().collect();
-        let mut is_quiet = false;
-        match words[..] {
+        let rows = if let ["until", member, ..] = words[..] {
+            let text = command.splitn(3, ' ').nth(2).ok_or("until what?")?;
+            self.until(member, text)?
+        } else {
+            self.act(&words)?;
+            self.world.log.take_rows()
+        };
+        self.judge(&rows)?;
+        Ok(if is_quiet { count(&rows) } else { rows })
+    }
+
+    fn act(&mut self, words: &[&str]) -> Result<(), String> {
+        match *words {
             ["delays", ..] | ["fault", _] => {}
             ["boot", "all"] => (0..self.world.hosts.len()).for_each(|host| self.world.boot(host)),
             ["boot", member] => {
@@ -141,35 +165,78 @@ impl Stage<'_> {
                 let host = self.host(member)?;
                 self.world.crash(host);
             }
-            ["rot", member, name] => self.rot(member, name)?,
-            ["mend", member] => {
-                let host = self.host(member)?;
-                self.world.hosts[host].disk.mend();
+            ["forget", member, peer] => {
+                let (host, peer) = (self.host(member)?, self.host(peer)?);
+                self.world.forget(host, peer);
             }
             ["send", name, member, sender, ref recipients @ ..] => {
                 self.send(name, member, sender, recipients)?;
             }
-            ["cut", from, to] => self.cut(from, to, Cut::Refuse)?,
-            ["silence", from, to] => self.cut(from, to, Cut::Silence)?,
-            ["heal", from, to] => {
-                let (from, to) = (self.host(from)?, self.host(to)?);
-                self.world.heal(from, to);
-            }
-            ["break", from, to] => self.break_connections(from, to)?,
-            ["advance", length, ref quiet @ ..] => {
-                is_quiet = quiet == ["quiet"];
+            ["advance", length] => {
                 let until = self.world.now + span(length)?;
                 self.world.advance(until);
             }
-            ["until", member, ..] => {
-                let text = command.splitn(3, ' ').nth(2).ok_or("until what?")?;
-                return self.until(member, text);
+            [
+                "cut" | "silence" | "heal" | "break" | "orphan" | "stall",
+                from,
+                to,
+                ref more @ ..,
+            ] => {
+                self.act_on_connections(words[0], (from, to), more)?;
             }
-            _ => self.expect(&words)?,
+            ["lose-disk" | "image" | "roll-back" | "fill" | "empty" | "mend", member] => {
+                self.act_on_disk(words[0], member)?;
+            }
+            ["rot", member, name] => self.rot(member, name)?,
+            _ => self.expect(words)?,
         }
-        let rows = self.world.log.take_rows();
-        self.judge(&rows)?;
-        Ok(if is_quiet { count(&rows) } else { rows })
+        Ok(())
+    }
+
+    fn act_on_connections(
+        &mut self,
+        what: &str,
+        (from, to): (&str, &str),
+        more: &[&str],
+    ) -> Result<(), String> {
+        match (what, more) {
+            ("cut", []) => self.cut(from, to, Cut::Refuse),
+            ("silence", []) => self.cut(from, to, Cut::Silence),
+            ("heal", []) => {
+                let (from, to) = (self.host(from)?, self.host(to)?);
+                self.world.heal(from, to);
+                Ok(())
+            }
+            ("break", []) => self.break_connections(from, to, &[OPENER, TAKER]),
+            ("orphan", []) => self.break_connections(from, to, &[OPENER]),
+            ("stall", [length]) => {
+                let until = self.world.now + span(length)?;
+                for pipe in self.connections(from, to)? {
+                    self.world.network.stall(pipe, until);
+                }
+                Ok(())
+            }
+            _ => Err(String::from("no such command")),
+        }
+    }
+
+    fn act_on_disk(&mut self, what: &str, member: &str) -> Result<(), String> {
+        let host = self.host(member)?;
+        let runs = || Err(format!("{member} runs, so its disk stays"));
+        match what {
+            "lose-disk" | "roll-back" if self.world.hosts[host].is_up() => return runs(),
+            "lose-disk" => self.world.lose_disk(host),
+            "image" => self.world.take_image(host),
+            "roll-back" if !self.world.roll_back(host) => {
+                return Err(format!("{member} has no backup"));
+            }
+            "fill" | "empty" => self.world.hosts[host].is_full = what == "fill",
+            "mend" => {
+                self.world.hosts[host].disk.mend();
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn judge(&self, rows: &[String]) -> Result<(), String> {
@@ -217,19 +284,19 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn break_connections(&mut self, from: &str, to: &str) -> Result<(), String> {
+    /// The open connections that `from` opened to `to`.
+    fn connections(&self, from: &str, to: &str) -> Result<Vec<PipeId>, String> {
         let (from, to) = (self.host(from)?, self.host(to)?);
         let is_hit = |end, wanted| matches!(end, End::Member { host, .. } if host == wanted);
-        let hit: Vec<_> = self
-            .world
-            .network
-            .pipes()
-            .filter(|(_, pipe)| is_hit(pipe.end(OPENER), from) && is_hit(pipe.end(TAKER), to))
-            .map(|(id, _)| id)
-            .collect();
-        for pipe in hit {
-            self.world.lost(pipe, OPENER);
-            self.world.lost(pipe, TAKER);
+        let pipes = self.world.network.pipes();
+        let hit =
+            pipes.filter(|(_, pipe)| is_hit(pipe.end(OPENER), from) && is_hit(pipe.end(TAKER), to));
+        Ok(hit.map(|(id, _)| id).collect())
+    }
+
+    fn break_connections(&mut self, from: &str, to: &str, at: &[usize]) -> Result<(), String> {
+        for pipe in self.connections(from, to)? {
+            at.iter().for_each(|side| self.world.lost(pipe, *side));
         }
         Ok(())
     }
@@ -266,6 +333,15 @@ impl Stage<'_> {
             ["expect-queue", member, number] => {
                 let host = self.host(member)?;
                 same(self.world.hosts[host].disk.durable().spool.queue.len(), number)
+            }
+            ["expect-doubt", member, number] => {
+                let queue = &self.world.hosts[self.host(member)?].disk.durable().spool.queue;
+                same(queue.values().map(|message| message.doubts().len()).sum(), number)
+            }
+            ["expect-suspects", member, number] => {
+                let queue = &self.world.hosts[self.host(member)?].disk.durable().spool.queue;
+                let recipients = queue.values().flat_map(|m| &m.envelope.recipients);
+                same(recipients.filter(|recipient| recipient.suspect).count(), number)
             }
             ["expect-state", member, connector, state] => {
                 let host = self.host(member)?;

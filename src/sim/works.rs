@@ -32,7 +32,8 @@ impl World<'_> {
         let work = self.hosts[host].works.remove(&work).expect("a file operation ends once");
         let can_fail = !matches!(work.query, Query::Publish { .. } | Query::Discard(_));
         let full_one_in = self.swarm.full_one_in;
-        let answer = if can_fail && self.dice().strikes("disk.full", full_one_in) {
+        let is_full = self.hosts[host].is_full;
+        let answer = if can_fail && (is_full || self.dice().strikes("disk.full", full_one_in)) {
             Answer::Failed(Refusal::new(452, "4.3.1", "no space"))
         } else {
             self.do_work(host, &work.query)

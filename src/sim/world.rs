@@ -266,6 +266,7 @@ impl<'c> World<'c> {
             Happening::Crash { host, life, down } => {
                 if self.hosts[host].life == life && self.hosts[host].is_up() {
                     self.crash(host);
+                    self.maybe_set_back(host);
                     self.schedule(down, Happening::Boot(host));
                 }
             }

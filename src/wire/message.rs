@@ -200,6 +200,10 @@ pub struct Envelope {
     pub envid: Option<String>,
     /// Whether the sender used SMTPUTF8.
     pub smtputf8: bool,
+    /// Of the content alone, where trace lines stand above it in the body already: what a host of
+    /// accounts is told of a delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
     /// Every hop so far, oldest first.
     pub hops: Vec<Hop>,
     /// The greatest versions of the tables that routed it.

@@ -34,6 +34,7 @@ pub(crate) fn envelope() -> Envelope {
         }],
         routed_by: BTreeMap::new(),
         fields: Vec::new(),
+        content: None,
         rules_due: false,
     }
 }

@@ -49,6 +49,16 @@ impl Client {
         client
     }
 
+    /// Connects and takes the greeting, if there is one.
+    pub(crate) fn try_connect(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let mut client = Self { stream: BufReader::new(stream) };
+        let mut greeting = String::new();
+        client.stream.read_line(&mut greeting).ok()?;
+        greeting.starts_with("220 ").then_some(client)
+    }
+
     /// Our end.
     pub(crate) fn local(&self) -> String {
         self.stream.get_ref().local_addr().unwrap().to_string()
@@ -93,7 +103,7 @@ impl Client {
         self.try_ask(&format!("{text}\r\n."))
     }
 
-    fn try_ask(&mut self, text: &str) -> Option<String> {
+    pub(crate) fn try_ask(&mut self, text: &str) -> Option<String> {
         write!(self.stream.get_mut(), "{text}\r\n").ok()?;
         let mut reply = String::new();
         let octets = self.stream.read_line(&mut reply).ok()?;

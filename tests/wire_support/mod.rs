@@ -204,6 +204,7 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
                 hops,
                 routed_by,
                 fields,
+                content: None,
                 rules_due,
             }
         },

@@ -337,6 +337,8 @@ impl Member {
             expires: turn.cx.now + Span::hours(u64::from(turn.config.policy.expiry_hours)),
             ret,
             routed_by: Default::default(),
+            // What the host got is the content of what it sends.
+            content: None,
             rules_due: false,
             ..envelope.clone()
         }

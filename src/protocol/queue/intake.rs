@@ -65,6 +65,7 @@ impl Member {
             hops,
             routed_by: Default::default(),
             fields: Vec::new(),
+            content: None,
             rules_due: false,
         };
         let stays = apply(&mut envelope, verdict, turn);

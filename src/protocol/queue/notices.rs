@@ -157,8 +157,10 @@ impl Member {
     /// Has a notice composed about everyone who has ended, unless one is in the making: first about those
     /// who are given up, then about those who have their copies.
     pub(crate) fn compose(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) {
+        // A message that a boot sets going may be done at once, where the account's journal knows it.
+        let Some(message) = self.spool.queue.get(&queue) else { return };
         // Whether the sender is told of the end of a message in quarantine is the operator's decision.
-        if self.spool.queue[&queue].damage.is_some() {
+        if message.damage.is_some() {
             return;
         }
         for kind in [NoticeKind::Failure, NoticeKind::Success] {
@@ -363,6 +365,7 @@ impl Member {
             hops,
             routed_by: Default::default(),
             fields: Vec::new(),
+            content: None,
             rules_due: false,
         };
         (queue, Message::new(envelope, body))

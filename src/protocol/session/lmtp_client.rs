@@ -74,9 +74,11 @@ impl LmtpClient {
 
     fn deliver(parcel: Parcel, talk: &mut Talk<'_>) -> Next<Step> {
         let envelope = &parcel.envelope;
+        clause!(DE_032);
         let mail = Mail {
             smtputf8: envelope.smtputf8,
             origin: Some(envelope.origin.clone()),
+            digest: Some(parcel.body.digest),
             ..Mail::from(envelope.sender.clone())
         };
         talk.line(Command::Mail(mail).encode());

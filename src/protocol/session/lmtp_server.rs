@@ -306,6 +306,7 @@ impl LmtpServer {
             hops: Vec::new(),
             routed_by: BTreeMap::new(),
             fields: Vec::new(),
+            content: mail.digest,
             rules_due: false,
         };
         talk.tell(Pdu::Deliver(Parcel { envelope, body }));

@@ -1,5 +1,6 @@
 //! Our session on the SMTP port of another member: news first, then hand-over.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
@@ -48,7 +49,7 @@ pub(in crate::protocol) enum Step {
     /// To the octets of the offer.
     Transfer { transfer: TransferId, offer: u32 },
     /// To COMMIT, RESOLVE or STATUS.
-    Asked(Pdu),
+    Asked(Box<Pdu>),
     /// To RELEASE.
     Released,
 }
@@ -372,16 +373,16 @@ impl Dialogue for SmtpClient {
             Pdu::Commit { transfer, offer } => {
                 let command = submit::Command::Commit { transfer: transfer.clone(), offer };
                 Self::say_submit(command, talk);
-                Next::Step(Step::Asked(Pdu::Commit { transfer, offer }))
+                Next::Step(Step::Asked(Box::new(Pdu::Commit { transfer, offer })))
             }
             Pdu::Resolve { transfer, offer } => {
                 let command = submit::Command::Resolve { transfer: transfer.clone(), offer };
                 Self::say_submit(command, talk);
-                Next::Step(Step::Asked(Pdu::Resolve { transfer, offer }))
+                Next::Step(Step::Asked(Box::new(Pdu::Resolve { transfer, offer })))
             }
             Pdu::Status(transfer) => {
                 Self::say_submit(submit::Command::Status { transfer: transfer.clone() }, talk);
-                Next::Step(Step::Asked(Pdu::Status(transfer)))
+                Next::Step(Step::Asked(Box::new(Pdu::Status(transfer))))
             }
             Pdu::Release(release) => {
                 Self::say_submit(submit::Command::Release(release), talk);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::clause;
 use crate::protocol::member::Parcel;
 use crate::wire::envelope::transfer_digest;
 use crate::wire::message::{Body, Digest, Envelope, Recipient};
@@ -20,7 +21,8 @@ pub(crate) fn parcel_digest(parcel: &Parcel) -> Digest {
 /// the trace, the other recipients, the times.
 pub(crate) fn recipient_digest(envelope: &Envelope, recipient: &Recipient, body: &Body) -> Digest {
     let key = (&envelope.origin, recipient.index, &recipient.address);
-    digest(&(key, &envelope.sender, &body.digest, body.octets))
+    clause!(DE_032);
+    digest(&(key, &envelope.sender, envelope.content.as_ref().unwrap_or(&body.digest)))
 }
 
 fn digest(value: &impl Serialize) -> Digest {

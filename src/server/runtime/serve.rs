@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -93,13 +93,16 @@ async fn run(configuration: Arc<Configuration>, until: Until) -> ExitCode {
     {
         return refuse(&format!("{}: cannot listen: {error}", path.display()));
     }
+    // Whoever reads that the member is ready may stop it at once, in order.
+    let signals = match Signals::take() {
+        Ok(signals) => signals,
+        Err(error) => return refuse(&format!("signals cannot be taken: {error}")),
+    };
     if let Err(error) = say_ready(&member) {
         return refuse(&format!("stdout: {error}"));
     }
-    let code = match until_stopped(&mut member, until).await {
-        Ok(exit) => end(&member, exit).await,
-        Err(error) => refuse(&format!("signals cannot be taken: {error}")),
-    };
+    let exit = until_stopped(&mut member, signals, until).await;
+    let code = end(&member, exit).await;
     if let Some(path) = &admin {
         // The next start removes what is left here.
         let _ = std::fs::remove_file(path);
@@ -120,18 +123,29 @@ fn say_ready(member: &Member) -> io::Result<()> {
     stdout.flush()
 }
 
-async fn until_stopped(member: &mut Member, until: Until) -> io::Result<Exit> {
+/// The signals that stop a member in order.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn take() -> io::Result<Self> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+    }
+}
+
+async fn until_stopped(member: &mut Member, mut signals: Signals, until: Until) -> Exit {
     let mut input = match until {
         Until::Signal => None,
         Until::StdinEnds => Some(end_of_stdin()),
     };
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         tokio::select! {
-            exit = member.ended() => return Ok(exit),
-            _ = terminate.recv() => member.shut_down(),
-            _ = interrupt.recv() => member.shut_down(),
+            exit = member.ended() => return exit,
+            _ = signals.terminate.recv() => member.shut_down(),
+            _ = signals.interrupt.recv() => member.shut_down(),
             () = ended(&mut input) => {
                 tracing::info!("standard input has ended");
                 member.shut_down();

@@ -33,6 +33,11 @@ impl NoDuplicate {
         }
     }
 
+    /// A host has another disk, which does not know what the one before had accepted.
+    pub(super) fn set_back(&mut self, host: HostIndex) {
+        self.accepted.retain(|_, by| *by != host);
+    }
+
     /// A change is on disk.
     pub(super) fn stored(&mut self, host: HostIndex, change: &Change) -> Result<(), String> {
         let (Change::Queued { accepted: Some((transfer, _)), .. } | Change::Known { transfer, .. }) =

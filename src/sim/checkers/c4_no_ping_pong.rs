@@ -1,10 +1,11 @@
 //! C4, no ping-pong: a recipient recrosses a directed edge between groups only when the table that routes
 //! it is strictly greater than the table that routed its previous crossing; and its hops are bounded.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 
+use super::Copy;
 use crate::protocol::queue::Change;
 use crate::sim::host::Host;
 use crate::wire::ids::{GroupName, OriginId};
@@ -22,14 +23,22 @@ impl NoPingPong {
     }
 
     /// A change is on disk; an accepted hand-over is a crossing when it came from another group.
-    pub(super) fn stored(&mut self, host: &Host, change: &Change) -> Result<(), String> {
+    pub(super) fn stored(
+        &mut self,
+        host: &Host,
+        change: &Change,
+        unsettled: &BTreeSet<Copy>,
+    ) -> Result<(), String> {
         let Change::Queued { message, accepted: Some(_), .. } = change else { return Ok(()) };
+        let token = host.disk.token(message.body.key);
+        let is_unsettled = |index| token.is_some_and(|token| unsettled.contains(&(token, index)));
         let Some((from, to)) = last_crossing(host, &message.envelope) else { return Ok(()) };
         let groups = visits(&message.envelope);
         if groups > self.hop_limit + 1 {
             return Err(format!("{} has visited {groups} groups", message.envelope.origin));
         }
-        for recipient in &message.envelope.recipients {
+        let settled = message.envelope.recipients.iter().filter(|r| !is_unsettled(r.index));
+        for recipient in settled {
             let origin = message.envelope.origin.clone();
             let key = (origin, recipient.index, from.clone(), to.clone());
             let routed_by = message.envelope.routed_by.clone();

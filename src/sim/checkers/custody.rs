@@ -1,13 +1,14 @@
 //! Who holds what, read from the durable state of a member.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use super::Copy;
 use super::ledger::Ledger;
 use crate::protocol::queue::{Change, Recorded};
 use crate::sim::host::Host;
 use crate::sim::token::Token;
-use crate::wire::ids::OriginId;
+use crate::wire::ids::{OriginId, QueueId};
 use crate::wire::message::Address;
 
 /// How a member holds a copy.
@@ -28,6 +29,18 @@ pub(super) struct Journal {
 }
 
 impl Journal {
+    /// What stands in the journal of a disk.
+    pub(super) fn of(host: &Host) -> Self {
+        let journal = &host.disk.durable().spool.journal;
+        let entries = journal.iter().flat_map(|(origin, entries)| {
+            entries.iter().map(move |(index, recorded)| (origin, *index, recorded))
+        });
+        let is_open =
+            |recorded: &Recorded| matches!(recorded, Recorded::Delivered { published: false, .. });
+        let open = entries.filter(|(_, _, recorded)| is_open(recorded));
+        Self { open: open.map(|(origin, index, _)| (origin.clone(), index)).collect() }
+    }
+
     /// A change is on disk.
     pub(super) fn stored(&mut self, change: &Change) {
         match change {
@@ -47,6 +60,15 @@ impl Journal {
 fn copy(ledger: &Ledger, token: Token, index: u32, by: Option<&Address>) -> Copy {
     let first = by.and_then(|account| ledger.index_of(token, account));
     (token, first.unwrap_or(index))
+}
+
+/// These recipients of a message in a member's queue.
+pub(super) fn copies(host: &Host, queue: QueueId, indexes: &[u32], ledger: &Ledger) -> Vec<Copy> {
+    let Some(message) = host.disk.durable().spool.queue.get(&queue) else { return Vec::new() };
+    let key = message.body.key;
+    let Some(token) = host.disk.token(key) else { return Vec::new() };
+    let by = host.disk.passed_on_by(key, &message.envelope.fields);
+    indexes.iter().map(|index| copy(ledger, token, *index, by.as_ref())).collect()
 }
 
 /// Everything that a member holds and would still hold after a crash. A message without its body, or a

@@ -1,6 +1,6 @@
 //! What was offered, what was promised, and what has ended.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::Copy;
@@ -32,14 +32,17 @@ struct Entry {
 pub(super) struct Ledger {
     entries: BTreeMap<Token, Entry>,
     notices: BTreeMap<Copy, Vec<Token>>,
+    /// The copies that were lost with a disk: nobody can be asked for them.
+    lost: BTreeSet<Copy>,
     next: u32,
     expiry: Span,
 }
 
 impl Ledger {
-    pub(super) const fn new(expiry_hours: u32) -> Self {
+    pub(super) fn new(expiry_hours: u32) -> Self {
         let expiry = Span::hours(expiry_hours as u64);
-        Self { entries: BTreeMap::new(), notices: BTreeMap::new(), next: 1, expiry }
+        let (entries, notices, lost) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { entries, notices, lost, next: 1, expiry }
     }
 
     pub(super) fn name(&mut self) -> Token {
@@ -120,8 +123,29 @@ impl Ledger {
         })
     }
 
-    /// Whether a copy was stored or taken outside.
+    /// A disk was lost, and this copy with it.
+    pub(super) fn lose(&mut self, copy: Copy) {
+        self.lost.insert(copy);
+    }
+
+    /// How many copies were lost with a disk.
+    pub(super) fn lost(&self) -> usize {
+        self.lost.len()
+    }
+
+    /// A copy that had been stored is there no more, and may be stored again.
+    pub(super) fn unstored(&mut self, token: Token, address: &Address) {
+        let Some(index) = self.index_of(token, address) else { return };
+        let entry = self.entries.get_mut(&token).expect("its index was found");
+        entry.ends[index as usize] -= 1;
+        self.lose((token, index));
+    }
+
+    /// Whether a copy was stored or taken outside, or nobody can be asked for it any more.
     pub(super) fn has_ended(&self, copy: Copy) -> bool {
+        if self.lost.contains(&copy) {
+            return true;
+        }
         let entry = self.entries.get(&copy.0);
         entry.and_then(|entry| entry.ends.get(copy.1 as usize)).is_some_and(|ends| *ends > 0)
     }

@@ -10,7 +10,7 @@ mod custody;
 mod ended;
 mod ledger;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -30,6 +30,9 @@ use ledger::Ledger;
 
 /// One recipient of one message, by index.
 pub type Copy = (Token, u32);
+
+/// A copy that lies where the account's owner sees it.
+pub type Stored = (Token, Address);
 
 /// What does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -57,6 +60,12 @@ pub struct Checkers {
     /// What each host held when it was looked at last.
     held: Vec<BTreeMap<Copy, Hold>>,
     journals: Vec<custody::Journal>,
+    /// Every copy that each host has ever held.
+    seen: Vec<BTreeSet<Copy>>,
+    /// The copies that a disk had which was lost or set back, and those that a member has marked as
+    /// suspect: they may have several custodians.
+    unsettled: BTreeSet<Copy>,
+    suspects: usize,
     violation: Option<Violation>,
 }
 
@@ -74,6 +83,9 @@ impl Checkers {
             no_ping_pong: c4_no_ping_pong::NoPingPong::new(hop_limit),
             held: configs.iter().map(|_| BTreeMap::new()).collect(),
             journals: configs.iter().map(|_| custody::Journal::default()).collect(),
+            seen: configs.iter().map(|_| BTreeSet::new()).collect(),
+            unsettled: BTreeSet::new(),
+            suspects: 0,
             violation: None,
         }
     }
@@ -149,16 +161,53 @@ impl Checkers {
         let verdict = c3_one_custodian::OneCustodian::stored(host, change);
         self.judge("C3", verdict);
         self.journals[place].stored(change);
+        if let Change::Suspected { queue, recipients, .. } = change {
+            self.suspects += recipients.len();
+            self.unsettled.extend(custody::copies(host, *queue, recipients, &self.ledger));
+        }
         if !matches!(change, Change::Link(_) | Change::Boot { .. }) {
             self.look(now, host, place);
         }
         // Last: a second copy may also cross where the first one did, and that is not what is wrong.
-        let verdict = self.no_ping_pong.stored(host, change);
+        let verdict = self.no_ping_pong.stored(host, change, &self.unsettled);
         self.judge("C4", verdict);
+    }
+
+    /// The disk of a member is another one: an empty one, or its own of an earlier time. `gone` were the
+    /// copies in its accounts that lie there no more.
+    pub fn set_back(&mut self, host: &Host, place: HostIndex, gone: Vec<Stored>) {
+        for (token, account) in gone {
+            self.ledger.unstored(token, &account);
+        }
+        self.no_duplicate.set_back(place);
+        self.journals[place] = custody::Journal::of(host);
+        self.unsettled.extend(core::mem::take(&mut self.seen[place]));
+        let old = self.exchange_held(host, place);
+        for copy in old.0.keys().filter(|copy| !self.held[place].contains_key(copy)) {
+            self.ledger.lose(*copy);
+        }
     }
 
     /// Looks at what a member holds durably, and judges what has changed.
     pub fn look(&mut self, now: Time, host: &Host, place: HostIndex) {
+        let (_, touched) = self.exchange_held(host, place);
+        for copy in touched {
+            self.ledger.kept(now, copy);
+            let verdict = self.no_loss.check(now, copy, &self.ledger);
+            self.judge("C1", verdict);
+            if !self.unsettled.contains(&copy) {
+                let verdict = self.one_custodian.check(copy);
+                self.judge("C3", verdict);
+            }
+        }
+    }
+
+    /// Looks at what a member holds now; what it held before comes back, and what has changed.
+    fn exchange_held(
+        &mut self,
+        host: &Host,
+        place: HostIndex,
+    ) -> (BTreeMap<Copy, Hold>, Vec<Copy>) {
         let new = custody::held(host, &self.journals[place], &self.ledger);
         let old = core::mem::take(&mut self.held[place]);
         let mut touched: Vec<Copy> = Vec::new();
@@ -166,7 +215,7 @@ impl Checkers {
             if old.get(copy) != Some(hold) {
                 self.no_loss.add(*copy);
                 self.one_custodian.add(*copy, place, *hold);
-                self.ledger.kept(now, *copy);
+                self.seen[place].insert(*copy);
                 touched.push(*copy);
             }
         }
@@ -178,29 +227,32 @@ impl Checkers {
             }
         }
         self.held[place] = new;
-        for copy in touched {
-            let verdict = self.no_loss.check(now, copy, &self.ledger);
-            self.judge("C1", verdict);
-            let verdict = self.one_custodian.check(copy);
-            self.judge("C3", verdict);
-        }
+        (old, touched)
     }
 
     /// The promised recipients that have not ended, in words. Empty is what the second phase waits for.
     #[must_use]
     pub fn open(&self) -> Vec<String> {
-        ended::open(&self.ledger, &self.held)
+        ended::open(&self.ledger, &self.held, &self.unsettled)
     }
 
     /// Whether every promised recipient has ended, and no member holds anything any more.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.held.iter().all(BTreeMap::is_empty) && self.ledger.open().next().is_none()
+        let all = self.held.iter().flat_map(BTreeMap::keys);
+        let is_held = |copy: &Copy| !ended::may_stay(*copy, &self.ledger, &self.unsettled);
+        !all.into_iter().any(is_held) && self.ledger.open().next().is_none()
     }
 
     /// How many messages were promised, and how many copies have ended.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         self.ledger.counts()
+    }
+
+    /// How many copies were lost with a disk, and how many recipients were marked as suspect.
+    #[must_use]
+    pub fn setbacks(&self) -> (usize, usize) {
+        (self.ledger.lost(), self.suspects)
     }
 }

@@ -19,7 +19,7 @@ use crate::wire::deliver::Inquire;
 use crate::wire::fields::encode_origin;
 use crate::wire::ids::OriginId;
 use crate::wire::link2state::{self, Chunk};
-use crate::wire::message::{Address, Notify, Return};
+use crate::wire::message::{Address, Digest, Notify, Return};
 use crate::wire::parse::{decimal, expect, public, text_of, whole};
 use crate::wire::submit;
 
@@ -72,6 +72,8 @@ pub struct Mail {
     pub auth: Option<String>,
     /// XORIGIN, on the delivery port.
     pub origin: Option<OriginId>,
+    /// XDIGEST, on the delivery port: of the content without the trace above it.
+    pub digest: Option<Digest>,
 }
 
 impl Mail {
@@ -408,6 +410,7 @@ fn encode_mail(mail: &Mail) -> String {
     add("ENVID", mail.envid.as_deref().map(xtext::encode));
     add("AUTH", mail.auth.as_deref().map(xtext::encode));
     add("XORIGIN", mail.origin.as_ref().map(encode_origin));
+    add("XDIGEST", mail.digest.map(|digest| format!("{digest}")));
     if mail.smtputf8 {
         line.push_str(" SMTPUTF8");
     }

@@ -13,7 +13,7 @@ use super::command::{BodyKind, CommandError, Mail, Rcpt};
 use super::xtext;
 use crate::clause;
 use crate::wire::ids::OriginId;
-use crate::wire::message::{Notify, Return};
+use crate::wire::message::{Digest, Notify, Return};
 use crate::wire::parse::{Parsed, decimal, expect, whole};
 use crate::wire::{DecodeError, fields};
 
@@ -139,6 +139,10 @@ pub(super) fn apply_to_mail(
         let expected = "MEMBER/INCARNATION/SEQUENCE";
         return once(&mut mail.origin, value.and_then(origin_id), &place, expected);
     }
+    if parameter.is("XDIGEST") {
+        let digest = value.and_then(content_digest);
+        return once(&mut mail.digest, digest, &place, "64 lower-case hexadecimal digits");
+    }
     Err(parameter.unknown(octets))
 }
 
@@ -172,6 +176,10 @@ pub(super) fn apply_to_rcpt(
 
 fn origin_id(text: &str) -> Option<OriginId> {
     whole(text, "the end of the id", fields::origin).ok()
+}
+
+fn content_digest(text: &str) -> Option<Digest> {
+    whole(text, "the end of the digest", fields::digest).ok()
 }
 
 /// `1*20DIGIT` (RFC 1870). A size beyond 64 bits is as much too large as the greatest one below.

@@ -162,6 +162,7 @@ fn not_offered(mail: &Mail, extended: bool) -> Option<&'static str> {
     ];
     let never = [
         (mail.origin.is_some(), "XORIGIN"),
+        (mail.digest.is_some(), "XDIGEST"),
         (mail.auth.is_some(), "AUTH"),
         (mail.body == Some(BodyKind::BinaryMime), "BODY=BINARYMIME"),
     ];
