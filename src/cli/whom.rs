@@ -83,7 +83,7 @@ impl Whom {
         if answers.problems.is_empty() {
             ExitCode::SUCCESS
         } else {
-            failed(&answers.problems.join("\nbridgehead: "))
+            failed(&answers.problems.join("\n"))
         }
     }
 

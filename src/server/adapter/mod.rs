@@ -89,7 +89,7 @@ pub fn run(
             Ok(Some(Ok(line))) => line,
             Ok(Some(Err(_)) | None) => return ExitCode::SUCCESS,
             Err(reason) => {
-                eprintln!("bridgehead adapter: {reason}");
+                complain!("bridgehead adapter: {reason}");
                 return ExitCode::from(1);
             }
         };
