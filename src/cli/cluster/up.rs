@@ -21,6 +21,7 @@ use crate::cli::{EXIT_FAILED, failed, refused};
 use crate::protocol::organization::Organization;
 use crate::server::clock::SCALE_LIMIT;
 use crate::server::configuration::{is_time_scale, load_organization, report};
+use crate::server::private::create_privately;
 
 /// How often it is looked whether all members still run.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
@@ -75,6 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn prepare(arguments: &Arguments, organization: &Organization) -> Result<Plan, String> {
+    create_privately();
     let base = Some(arguments.base_port).filter(|base| *base != 0);
     let plan = Plan::make(organization, base)?;
     let directory = &arguments.dir;

@@ -26,6 +26,7 @@ use crate::clause;
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::server::net::name_of;
+use crate::server::private;
 
 /// The only value of `proto` that this version speaks.
 pub const PROTO: u64 = 1;
@@ -73,6 +74,7 @@ pub fn run(
     mut output: impl Write,
     faults: Faults,
 ) -> ExitCode {
+    private::create_privately();
     log_to_stderr(Logging::Text);
     let (lines, mut requests) = channel(REQUESTS_LIMIT);
     // The thread ends with the input; nobody waits for it.

@@ -15,9 +15,9 @@ use tracing_subscriber::{fmt, registry};
 
 use super::start::{Entropy, Exit, Member, Settings, start};
 use crate::protocol::member::Port;
-use crate::server::admin;
 use crate::server::clock::{RealClock, within_real_time};
 use crate::server::configuration::{Configuration, load, report};
+use crate::server::{admin, private};
 
 /// How long the last octets may take to leave when all sessions have finished.
 const LAST_OCTETS: Duration = Duration::from_secs(2);
@@ -61,6 +61,7 @@ pub fn log_to_stderr(logging: Logging) {
 /// The exit code is 0 after an orderly end, 1 when the store failed, 2 when it cannot start.
 #[must_use]
 pub fn serve(file: &Path, logging: Logging, until: Until) -> ExitCode {
+    private::create_privately();
     let configuration = match load(file) {
         Ok(configuration) => configuration,
         Err(errors) => return refuse(&report(&errors)),
