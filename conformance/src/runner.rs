@@ -196,7 +196,8 @@ pub(crate) fn show(under_test: &UnderTest) -> String {
         UnderTest::Target(address) => format!("target {address}"),
         UnderTest::Adapter(command) => {
             let name = command.first().map(Path::new).filter(|program| program.is_absolute());
-            let name = name.and_then(Path::file_name).or(command.first().map(OsString::as_os_str));
+            let name = name.and_then(Path::file_name);
+            let name = name.or_else(|| command.first().map(OsString::as_os_str));
             let words = name.into_iter().chain(command.iter().skip(1).map(OsString::as_os_str));
             let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
             format!("adapter {}", words.join(" "))

@@ -146,14 +146,6 @@ fn the_log_says_where_news_are_malformed() {
          E: SUBMIT octet 16: expected version (6), got `{00000009} MULTI (6)`
          S: 501 5.5.4 message, octet 16: expected version (6)",
     );
-    let mut stage = Stage::accept(Security::Address, Port::Smtp, None);
-    stage.show_events = true;
-    stage.play(
-        r"S: 220 rg2-a ESMTP Bridgehead ready
-          C~ NOOP\nQUIT
-          E: SMTP octet 4: expected CR and LF only together, as the end of a line, got `NOOP\nQUIT`
-          S: 500 5.5.2 octet 4: expected CR and LF only together, as the end of a line",
-    );
 }
 
 /// SM-020, SM-021, SM-027: hello, news, an offer, and custody only once it is durable.
