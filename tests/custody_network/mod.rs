@@ -16,7 +16,7 @@ use bridgehead::kernel::{
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
     Answer, AutoReply, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail,
-    Notice, Parcel, Pdu, Policy, Port, Query, Security, Timer,
+    Notice, Parcel, Pdu, Policy, Query, Security, Timer,
 };
 use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
