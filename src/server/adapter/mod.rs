@@ -24,6 +24,7 @@ use super::report::What;
 use super::runtime::{Entropy, Exit, Logging, Member, Settings, log_to_stderr, start};
 use crate::clause;
 use crate::kernel::Span;
+use crate::print;
 use crate::protocol::faults::Faults;
 use crate::server::net::name_of;
 use crate::server::private;
@@ -100,6 +101,8 @@ pub fn run(
         }
         let answered = writeln!(output, "{}", adapter.answer(&line)).and_then(|()| output.flush());
         if answered.is_err() {
+            // Nobody hears the answers any more, or they are lost; which it is decides how this ends.
+            print::remember(answered);
             return ExitCode::SUCCESS;
         }
     }
