@@ -228,5 +228,12 @@ fn without_a_cluster_its_commands_say_so() {
     assert_ends(&["cluster", "link", "cut", "RG1", "RG2", "--dir", &dir], 1, "control.sock");
     let socket = directory.path().join("no.sock");
     assert!(!Path::exists(&socket));
-    assert_ends(&["queue", "list", "--socket", &socket.to_string_lossy()], 1, "no.sock");
+    let socket = socket.to_string_lossy();
+    for command in [&["queue", "list"][..], &["member", "forget", "rg1-a"]] {
+        let command = [command, &["--socket", &socket]].concat();
+        let said = text(&bridgehead(&command).stderr);
+        assert_ends(&command, 1, "no.sock");
+        assert_eq!(said.matches("no.sock").count(), 1, "the path stands once: {said}");
+        assert!(!said.contains("nothing fits"), "nobody was asked: {said}");
+    }
 }

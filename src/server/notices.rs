@@ -38,7 +38,8 @@ pub fn compose<R: Read>(
         .attribute("report-type", "delivery-status")
         .attribute("boundary", boundary(notice));
     let mut parts = vec![
-        plain_text(explanation(notice)),
+        // In UTF-8, and said so, where the text needs that.
+        MimePart::new("text/plain", explanation(notice)),
         MimePart::new(ContentType::new("message/delivery-status"), status(notice).into_bytes())
             .transfer_encoding("7bit"),
     ];
@@ -171,15 +172,6 @@ fn diagnostic(refusal: &Refusal) -> String {
     };
     let text: String = readable(refusal).chars().map(coded).collect();
     printable(&text)
-}
-
-/// Text for people, in UTF-8 where it needs that.
-fn plain_text(text: String) -> MimePart<'static> {
-    let mut kind = ContentType::new("text/plain");
-    if !text.is_ascii() {
-        kind = kind.attribute("charset", "utf-8");
-    }
-    MimePart::new(kind, text)
 }
 
 /// The fields of RFC 3464 sections 2.2 and 2.3: one group for the message, one for each recipient.
