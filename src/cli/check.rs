@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::refused;
+use super::table::count;
 use crate::server::configuration::{self, ConfigurationError, Kind, report};
 
 /// Checks a file of either kind; prints what it holds, or all that is wrong with it.
@@ -23,21 +24,22 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             let organization = configuration::load_organization(file)?;
             let members: usize = organization.groups.iter().map(|group| group.members.len()).sum();
             Ok(format!(
-                "organization `{}`, {} groups, {members} members, {} connectors, {} accounts",
+                "organization `{}`, {}, {}, {}, {}",
                 organization.name,
-                organization.groups.len(),
-                organization.connectors.len(),
-                organization.accounts.len(),
+                count(organization.groups.len(), "group"),
+                count(members, "member"),
+                count(organization.connectors.len(), "connector"),
+                count(organization.accounts.len(), "account"),
             ))
         }
         Kind::Member => {
             let configuration = configuration::load(file)?;
             let organization = &configuration.member.organization;
             Ok(format!(
-                "member `{}` of organization `{}`, {} peers",
+                "member `{}` of organization `{}`, {}",
                 configuration.member.member,
                 organization.name,
-                configuration.peers.len()
+                count(configuration.peers.len(), "peer"),
             ))
         }
     }
