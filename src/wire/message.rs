@@ -214,6 +214,9 @@ pub struct Envelope {
     /// No queue rules have seen it yet.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub rules_due: bool,
+    /// It was born at the sender, which has others queue it: no member has queued it yet.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub unqueued: bool,
 }
 
 impl Envelope {

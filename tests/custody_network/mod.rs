@@ -32,6 +32,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         members: vec![member(n, 'a'), member(n, 'b')],
         master: member(n, 'b'),
         rules: Vec::new(),
+        settings: Vec::new(),
     };
     let connector = |from: usize, to: usize| Connector {
         name: ConnectorName(format!("g{from}-g{to}")),
@@ -460,7 +461,7 @@ impl Network {
         self.step(&target, Input::Command(command));
         if port == Port::Smtp {
             let store = self.sites[from].node.as_ref().unwrap().machine().store();
-            let pdu = Pdu::Hello { member: from.clone(), store };
+            let pdu = Pdu::Hello { member: from.clone(), store, load: None };
             self.step(&target, Input::Pdu { from: server, pdu });
         }
         self.step(from, Input::Link { peer: client, change: LinkChange::Up });

@@ -36,6 +36,7 @@ pub(crate) fn envelope() -> Envelope {
         fields: Vec::new(),
         content: None,
         rules_due: false,
+        unqueued: false,
     }
 }
 

@@ -214,6 +214,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             address: account(),
             host: MemberName::from(HOST),
             rules: Vec::new(),
+            settings: Vec::new(),
         }],
         smart_host: None,
     };

@@ -14,7 +14,7 @@ use crate::wire::ids::{
 use crate::wire::message::{
     Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
 };
-use crate::wire::submit::Release;
+use crate::wire::submit::{Load, Release};
 
 /// Where a member opens a connection to. The host maps it to a socket address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub enum Pdu {
         member: MemberName,
         /// Its disk.
         store: StoreId,
+        /// How much it has to do; said only in answers, by members that queue for the asker.
+        load: Option<Load>,
     },
     /// An offer is about to come in: is it wanted? Answered by `Ok`, `HandedOver` (a repeat: nothing
     /// need be transferred), or `Refused`. Only a session says it, on behalf of the far end.
@@ -216,6 +218,8 @@ pub enum Timer {
     Silence(ConnectionId),
     /// Ask again about what is in doubt with this member.
     Doubt(MemberName),
+    /// The breaker of this member has been open for long enough: one message may try it.
+    Breaker(MemberName),
     /// Finish the deliveries whose last step failed.
     Publish,
     /// Of the link-state machine.

@@ -34,7 +34,8 @@ impl Member {
             self.discard(mail.body.key, Gate::Now, turn);
             return turn.say(from, Pdu::Refused(refusal));
         }
-        if turn.config.queue_rules().next().is_some() {
+        // Where others queue it, it is their rules that see it.
+        if turn.config.queue_rules().next().is_some() && !turn.config.submits() {
             return self.look_into(from, mail, turn);
         }
         self.take_in(from, mail, &Verdict::default(), turn);
@@ -66,7 +67,8 @@ impl Member {
             routed_by: Default::default(),
             fields: Vec::new(),
             content: None,
-            rules_due: false,
+            rules_due: turn.config.submits(),
+            unqueued: turn.config.submits(),
         };
         let stays = apply(&mut envelope, verdict, turn);
         clause!(CU_002);

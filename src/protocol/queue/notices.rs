@@ -367,6 +367,7 @@ impl Member {
             fields: Vec::new(),
             content: None,
             rules_due: false,
+            unqueued: turn.config.submits(),
         };
         (queue, Message::new(envelope, body))
     }

@@ -84,6 +84,8 @@ pub(crate) struct Work {
     pub(crate) composing: bool,
     /// Its header is being read for the queue rules.
     pub(crate) ruling: bool,
+    /// The members that were to queue it and did not take it.
+    pub(crate) tried: BTreeSet<MemberName>,
     /// The id and the latest offer for these recipients: both outlive an attempt.
     pub(crate) offers: BTreeMap<Vec<u32>, (TransferId, u32)>,
 }

@@ -67,7 +67,8 @@ impl Member {
         if self.work[&queue].expired {
             return self.return_expired(queue, indexes, turn);
         }
-        if self.rules_are_due(queue, indexes, turn) {
+        let submits = self.is_to_submit(queue, turn.config);
+        if !submits && self.rules_are_due(queue, indexes, turn) {
             return;
         }
         let message = &self.spool.queue[&queue];
@@ -86,6 +87,9 @@ impl Member {
         if !self.link.covers(&message.envelope.routed_by) {
             clause!(CU_020);
             return self.put_all(queue, indexes, &Place::Table);
+        }
+        if submits {
+            return self.submit(queue, indexes, turn);
         }
         let mut routes = Vec::new();
         for index in indexes {
@@ -156,6 +160,10 @@ impl Member {
         let message = &self.spool.queue[&queue];
         if message.is_stopped() || !self.link.covers(&message.envelope.routed_by) {
             return false;
+        }
+        if self.is_to_submit(queue, config) {
+            // The table does not choose who queues it.
+            return self.work[&queue].places[&index] == Place::Table;
         }
         let new = match self.decide(queue, index, config) {
             Decision::Go(route) => Some(route),

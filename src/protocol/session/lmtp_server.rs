@@ -308,6 +308,7 @@ impl LmtpServer {
             fields: Vec::new(),
             content: mail.digest,
             rules_due: false,
+            unqueued: false,
         };
         talk.tell(Pdu::Deliver(Parcel { envelope, body }));
         self.state = State::Results(Results { origin, awaited, early: BTreeMap::new() });
