@@ -58,6 +58,7 @@ impl Host {
                 members: vec![member("a"), member("b")],
                 master: member("a"),
                 rules: Vec::new(),
+                settings: Vec::new(),
             }],
             connectors: Vec::new(),
             accounts: vec![

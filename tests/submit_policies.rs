@@ -8,12 +8,12 @@ use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{Event, Pdu, Policy};
 use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
-    Account, Group, MemberSettings, Organization, Role, Submit, SubmitPolicy,
+    Account, Group, MemberSettings, Organization, Relay, Role, Submit, SubmitPolicy,
 };
 use bridgehead::protocol::rules::Rule;
 use bridgehead::protocol::submit::{BREAKER_SPAN, SubmitEvent};
 use bridgehead::wire::ids::{GroupName, MemberName};
-use bridgehead::wire::message::Refusal;
+use bridgehead::wire::message::{Outcome, Refusal};
 use custody_network::{Network, Trap, organization, user};
 
 const SENDER: Option<&str> = Some("user-be1@example.org");
@@ -235,7 +235,11 @@ fn a_failure_before_commit_leads_to_another_member() {
         assert_eq!(arrived(&network, client), 1, "{what}");
         assert_eq!(queued(&network).len(), 2, "{what}");
         assert_eq!(count(&network, "be1", |e| matches!(e, SubmitEvent::Kept { .. })), 0, "{what}");
-        assert_eq!(count(&network, "be1", |e| matches!(e, SubmitEvent::Failed { .. })), 1, "{what}");
+        assert_eq!(
+            count(&network, "be1", |e| matches!(e, SubmitEvent::Failed { .. })),
+            1,
+            "{what}"
+        );
     }
     // The traps refuse the answer to the offer: the sender hears the refusal in its place.
     for (code, status) in [(452, "4.3.1"), (552, "5.3.4"), (554, "5.6.1"), (503, "5.5.1")] {
@@ -317,7 +321,10 @@ fn the_breaker_opens_and_half_opens() {
         network.run(Span::seconds(10));
     }
     assert_eq!(count(&network, "be1", |e| matches!(e, SubmitEvent::Failed { .. })), 3);
-    assert_eq!(count(&network, "be1", |e| matches!(e, SubmitEvent::Opened { drains: false, .. })), 1);
+    assert_eq!(
+        count(&network, "be1", |e| matches!(e, SubmitEvent::Opened { drains: false, .. })),
+        1
+    );
     assert_eq!(count(&network, "be1", |e| matches!(e, SubmitEvent::Kept { .. })), 5);
     network.run(BREAKER_SPAN);
     assert_eq!(count(&network, "be1", |e| matches!(e, SubmitEvent::HalfOpened { .. })), 1);
@@ -444,5 +451,58 @@ fn queue_rules_run_once() {
     let kept = send(&mut network);
     network.run(Span::minutes(1));
     assert_eq!((arrived(&network, kept), ruled(&network)), (1, vec!["fe1", "be1"]));
+    assert_empty(&network);
+}
+
+/// A client of `be1` sends abroad.
+fn send_abroad(network: &mut Network) {
+    network.mail(&name("be1"), SENDER, &["eve@elsewhere.example".into()]);
+    network.run(Span::minutes(1));
+}
+
+/// CU-046, RU-013: a message for the world passes the queue rules once with SUBMIT, and twice with `*`.
+#[test]
+fn queue_rules_run_once_with_submit_and_twice_with_relaying() {
+    let mut submitting = with_queue_rules(cluster(1));
+    submitting.smart_host = Some("smart.example:25".into());
+    let mut relaying = submitting.clone();
+    for settings in &mut relaying.groups[0].settings[1..] {
+        (settings.submit, settings.relay) = (Submit::Local, Some(Relay::Frontends));
+    }
+    assert_eq!(relaying.check(), []);
+    for (organization, expected) in [(submitting, &["fe1"][..]), (relaying, &["be1", "fe1"])] {
+        let mut network = network_of(organization, &[], 3);
+        network.outside = Some(Outcome::Delivered);
+        send_abroad(&mut network);
+        assert_eq!(ruled(&network), expected);
+        assert_eq!(network.relayed.len(), 1, "it has left, and once");
+        assert_empty(&network);
+    }
+}
+
+/// CU-046: each frontend is drawn at some time; while none can be reached, the mail waits.
+#[test]
+fn a_backend_relays_to_any_frontend() {
+    let mut organization = cluster(3);
+    organization.smart_host = Some("smart.example:25".into());
+    for settings in &mut organization.groups[0].settings[3..] {
+        (settings.submit, settings.relay) = (Submit::Local, Some(Relay::Frontends));
+    }
+    let mut network = network_of(organization, &[], 3);
+    network.outside = Some(Outcome::Delivered);
+    for _ in 0..20 {
+        send_abroad(&mut network);
+    }
+    for frontend in ["fe1", "fe2", "fe3"] {
+        assert!(queued(&network).contains(&frontend), "{frontend} relays, too");
+        network.crash(&name(frontend));
+    }
+    send_abroad(&mut network);
+    assert_eq!(network.relayed.len(), 20);
+    for frontend in ["fe1", "fe2", "fe3"] {
+        network.boot(&name(frontend));
+    }
+    network.run(Span::minutes(11));
+    assert_eq!(network.relayed.len(), 21);
     assert_empty(&network);
 }

@@ -371,7 +371,11 @@ fn load() -> impl Strategy<Value = Option<Load>> {
 fn any_answer() -> impl Strategy<Value = Answer> {
     let numbered = || (transfer(), any::<u32>());
     prop_oneof![
-        (member(), store(), load()).prop_map(|(member, store, load)| Answer::Hello { member, store, load }),
+        (member(), store(), load()).prop_map(|(member, store, load)| Answer::Hello {
+            member,
+            store,
+            load
+        }),
         numbered().prop_map(|(transfer, offer)| Answer::Transferred { transfer, offer }),
         (transfer(), queue()).prop_map(|(transfer, queue)| Answer::Accepted { transfer, queue }),
         numbered().prop_map(|(transfer, offer)| Answer::Refused { transfer, offer }),

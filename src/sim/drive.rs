@@ -188,9 +188,9 @@ impl World<'_> {
 
     fn open(&mut self, host: HostIndex, peer: ConnectionId, endpoint: &Endpoint) {
         let target = match endpoint {
-            Endpoint::Connector(_, member) | Endpoint::Member(member) => {
-                Target::Member(self.names[member], Port::Smtp)
-            }
+            Endpoint::Connector(_, member)
+            | Endpoint::Member(member)
+            | Endpoint::Frontend(member) => Target::Member(self.names[member], Port::Smtp),
             Endpoint::Deliver(member) => Target::Member(self.names[member], Port::Deliver),
             Endpoint::Group(member) => Target::Member(self.names[member], Port::Group),
             Endpoint::Outside(_) => Target::Outside,

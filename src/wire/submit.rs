@@ -272,10 +272,7 @@ fn hello(input: &str) -> Parsed<'_, (MemberName, StoreId)> {
 }
 
 fn greeting(input: &str) -> Parsed<'_, (MemberName, StoreId, Option<Load>)> {
-    let load = alt((
-        map(tag_no_case("DRAINING"), |_| Load::Draining),
-        map(number, Load::Messages),
-    ));
+    let load = alt((map(tag_no_case("DRAINING"), |_| Load::Draining), map(number, Load::Messages)));
     let load = opt(preceded((char(' '), tag_no_case("LOAD=")), cut(load)));
     preceded(tag_no_case("MEMBER="), cut((member, field("STORE=", store), load))).parse(input)
 }

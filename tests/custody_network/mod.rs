@@ -169,6 +169,8 @@ pub(crate) struct Network {
     /// The outside server takes over the duty to tell of a success.
     pub(crate) outside_tells: bool,
     pub(crate) relayed: Vec<Parcel>,
+    /// The frontends that relay for the connections of other members.
+    relays: BTreeMap<(MemberName, ConnectionId), MemberName>,
     connections: BTreeMap<u64, Connection>,
     agenda: BTreeMap<(Time, u64), Happening>,
     chance: Seeded,
@@ -198,6 +200,7 @@ impl Network {
             outside: None,
             outside_tells: true,
             relayed: Vec::new(),
+            relays: BTreeMap::new(),
             connections: BTreeMap::new(),
             agenda: BTreeMap::new(),
             chance: Seeded::new(seed),
@@ -435,6 +438,12 @@ impl Network {
             Endpoint::Connector(_, member) | Endpoint::Member(member) => (member, Port::Smtp),
             Endpoint::Deliver(member) => (member, Port::Deliver),
             Endpoint::Group(member) => (member, Port::Group),
+            Endpoint::Frontend(member) => {
+                let is_up = self.sites[member].node.is_some();
+                self.relays.insert((from.clone(), client), member.clone());
+                let change = if is_up { LinkChange::Up } else { LinkChange::Refused };
+                return self.step(from, Input::Link { peer: client, change });
+            }
             Endpoint::Outside(_) => {
                 let change =
                     if self.outside.is_some() { LinkChange::Up } else { LinkChange::Refused };
@@ -482,6 +491,9 @@ impl Network {
 
     fn send_outside(&mut self, name: &MemberName, to: ConnectionId, pdu: Pdu) {
         match pdu {
+            Pdu::Relay(parcel) if self.relays.contains_key(&(name.clone(), to)) => {
+                self.relay_by_frontend(name, to, parcel);
+            }
             Pdu::Relay(parcel) => {
                 self.relayed.push(parcel.clone());
                 let Some(outcome) = self.outside.clone() else {
@@ -499,6 +511,29 @@ impl Network {
             reply => {
                 self.replies.insert(to.0, reply);
             }
+        }
+    }
+
+    /// Plain SMTP to a member: the mail enters there as any other does.
+    fn relay_by_frontend(&mut self, name: &MemberName, to: ConnectionId, parcel: Parcel) {
+        let Parcel { envelope, body } = parcel;
+        let client = self.number() * 2 + 1_000_001;
+        let mail = NewMail {
+            sender: envelope.sender,
+            recipients: envelope.recipients.clone(),
+            ret: envelope.ret,
+            envid: envelope.envid,
+            smtputf8: envelope.smtputf8,
+            from: name.0.clone(),
+            with: "ESMTP".into(),
+            body: Body { key: BodyKey(self.number()), ..body },
+        };
+        let frontend = self.relays[&(name.clone(), to)].clone();
+        self.step(&frontend, Input::Pdu { from: ConnectionId(client), pdu: Pdu::Mail(mail) });
+        for recipient in envelope.recipients {
+            let (origin, index) = (envelope.origin.clone(), recipient.index);
+            let pdu = Pdu::Result { origin, index, outcome: Outcome::Delivered };
+            self.step(name, Input::Pdu { from: to, pdu });
         }
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::LinkConfig;
-use crate::protocol::organization::{Organization, SubmitPolicy};
+use crate::protocol::organization::{Organization, Relay, SubmitPolicy};
 use crate::protocol::rules::Rule;
 use crate::wire::ids::MemberName;
 
@@ -130,6 +130,14 @@ impl MemberConfig {
     #[must_use]
     pub fn submits(&self) -> bool {
         self.policy_of_submission() == SubmitPolicy::Remote
+    }
+
+    /// Whether what leaves the organization goes to a frontend of the group, by plain SMTP.
+    #[must_use]
+    pub fn relays_to_frontends(&self) -> bool {
+        let group = self.organization.group_of(&self.member);
+        let settings = group.and_then(|group| group.settings_of(&self.member));
+        settings.is_some_and(|settings| settings.relay == Some(Relay::Frontends))
     }
 
     /// The part of the configuration that the link-state machine sees.

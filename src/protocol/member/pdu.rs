@@ -30,6 +30,8 @@ pub enum Endpoint {
     Group(MemberName),
     /// An outside server, `HOST:PORT`.
     Outside(String),
+    /// The SMTP port of a frontend of our group, as a server that relays like any other.
+    Frontend(MemberName),
 }
 
 /// What custody says on a connection. Sessions turn these into lines and frames, and back.

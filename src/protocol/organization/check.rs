@@ -135,7 +135,8 @@ impl<'a> Check<'a> {
         }
         let is_another = |other: &&MemberName| *other != name;
         if *submit == Submit::Remote && !group.acceptors().any(|other| is_another(&other)) {
-            let expected = "expected another member of the group with `submit = \"local-for-others\"`";
+            let expected =
+                "expected another member of the group with `submit = \"local-for-others\"`";
             self.wrong(at("submit"), format!("is \"remote\", and nobody accepts; {expected}"));
         }
         if relay.is_none() {
@@ -145,7 +146,8 @@ impl<'a> Check<'a> {
             let problem = "is \"*\" at a frontend, which would relay to itself; expected none";
             self.wrong(at("relay"), problem.into());
         } else if group.frontends().next().is_none() {
-            let problem = "is \"*\", expected another member of the group with `role = \"frontend\"`";
+            let problem =
+                "is \"*\", expected another member of the group with `role = \"frontend\"`";
             self.wrong(at("relay"), problem.into());
         }
     }

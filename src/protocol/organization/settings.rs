@@ -116,9 +116,8 @@ impl Group {
 
     /// The members that queue what others submit, by configuration, in its order.
     pub fn acceptors(&self) -> impl Iterator<Item = &MemberName> {
-        let accepts = |member: &&MemberName| {
-            self.submit_policy(member) == SubmitPolicy::LocalForOthers
-        };
+        let accepts =
+            |member: &&MemberName| self.submit_policy(member) == SubmitPolicy::LocalForOthers;
         self.members.iter().filter(accepts)
     }
 

@@ -23,6 +23,8 @@ pub enum Route {
     Way(Way),
     /// To an outside server.
     Outside(String),
+    /// To any frontend of our group, by plain SMTP.
+    Frontends,
 }
 
 /// Where a recipient stands.
@@ -56,6 +58,7 @@ impl Place {
             Self::Line(route) | Self::Underway(route) | Self::Retry { failed: Some(route), .. } => {
                 Some(match route {
                     Route::Local => "local",
+                    Route::Frontends => "*",
                     Route::Deliver(MemberName(name))
                     | Route::Way(
                         Way::Connector(ConnectorName(name)) | Way::Member(MemberName(name)),

@@ -136,7 +136,7 @@ impl Member {
             Route::Local => self.deposit_line(turn),
             Route::Deliver(host) => self.reach_host(host, turn),
             Route::Way(way) => self.reach_way(way, turn),
-            Route::Outside(server) => self.reach_outside(server, turn),
+            Route::Outside(_) | Route::Frontends => self.reach_outside(route, turn),
         }
     }
 
@@ -183,6 +183,10 @@ impl Member {
         let address = &recipient.expect("who is routed is in the envelope").address;
         let host = match home(config, address) {
             Home::Account(_, host) => host,
+            Home::Foreign(_) if config.relays_to_frontends() => {
+                clause!(CU_046);
+                return Decision::Go(Route::Frontends);
+            }
             Home::Foreign(server) => return Decision::Go(Route::Outside(server)),
             Home::Nobody(refusal) => return Decision::Never(refusal),
         };

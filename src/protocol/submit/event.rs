@@ -69,3 +69,20 @@ pub enum SubmitEvent {
         on: bool,
     },
 }
+
+impl SubmitEvent {
+    /// Whether an operator should look at it.
+    #[must_use]
+    pub const fn is_trouble(&self) -> bool {
+        match self {
+            Self::Kept { .. } | Self::Failed { .. } | Self::Opened { drains: false, .. } => true,
+            Self::Chosen { .. }
+            | Self::Submitted { .. }
+            | Self::Opened { .. }
+            | Self::HalfOpened { .. }
+            | Self::Closed { .. }
+            | Self::TurnedAway { .. }
+            | Self::Draining { .. } => false,
+        }
+    }
+}
