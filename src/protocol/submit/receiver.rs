@@ -172,6 +172,8 @@ impl Member {
         let queue = self.spool.next();
         let hop = self.hop(from, String::from("SUBMIT"), &queue_name(queue), turn);
         envelope.hops.push(hop);
+        // A member without queue rules has run them by accepting.
+        envelope.rules_due &= turn.config.queue_rules().next().is_some();
         clause!(SU_052);
         envelope.unqueued &= turn.fault("resubmits-what-it-accepted");
         turn.tell(Event::Received { queue, origin: envelope.origin.clone() });
