@@ -109,6 +109,7 @@ pub enum Answer {
         /// Its disk.
         store: StoreId,
         /// How much it has to do, if it queues for the asker.
+        #[serde(skip_serializing_if = "Option::is_none")]
         load: Option<Load>,
     },
     /// All octets of the offer are here and the digest is right; nothing is promised.

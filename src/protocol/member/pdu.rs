@@ -70,6 +70,7 @@ pub enum Pdu {
         /// Its disk.
         store: StoreId,
         /// How much it has to do; said only in answers, by members that queue for the asker.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         load: Option<Load>,
     },
     /// An offer is about to come in: is it wanted? Answered by `Ok`, `HandedOver` (a repeat: nothing
