@@ -171,6 +171,8 @@ impl Host {
             content: None,
             rules_due: false,
             unqueued: false,
+            attempts: 0,
+            submitter: None,
         };
         let body = Body { key: BodyKey(self.keys), digest: Digest([3; 32]), octets: 40 };
         Parcel { envelope, body }

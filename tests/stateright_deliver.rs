@@ -136,6 +136,7 @@ fn mail() -> NewMail {
         ret: None,
         envid: None,
         smtputf8: false,
+        submitter: None,
         from: "client".into(),
         with: "ESMTP".into(),
         body: Body { key: BodyKey(1), digest: Digest([1; 32]), octets: 10 },

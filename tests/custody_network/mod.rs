@@ -297,7 +297,6 @@ impl Network {
         to: &[Address],
         notify: Notify,
     ) -> u64 {
-        let client = self.number() * 2 + 1_000_001;
         let recipient = |address: &Address| Recipient {
             index: 0,
             address: address.clone(),
@@ -311,10 +310,18 @@ impl Network {
             ret: None,
             envid: None,
             smtputf8: false,
+            submitter: None,
             from: "client".into(),
             with: "ESMTP".into(),
-            body: self.body(client),
+            body: Body { key: BodyKey(0), digest: Digest::default(), octets: 0 },
         };
+        self.mail_as(at, mail)
+    }
+
+    /// A client gives this message, with a body of its own.
+    pub(crate) fn mail_as(&mut self, at: &MemberName, mail: NewMail) -> u64 {
+        let client = self.number() * 2 + 1_000_001;
+        let mail = NewMail { body: self.body(client), ..mail };
         self.step(at, Input::Pdu { from: ConnectionId(client), pdu: Pdu::Mail(mail) });
         client
     }
@@ -524,6 +531,7 @@ impl Network {
             ret: envelope.ret,
             envid: envelope.envid,
             smtputf8: envelope.smtputf8,
+            submitter: Some(name.0.clone()),
             from: name.0.clone(),
             with: "ESMTP".into(),
             body: Body { key: BodyKey(self.number()), ..body },

@@ -37,6 +37,8 @@ pub(crate) fn envelope() -> Envelope {
         content: None,
         rules_due: false,
         unqueued: false,
+        attempts: 0,
+        submitter: None,
     }
 }
 

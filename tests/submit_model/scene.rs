@@ -245,6 +245,7 @@ fn mail(number: usize) -> NewMail {
         ret: None,
         envid: None,
         smtputf8: false,
+        submitter: None,
         from: "client".into(),
         with: "ESMTP".into(),
         body: Body { key: BodyKey(number as u64 + 1), digest: Digest([octet; 32]), octets: 10 },

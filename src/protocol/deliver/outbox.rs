@@ -341,6 +341,8 @@ impl Member {
             content: None,
             rules_due: false,
             unqueued: turn.config.submits(),
+            attempts: 0,
+            submitter: None,
             ..envelope.clone()
         }
     }

@@ -190,6 +190,9 @@ pub struct NewMail {
     pub envid: Option<String>,
     /// SMTPUTF8 was used.
     pub smtputf8: bool,
+    /// Who gave it, where they proved their name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitter: Option<String>,
     /// Who gave it: EHLO name and address.
     pub from: String,
     /// `SMTP` or `ESMTP`.

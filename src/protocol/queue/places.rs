@@ -108,6 +108,7 @@ impl Work {
         Self {
             places: doubts.chain(ended).collect(),
             offers: fenced.map(offer).collect(),
+            attempts: message.envelope.attempts,
             ..Self::default()
         }
     }

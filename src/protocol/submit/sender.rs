@@ -74,6 +74,8 @@ impl Member {
         // The far end must not route by a smaller table than the one that sends the message there.
         clause!(CU_023);
         parcel.envelope.routed_by.extend(self.link.versions());
+        clause!(SU_059);
+        parcel.envelope.attempts = self.work[&queue].attempts;
         let (transfer, offer) = self.next_offer(queue, &recipients, turn);
         clause!(SU_001);
         self.put_all(queue, &recipients, &Place::Underway(route));
