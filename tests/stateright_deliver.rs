@@ -98,6 +98,7 @@ fn configs(faults: &Faults) -> [MemberConfig; 2] {
             members: names.to_vec(),
             master: names[HOST].clone(),
             rules: Vec::new(),
+            settings: Vec::new(),
         }],
         connectors: Vec::new(),
         accounts: vec![Account {
