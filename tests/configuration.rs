@@ -99,6 +99,7 @@ fn a_good_member_is_loaded() {
         (Endpoint::Member(master.clone()), Some("127.77.1.2:2501")),
         (Endpoint::Deliver(master.clone()), Some("127.77.1.2:2502")),
         (Endpoint::Group(master.clone()), Some("127.77.1.2:2503")),
+        (Endpoint::Frontend(master.clone()), Some("127.77.1.2:2501")),
         (Endpoint::Member(rg5), None),
         (Endpoint::Deliver(rg2), None),
         (Endpoint::Outside("192.0.2.1:25".into()), Some("192.0.2.1:25")),
