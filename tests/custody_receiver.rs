@@ -58,6 +58,7 @@ impl Host {
                 members: vec![member("a"), member("b")],
                 master: member("a"),
                 rules: Vec::new(),
+                settings: Vec::new(),
             }],
             connectors: Vec::new(),
             accounts: vec![
@@ -119,7 +120,7 @@ impl Host {
     /// The peer connects by SMTP and does all that must come before an offer.
     fn connect(&mut self, connection: ConnectionId) {
         self.inbound(connection, Port::Smtp);
-        let hello = Pdu::Hello { member: MemberName::from("b"), store: StoreId(9) };
+        let hello = Pdu::Hello { member: MemberName::from("b"), store: StoreId(9), load: None };
         let answer = self.say(connection, hello);
         assert!(matches!(answer[..], [Pdu::Hello { .. }]), "SU-030: {answer:?}");
         let digest = self.node.machine().link().table().digest();
@@ -169,6 +170,9 @@ impl Host {
             fields: Vec::new(),
             content: None,
             rules_due: false,
+            unqueued: false,
+            attempts: 0,
+            submitter: None,
         };
         let body = Body { key: BodyKey(self.keys), digest: Digest([3; 32]), octets: 40 };
         Parcel { envelope, body }
@@ -294,7 +298,7 @@ fn offers_are_refused_with_their_reasons() {
     };
     let pdu = offer(&mut host, "b");
     assert_eq!(refusal(&host.say(C1, pdu)), (503, "5.5.1"), "before HELLO");
-    host.say(C1, Pdu::Hello { member: MemberName::from("b"), store: StoreId(9) });
+    host.say(C1, Pdu::Hello { member: MemberName::from("b"), store: StoreId(9), load: None });
     let pdu = offer(&mut host, "b");
     assert_eq!(refusal(&host.say(C1, pdu)), (503, "5.5.1"), "before the link state");
     host.connect(C2);

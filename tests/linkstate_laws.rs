@@ -171,6 +171,7 @@ fn organization(edges: &[Edge]) -> Organization {
         members: if number == 0 { vec![member(0), observer()] } else { vec![member(number)] },
         master: member(number),
         rules: Vec::new(),
+        settings: Vec::new(),
     });
     let connectors = edges.iter().enumerate().map(|(place, edge)| Connector {
         name: name(place, edge),

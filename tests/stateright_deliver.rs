@@ -98,6 +98,7 @@ fn configs(faults: &Faults) -> [MemberConfig; 2] {
             members: names.to_vec(),
             master: names[HOST].clone(),
             rules: Vec::new(),
+            settings: Vec::new(),
         }],
         connectors: Vec::new(),
         accounts: vec![Account {
@@ -136,6 +137,7 @@ fn mail() -> NewMail {
         ret: None,
         envid: None,
         smtputf8: false,
+        submitter: None,
         from: "client".into(),
         with: "ESMTP".into(),
         body: Body { key: BodyKey(1), digest: Digest([1; 32]), octets: 10 },

@@ -28,6 +28,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("renumber-index", "numbers the recipients of each hop from zero"),
     ("rules-outside-the-commit", "stores what rules pass on by a change of its own"),
     ("release-without-exceptions", "says that transfers are over of which it may speak again"),
+    ("resubmits-what-it-accepted", "has others queue what it was given to queue"),
     ("released-is-new", "accepts a transfer that its sender has said is over"),
     ("success-told-twice", "tells of a success although the outside server took over that duty"),
     (

@@ -34,6 +34,7 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         members: vec![member(number, 'a'), member(number, 'b')],
         master: member(number, 'b'),
         rules: Vec::new(),
+        settings: Vec::new(),
     };
     let connector = |from: usize, to: usize, cost| Connector {
         name: ConnectorName(format!("RG{from}-RG{to}")),

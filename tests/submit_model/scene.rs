@@ -190,7 +190,14 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
     let group = |group: &str, uuid: &str, mut members: Vec<MemberName>, master: &str| {
         members.push(MemberName::from(master));
         let (name, master) = (GroupName::from(group), MemberName::from(master));
-        Group { name, uuid: uuid.repeat(32), members, master, rules: Vec::new() }
+        Group {
+            name,
+            uuid: uuid.repeat(32),
+            members,
+            master,
+            rules: Vec::new(),
+            settings: Vec::new(),
+        }
     };
     let organization = Organization {
         format: ORGANIZATION_FORMAT,
@@ -244,6 +251,7 @@ fn mail(number: usize) -> NewMail {
         ret: None,
         envid: None,
         smtputf8: false,
+        submitter: None,
         from: "client".into(),
         with: "ESMTP".into(),
         body: Body { key: BodyKey(number as u64 + 1), digest: Digest([octet; 32]), octets: 10 },

@@ -4,6 +4,7 @@
 //! only sees an organization for which [`Organization::check`] found nothing wrong.
 
 mod check;
+mod settings;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::rules::Rule;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 use crate::wire::message::Address;
+
+pub use settings::{MemberSettings, Relay, Role, Submit, SubmitPolicy, WEIGHT_LIMIT};
 
 /// The only value of `format` that this version reads.
 pub const ORGANIZATION_FORMAT: u32 = 1;
@@ -59,6 +62,9 @@ pub struct Group {
     pub members: Vec<MemberName>,
     /// The master: one of the members.
     pub master: MemberName,
+    /// What is said of members besides their names.
+    #[serde(rename = "member", default)]
+    pub settings: Vec<MemberSettings>,
     /// The queue rules of the group, which run behind those of the server.
     #[serde(rename = "rule", default)]
     pub rules: Vec<Rule>,

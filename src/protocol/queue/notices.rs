@@ -303,7 +303,7 @@ impl Member {
         let wait = policy.wait_after(work.attempts);
         let wait = if turn.fault("retry-ignores-schedule") { Span::minutes(1) } else { wait };
         // The count only chooses the wait; beyond the schedule it would only grow.
-        work.attempts = (work.attempts + 1).min(policy.steady_after());
+        work.attempts = work.attempts.saturating_add(1).min(policy.steady_after());
         work.waiting = true;
         turn.arm(Timer::Retry(queue), wait);
     }
@@ -367,6 +367,9 @@ impl Member {
             fields: Vec::new(),
             content: None,
             rules_due: false,
+            unqueued: turn.config.submits(),
+            attempts: 0,
+            submitter: None,
         };
         (queue, Message::new(envelope, body))
     }

@@ -23,6 +23,8 @@ pub enum Route {
     Way(Way),
     /// To an outside server.
     Outside(String),
+    /// To any frontend of our group, by plain SMTP.
+    Frontends,
 }
 
 /// Where a recipient stands.
@@ -56,6 +58,7 @@ impl Place {
             Self::Line(route) | Self::Underway(route) | Self::Retry { failed: Some(route), .. } => {
                 Some(match route {
                     Route::Local => "local",
+                    Route::Frontends => "*",
                     Route::Deliver(MemberName(name))
                     | Route::Way(
                         Way::Connector(ConnectorName(name)) | Way::Member(MemberName(name)),
@@ -84,6 +87,8 @@ pub(crate) struct Work {
     pub(crate) composing: bool,
     /// Its header is being read for the queue rules.
     pub(crate) ruling: bool,
+    /// The members that were to queue it and did not take it.
+    pub(crate) tried: BTreeSet<MemberName>,
     /// The id and the latest offer for these recipients: both outlive an attempt.
     pub(crate) offers: BTreeMap<Vec<u32>, (TransferId, u32)>,
 }
@@ -103,6 +108,7 @@ impl Work {
         Self {
             places: doubts.chain(ended).collect(),
             offers: fenced.map(offer).collect(),
+            attempts: message.envelope.attempts,
             ..Self::default()
         }
     }

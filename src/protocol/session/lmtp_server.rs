@@ -308,6 +308,9 @@ impl LmtpServer {
             fields: Vec::new(),
             content: mail.digest,
             rules_due: false,
+            unqueued: false,
+            attempts: 0,
+            submitter: None,
         };
         talk.tell(Pdu::Deliver(Parcel { envelope, body }));
         self.state = State::Results(Results { origin, awaited, early: BTreeMap::new() });

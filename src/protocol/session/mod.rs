@@ -73,7 +73,9 @@ impl Session {
             }
             Endpoint::Deliver(_) => Self::LmtpClient(LmtpClient::calling()),
             Endpoint::Group(target) => Self::GroupClient(GroupClient::new(target.clone())),
-            Endpoint::Outside(_) => Self::RelayClient(RelayClient::calling()),
+            Endpoint::Outside(_) | Endpoint::Frontend(_) => {
+                Self::RelayClient(RelayClient::calling())
+            }
         }
     }
 

@@ -122,10 +122,10 @@ impl SmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         match Answer::of_reply(reply) {
-            Ok(Answer::Hello { member, store }) if member == self.target => {
+            Ok(Answer::Hello { member, store, load }) if member == self.target => {
                 caller.up(talk);
                 talk.log(Tag::Submit, SessionEvent::Proved(member.clone()));
-                talk.tell(Pdu::Hello { member, store });
+                talk.tell(Pdu::Hello { member, store, load });
                 Ok(Next::Idle)
             }
             _ => Err(caller.declined("X-SUBMIT HELLO", reply, talk)),

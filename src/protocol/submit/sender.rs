@@ -74,6 +74,8 @@ impl Member {
         // The far end must not route by a smaller table than the one that sends the message there.
         clause!(CU_023);
         parcel.envelope.routed_by.extend(self.link.versions());
+        clause!(SU_059);
+        parcel.envelope.attempts = self.work[&queue].attempts;
         let (transfer, offer) = self.next_offer(queue, &recipients, turn);
         clause!(SU_001);
         self.put_all(queue, &recipients, &Place::Underway(route));
@@ -89,6 +91,8 @@ impl Member {
         let message = &self.spool.queue[&queue];
         let mut envelope = message.envelope.clone();
         envelope.recipients.retain(|recipient| recipients.contains(&recipient.index));
+        // Where this member queues it after all, its policy has changed.
+        envelope.unqueued &= self.is_to_submit(queue, turn.config);
         if turn.fault("renumber-index") {
             let numbered = envelope.recipients.into_iter().zip(0..);
             envelope.recipients = numbered.map(|(r, index)| Recipient { index, ..r }).collect();
@@ -174,6 +178,9 @@ impl Member {
         self.heard(connection, turn);
         clause!(SU_003);
         self.forget_offer(queue, transfer);
+        if self.is_to_submit(queue, turn.config) {
+            self.submitted(queue, &peer, turn);
+        }
         turn.tell(Event::HandedOver { queue, transfer: transfer.clone(), peer });
         let id = transfer.clone();
         let change = Change::HandedOver { queue, id, recipients: recipients.clone() };
@@ -216,12 +223,18 @@ impl Member {
     }
 
     fn offer_refused(&mut self, attempt: Attempt, refusal: &Refusal, turn: &mut Turn<'_, '_>) {
-        let Attempt { queue, recipients, .. } = &attempt;
+        let Attempt { queue, recipients, way, .. } = &attempt;
         if is_conflict(refusal) {
             clause!(SU_006);
             self.retry_refused(&attempt, refusal, turn);
-            self.hold(*queue, "the far end knows its id with another content", turn);
-        } else if is_verdict(refusal) {
+            return self.hold(*queue, "the far end knows its id with another content", turn);
+        }
+        if let Way::Member(peer) = way
+            && self.is_to_submit(*queue, turn.config)
+        {
+            return self.submission_refused((*queue, recipients), peer, refusal, turn);
+        }
+        if is_verdict(refusal) {
             clause!(SU_009);
             for index in recipients {
                 self.give_up(*queue, *index, refusal.clone(), turn);
@@ -242,7 +255,7 @@ impl Member {
     pub(crate) fn dialogue_lost(&mut self, dialogue: Dialogue, turn: &mut Turn<'_, '_>) {
         match dialogue {
             Dialogue::Idle | Dialogue::Releasing => {}
-            Dialogue::Offered(attempt) => self.route(attempt.queue, &attempt.recipients, turn),
+            Dialogue::Offered(attempt) => self.offer_lost(&attempt, turn),
             Dialogue::Committed(attempt) if turn.fault("fallback-while-in-doubt") => {
                 self.route(attempt.queue, &attempt.recipients, turn);
             }

@@ -80,7 +80,7 @@ impl Configuration {
                 let via = self.via.get(&(connector.clone(), target.clone()));
                 via.copied().or_else(|| self.peers.get(target)?.smtp)
             }
-            Endpoint::Member(member) => self.peers.get(member)?.smtp,
+            Endpoint::Member(member) | Endpoint::Frontend(member) => self.peers.get(member)?.smtp,
             Endpoint::Deliver(member) => self.peers.get(member)?.deliver,
             Endpoint::Group(member) => self.peers.get(member)?.group,
             Endpoint::Outside(address) => address.parse().ok(),

@@ -40,6 +40,7 @@ fn organization() -> Organization {
             members: vec!["rg1-a".into(), "rg1-b".into()],
             master: "rg1-a".into(),
             rules: Vec::new(),
+            settings: Vec::new(),
         }],
         connectors: Vec::new(),
         accounts: Vec::new(),
