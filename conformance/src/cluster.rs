@@ -46,6 +46,9 @@ struct Node {
     address: Ipv4Addr,
 }
 
+/// Gives every member that the suite plays a turn, and says whether anything came of it.
+pub(crate) type Turn<'a> = dyn FnMut(&Cluster) -> Result<bool, Stop> + 'a;
+
 /// Everything that runs.
 pub(crate) struct Cluster {
     nodes: BTreeMap<String, Node>,
@@ -297,12 +300,21 @@ impl Cluster {
 
     /// Waits until nothing is under way, and says when the next timer of each node is due.
     pub(crate) fn settle(&mut self) -> Result<Option<u64>, Stop> {
+        self.settle_with(&mut |_| Ok(false))
+    }
+
+    /// The same, where members that the suite plays have their say: `turn` gives each of them one, and
+    /// says whether anything came of it.
+    pub(crate) fn settle_with(&mut self, turn: &mut Turn<'_>) -> Result<Option<u64>, Stop> {
         let members = self.living();
         let names: Vec<&str> = members.iter().map(String::as_str).collect();
         let watch = Stopwatch::start();
         let mut before = None;
         let mut rounds = 0_u32;
         loop {
+            if turn(self)? {
+                before = None;
+            }
             let under_way = self.network.under_way();
             let answers = self.ask_all(&names, "quiesce", |_| json!({}))?;
             let addresses: Vec<_> = names.iter().map(|name| self.nodes[*name].address).collect();
@@ -310,7 +322,8 @@ impl Cluster {
             match barrier::compare(&names, &addresses, &answers, &halves, self.now_us)? {
                 Quiet::Agreed { next_us } if under_way == 0 && self.network.under_way() == 0 => {
                     let now = Some((halves, ever));
-                    if before == now {
+                    // Everything that nodes have said is there to be read by now.
+                    if before == now && !turn(self)? {
                         return Ok(next_us);
                     }
                     before = now;
@@ -333,9 +346,18 @@ impl Cluster {
 
     /// Lets virtual time pass until `goal_us`, timer by timer: never over one that is due.
     pub(crate) fn run_until(&mut self, goal_us: u64) -> Result<(), Stop> {
+        self.run_until_with(goal_us, &mut |_| Ok(false))
+    }
+
+    /// The same, where members that the suite plays have their say.
+    pub(crate) fn run_until_with(
+        &mut self,
+        goal_us: u64,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Stop> {
         let mut at_once = 0;
         loop {
-            let next = self.settle()?;
+            let next = self.settle_with(turn)?;
             let to = next.map_or(goal_us, |next| next.min(goal_us)).max(self.now_us);
             let is_due = next.is_some_and(|next| next <= goal_us);
             if to == self.now_us && !is_due {
@@ -356,6 +378,11 @@ impl Cluster {
             self.network.pause(false);
             advanced?;
         }
+    }
+
+    /// The virtual time.
+    pub(crate) const fn now_us(&self) -> u64 {
+        self.now_us
     }
 
     /// Lets virtual time pass.

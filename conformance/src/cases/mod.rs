@@ -3,9 +3,12 @@
 mod custody;
 mod doubt;
 mod fellows;
+mod handover_order;
 mod links;
 mod members;
+mod parcel;
 mod queue;
+mod releases;
 mod seen;
 mod senders;
 mod smtp_server;
@@ -30,6 +33,8 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     let mut all = Vec::new();
     all.extend(smtp_server::cases());
     all.extend(members::cases());
+    all.extend(handover_order::cases());
+    all.extend(releases::cases());
     all.extend(fellows::cases());
     all.extend(senders::cases());
     all.extend(custody::cases());

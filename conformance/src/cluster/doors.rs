@@ -85,9 +85,35 @@ impl Cluster {
         let Ok((name, stream)) = door.visitors.recv_timeout(self.patience.reply()) else {
             return Ok(None);
         };
+        self.welcome(door, port, (&name, stream), shows).map(Some)
+    }
+
+    /// All doors of members that the suite plays.
+    pub(crate) fn doors(&self) -> Vec<(String, Port)> {
+        self.doors.keys().cloned().collect()
+    }
+
+    /// A visitor who stands at a door already, and on which connection.
+    pub(crate) fn visitor_now(
+        &self,
+        link: &str,
+        port: Port,
+    ) -> Result<Option<(String, Wire)>, Stop> {
+        let door = self.doors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
+        let Ok((name, stream)) = door.visitors.try_recv() else { return Ok(None) };
+        let wire = self.welcome(door, port, (&name, stream), Shows::Own)?;
+        Ok(Some((name, wire)))
+    }
+
+    fn welcome(
+        &self,
+        door: &Door,
+        port: Port,
+        (name, stream): (&str, TcpStream),
+        shows: Shows<'_>,
+    ) -> Result<Wire, Stop> {
         let tls = self.server_tls(door, shows).map_err(|error| uncertified(&error))?;
-        Wire::accepted(&self.setting(), &name, stream, Protection::on(port, tls))
-            .map(Some)
+        Wire::accepted(&self.setting(), name, stream, Protection::on(port, tls))
             .map_err(|error| Stop::Unusable(error.0))
     }
 
