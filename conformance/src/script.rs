@@ -279,6 +279,7 @@ impl Script {
             | Step::Closed(check, _)
             | Step::Refused(check, ..)
             | Step::Barred(check, _)
+            | Step::Series(check, _)
             | Step::Same(check, ..) = step
             {
                 assert!(!checks.contains(check), "check `{check}` stands twice in a script");

@@ -41,6 +41,11 @@ impl Parcel {
         self
     }
 
+    /// With an end far away and no word about delays: it may wait in a queue.
+    pub(super) fn patient(self) -> Self {
+        self.edit("172800000000", "4102444800000000").edit(r#""delay":true"#, r#""delay":false"#)
+    }
+
     /// With another transfer id, under the same origin id.
     pub(super) fn under(mut self, id: &str) -> Self {
         id.clone_into(&mut self.id);

@@ -368,6 +368,10 @@ impl Conversation for SmtpServer {
                 clause!(SM_028);
                 self.settled(pdu, talk);
             }
+            (State::Announced(_), pdu @ Pdu::Done(_)) => {
+                clause!(SU_033);
+                self.settled(pdu, talk);
+            }
             (State::Hello, Pdu::Hello { member, store }) => self.hello(&member, store, talk),
             (State::Hello, Pdu::Refused(refusal)) => {
                 self.peer = None;
