@@ -215,6 +215,15 @@ pub(crate) fn between() -> Blueprint {
     }
 }
 
+/// [`solo`] with a second account at the fellow.
+pub(crate) fn two_accounts() -> Blueprint {
+    let mut blueprint = solo();
+    if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
+        accounts.push(json!({"address": format!("cora@{DOMAIN}"), "host": "rg1-c"}));
+    }
+    blueprint
+}
+
 /// How many accounts each host of [`crowd`] has.
 pub(crate) const CROWD: usize = 300;
 

@@ -306,7 +306,7 @@ fn refusals() -> Vec<Case> {
                 .mark("refused")
                 .wait(30 * 60 * SECOND)
                 .look(Look::Count("offered-twice", OFFER, 2))
-                .look(Look::Alike("same-transfer", OFFER, "ID", (0, 1), true))
+                .look(Look::Distinct("same-transfer", OFFER, "ID", 1))
                 .look(Look::Values("numbered", OFFER, "OFFER", vec!["1".into(), "2".into()]))
                 .look(Look::Minutes("by-the-schedule", OFFER, "refused", minutes.to_vec()))
                 .look(Look::Count("committed-once", COMMIT, 1)),
@@ -373,7 +373,7 @@ fn refusals() -> Vec<Case> {
             &["SM-044"],
             against(&[always("EHLO ", Answer::Say("250-ready\r\n250 SIZE 1000000"))])
                 .wait(30 * 60 * SECOND)
-                .look(Look::Count("was-called", On::said(ACROSS, "EHLO ").with("rg1-a"), 31))
+                .look(Look::Some("was-called", On::said(ACROSS, "EHLO ")))
                 .look(Look::Never("no-bare-mail", On::said(ACROSS, "MAIL "), None))
                 .look(Look::Never("no-offer", OFFER, None)),
         )
@@ -387,6 +387,7 @@ fn refusals() -> Vec<Case> {
                 Answer::Say("250 2.0.0 MEMBER=rg1-c STORE=00000000c0ffee01"),
             )])
             .wait(10 * 60 * SECOND)
+            .look(Look::Some("was-called", On::said(ACROSS, "X-SUBMIT HELLO ")))
             .look(Look::Never("no-offer", OFFER, None)),
         )
         .twin("submit.offer.02"),

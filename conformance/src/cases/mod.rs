@@ -1,6 +1,7 @@
 //! All cases, and the clauses that they verify.
 
 mod custody;
+mod delivering;
 mod doubt;
 mod fellows;
 mod handing_over;
@@ -47,6 +48,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(hosts_rules::cases());
     all.extend(handing_over::cases());
     all.extend(handing_over_doubt::cases());
+    all.extend(delivering::cases());
     all.extend(senders::cases());
     all.extend(custody::cases());
     all.extend(doubt::cases());

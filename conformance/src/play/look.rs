@@ -55,8 +55,10 @@ pub(crate) enum Look {
     Minutes(&'static str, On, &'static str, Vec<u64>),
     /// The values of a parameter of the lines, in order.
     Values(&'static str, On, &'static str, Vec<String>),
-    /// Two lines, by their place among those of the kind, have the same parameter, or a different one.
-    Alike(&'static str, On, &'static str, (usize, usize), bool),
+    /// The lines have so many different values of a parameter among them.
+    Distinct(&'static str, On, &'static str, usize),
+    /// There is such a line.
+    Some(&'static str, On),
     /// The envelope of the offer at that place has this at a JSON pointer.
     Envelope(&'static str, &'static str, usize, &'static str, Value),
     /// The body of the offer at that place has exactly these octets.
@@ -87,7 +89,8 @@ impl Look {
             | Self::Before(check, ..)
             | Self::Minutes(check, ..)
             | Self::Values(check, ..)
-            | Self::Alike(check, ..)
+            | Self::Distinct(check, ..)
+            | Self::Some(check, ..)
             | Self::Envelope(check, ..)
             | Self::Body(check, ..)
             | Self::Digest(check, ..)
@@ -127,13 +130,18 @@ impl Look {
                 let text = format!("{name}: {} values, {:?} …", seen.len(), seen.first());
                 findings.is(check, seen == *wanted, &text, &ends(&numbers(&lines)));
             }
-            Self::Alike(_, on, name, (one, other), same) => {
+            Self::Distinct(_, on, name, wanted) => {
                 let lines = on.find(transcript);
-                let value = |place: usize| parameter(&lines.get(place)?.text, name);
-                let values = (value(*one), value(*other));
-                let holds = values.0.is_some() && values.1.is_some();
-                let holds = holds && (values.0 == values.1) == *same;
-                findings.is(check, holds, &format!("{name}: {values:?}"), &numbers(&lines));
+                let mut values: Vec<&str> =
+                    lines.iter().map(|line| parameter(&line.text, name).unwrap_or("-")).collect();
+                values.sort_unstable();
+                values.dedup();
+                let seen = format!("{name}: {values:?}, expected {wanted} values");
+                findings.is(check, values.len() == *wanted, &seen, &ends(&numbers(&lines)));
+            }
+            Self::Some(_, on) => {
+                let first = on.find(transcript).first().map(|line| line.n);
+                findings.shown(check, first, "there is no such line");
             }
             Self::Letters(_, place, count) => {
                 letters(check, (*place, *count), transcript, findings);

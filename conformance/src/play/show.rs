@@ -54,10 +54,10 @@ pub(crate) fn show_look(look: &Look) -> String {
         Look::Values(_, on, name, wanted) => {
             format!("{name} of {}: {} values in order", lines(on), wanted.len())
         }
-        Look::Alike(_, on, name, (one, other), same) => {
-            let what = if *same { "the same" } else { "another" };
-            format!("{name} of {}: number {other} has {what} as number {one}", lines(on))
+        Look::Distinct(_, on, name, count) => {
+            format!("{name} of {}: {count} different values", lines(on))
         }
+        Look::Some(_, on) => format!("at least one of {}", lines(on)),
         Look::Envelope(_, link, place, pointer, wanted) => {
             format!("offer {place} on {link}: {pointer} of the envelope is {wanted}")
         }
