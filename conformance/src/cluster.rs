@@ -6,7 +6,7 @@
 mod doors;
 mod probes;
 
-pub(crate) use doors::Shows;
+pub(crate) use doors::{SMART_HOST_LINK, Shows};
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ use crate::security::{Authority, SecurityError};
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 77, 250, 1);
 /// How many timers may fire at one instant before the suite takes the node to run in circles.
 const INSTANT_LIMIT: u32 = 1_000;
+/// Stands in an organization for the address of a smart host that the suite plays.
+pub(crate) const SMART_HOST: &str = "played";
 /// One second of virtual time.
 pub(crate) const SECOND: u64 = 1_000_000;
 /// One hour of virtual time.
@@ -183,10 +185,15 @@ impl Cluster {
             let at = self.lead(&connector, (member, place), (&target, there), Port::Smtp)?;
             via.push(json!({"connector": connector, "target": target, "address": at.to_string()}));
         }
+        let mut organization = self.blueprint.organization.clone();
+        if organization["smart_host"] == SMART_HOST {
+            let at = self.outside((member, place))?;
+            organization["smart_host"] = json!(at.to_string());
+        }
         let any = format!("{own}:0");
         let mut configuration = json!({
             "member": member,
-            "organization": self.blueprint.organization,
+            "organization": organization,
             "listen": {"smtp": any, "deliver": any, "group": any},
             "source": own.to_string(),
             "peers": peers,

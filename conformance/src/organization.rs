@@ -224,6 +224,13 @@ pub(crate) fn two_accounts() -> Blueprint {
     blueprint
 }
 
+/// [`solo`] with a smart host that the suite plays.
+pub(crate) fn with_smart_host() -> Blueprint {
+    let mut blueprint = solo();
+    blueprint.organization["smart_host"] = json!(crate::cluster::SMART_HOST);
+    blueprint
+}
+
 /// How many accounts each host of [`crowd`] has.
 pub(crate) const CROWD: usize = 300;
 

@@ -11,6 +11,7 @@ mod hosts;
 mod hosts_rules;
 mod links;
 mod members;
+mod notices;
 mod parcel;
 mod queue;
 mod receivers;
@@ -49,6 +50,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(handing_over::cases());
     all.extend(handing_over_doubt::cases());
     all.extend(delivering::cases());
+    all.extend(notices::cases());
     all.extend(senders::cases());
     all.extend(custody::cases());
     all.extend(doubt::cases());

@@ -288,6 +288,10 @@ impl Guest {
             "RESOLVE" => format!("250 2.0.0 REFUSED ID={id} OFFER={offer}\r\n"),
             "STATUS" => format!("250 2.0.0 UNKNOWN ID={id}\r\n"),
             "RELEASE" => "250 2.0.0 RELEASED\r\n".into(),
+            "DATA" => {
+                self.expected = Expected::Content;
+                "354 go ahead\r\n".into()
+            }
             "QUIT" => "221 2.0.0 bye\r\n".into(),
             _ => "250 2.0.0 ok\r\n".into(),
         }
@@ -326,8 +330,12 @@ impl Guest {
         }
     }
 
-    /// One result for each recipient that was accepted, in their order.
+    /// One result for each recipient that was accepted, in their order; an outside server has one for
+    /// all.
     fn results(&mut self, actor: &mut Actor) {
+        if self.door.1 == Port::Smtp {
+            return self.wire.line("250 2.0.0 taken");
+        }
         while let Some(index) = self.indexes.pop_front() {
             let cue = actor.cue(&format!("RESULT [{index}]"));
             if !matches!(cue, Some(Answer::Close | Answer::Hang | Answer::Say(_))) {
