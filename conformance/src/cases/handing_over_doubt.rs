@@ -88,8 +88,7 @@ fn behind_commit() -> Vec<Case> {
             .look(Look::Next("asks-again", RESOLVE, WORDS))
             .look(Look::Count("asked-twice", RESOLVE, 2))
             .look(Look::Count("offered-twice", OFFER, 2)),
-        )
-        .kills(&[("resolve-lost-means-refused", "asks-again")]),
+        ),
         sender(
             "submit.lost.06",
             "RESOLVE that is refused settles nothing: the transfer stays in doubt",
@@ -304,8 +303,7 @@ fn crashes() -> Vec<Case> {
                 .act(Act::Restart)
                 .wait(HOUR)
                 .look(Look::Next("asks-first", COMMIT, WORDS))                .look(Look::Count("offered-twice", OFFER, 2)),
-        )
-        .kills(&[("doubt-not-stored", "asks-first")]),
+        ),
         sender(
             "submit.crash.03",
             "A sender that dies when the peer has accepted asks, and offers nothing",

@@ -279,7 +279,7 @@ fn transfers() -> Vec<Case> {
                 .ask(&asked.status(), "unknown", ok().last("UNKNOWN ID="))
                 .ask(&asked.commit(1), "accepted", accepted()),
         )
-        .kills(&[("transferred-is-accepted", "unknown")]),
+        .kills(&[("status-fences", "unknown")]),
         receiver(
             "submit.digest.04",
             "An accepted id that comes again with another recipient is refused, and stays accepted",
@@ -352,7 +352,7 @@ fn fences() -> Vec<Case> {
                 .offer_refused("refused", &lower.octets(), refused()),
         )
         .twin("submit.fence.03")
-        .kills(&[("fence-is-lowered", "refused")]),
+        .kills(&[("resolve-without-fence", "refused")]),
         receiver(
             "submit.fence.03",
             "The first offer above a fence is accepted",
