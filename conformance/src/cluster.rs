@@ -357,11 +357,7 @@ impl Cluster {
     }
 
     /// The same, where members that the suite plays have their say.
-    pub(crate) fn run_until_with(
-        &mut self,
-        goal_us: u64,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), Stop> {
+    pub(crate) fn run_until_with(&mut self, goal_us: u64, turn: &mut Turn<'_>) -> Result<(), Stop> {
         let mut at_once = 0;
         loop {
             let next = self.settle_with(turn)?;

@@ -240,9 +240,9 @@ pub(crate) fn crowd() -> Blueprint {
     let mut blueprint = solo();
     if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
         for (letter, host) in [("a", "rg1-a"), ("c", "rg1-c")] {
-            accounts.extend((0..CROWD).map(|number| {
-                json!({"address": format!("{letter}{number}@{DOMAIN}"), "host": host})
-            }));
+            accounts.extend((0..CROWD).map(
+                |number| json!({"address": format!("{letter}{number}@{DOMAIN}"), "host": host}),
+            ));
         }
     }
     blueprint

@@ -186,11 +186,11 @@ impl Play {
     }
 }
 
-/// A play that is being performed.
+/// A play that is being performed. The node goes last, so that its end is in no record.
 struct Running {
-    cluster: Cluster,
-    troupe: Troupe,
     wires: BTreeMap<&'static str, Wire>,
+    troupe: Troupe,
+    cluster: Cluster,
 }
 
 impl Running {

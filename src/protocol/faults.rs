@@ -45,7 +45,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("conflict-is-tried-again", "offers again what the far end knows with another content"),
     ("unknown-means-refused", "takes the answer that a transfer is unknown for a fence"),
     ("done-means-accepted", "takes DONE for the custody of the far end"),
-    ("rolled-back-store-is-kept", "keeps its store id when it is told that its disk was rolled back"),
+    (
+        "rolled-back-store-is-kept",
+        "keeps its store id when it is told that its disk was rolled back",
+    ),
     ("suspect-mark-is-lost", "hands suspects on without their mark"),
     ("orcpt-is-dropped", "hands recipients on without ORCPT"),
     ("hand-over-is-success", "tells of a success when it has only handed over"),

@@ -78,14 +78,15 @@ pub(super) const fn always(at: &'static str, does: Answer) -> Cue {
 }
 
 fn travels() -> Vec<Case> {
-    let carries = |number: u32, what: &str, script: Script, looks: &[(&'static str, &'static str, Value)]| {
-        let play = Play::new().talk("client", script).wait(SECOND);
-        let play = looks.iter().fold(play, |play, (check, pointer, value)| {
-            play.look(Look::Envelope(check, ACROSS, 0, pointer, value.clone()))
-        });
-        let title = format!("The hand-over carries {what}");
-        sender(&format!("submit.carries.{number:02}"), &title, &["WI-080", "SU-003"], play)
-    };
+    let carries =
+        |number: u32, what: &str, script: Script, looks: &[(&'static str, &'static str, Value)]| {
+            let play = Play::new().talk("client", script).wait(SECOND);
+            let play = looks.iter().fold(play, |play, (check, pointer, value)| {
+                play.look(Look::Envelope(check, ACROSS, 0, pointer, value.clone()))
+            });
+            let title = format!("The hand-over carries {what}");
+            sender(&format!("submit.carries.{number:02}"), &title, &["WI-080", "SU-003"], play)
+        };
     let bob = "<bob@example.test>";
     let carl = "<carl@example.test>";
     vec![
@@ -151,7 +152,10 @@ fn travels() -> Vec<Case> {
         carries(
             6,
             "NOTIFY and ORCPT of a recipient",
-            client(carl, &[&format!("{bob} NOTIFY=SUCCESS,DELAY ORCPT=rfc822;old+2Bbob@example.test")]),
+            client(
+                carl,
+                &[&format!("{bob} NOTIFY=SUCCESS,DELAY ORCPT=rfc822;old+2Bbob@example.test")],
+            ),
             &[
                 ("success", "/recipients/0/notify/success", json!(true)),
                 ("no-failure", "/recipients/0/notify/failure", json!(false)),
@@ -203,7 +207,10 @@ fn hops() -> Vec<Case> {
     const ON: &str = "RG1-RG3";
     let parcel = super::parcel::Parcel::minted("rg2-a/00000000c0ffee50/1").patient();
     let parcel = parcel.edit("ann@example.test", "cat@example.test");
-    let through = |number: u32, what: &str, parcel: super::parcel::Parcel, looks: &[(&'static str, &'static str, Value)]| {
+    let through = |number: u32,
+                   what: &str,
+                   parcel: super::parcel::Parcel,
+                   looks: &[(&'static str, &'static str, Value)]| {
         let play = Play::over(between)
             .talk("peer", parcel.hand_over(super::members::ready()).fence())
             .wait(SECOND);
@@ -279,12 +286,10 @@ fn hops() -> Vec<Case> {
         through(
             7,
             "the fields that rules have added, and SMTPUTF8,",
-            parcel
-                .edit(r#""smtputf8":false"#, r#""smtputf8":true"#)
-                .edit(
-                    r#""routed_by":{}"#,
-                    r#""routed_by":{},"fields":[{"name":"X-Mark","value":"yes"}]"#,
-                ),
+            parcel.edit(r#""smtputf8":false"#, r#""smtputf8":true"#).edit(
+                r#""routed_by":{}"#,
+                r#""routed_by":{},"fields":[{"name":"X-Mark","value":"yes"}]"#,
+            ),
             &[
                 ("smtputf8", "/smtputf8", json!(true)),
                 ("field", "/fields/0/name", json!("X-Mark")),

@@ -69,10 +69,9 @@ fn behind_commit() -> Vec<Case> {
             "The reply to COMMIT is lost: the sender asks, and offers nothing",
             &["SU-020", "SU-021", "SU-003"],
             against(&[once("X-SUBMIT COMMIT ", Answer::Lose)])
-                .mark("lost")
                 .wait(HOUR)
                 .look(Look::Next("asks-first", COMMIT, WORDS))
-                .look(Look::Never("not-offered-again", OFFER, Some("lost"))),
+                .look(Look::Count("offered-once", OFFER, 1)),
         )
         .twin("submit.lost.03"),
         sender(
@@ -97,10 +96,9 @@ fn behind_commit() -> Vec<Case> {
                 once("X-SUBMIT COMMIT ", Answer::Close),
                 always("X-SUBMIT RESOLVE ", Answer::Say("451 4.3.0 not now")),
             ])
-            .mark("lost")
             .wait(HOUR)
             .look(Look::Next("asks-first", COMMIT, WORDS))
-            .look(Look::Never("not-offered-again", OFFER, Some("lost"))),
+            .look(Look::Count("offered-once", OFFER, 1)),
         )
         .twin("submit.lost.03"),
         sender(
@@ -111,13 +109,12 @@ fn behind_commit() -> Vec<Case> {
                 once("X-SUBMIT COMMIT ", Answer::Close),
                 always("X-SUBMIT RESOLVE ", Answer::Say("250 2.0.0 UNKNOWN ID={id}")),
             ])
-            .mark("lost")
             .wait(HOUR)
             .look(Look::Next("asks-first", COMMIT, WORDS))
-            .look(Look::Never("not-offered-again", OFFER, Some("lost"))),
+            .look(Look::Count("offered-once", OFFER, 1)),
         )
         .twin("submit.lost.03")
-        .kills(&[("unknown-means-refused", "not-offered-again")]),
+        .kills(&[("unknown-means-refused", "offered-once")]),
         sender(
             "submit.lost.08",
             "What waits behind a transfer in doubt is offered only when the doubt is settled",
@@ -164,8 +161,14 @@ fn answers() -> Vec<Case> {
 }
 
 fn disks() -> Vec<Case> {
-    let suspect = |check, place| Look::Envelope(check, ACROSS, place, "/recipients/0/suspect", json!(true));
-    let in_doubt = || against(&[once("X-SUBMIT COMMIT ", Answer::Close), always("X-SUBMIT RESOLVE ", Answer::Close)]);
+    let suspect =
+        |check, place| Look::Envelope(check, ACROSS, place, "/recipients/0/suspect", json!(true));
+    let in_doubt = || {
+        against(&[
+            once("X-SUBMIT COMMIT ", Answer::Close),
+            always("X-SUBMIT RESOLVE ", Answer::Close),
+        ])
+    };
     let replaced = |play: Play| {
         play.mark("lost")
             .cast(ACROSS, Port::Smtp, vec![always("X-SUBMIT HELLO ", OTHER_DISK)])
@@ -187,7 +190,6 @@ fn disks() -> Vec<Case> {
             "A peer with the same disk is asked, and nobody becomes suspect",
             &["SU-020", "SU-040"],
             in_doubt()
-                .mark("lost")
                 .cast(ACROSS, Port::Smtp, vec![always("X-SUBMIT RESOLVE ", REFUSED)])
                 .wait(HOUR)
                 .look(Look::Count("offered-twice", OFFER, 2))
@@ -198,8 +200,7 @@ fn disks() -> Vec<Case> {
             "Where the policy says so, what became suspect is held",
             &["SU-040"],
             replaced(in_doubt().policy("suspects", json!("hold")))
-                .look(Look::Count("offered-once", OFFER, 1))
-                .look(Look::Never("held", OFFER, Some("lost"))),
+                .look(Look::Count("offered-once", OFFER, 1)),
         )
         .twin("submit.disk.01"),
         sender(
@@ -302,7 +303,8 @@ fn crashes() -> Vec<Case> {
             against(&[once("X-SUBMIT COMMIT ", Answer::Hang)])
                 .act(Act::Restart)
                 .wait(HOUR)
-                .look(Look::Next("asks-first", COMMIT, WORDS))                .look(Look::Count("offered-twice", OFFER, 2)),
+                .look(Look::Next("asks-first", COMMIT, WORDS))
+                .look(Look::Count("offered-twice", OFFER, 2)),
         ),
         sender(
             "submit.crash.03",
@@ -310,10 +312,9 @@ fn crashes() -> Vec<Case> {
             &["SU-002", "SU-003", "SU-021"],
             against(&[once("X-SUBMIT COMMIT ", Answer::Lose)])
                 .act(Act::Restart)
-                .mark("back")
                 .wait(HOUR)
                 .look(Look::Next("asks-first", COMMIT, WORDS))
-                .look(Look::Never("not-offered-again", OFFER, Some("back"))),
+                .look(Look::Count("offered-once", OFFER, 1)),
         )
         .twin("submit.crash.02"),
         sender(
@@ -323,11 +324,10 @@ fn crashes() -> Vec<Case> {
             against(&[])
                 .wait(SECOND)
                 .act(Act::Restart)
-                .mark("back")
                 .wait(HOUR)
                 .look(Look::Count("committed-once", COMMIT, 1))
-                .look(Look::Never("not-offered-again", OFFER, Some("back")))
-                .look(Look::Never("nothing-to-ask", RESOLVE, Some("back"))),
+                .look(Look::Count("offered-once", OFFER, 1))
+                .look(Look::Never("nothing-to-ask", RESOLVE, None)),
         )
         .twin("submit.offer.02"),
     ]
@@ -360,11 +360,7 @@ fn released() -> Vec<Case> {
                 .talk("third", to_bob())
                 .wait(HOUR)
                 .look(Look::Some("second-boot", RELEASE.with("BOOT=2 ")))
-                .look(Look::Before(
-                    "in-order",
-                    RELEASE.with("BOOT=2 "),
-                    RELEASE.with("BOOT=3 "),
-                )),
+                .look(Look::Before("in-order", RELEASE.with("BOOT=2 "), RELEASE.with("BOOT=3 "))),
         ),
         sender(
             "submit.released.03",

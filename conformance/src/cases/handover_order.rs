@@ -181,7 +181,12 @@ fn envelopes() -> Vec<Case> {
     let (twice, suspect) =
         (format!("{recipient},{recipient}"), recipient.replace("null}", r#"null,"suspect":true}"#));
     vec![
-        refused("01", "with white space", "WI-082", &plain(1).edit(r#","sender":"#, r#", "sender":"#)),
+        refused(
+            "01",
+            "with white space",
+            "WI-082",
+            &plain(1).edit(r#","sender":"#, r#", "sender":"#),
+        ),
         refused(
             "02",
             "with a field of its own",

@@ -82,9 +82,11 @@ fn dialogue() -> Vec<Case> {
             "deliver.order.04",
             "MAIL before LHLO is out of order",
             &["SM-003"],
-            Script::new(Seat::Fellow, Port::Deliver)
-                .reply("greeting", Want::code(220))
-                .ask(&mail(0x22), "refused", bad_order()),
+            Script::new(Seat::Fellow, Port::Deliver).reply("greeting", Want::code(220)).ask(
+                &mail(0x22),
+                "refused",
+                bad_order(),
+            ),
         )
         .twin("deliver.results.01"),
         host(
@@ -137,9 +139,11 @@ fn dialogue() -> Vec<Case> {
             "deliver.parameters.01",
             "RET and ENVID have no place on the delivery port, and are refused",
             &["WI-044", "SM-004"],
-            lmtp()
-                .ask(&format!("{} RET=FULL", mail(0x28)), "ret", Want::code(555))
-                .ask(&format!("{} ENVID=abc", mail(0x28)), "envid", Want::code(555)),
+            lmtp().ask(&format!("{} RET=FULL", mail(0x28)), "ret", Want::code(555)).ask(
+                &format!("{} ENVID=abc", mail(0x28)),
+                "envid",
+                Want::code(555),
+            ),
         )
         .twin("deliver.results.01"),
         host(
@@ -362,7 +366,11 @@ fn repeats() -> Vec<Case> {
                 .talk(
                     "again",
                     again(
-                        lmtp().ask(&inquire(5, 0, "ann@example.test"), "known", ok().last("[0] DELIVERED")),
+                        lmtp().ask(
+                            &inquire(5, 0, "ann@example.test"),
+                            "known",
+                            ok().last("[0] DELIVERED"),
+                        ),
                         &mail(5),
                         0,
                         CONTENT,
@@ -373,7 +381,7 @@ fn repeats() -> Vec<Case> {
                 .act(Act::Inspect("accounts"))
                 .look(Look::Letters("one-letter", 0, 1)),
         )
-        .kills(&[("second-deposit-on-repeat", "one-letter")]),
+        .kills(&[("second-deposit-on-repeat", "again-known")]),
     ]
 }
 

@@ -33,14 +33,19 @@ fn connections() -> Vec<Case> {
             Play::new()
                 .talk("older", lmtp().ask(&mail(6), "mail", taken()))
                 .talk("newer", lmtp())
-                .talk("older", Script::new(Seat::Fellow, Port::Deliver).barred(
-                    "closed",
-                    &[("", Want::code(421)), (&recipient("ann", 0), Want::code(421))],
-                ))
-                .talk("newer", delivered(Script::new(Seat::Fellow, Port::Deliver), 6, 0, CONTENT).fence()),
+                .talk(
+                    "newer",
+                    delivered(Script::new(Seat::Fellow, Port::Deliver), 6, 0, CONTENT).fence(),
+                )
+                .talk(
+                    "older",
+                    Script::new(Seat::Fellow, Port::Deliver)
+                        .barred("last-words", &[("", Want::code(421))]),
+                )
+                .look(Look::Ended("older-is-closed", "older")),
         )
         .twin("deliver.newer.02")
-        .kills(&[("older-connection-lives", "older-closed")]),
+        .kills(&[("older-connection-lives", "older-is-closed")]),
         played(
             "deliver.newer.02",
             "A connection is of use until its member ends it, and the next one after it",
@@ -128,19 +133,16 @@ fn rules() -> Vec<Case> {
             "deliver.rules.04",
             "A rejection is in the journal before it is spoken",
             &["RU-022", "SM-077"],
-            Play::over(ruled)
-                .talk("sender", ruling("rejects", rejected))
-                .act(Act::Restart)
-                .talk(
-                    "again",
-                    lmtp()
-                        .ask(
-                            &inquire(10, 3, "rejects@example.test"),
-                            "recorded",
-                            ok().last("[3] REFUSED 550 5.7.1"),
-                        )
-                        .fence(),
-                ),
+            Play::over(ruled).talk("sender", ruling("rejects", rejected)).act(Act::Restart).talk(
+                "again",
+                lmtp()
+                    .ask(
+                        &inquire(10, 3, "rejects@example.test"),
+                        "recorded",
+                        ok().last("[3] REFUSED 550 5.7.1"),
+                    )
+                    .fence(),
+            ),
         )
         .twin("deliver.rules.02"),
         played(

@@ -41,10 +41,7 @@ fn failing(script: Script) -> Play {
 
 /// A message to bob for whom nothing goes out.
 fn waiting(script: Script) -> Play {
-    Play::new()
-        .act(Act::Rule(ACROSS, Rule::Refuse))
-        .talk("client", script)
-        .mark("sent")
+    Play::new().act(Act::Rule(ACROSS, Rule::Refuse)).talk("client", script).mark("sent")
 }
 
 /// Late after one hour, and over after three.
@@ -117,17 +114,22 @@ fn form() -> Vec<Case> {
                     "status",
                     TO_CARL,
                     (1, Part::Status),
-                    vec!["Action: failed", "Status: *", "Final-Recipient: rfc822; bob@example.test"],
+                    vec![
+                        "Action: failed",
+                        "Status: *",
+                        "Final-Recipient: rfc822; bob@example.test",
+                    ],
                 )),
         ),
         notice(
             "notice.failure.05",
             "A failure that was told is not told again by the next boot",
             &["CU-030", "CU-005"],
-            failing(client(CARL, &[BOB]))
-                .act(Act::Restart)
-                .wait(HOUR)
-                .look(Look::Notices("one-notice", TO_CARL, 1)),
+            failing(client(CARL, &[BOB])).act(Act::Restart).wait(HOUR).look(Look::Notices(
+                "one-notice",
+                TO_CARL,
+                1,
+            )),
         ),
         notice(
             "notice.failure.06",
@@ -154,8 +156,11 @@ fn copied() -> Vec<Case> {
             "notice.envid.01",
             "ENVID comes back, without its coding, as Original-Envelope-Id",
             &["SV-024", "RFC3464:2.2.1"],
-            failing(client(&format!("{CARL} ENVID=QQ+2B314"), &[BOB]))
-                .look(has("envelope-id", Part::Status, &["Original-Envelope-Id: QQ+314"])),
+            failing(client(&format!("{CARL} ENVID=QQ+2B314"), &[BOB])).look(has(
+                "envelope-id",
+                Part::Status,
+                &["Original-Envelope-Id: QQ+314"],
+            )),
         ),
         notice(
             "notice.envid.02",
@@ -199,7 +204,11 @@ fn copied() -> Vec<Case> {
             text(&format!("{CARL} RET=FULL")).look(has(
                 "whole-message",
                 Part::Returned,
-                &["Content-Type: message/rfc822*", "Subject: conformance", "the content of the message"],
+                &[
+                    "Content-Type: message/rfc822*",
+                    "Subject: conformance",
+                    "the content of the message",
+                ],
             )),
         ),
         notice(
@@ -334,7 +343,7 @@ fn withheld() -> Vec<Case> {
                 .look(Look::NoNotice("none-across", ACROSS)),
         )
         .twin("notice.delay.05")
-        .kills(&[("dsn-about-null-sender", "none-across")]),
+        .kills(&[("dsn-about-null-sender", "none-to-the-fellow")]),
     ]
 }
 
@@ -351,7 +360,11 @@ fn late() -> Vec<Case> {
                 .look(has(
                     "delayed",
                     Part::Status,
-                    &["Action: delayed", "Status: 4.*", "Final-Recipient: rfc822; bob@example.test"],
+                    &[
+                        "Action: delayed",
+                        "Status: 4.*",
+                        "Final-Recipient: rfc822; bob@example.test",
+                    ],
                 )),
         ),
         notice(
@@ -388,9 +401,12 @@ fn late() -> Vec<Case> {
             "notice.delay.05",
             "The hours of the policy are those of the notice",
             &["CU-033", "CU-032"],
-            soon(client(CARL, &[BOB]))
-                .wait(5 * HOUR)
-                .look(Look::Minutes("as-configured", NOTICE, "sent", vec![60, 180])),
+            soon(client(CARL, &[BOB])).wait(5 * HOUR).look(Look::Minutes(
+                "as-configured",
+                NOTICE,
+                "sent",
+                vec![60, 180],
+            )),
         )
         .kills(&[("no-delay-notice", "as-configured")]),
         notice(
@@ -429,7 +445,11 @@ fn success() -> Vec<Case> {
                 .look(has(
                     "delivered",
                     Part::Status,
-                    &["Action: delivered", "Status: 2.*", "Final-Recipient: rfc822; ann@example.test"],
+                    &[
+                        "Action: delivered",
+                        "Status: 2.*",
+                        "Final-Recipient: rfc822; ann@example.test",
+                    ],
                 )),
         ),
         notice(
@@ -482,7 +502,10 @@ fn success() -> Vec<Case> {
             "A notice of success returns the header alone",
             &["SV-023"],
             Play::new()
-                .talk("client", client(&format!("{CARL} RET=FULL"), &[&format!("{ANN} NOTIFY=SUCCESS")]))
+                .talk(
+                    "client",
+                    client(&format!("{CARL} RET=FULL"), &[&format!("{ANN} NOTIFY=SUCCESS")]),
+                )
                 .wait(HOUR)
                 .look(has("header", Part::Returned, &["Subject: conformance"]))
                 .look(Look::NoticeLacks(
@@ -498,7 +521,12 @@ fn success() -> Vec<Case> {
 
 /// What an outside server takes.
 fn relayed() -> Vec<Case> {
-    let asked = || client(CARL, &[&format!("{OUTSIDER} NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;s@elsewhere.example")]);
+    let asked = || {
+        client(
+            CARL,
+            &[&format!("{OUTSIDER} NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;s@elsewhere.example")],
+        )
+    };
     let given = On::said(SMART_HOST_LINK, "RCPT TO:<someone@elsewhere.example>");
     let without_dsn = always("EHLO ", Answer::Say("250-outside.example\r\n250 8BITMIME"));
     let with_dsn = always("EHLO ", Answer::Say("250-outside.example\r\n250-8BITMIME\r\n250 DSN"));

@@ -83,7 +83,9 @@ impl Parcel {
     /// OFFER with any lengths, of envelope and body, and any digest.
     pub(super) fn offer_of(&self, offer: u32, lengths: (usize, usize), digest: &str) -> String {
         let (id, (envelope, body)) = (&self.id, lengths);
-        format!("X-SUBMIT OFFER ID={id} OFFER={offer} ENVELOPE={envelope} BODY={body} DIGEST={digest}")
+        format!(
+            "X-SUBMIT OFFER ID={id} OFFER={offer} ENVELOPE={envelope} BODY={body} DIGEST={digest}"
+        )
     }
 
     /// OFFER as it must be.

@@ -61,7 +61,9 @@ fn after_two() -> (Script, Parcel, Parcel) {
 
 fn watermarks() -> Vec<Case> {
     let (begun, one, two) = after_two();
-    let told = |upto, except: &str| begun.clone().ask(&release(1, NOW, upto, except), "released", released());
+    let told = |upto, except: &str| {
+        begun.clone().ask(&release(1, NOW, upto, except), "released", released())
+    };
     let fenced = parcel(NOW, 3);
     let never = parcel(NOW, 2);
     vec![
@@ -207,7 +209,8 @@ fn boots() -> Vec<Case> {
     let (old, older) = (parcel(BEFORE, 1), parcel(BEFORE, 2));
     let begun = || handed(ready(), &[&old, &older]);
     let behind = || Want::code(554).status("5.3.5");
-    let first = |line: &str| ready().ask(&release(7, NOW, 1, ""), "released", released()).line(line);
+    let first =
+        |line: &str| ready().ask(&release(7, NOW, 1, ""), "released", released()).line(line);
     vec![
         receiver(
             "submit.boot.01",
@@ -240,10 +243,8 @@ fn boots() -> Vec<Case> {
             "submit.boot.03",
             "A smaller boot number of the same disk says that the disk was rolled back",
             &["SU-042"],
-            Play::new().talk(
-                "peer",
-                first(&release(6, BEFORE, 1, "")).reply("refused", behind()).fence(),
-            ),
+            Play::new()
+                .talk("peer", first(&release(6, BEFORE, 1, "")).reply("refused", behind()).fence()),
         )
         .twin("submit.boot.05")
         .kills(&[("rolled-back-is-believed", "peer-refused")]),
@@ -251,10 +252,8 @@ fn boots() -> Vec<Case> {
             "submit.boot.04",
             "The same boot number with another incarnation says that the disk was rolled back",
             &["SU-042"],
-            Play::new().talk(
-                "peer",
-                first(&release(7, BEFORE, 1, "")).reply("refused", behind()).fence(),
-            ),
+            Play::new()
+                .talk("peer", first(&release(7, BEFORE, 1, "")).reply("refused", behind()).fence()),
         )
         .twin("submit.boot.05"),
         receiver(

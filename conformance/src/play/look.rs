@@ -53,6 +53,8 @@ pub(crate) enum Look {
     Before(&'static str, On, On),
     /// The lines come at exactly these minutes after a mark.
     Minutes(&'static str, On, &'static str, Vec<u64>),
+    /// The node has ended the conversation of that name.
+    Ended(&'static str, &'static str),
     /// The values of a parameter of the lines, in order.
     Values(&'static str, On, &'static str, Vec<String>),
     /// The lines have so many different values of a parameter among them.
@@ -89,6 +91,7 @@ impl Look {
             | Self::Before(check, ..)
             | Self::Minutes(check, ..)
             | Self::Values(check, ..)
+            | Self::Ended(check, ..)
             | Self::Distinct(check, ..)
             | Self::Some(check, ..)
             | Self::Envelope(check, ..)
@@ -138,6 +141,10 @@ impl Look {
                 values.dedup();
                 let seen = format!("{name}: {values:?}, expected {wanted} values");
                 findings.is(check, values.len() == *wanted, &seen, &ends(&numbers(&lines)));
+            }
+            Self::Ended(_, name) => {
+                let end = transcript.end(&format!("{name}#1"), Way::Back);
+                findings.shown(check, end.map(|(n, _)| n), "the node has not ended it");
             }
             Self::Some(_, on) => {
                 let first = on.find(transcript).first().map(|line| line.n);
@@ -285,7 +292,8 @@ fn before(
         let seen = format!("{} lines of the first kind, {} of the second", first.len(), then.len());
         return findings.fails(check, seen, &[]);
     };
-    let seen = format!("`{}` in record {}, `{}` in record {}", one.text, one.n, other.text, other.n);
+    let seen =
+        format!("`{}` in record {}, `{}` in record {}", one.text, one.n, other.text, other.n);
     findings.is(check, one.n < other.n, &seen, &[one.n, other.n]);
 }
 

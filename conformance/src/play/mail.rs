@@ -191,8 +191,12 @@ impl Notice {
         match part {
             Part::Header => Some(&self.header),
             Part::Text => typed(0, &["text/plain"]),
-            Part::Status => typed(1, &["message/delivery-status", "message/global-delivery-status"]),
-            Part::Returned => typed(2, &["message/rfc822", "text/rfc822-headers", "message/global"]),
+            Part::Status => {
+                typed(1, &["message/delivery-status", "message/global-delivery-status"])
+            }
+            Part::Returned => {
+                typed(2, &["message/rfc822", "text/rfc822-headers", "message/global"])
+            }
         }
     }
 }

@@ -19,9 +19,9 @@ pub(crate) fn show_act(act: &Act) -> Vec<String> {
         }
         Act::Cast(link, port, cues) => {
             let head = format!("behind {link} ({}), instead of the ordinary:", port.name());
-            let cues = cues.iter().map(|cue| {
-                format!("    at `{}`, {:?}: {:?}", cue.at, cue.when, cue.does)
-            });
+            let cues = cues
+                .iter()
+                .map(|cue| format!("    at `{}`, {:?}: {:?}", cue.at, cue.when, cue.does));
             return core::iter::once(head).chain(cues).collect();
         }
         Act::Rule(link, rule) => format!("link {link}: {}", rule.name()),
@@ -57,6 +57,7 @@ pub(crate) fn show_look(look: &Look) -> String {
         Look::Distinct(_, on, name, count) => {
             format!("{name} of {}: {count} different values", lines(on))
         }
+        Look::Ended(_, name) => format!("the node has ended {name}"),
         Look::Some(_, on) => format!("at least one of {}", lines(on)),
         Look::Envelope(_, link, place, pointer, wanted) => {
             format!("offer {place} on {link}: {pointer} of the envelope is {wanted}")

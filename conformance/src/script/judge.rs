@@ -64,11 +64,11 @@ impl<'a> Cursor<'a> {
             Step::Barred(check, tries) => self.barred(check, tries, replies, findings),
             Step::Same(check, ends, same) => judge_same(check, ends, *same, replies, findings),
             Step::Reply(check, want) => self.reply(check, want, replies, findings),
-            Step::Repeat(check, _, times, want) => (0..*times)
-                .all(|_| self.next_send() && self.reply(check, want, replies, findings)),
+            Step::Repeat(check, _, times, want) => {
+                (0..*times).all(|_| self.next_send() && self.reply(check, want, replies, findings))
+            }
             Step::Series(check, lines) => lines.iter().all(|(line, want)| {
-                (line.is_empty() || self.next_send())
-                    && self.reply(check, want, replies, findings)
+                (line.is_empty() || self.next_send()) && self.reply(check, want, replies, findings)
             }),
             Step::Frame(check, want) => self.frame(check, want, findings),
             Step::Closed(check, any) => self.closed(check, *any, findings),
@@ -89,7 +89,8 @@ impl<'a> Cursor<'a> {
         }
         securing().iter().all(|(_, want)| {
             let mut found = Findings::default();
-            let goes_on = self.next_send() && self.reply(check, want, &mut Replies::new(), &mut found);
+            let goes_on =
+                self.next_send() && self.reply(check, want, &mut Replies::new(), &mut found);
             if !goes_on {
                 findings.merge(found);
             }

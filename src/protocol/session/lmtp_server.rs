@@ -292,7 +292,8 @@ impl LmtpServer {
         };
         talk.rest();
         let Transaction { mail, origin, recipients } = transaction;
-        let mut awaited: VecDeque<u32> = recipients.iter().map(|recipient| recipient.index).collect();
+        let mut awaited: VecDeque<u32> =
+            recipients.iter().map(|recipient| recipient.index).collect();
         if talk.config.faults.is_on("results-by-index") {
             awaited.make_contiguous().sort_unstable();
         }
