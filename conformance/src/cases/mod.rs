@@ -12,6 +12,7 @@ mod hosts_rules;
 mod links;
 mod members;
 mod notices;
+mod notices_told;
 mod parcel;
 mod queue;
 mod receivers;
@@ -51,6 +52,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(handing_over_doubt::cases());
     all.extend(delivering::cases());
     all.extend(notices::cases());
+    all.extend(notices_told::cases());
     all.extend(senders::cases());
     all.extend(custody::cases());
     all.extend(doubt::cases());

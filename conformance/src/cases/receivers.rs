@@ -1,9 +1,9 @@
 //! The receiver of a hand-over when it crashes, loses its disk, hears of a message twice, or is full.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::members::{STORE, bad_order, news, ok, proved_with, ready};
-use super::parcel::{Parcel, accepted};
+use super::parcel::accepted;
 use super::releases::{NOW, done, handed, parcel, receiver, release, released};
 use crate::case::Case;
 use crate::cluster::SECOND;
@@ -77,6 +77,28 @@ fn crashes() -> Vec<Case> {
         )
         .twin("submit.kill.01"),
         receiver(
+            "submit.left.01",
+            "What was transferred on a connection that is gone cannot be committed on another one",
+            &["SU-010", "SU-016"],
+            Play::new().talk("peer", one.transfer(ready())).act(Act::Leave("peer")).talk(
+                "again",
+                ready()
+                    .ask(&one.status(), "unknown", ok().last("UNKNOWN ID="))
+                    .ask(&one.commit(1), "refused", bad_order())
+                    .fence(),
+            ),
+        )
+        .twin("submit.left.02"),
+        receiver(
+            "submit.left.02",
+            "What was transferred on a connection that is gone can be transferred and committed anew",
+            &["SU-010", "SU-017"],
+            Play::new().talk("peer", one.transfer(ready())).act(Act::Leave("peer")).talk(
+                "again",
+                one.transfer_as(ready(), 2).ask(&one.commit(2), "accepted", accepted()).fence(),
+            ),
+        ),
+        receiver(
             "submit.kill.04",
             "That a transfer is over survives a crash",
             &["SU-033"],
@@ -123,6 +145,7 @@ fn copies() -> Vec<Case> {
     let twin = one.clone().under(two.id());
     let for_carl =
         |sequence| parcel(NOW, sequence).edit("ann@example.test", "carl@example.test").patient();
+    let suspect = for_carl(1).edit(r#""original":null"#, r#""original":null,"suspect":true"#);
     let full = |limit: u32, last: Script| {
         Play::new()
             .policy("queue_limit", json!(limit))
@@ -162,6 +185,22 @@ fn copies() -> Vec<Case> {
                 .talk("third", ready().ask(&one.offered(3), "repeat", accepted()).fence())
                 .act(Act::Inspect("accounts"))
                 .look(Look::Letters("one-letter", 0, 1)),
+        ),
+        receiver(
+            "submit.suspect.01",
+            "A recipient who is marked as suspect is shown as such in the queue, the others are not",
+            &["SU-041"],
+            Play::new()
+                .act(Act::Rule(TO_CARL, Rule::Refuse))
+                .talk("peer", handed(ready(), &[&suspect, &for_carl(2)]).fence())
+                .act(Act::Inspect("queue"))
+                .look(Look::Shown("marked", 0, "/messages/0/recipients/0/suspect", json!(true)))
+                .look(Look::Shown(
+                    "not-marked",
+                    0,
+                    "/messages/1/recipients/0/suspect",
+                    Value::Null,
+                )),
         ),
         receiver(
             "submit.full.01",

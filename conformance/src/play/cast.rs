@@ -146,7 +146,7 @@ impl Actor {
                 When::Always => true,
                 When::Time(time) => time == *times,
             };
-            found = found.or(is_due.then_some(cue.does));
+            found = found.or_else(|| is_due.then_some(cue.does));
         }
         found
     }

@@ -316,11 +316,11 @@ fn minutes(
 
 /// The answer to the `inspect` at that place.
 fn asked<'a>(transcript: &Transcript<'a>, place: usize) -> Option<(u64, &'a Value)> {
-    let answers = transcript.records().iter().filter_map(|record| match &record.event {
+    let mut answers = transcript.records().iter().filter_map(|record| match &record.event {
         Event::Asked { answer, .. } => Some((record.n, answer)),
         _ => None,
     });
-    answers.skip(place).next()
+    answers.nth(place)
 }
 
 fn letters(
