@@ -1,6 +1,6 @@
 //! Acts and looks as a person reads them.
 
-use super::{Act, Look, On};
+use super::{Act, Answer, Cue, Look, On, When};
 use crate::event::Way;
 use crate::script;
 
@@ -19,9 +19,7 @@ pub(crate) fn show_act(act: &Act) -> Vec<String> {
         }
         Act::Cast(link, port, cues) => {
             let head = format!("behind {link} ({}), instead of the ordinary:", port.name());
-            let cues = cues
-                .iter()
-                .map(|cue| format!("    at `{}`, {:?}: {:?}", cue.at, cue.when, cue.does));
+            let cues = cues.iter().map(show_cue);
             return core::iter::once(head).chain(cues).collect();
         }
         Act::Rule(link, rule) => format!("link {link}: {}", rule.name()),
@@ -32,6 +30,21 @@ pub(crate) fn show_act(act: &Act) -> Vec<String> {
         Act::LoseDisk => "the node is killed, and starts again without its files".into(),
     };
     vec![line]
+}
+
+fn show_cue(cue: &Cue) -> String {
+    let when = match cue.when {
+        When::Always => "whenever it is heard".to_owned(),
+        When::Time(1) => "the first time".to_owned(),
+        When::Time(time) => format!("at time {time}"),
+    };
+    let does = match cue.does {
+        Answer::Say(text) => format!("says `{}`", text.escape_debug()),
+        Answer::Lose => "does as ever, and the reply is lost with the connection".to_owned(),
+        Answer::Close => "takes nothing, and closes the connection".to_owned(),
+        Answer::Hang => "says nothing".to_owned(),
+    };
+    format!("    at `{}`, {when}: {does}", cue.at)
 }
 
 fn lines(on: &On) -> String {
