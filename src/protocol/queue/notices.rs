@@ -11,7 +11,7 @@ use crate::protocol::member::{
     Answer, Errand, Event, Member, Notice, NoticeKind, Query, Timer, Turn,
 };
 use crate::wire::ids::QueueId;
-use crate::wire::message::{Address, Body, Envelope, Notify, Recipient, Refusal};
+use crate::wire::message::{Address, Body, Envelope, Notify, Recipient, Refusal, Return};
 
 impl Member {
     /// Starts the timers that a message has from its arrival on.
@@ -249,6 +249,11 @@ impl Member {
         };
         work.composing = false;
         let Answer::Composed(body) = answer else { return self.arm_retry(queue, turn) };
+        if turn.fault("notice-told-twice") {
+            let (_, again) = self.notice_message(to.clone(), body, turn);
+            let again = self.enqueue(again, None, turn);
+            self.set_going(again, turn);
+        }
         let notice = self.notice_message(to, body, turn);
         let dsn = notice.0;
         if kind == NoticeKind::Success && turn.fault("confirmed-before-removal") {
@@ -330,6 +335,7 @@ impl Member {
     ) -> Notice {
         let Message { envelope, body, damage, .. } = &self.spool.queue[&queue];
         let Envelope { origin, envid, arrived, ret, .. } = envelope.clone();
+        let ret = if turn.fault("notice-returns-all") { Some(Return::Full) } else { ret };
         let reporter = turn.config.member.clone();
         clause!(CU_044);
         let body = damage.is_none().then_some(*body);

@@ -138,7 +138,10 @@ impl LmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<Outcome, Ended> {
         clause!(SM_073);
+        let faults = &talk.config.faults;
         match deliver::decode_result(reply) {
+            Ok((Some(_), outcome)) if faults.is_on("any-result-counts") => Ok(outcome),
+            Ok((None, outcome)) if faults.is_on("refusal-of-nobody-counts") => Ok(outcome),
             Ok((Some(n), outcome)) if n == index => Ok(outcome),
             Ok((None, Outcome::Refused(refusal))) => Ok(Outcome::Refused(softened(&refusal))),
             _ => {

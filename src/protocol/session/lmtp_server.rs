@@ -292,7 +292,11 @@ impl LmtpServer {
         };
         talk.rest();
         let Transaction { mail, origin, recipients } = transaction;
-        let awaited = recipients.iter().map(|recipient| recipient.index).collect();
+        let mut awaited: VecDeque<u32> =
+            recipients.iter().map(|recipient| recipient.index).collect();
+        if talk.config.faults.is_on("results-by-index") {
+            awaited.make_contiguous().sort_unstable();
+        }
         let envelope = Envelope {
             origin: origin.clone(),
             sender: mail.sender,

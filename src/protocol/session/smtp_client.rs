@@ -251,6 +251,11 @@ impl SmtpClient {
             return Ok(Next::Idle);
         }
         let answer = match Answer::of_reply(reply) {
+            Ok(Answer::Unknown { transfer })
+                if talk.config.faults.is_on("unknown-means-refused") =>
+            {
+                Answer::Refused { transfer, offer: 1_000 }
+            }
             Ok(answer) if fits(&answer) => answer,
             _ => return Err(caller.unexpected("an answer to the command", reply, talk)),
         };

@@ -6,7 +6,7 @@ use super::{Attempt, Dialogue, is_conflict, is_verdict};
 use crate::clause;
 use crate::protocol::linkstate::{LinkCommand, Way};
 use crate::protocol::member::{Event, Member, Parcel, Pdu, Turn};
-use crate::protocol::queue::{Change, Place, Route, Transfer};
+use crate::protocol::queue::{Change, Ending, Place, Route, Transfer};
 use crate::wire::ids::{ConnectionId, QueueId, TransferId};
 use crate::wire::message::{Recipient, Refusal};
 
@@ -97,6 +97,10 @@ impl Member {
             let numbered = envelope.recipients.into_iter().zip(0..);
             envelope.recipients = numbered.map(|(r, index)| Recipient { index, ..r }).collect();
         }
+        for recipient in &mut envelope.recipients {
+            recipient.suspect &= !turn.fault("suspect-mark-is-lost");
+            recipient.original.take_if(|_| turn.fault("orcpt-is-dropped"));
+        }
         Parcel { envelope, body: message.body }
     }
 
@@ -182,6 +186,12 @@ impl Member {
             self.submitted(queue, &peer, turn);
         }
         turn.tell(Event::HandedOver { queue, transfer: transfer.clone(), peer });
+        if turn.fault("hand-over-is-success") {
+            for index in &recipients {
+                self.succeed(queue, *index, Ending::Delivered, turn);
+            }
+            return self.pump(connection, turn);
+        }
         let id = transfer.clone();
         let change = Change::HandedOver { queue, id, recipients: recipients.clone() };
         self.finish(queue, &recipients, change, turn);
@@ -224,7 +234,7 @@ impl Member {
 
     fn offer_refused(&mut self, attempt: Attempt, refusal: &Refusal, turn: &mut Turn<'_, '_>) {
         let Attempt { queue, recipients, way, .. } = &attempt;
-        if is_conflict(refusal) {
+        if is_conflict(refusal) && !turn.fault("conflict-is-tried-again") {
             clause!(SU_006);
             self.retry_refused(&attempt, refusal, turn);
             return self.hold(*queue, "the far end knows its id with another content", turn);

@@ -371,6 +371,10 @@ impl Conversation for SmtpServer {
                 clause!(SM_028);
                 self.settled(pdu, talk);
             }
+            (State::Announced(_), pdu @ Pdu::Done(_)) => {
+                clause!(SU_033);
+                self.settled(pdu, talk);
+            }
             (State::Hello, Pdu::Hello { member, store, load }) => {
                 self.hello(&member, store, load, talk);
             }
