@@ -14,7 +14,7 @@ use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Or
 use bridgehead::protocol::rules::Rule;
 use bridgehead::protocol::submit::OFFERS_LIMIT;
 use bridgehead::wire::ids::{
-    ConnectionId, GroupName, Incarnation, MemberName, OriginId, StoreId, TransferId,
+    ConnectionId, Epoch, GroupName, Incarnation, MemberName, OriginId, StoreId, TransferId,
 };
 use bridgehead::wire::message::{
     Address, Body, BodyKey, Digest, Envelope, Notify, Outcome, Recipient,
@@ -45,6 +45,7 @@ impl Host {
         let account = |address: &str, host| Account {
             address: Address::from(address),
             host,
+            epoch: Epoch::FIRST,
             rules: Vec::new(),
         };
         let organization = Organization {
@@ -171,7 +172,7 @@ impl Host {
             rules_due: false,
         };
         let body = Body { key: BodyKey(self.keys), digest: Digest([3; 32]), octets: 40 };
-        Parcel { envelope, body }
+        Parcel { envelope, body, epochs: Default::default() }
     }
 
     fn deposits(&self) -> usize {
@@ -375,7 +376,10 @@ fn whoever_asks_during_a_delivery_gets_its_result() {
     assert_eq!(host.say(C1, Pdu::Deliver(parcel)), []);
     host.input(Input::Link { peer: C1, change: LinkChange::Lost });
     host.inbound(C2, Port::Deliver);
-    let inquire = Pdu::Inquire { origin, recipients: vec![(0, address), (8, "x@y".into())] };
+    let inquire = Pdu::Inquire {
+        origin,
+        recipients: vec![(0, address, Epoch::FIRST), (8, "x@y".into(), Epoch::FIRST)],
+    };
     assert_eq!(host.say(C2, inquire), [], "in order: the second answer waits for the first");
     let parcel = host.parcel(1, 0, "here@example.org");
     assert_eq!(host.say(C2, Pdu::Deliver(parcel)), []);

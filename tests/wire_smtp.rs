@@ -3,6 +3,7 @@
 mod wire_support;
 
 use bridgehead::wire::DecodeError;
+use bridgehead::wire::ids::Epoch;
 use bridgehead::wire::message::{Address, Digest, Notify, Refusal, Return};
 use bridgehead::wire::smtp::{
     BodyKind, Command, CommandError, Extensions, Mail, REPLY_LINE_LIMIT, REPLY_LINES_LIMIT, Rcpt,
@@ -204,9 +205,15 @@ fn wi_045_the_parameters_of_dsn_are_xtext() {
     assert_eq!(found.original.as_deref(), Some("rfc822;a+2Bb@c.example"));
     let never = Notify { success: false, failure: false, delay: false };
     assert_eq!(rcpt("<a@b.example> NOTIFY=NEVER").expect("never").notify, Some(never));
-    for bad in
-        ["NOTIFY=NEVER,DELAY", "NOTIFY=", "ORCPT=a@b", "ORCPT=rfc822;", "ORCPT=;a", "XINDEX=01"]
-    {
+    for bad in [
+        "NOTIFY=NEVER,DELAY",
+        "NOTIFY=",
+        "ORCPT=a@b",
+        "ORCPT=rfc822;",
+        "ORCPT=;a",
+        "XINDEX=01",
+        "XEPOCH=0",
+    ] {
         assert!(
             matches!(rcpt(&format!("<a@b.example> {bad}")), Err(CommandError::Syntax(_))),
             "{bad}"
@@ -382,12 +389,15 @@ fn any_mail() -> impl Strategy<Value = Mail> {
 
 fn any_rcpt() -> impl Strategy<Value = Rcpt> {
     let original = option::of("rfc822;[a-zA-Z0-9@.]{1,20}");
-    (address(), option::of(notify()), original, option::of(any::<u32>()), any::<bool>()).prop_map(
-        |(recipient, notify, original, index, suspect)| Rcpt {
+    let delivery =
+        (option::of(any::<u32>()), option::of((1..u64::MAX).prop_map(Epoch)), any::<bool>());
+    (address(), option::of(notify()), original, delivery).prop_map(
+        |(recipient, notify, original, (index, epoch, suspect))| Rcpt {
             recipient,
             notify,
             original,
             index,
+            epoch,
             suspect,
         },
     )

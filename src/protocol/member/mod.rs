@@ -19,6 +19,7 @@ use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
 use super::queue::{Lanes, QueueRow, Spool, Work};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
+use crate::wire::deliver::Ownership;
 use crate::wire::ids::{
     ConnectionId, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
@@ -118,6 +119,8 @@ pub struct Member {
     pub(crate) doubts: BTreeMap<MemberName, BTreeSet<(QueueId, TransferId)>>,
     /// Messages with deliveries in doubt that nobody is being asked about, by host.
     pub(crate) inquiries: BTreeMap<MemberName, BTreeSet<QueueId>>,
+    /// Who owns an account, where another member has said that it has moved.
+    pub(crate) beliefs: BTreeMap<Address, Ownership>,
     pub(crate) deposits: BTreeMap<(OriginId, u32), Deposit>,
     pub(crate) errands: Tickets<Errand>,
 }
@@ -216,6 +219,8 @@ impl Member {
             }
         }
         self.redo_deposits(turn);
+        // Whoever is to be asked is asked below.
+        let _ = self.readdress_all(turn);
         let peers: Vec<MemberName> = self.doubts.keys().cloned().collect();
         for peer in peers {
             self.resolve(&peer, turn);
@@ -288,6 +293,7 @@ impl Machine for Member {
             lines: BTreeMap::new(),
             doubts: BTreeMap::new(),
             inquiries: BTreeMap::new(),
+            beliefs: BTreeMap::new(),
             deposits: BTreeMap::new(),
             errands: Tickets::default(),
         };
@@ -315,11 +321,20 @@ impl Machine for Member {
             Input::Command(Command::BodyChecked { key, damage: None }) => {
                 self.body_sound(key, turn);
             }
+            Input::Command(Command::CloseAccount { account, to }) => {
+                self.close_account(account, to, turn);
+            }
+            Input::Command(Command::OpenAccount { account, epoch, journal }) => {
+                self.open_account(account, epoch, journal, turn);
+            }
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);
                 for way in self.wanted.clone() {
                     self.command_link(LinkCommand::Want(way), turn);
+                }
+                for host in self.readdress_all(turn) {
+                    self.reach_host(&host, turn);
                 }
                 self.route_all(turn);
             }

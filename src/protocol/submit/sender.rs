@@ -93,7 +93,7 @@ impl Member {
             let numbered = envelope.recipients.into_iter().zip(0..);
             envelope.recipients = numbered.map(|(r, index)| Recipient { index, ..r }).collect();
         }
-        Parcel { envelope, body: message.body }
+        Parcel { envelope, body: message.body, epochs: Default::default() }
     }
 
     /// The id of a hand-over outlives its attempts; the offer counts them.
