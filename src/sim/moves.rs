@@ -40,7 +40,12 @@ impl World<'_> {
         if from == to || self.moves.iter().any(|other| other.account == *account) {
             return false;
         }
-        let (account, epoch) = (account.clone(), Epoch(epoch.0 + 1));
+        let named = self.hosts.iter().filter_map(|host| {
+            let found = host.config.organization.account(account)?;
+            Some(found.epoch)
+        });
+        let greatest = named.fold(epoch, Epoch::max);
+        let (account, epoch) = (account.clone(), Epoch(greatest.0 + 1));
         self.moves.push(Move { account, from, to, epoch, taken: None });
         self.move_on();
         true
