@@ -3,6 +3,7 @@
 //! Exit codes: 0 it is done, 1 it failed, 2 the arguments or the configuration are wrong.
 #![allow(clippy::disallowed_types, reason = "the commands meet the operating system")]
 
+mod account;
 mod admin;
 mod check;
 pub mod cluster;
@@ -80,6 +81,9 @@ enum Command {
     /// Tell members what has become of another member
     #[command(subcommand)]
     Member(queue::Member),
+    /// Give an account to another member
+    #[command(subcommand)]
+    Account(account::Account),
     /// Run an organization in the simulator
     #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
     Sim(crate::sim::cli::Arguments),
@@ -153,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),
+        Command::Account(command) => account::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bridgehead", &mut io::stdout());
             ExitCode::SUCCESS

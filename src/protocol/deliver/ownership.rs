@@ -27,6 +27,7 @@ pub(crate) enum Grant {
 impl Member {
     /// Who owns an account, by what is known here.
     pub(crate) fn ownership(&self, account: &Address, config: &MemberConfig) -> Option<Ownership> {
+        clause!(DE_047);
         let mut known = config.organization.account(account)?.ownership();
         if let Some(told) = self.beliefs.get(account).filter(|told| told.epoch > known.epoch) {
             known.clone_from(told);

@@ -4,8 +4,9 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::{Sending, Talk};
 use crate::clause;
-use crate::protocol::member::{Event, Member, Timer, Turn};
+use crate::protocol::member::{Event, Line, Member, Timer, Turn};
 use crate::protocol::queue::{Change, Decision, Place, Recorded, Route};
 use crate::protocol::submit::DOUBT_INTERVAL;
 use crate::wire::deliver::Ownership;
@@ -140,7 +141,9 @@ impl Member {
     /// is new among those that are to be asked.
     fn readdress(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) -> BTreeSet<MemberName> {
         let mut hosts = BTreeSet::new();
-        let doubtful = self.standing(queue, |place| matches!(place, Place::Doubt(_)));
+        let mut doubtful = self.standing(queue, |place| matches!(place, Place::Doubt(_)));
+        // Whoever is being asked has the next word.
+        doubtful.retain(|index| !self.is_being_asked(queue, *index));
         for index in doubtful {
             let Some(meant) = self.spool.queue.get(&queue).and_then(|m| m.meant_for(index)) else {
                 continue;
@@ -156,6 +159,15 @@ impl Member {
             }
         }
         hosts
+    }
+
+    fn is_being_asked(&self, queue: QueueId, index: u32) -> bool {
+        self.lines.values().any(|line| match line {
+            Line::Sending(Sending {
+                talk: Talk::Inquiring { queue: asked, open, again }, ..
+            }) => *asked == queue && (open.contains(&index) || again.contains(&index)),
+            _ => false,
+        })
     }
 
     fn readdress_to(
@@ -217,6 +229,7 @@ impl Member {
 }
 
 fn is_in_reach(turn: &Turn<'_, '_>, member: &MemberName) -> bool {
+    clause!(DE_049);
     let group = turn.config.organization.group_of(&turn.config.member);
     group.is_some_and(|group| group.members.contains(member))
 }
