@@ -37,7 +37,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("hold-not-stored", "confirms a hold that it keeps in memory only"),
     ("order-ignores-doubt", "returns or removes recipients in doubt when the operator orders it"),
     ("journal-left-behind", "opens an account without the journal that came with it"),
-    ("commit-ignores-epoch", "records a delivery into an account that it has lost"),
+    ("epoch-not-checked", "records a delivery into an account that it has lost"),
     ("result-before-publish", "says delivered before the file is in its place"),
     ("certificate-name-not-checked", "believes a client with any good certificate what EHLO says"),
     ("hello-name-not-checked", "lets a member say hello with the name of another"),

@@ -260,7 +260,7 @@ impl LmtpServer {
             return self.answer(&deliver::refusal_reply(index, &refusal), talk);
         }
         let epoch = rcpt.epoch.unwrap_or_default();
-        let reply = match is_open_here(talk.config, &rcpt.recipient, epoch) {
+        let reply = match is_open_here(talk, &rcpt.recipient, epoch) {
             Ok(()) => {
                 transaction.epochs.extend(rcpt.epoch.map(|epoch| (index, epoch)));
                 transaction.recipients.push(Recipient {
