@@ -10,7 +10,7 @@ use bridgehead::protocol::queue::AccountJournal;
 use bridgehead::protocol::rules::Rule;
 use bridgehead::protocol::submit::OFFERS_LIMIT;
 use bridgehead::wire::deliver::Ownership;
-use bridgehead::wire::ids::{ConnectionId, Epoch, Incarnation, TransferId};
+use bridgehead::wire::ids::{ConnectionId, Epoch, Incarnation, MemberName, StoreId, TransferId};
 use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Outcome};
 use receiver_host::{C1, C2, Host};
 
