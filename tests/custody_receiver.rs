@@ -5,6 +5,7 @@ mod receiver_host;
 
 use bridgehead::kernel::{Input, LinkChange};
 use bridgehead::protocol::deliver::MOVED_LIMIT;
+use bridgehead::protocol::linkstate::LinkPdu;
 use bridgehead::protocol::member::{Answer, Command, Event, NewMail, Pdu, Policy, Port, Query};
 use bridgehead::protocol::queue::AccountJournal;
 use bridgehead::protocol::rules::Rule;
@@ -309,6 +310,24 @@ fn queue_rules_that_are_due_run_at_the_receiver() {
     assert_eq!(seen(&host), 0);
 }
 
+/// DE-042: who knows of a newer organization than its own does not say that an account does not exist.
+#[test]
+fn an_account_may_stand_in_a_newer_list() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.connect(C1);
+    let table = host.node.machine().link().table();
+    let mut record = table.records().first().expect("its own").clone();
+    record.group = "other".into();
+    record.uuid = "1".repeat(32);
+    record.version.major = host.config.organization.revision + 1;
+    let news = LinkPdu::News { digest: table.digest(), records: vec![record] };
+    host.say(C1, Pdu::Link(news));
+    host.inbound(C2, Port::Deliver);
+    let parcel = host.parcel(2, 0, "nobody@example.org");
+    assert_eq!(refusal(&host.say(C2, Pdu::Deliver(parcel))), (450, "4.1.1"));
+    assert!(host.durable.spool.journal.is_empty(), "nothing is final");
+}
+
 fn ownership(member: &str, epoch: u64) -> Ownership {
     Ownership { member: member.into(), epoch: Epoch(epoch) }
 }
@@ -343,7 +362,7 @@ fn follows(answers: impl Fn(u64) -> Ownership) -> Vec<Epoch> {
     epochs
 }
 
-/// DE-046, DE-049: MOVED is followed so often in one attempt, to nothing that is not newer, and to no member
+/// DE-045, DE-046, DE-049, DE-050: MOVED is followed so often in one attempt, to nothing that is not newer, and to no member
 /// of another group.
 #[test]
 fn moved_is_followed_so_often() {

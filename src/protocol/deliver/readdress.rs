@@ -43,6 +43,7 @@ impl Member {
         let Some(meant) = self.spool.queue.get(&queue).and_then(|m| m.meant_for(index)) else {
             return;
         };
+        clause!(DE_050);
         let (host, recipients) = (meant.member.clone(), alloc::vec![index]);
         self.store_change(Change::Undelivered { queue, host, recipients }, turn);
         let why = alloc::format!("the account is with {} ({})", to.member, to.epoch);

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clause;
 use crate::protocol::rules::Rule;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectorName, Epoch, GroupName, MemberName};
@@ -106,6 +107,7 @@ impl Account {
     /// Who owns it by this file.
     #[must_use]
     pub fn ownership(&self) -> Ownership {
+        clause!(DE_051);
         Ownership { member: self.host.clone(), epoch: self.epoch }
     }
 }
