@@ -300,10 +300,18 @@ fn the_memory_of_an_account_is_bounded() {
         let sender = Address(format!("s{n}@d"));
         let until = now + Span(1 + n as u64);
         let answered = Some(Answered { account: account.clone(), sender, at: now, until });
-        let recorded = Recorded::Passed { digest: Digest([0; 32]) };
+        let recorded = Recorded::Passed { digest: Digest([0; 32]), account: None };
         let origin: OriginId = format!("m/0000000000000001/{n}").parse().unwrap();
         let (queue, outputs) = (None, Vec::new());
-        spool.apply(&Change::Recorded { origin, index: 0, recorded, queue, outputs, answered });
+        spool.apply(&Change::Recorded {
+            origin,
+            index: 0,
+            recorded,
+            epoch: Default::default(),
+            queue,
+            outputs,
+            answered,
+        });
     }
     assert_eq!(spool.answered[&account].len(), ANSWERED_LIMIT);
     assert!(!spool.is_answered(&account, &Address::from("s0@d"), now));

@@ -71,6 +71,7 @@ fn with_roles(seed: u64) -> Organization {
     let account = |host: &MemberName| Account {
         address: Address(format!("user-{host}@example.test")),
         host: host.clone(),
+        epoch: Default::default(),
         rules: Vec::new(),
     };
     organization.accounts = backs.map(account).collect();
@@ -240,4 +241,28 @@ fn rules_outside_the_commit_are_found() {
     let found =
         (1..=20).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict.kind() == "C1");
     assert!(found.is_some(), "twenty seeds find it");
+}
+
+/// Three members of one group: the accounts move from one to the other.
+fn plan_with_moves() -> Plan {
+    let organization = load_organization(Path::new("examples/one-group.toml"));
+    Plan::new(Arc::new(organization.expect("the example is right")), Span::minutes(30))
+}
+
+/// DE-040 to DE-050: mail is neither lost nor doubled while accounts move.
+#[test]
+fn seeds_with_moves_hold() {
+    for seed in 1..=60 {
+        let played = run_seed(&plan_with_moves(), seed, Watch::default());
+        assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
+    }
+}
+
+#[test]
+fn a_journal_that_is_left_behind_is_found() {
+    let faults = Faults::named(["journal-left-behind"]).expect("a planted bug");
+    let plan = plan_of(&plan_with_moves(), faults);
+    let found =
+        (1..=60).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict != Verdict::Held);
+    assert!(found.is_some(), "sixty seeds find it");
 }

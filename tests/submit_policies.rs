@@ -39,7 +39,12 @@ fn cluster(frontends: usize) -> Organization {
     let settings: Vec<MemberSettings> = fronts.chain(backs).collect();
     let members: Vec<MemberName> = settings.iter().map(|settings| settings.name.clone()).collect();
     let accounts = members.iter().cloned();
-    let account = |host: MemberName| Account { address: user(&host), host, rules: Vec::new() };
+    let account = |host: MemberName| Account {
+        address: user(&host),
+        host,
+        epoch: Default::default(),
+        rules: Vec::new(),
+    };
     let organization = Organization {
         groups: vec![Group {
             name: GroupName::from("G"),

@@ -2,8 +2,10 @@
 
 mod wire_support;
 
-use bridgehead::wire::deliver::{self, Found, Inquire};
-use bridgehead::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
+use bridgehead::wire::deliver::{self, Found, Inquire, Ownership};
+use bridgehead::wire::ids::{
+    Epoch, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
+};
 use bridgehead::wire::message::{Address, Digest, Envelope, Outcome, Refusal};
 use bridgehead::wire::smtp::{Command as Smtp, CommandError, Reply, Status};
 use bridgehead::wire::submit::{Answer, Command, Load};
@@ -145,6 +147,7 @@ fn an_inquiry() -> Inquire {
     Inquire {
         origin: OriginId { member, incarnation, sequence },
         index: 2,
+        epoch: Epoch::FIRST,
         address: Address("a@example.org".into()),
     }
 }
@@ -164,6 +167,8 @@ fn wi_070_inquire_has_all_three_arguments() {
         String::from("X-DELIVER INQUIRE XINDEX=2 ADDRESS=<a@example.org>"),
         format!("X-DELIVER INQUIRE XORIGIN={ID} XINDEX=2 ADDRESS=<>"),
         format!("{line} X=1"),
+        line.replace("ADDRESS", "XEPOCH=0 ADDRESS"),
+        line.replace(" ADDRESS", "ADDRESS"),
     ] {
         assert!(matches!(Smtp::decode(bad.as_bytes()), Err(CommandError::Syntax(_))), "{bad}");
     }
@@ -185,6 +190,31 @@ fn wi_071_replies_begin_with_the_index() {
     let stock = Reply::new(250, Status::new(2, 0, 0), "Saved");
     assert_eq!(deliver::decode_result(&stock), Ok((None, Outcome::Delivered)));
     assert!(deliver::decode_result(&Reply::plain(354, "[1] go ahead")).is_err());
+}
+
+/// WI-073, WI-074, DE-041: every epoch but the first is named, and so is the new owner.
+#[test]
+fn wi_073_the_epoch_and_the_owner_are_named() {
+    let inquire = Inquire { epoch: Epoch(3), ..an_inquiry() };
+    let line = format!("X-DELIVER INQUIRE XORIGIN={ID} XINDEX=2 XEPOCH=3 ADDRESS=<a@example.org>");
+    assert_eq!(Smtp::Deliver(inquire.clone()).encode(), line.as_bytes());
+    assert_eq!(Smtp::decode(line.as_bytes()), Ok(Smtp::Deliver(inquire)));
+    let to = Ownership { member: "rg1-b".into(), epoch: Epoch(4) };
+    let reply = deliver::moved_reply(2, &to);
+    assert_eq!(reply.encode(), [b"450 4.2.1 [2] MOVED MEMBER=rg1-b EPOCH=4"]);
+    assert_eq!(deliver::decode_moved(&reply), Some((2, to.clone())));
+    assert!(matches!(deliver::decode_result(&reply), Ok((Some(2), Outcome::Refused(_)))));
+    let reply = deliver::found_reply(2, &Found::Moved(to.clone()));
+    assert_eq!(reply.encode(), [b"250 2.0.0 [2] MOVED MEMBER=rg1-b EPOCH=4"]);
+    assert_eq!(deliver::decode_found(&reply), Ok((2, Found::Moved(to))));
+    let not_moved =
+        ["[2] MOVED", "[2] MOVED MEMBER=a EPOCH=0", "[2] MOVED EPOCH=1 MEMBER=a", "MOVED"];
+    for text in not_moved {
+        let reply = Reply::new(450, Status::new(4, 2, 1), text);
+        assert_eq!(deliver::decode_moved(&reply), None, "{text}");
+        let reply = Reply::new(250, Status::new(2, 0, 0), text);
+        assert!(deliver::decode_found(&reply).is_err(), "{text}");
+    }
 }
 
 /// WI-072.
@@ -384,7 +414,13 @@ fn any_answer() -> impl Strategy<Value = Answer> {
 }
 
 fn any_found() -> impl Strategy<Value = Found> {
-    prop_oneof![Just(Found::Unknown), outcome().prop_map(Found::Final)]
+    let moved = (member(), 1..u64::MAX)
+        .prop_map(|(member, epoch)| Ownership { member, epoch: Epoch(epoch) });
+    prop_oneof![
+        Just(Found::Unknown),
+        outcome().prop_map(Found::Final),
+        moved.prop_map(Found::Moved)
+    ]
 }
 
 proptest! {
@@ -412,8 +448,10 @@ proptest! {
     }
 
     #[test]
-    fn inquiries_round_trip(origin in origin(), index in any::<u32>(), address in address()) {
-        let inquire = Inquire { origin, index, address };
+    fn inquiries_round_trip(
+        origin in origin(), index in any::<u32>(), epoch in 1..u64::MAX, address in address(),
+    ) {
+        let inquire = Inquire { origin, index, epoch: Epoch(epoch), address };
         let text = inquire.encode();
         prop_assert_eq!(Inquire::decode(&text), Ok(inquire));
         for end in 0..text.len() {

@@ -3,6 +3,7 @@
 mod wire_support;
 
 use bridgehead::wire::DecodeError;
+use bridgehead::wire::ids::Epoch;
 use bridgehead::wire::message::{Address, Digest, Notify, Refusal, Return};
 use bridgehead::wire::smtp::{
     BodyKind, Command, CommandError, Extensions, Mail, REPLY_LINE_LIMIT, REPLY_LINES_LIMIT, Rcpt,
@@ -204,9 +205,15 @@ fn wi_045_the_parameters_of_dsn_are_xtext() {
     assert_eq!(found.original.as_deref(), Some("rfc822;a+2Bb@c.example"));
     let never = Notify { success: false, failure: false, delay: false };
     assert_eq!(rcpt("<a@b.example> NOTIFY=NEVER").expect("never").notify, Some(never));
-    for bad in
-        ["NOTIFY=NEVER,DELAY", "NOTIFY=", "ORCPT=a@b", "ORCPT=rfc822;", "ORCPT=;a", "XINDEX=01"]
-    {
+    for bad in [
+        "NOTIFY=NEVER,DELAY",
+        "NOTIFY=",
+        "ORCPT=a@b",
+        "ORCPT=rfc822;",
+        "ORCPT=;a",
+        "XINDEX=01",
+        "XEPOCH=0",
+    ] {
         assert!(
             matches!(rcpt(&format!("<a@b.example> {bad}")), Err(CommandError::Syntax(_))),
             "{bad}"
@@ -243,10 +250,8 @@ fn member_parameters_are_strict() {
     for bad in [&digest[1..], &"0F".repeat(32), &format!("{digest}0"), ""] {
         assert!(mail(&format!(" XDIGEST={bad}")).is_err(), "{bad}");
     }
-    assert_eq!(
-        rcpt("<a@b.example> XINDEX=4294967295").expect("the greatest").index,
-        Some(u32::MAX)
-    );
+    let greatest = rcpt("<a@b.example> XINDEX=4294967295").expect("the greatest");
+    assert_eq!(greatest.index, Some(u32::MAX));
     assert!(rcpt("<a@b.example> XINDEX=4294967296").is_err());
 }
 
@@ -382,15 +387,11 @@ fn any_mail() -> impl Strategy<Value = Mail> {
 
 fn any_rcpt() -> impl Strategy<Value = Rcpt> {
     let original = option::of("rfc822;[a-zA-Z0-9@.]{1,20}");
-    (address(), option::of(notify()), original, option::of(any::<u32>()), any::<bool>()).prop_map(
-        |(recipient, notify, original, index, suspect)| Rcpt {
-            recipient,
-            notify,
-            original,
-            index,
-            suspect,
-        },
-    )
+    let delivery = (option::of(any::<u32>()), option::of(1..u64::MAX), any::<bool>());
+    (address(), option::of(notify()), original, delivery).prop_map(|parts| {
+        let (recipient, notify, original, (index, epoch, suspect)) = parts;
+        Rcpt { recipient, notify, original, index, epoch: epoch.map(Epoch), suspect }
+    })
 }
 
 fn any_command() -> impl Strategy<Value = Command> {

@@ -4,6 +4,7 @@
 //! what it had to print could not be written.
 #![allow(clippy::disallowed_types, reason = "the commands meet the operating system")]
 
+mod account;
 mod admin;
 mod check;
 pub mod cluster;
@@ -82,6 +83,9 @@ enum Command {
     /// Tell members what has become of another member
     #[command(subcommand)]
     Member(queue::Member),
+    /// Give an account to another member
+    #[command(subcommand)]
+    Account(account::Account),
     /// Run an organization in the simulator
     #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
     Sim(crate::sim::cli::Arguments),
@@ -162,6 +166,7 @@ fn run(command: Command) -> ExitCode {
         Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),
+        Command::Account(command) => account::run(&command),
         Command::Completions { shell } => {
             // The generator panics where it cannot write: to memory it always can.
             let mut script = Vec::new();

@@ -37,6 +37,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ),
     ("hold-not-stored", "confirms a hold that it keeps in memory only"),
     ("order-ignores-doubt", "returns or removes recipients in doubt when the operator orders it"),
+    ("journal-left-behind", "opens an account without the journal that came with it"),
+    ("epoch-not-checked", "records a delivery into an account that it has lost"),
     ("result-before-publish", "says delivered before the file is in its place"),
     ("digest-not-compared", "takes another content under an accepted transfer id for a repeat"),
     ("release-ignores-exceptions", "forgets the transfers that RELEASE excepts"),

@@ -11,6 +11,7 @@
 //! | [`report`] | what a member shows of itself |
 //! | [`spool`] | what survives a crash: the changes, their snapshot, the bodies |
 //! | [`bodies`] | takes a body in, piece by piece |
+//! | [`accounts`] | moves an account to another member |
 //! | [`maildir`] | the accounts of this member |
 //! | [`notices`] | writes delivery status notifications |
 //! | [`identity`] | certificates: who a member is |
@@ -18,6 +19,7 @@
 //! | [`sync`] | the queue in front of the disk, the one object that threads share |
 #![allow(clippy::disallowed_types, reason = "the shell is where the operating system is met")]
 
+pub mod accounts;
 pub mod adapter;
 pub mod admin;
 pub mod bodies;

@@ -10,9 +10,10 @@ use sha2::{Digest as _, Sha256};
 use super::token::{Token, passed_on_by};
 use crate::kernel::Machine;
 use crate::protocol::member::{Change, Durable};
-use crate::protocol::queue::Damage;
+use crate::protocol::queue::{AccountJournal, Damage};
 use crate::protocol::server::Server;
 use crate::wire::header::fields;
+use crate::wire::ids::Epoch;
 use crate::wire::message::{Address, Body, BodyKey, Digest, Field};
 
 /// A body longer than this is synced by itself before the member hears of it; a shorter one rides in
@@ -51,6 +52,8 @@ pub struct Disk {
     waiting: Vec<BodyKey>,
     /// Never goes back, also not by a crash.
     next_key: u64,
+    /// What the store had of each account when it was closed.
+    taken: BTreeMap<Address, (Epoch, AccountJournal)>,
 }
 
 impl Disk {
@@ -169,8 +172,19 @@ impl Disk {
         for key in riders {
             self.sync_body(key);
         }
+        if let Change::Closed { account, to } = &change {
+            let journal = self.durable.spool.journal_of(account);
+            self.taken.insert(account.clone(), (to.epoch, journal));
+        }
         Server::apply(&mut self.durable, &change);
         change
+    }
+
+    /// What the store had of an account that was closed for this epoch.
+    #[must_use]
+    pub fn taken(&self, account: &Address, epoch: Epoch) -> Option<AccountJournal> {
+        let (closed, journal) = self.taken.get(account)?;
+        (*closed == epoch).then(|| journal.clone())
     }
 
     /// What a copy of the disk, made now, would have.

@@ -37,6 +37,8 @@ pub struct Swarm {
     pub silent_cuts: bool,
     /// Whether a cut may hit one direction only.
     pub one_way_cuts: bool,
+    /// Between one account that moves and the next; `None` is none.
+    pub moves_every: Option<RangeInclusive<Span>>,
     /// By how many parts per million a member's clock may be too fast or too slow.
     pub drift_ppm: u32,
     /// By how much a member's clock may be ahead.
@@ -61,6 +63,7 @@ impl Swarm {
             cut_lasts: Span::minutes(1)..=Span::minutes(1),
             silent_cuts: false,
             one_way_cuts: false,
+            moves_every: None,
             drift_ppm: 0,
             ahead: Span::ZERO,
         }
@@ -84,6 +87,9 @@ impl Swarm {
         let drift_ppm = rate("swarm.drift", &[0, 500, 50_000]);
         let ahead_seconds = rate("swarm.ahead", &[0, 1, 600]);
         let setbacks_one_in = rate("swarm.setbacks", &[0, 0, 0, 6]);
+        let moves = rate("swarm.moves", &[0, 10, 2]);
+        // Of an account whose journal went with a disk nobody can say what was delivered.
+        let moves = if setbacks_one_in == 0 { moves } else { 0 };
         Self {
             crashes_one_in,
             setbacks_one_in,
@@ -98,6 +104,7 @@ impl Swarm {
             cut_lasts: Span::seconds(5)..=Span::minutes(u64::from(lasts_minutes)),
             silent_cuts: silent == 1,
             one_way_cuts: one_way == 1,
+            moves_every: (moves != 0).then(|| Span::ZERO..=Span::minutes(u64::from(moves))),
             drift_ppm,
             ahead: Span::seconds(u64::from(ahead_seconds)),
         }

@@ -31,8 +31,9 @@ pub enum Renamed {
     Over(File),
 }
 
+/// The files of one account.
 #[derive(Clone, Debug, Default)]
-struct Directory {
+pub struct Directory {
     tmp: BTreeMap<String, File>,
     new: BTreeMap<String, File>,
 }
@@ -62,6 +63,18 @@ impl Maildirs {
     pub fn deposit(&mut self, account: &Address, name: &str, file: File) {
         let directory = self.accounts.entry(account.clone()).or_default();
         directory.tmp.insert(String::from(name), file);
+    }
+
+    /// Takes the files of an account away.
+    pub fn take(&mut self, account: &Address) -> Directory {
+        self.accounts.remove(account).unwrap_or_default()
+    }
+
+    /// Puts the files of an account here; what a file of the same name was is overwritten.
+    pub fn give(&mut self, account: &Address, files: Directory) {
+        let directory = self.accounts.entry(account.clone()).or_default();
+        directory.tmp.extend(files.tmp);
+        directory.new.extend(files.new);
     }
 
     /// Renames from `tmp/` to `new/`, directories synced.

@@ -21,6 +21,7 @@ pub mod faults;
 pub mod host;
 pub mod log;
 pub mod maildir;
+pub mod moves;
 pub mod network;
 pub mod outside;
 mod rot;

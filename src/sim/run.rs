@@ -217,6 +217,9 @@ fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {
     if world.swarm.cuts_every.is_some() {
         world.schedule(Span::seconds(1), Happening::CutNext);
     }
+    if world.swarm.moves_every.is_some() {
+        world.schedule(Span::seconds(1), Happening::MoveNext);
+    }
     let healed = Time(0) + span;
     while world.checkers.violation().is_none() && world.turn(healed) {
         assert!(world.step < STEPS_LIMIT, "a run of this length ends");
@@ -242,7 +245,12 @@ fn settle(world: &mut World<'_>, bound: Time) -> Vec<String> {
             return Vec::new();
         }
     }
-    if world.checkers.violation().is_some() { Vec::new() } else { world.checkers.open() }
+    if world.checkers.violation().is_some() {
+        return Vec::new();
+    }
+    let mut open = world.checkers.open();
+    open.extend(world.on_their_way());
+    open
 }
 
 fn words_of(panic: &(dyn core::any::Any + Send)) -> String {

@@ -17,6 +17,8 @@
 //! | `fill MEMBER`, `empty MEMBER` | its disk takes no mail, takes mail |
 //! | `forget MEMBER PEER` | the operator of MEMBER says that PEER will not come back |
 //! | `drain MEMBER`, `undrain MEMBER` | its operator lets it queue nothing more for others, or do so again |
+//! | `move ADDRESS MEMBER` | MEMBER gets the account, with its files and its part of the journal |
+//! | `own MEMBER ADDRESS HOST EPOCH` | the file of MEMBER says that HOST has the account under EPOCH |
 //! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
 //! | `rot MEMBER NAME`, `mend MEMBER` | an octet of the stored content turns over, and is put right |
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
@@ -52,6 +54,8 @@ use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::ConnectorState;
 use crate::protocol::operator::Order;
 use crate::protocol::organization::Organization;
+use crate::wire::deliver::Ownership;
+use crate::wire::ids::Epoch;
 use crate::wire::message::Address;
 
 /// The most rows of one command.
@@ -192,6 +196,19 @@ impl Stage<'_> {
             }
             ["lose-disk" | "image" | "roll-back" | "fill" | "empty" | "mend", member] => {
                 self.act_on_disk(words[0], member)?;
+            }
+            ["move", address, member] => {
+                let to = self.host(member)?;
+                if !self.world.move_account(&Address::from(address), to) {
+                    return Err(format!("{address} is there, or moves already, or is no account"));
+                }
+            }
+            ["own", member, address, host, epoch] => {
+                let (at, owner) = (self.host(member)?, self.host(host)?);
+                let epoch = epoch.parse().map_err(|_| format!("`{epoch}` is no epoch"))?;
+                let member = self.world.hosts[owner].config.member.clone();
+                let owner = Ownership { member, epoch: Epoch(epoch) };
+                self.world.tell_owner(at, &Address::from(address), &owner);
             }
             ["rot", member, name] => self.rot(member, name)?,
             _ => self.expect(words)?,

@@ -14,14 +14,15 @@ use super::draw::{Delays, Dice};
 use super::faults::Swarm;
 use super::host::Host;
 use super::log::Log;
+use super::moves::Move;
 use super::network::{HostIndex, Network, Parcel, PipeId};
 use super::outside::Conversation;
 use super::workload::Workload;
 use crate::kernel::{Choose, LinkChange, Span, Time};
 use crate::protocol::member::{MemberConfig, Timer};
 use crate::protocol::queue::Damage;
-use crate::wire::ids::{ConnectionId, MemberName};
-use crate::wire::message::{Body, BodyKey};
+use crate::wire::ids::{ConnectionId, Epoch, MemberName};
+use crate::wire::message::{Address, Body, BodyKey};
 
 /// Something that is going to happen.
 #[derive(Clone, Debug)]
@@ -102,6 +103,10 @@ pub enum Happening {
     CutNext,
     /// A cut ends.
     Heal(HostIndex, HostIndex),
+    /// The accounts that move go on.
+    MoveOn,
+    /// The swarm moves an account.
+    MoveNext,
     /// Connections that stood still since the cut break, if it lasts.
     BreakFrozen(PipeId),
 }
@@ -150,6 +155,12 @@ pub struct World<'c> {
     pub delays: Delays,
     /// The faults of this run.
     pub swarm: Swarm,
+    /// The accounts that move.
+    pub moves: Vec<Move>,
+    /// They will go on by themselves.
+    pub(super) moves_on: bool,
+    /// Where the accounts are that have moved.
+    pub owners: BTreeMap<Address, (HostIndex, Epoch)>,
     /// What clients are still to do.
     pub plan: Workload,
     /// The clients of the workload, in the order in which they came.
@@ -184,6 +195,9 @@ impl<'c> World<'c> {
             network: Network::default(),
             delays,
             swarm,
+            moves: Vec::new(),
+            moves_on: false,
+            owners: BTreeMap::new(),
             plan: Workload::none(),
             clients: Vec::new(),
             outside: Vec::new(),
@@ -273,6 +287,11 @@ impl<'c> World<'c> {
             Happening::Boot(host) => self.boot(host),
             Happening::Workload => self.workload(),
             Happening::CutNext => self.cut_next(),
+            Happening::MoveOn => {
+                self.moves_on = false;
+                self.move_on();
+            }
+            Happening::MoveNext => self.move_next(),
             Happening::Heal(from, to) => self.heal(from, to),
             Happening::BreakFrozen(pipe) => self.break_frozen(pipe),
         }

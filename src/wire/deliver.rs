@@ -7,17 +7,26 @@ use alloc::string::String;
 use nom::Parser;
 use nom::bytes::complete::{tag, tag_no_case, take_while};
 use nom::character::complete::char;
-use nom::combinator::{map, verify};
+use nom::combinator::{map, opt, verify};
 use nom::sequence::{delimited, preceded};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::DecodeError;
-use super::fields::{encode_origin, field, number, origin};
+use super::fields::{encode_origin, field, member, name, number, origin};
 use super::parse::{Parsed, expect, whole};
 use super::smtp::{Reply, Status, forward_path};
 use crate::clause;
-use crate::wire::ids::OriginId;
+use crate::wire::ids::{Epoch, MemberName, OriginId};
 use crate::wire::message::{Address, Outcome, Refusal};
+
+/// Who has an account open, and under which epoch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Ownership {
+    /// The member.
+    pub member: MemberName,
+    /// The epoch.
+    pub epoch: Epoch,
+}
 
 /// `X-DELIVER INQUIRE`: what became of this recipient?
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -26,6 +35,8 @@ pub struct Inquire {
     pub origin: OriginId,
     /// The recipient's index.
     pub index: u32,
+    /// The ownership of the account for which this is meant.
+    pub epoch: Epoch,
     /// The recipient's address: the far end finds the account by it.
     pub address: Address,
 }
@@ -38,6 +49,8 @@ pub enum Found {
     Final(Outcome),
     /// Nothing is recorded.
     Unknown,
+    /// The account is not open there under that epoch; this is its ownership.
+    Moved(Ownership),
 }
 
 impl Inquire {
@@ -47,18 +60,29 @@ impl Inquire {
     /// What was expected where, counted from the start of `text`.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
         clause!(WI_070);
-        let fields =
-            (field("XORIGIN=", origin), field("XINDEX=", number), field("ADDRESS=", forward_path));
+        let fields = (
+            field("XORIGIN=", origin),
+            field("XINDEX=", number),
+            opt(field("XEPOCH=", epoch)),
+            field("ADDRESS=", forward_path),
+        );
         let inquire = preceded(expect("INQUIRE", tag_no_case("INQUIRE")), fields);
-        let inquire = map(inquire, |(origin, index, address)| Self { origin, index, address });
+        let inquire = map(inquire, |(origin, index, epoch, address)| Self {
+            origin,
+            index,
+            epoch: epoch.unwrap_or_default(),
+            address,
+        });
         whole(text, "the end of the line", inquire)
     }
 
     /// What stands behind `X-DELIVER `.
     #[must_use]
     pub fn encode(&self) -> String {
-        let Self { origin, index, address } = self;
-        format!("INQUIRE XORIGIN={} XINDEX={index} ADDRESS=<{address}>", encode_origin(origin))
+        let Self { origin, index, epoch, address } = self;
+        let origin = encode_origin(origin);
+        let epoch = encode_epoch(*epoch);
+        format!("INQUIRE XORIGIN={origin} XINDEX={index}{epoch} ADDRESS=<{address}>")
     }
 }
 
@@ -66,6 +90,34 @@ impl Inquire {
 #[must_use]
 pub fn recipient_reply(index: u32) -> Reply {
     Reply::new(250, DELIVERED, &format!("[{index}] ok"))
+}
+
+/// ` XEPOCH=` and the epoch; nothing for the first one, which is meant where none is named.
+#[must_use]
+pub fn encode_epoch(epoch: Epoch) -> String {
+    clause!(WI_073);
+    if epoch.is_first() { String::new() } else { format!(" XEPOCH={epoch}") }
+}
+
+/// The reply about one recipient whose account is open elsewhere: to RCPT, or behind the content.
+#[must_use]
+pub fn moved_reply(index: u32, to: &Ownership) -> Reply {
+    clause!(WI_074);
+    Reply::new(450, Status::new(4, 2, 1), &format!("[{index}] {}", encode_moved(to)))
+}
+
+/// Where a reply about one recipient says that the account has moved.
+#[must_use]
+pub fn decode_moved(reply: &Reply) -> Option<(u32, Ownership)> {
+    if reply.code() != 450 || reply.lines().len() != 1 {
+        return None;
+    }
+    let whole = whole(reply.text(), "the end of the line", |input| {
+        let (rest, index) = index(input)?;
+        let (rest, to) = moved(rest)?;
+        Ok((rest, (index, to)))
+    });
+    whole.ok()
 }
 
 /// The reply that refuses one recipient: to RCPT, or behind the content.
@@ -119,6 +171,7 @@ pub fn found_reply(index: u32, found: &Found) -> Reply {
             format!("[{index}] REFUSED {} {status} {}", reply.code(), reply.lines().join(" "))
         }
         Found::Unknown => format!("[{index}] UNKNOWN"),
+        Found::Moved(to) => format!("[{index}] {}", encode_moved(to)),
     };
     Reply::new(250, Status::new(2, 0, 0), &text)
 }
@@ -134,13 +187,30 @@ pub fn decode_found(reply: &Reply) -> Result<(u32, Found), DecodeError> {
     }
     whole(reply.text(), "the end of the line", |input| {
         let (rest, index) = index(input)?;
-        let words = "DELIVERED, REFUSED or UNKNOWN";
+        let words = "DELIVERED, REFUSED, UNKNOWN or MOVED";
         let (rest, found) = expect(words, found).parse(rest)?;
         Ok((rest, (index, found)))
     })
 }
 
 const DELIVERED: Status = Status::new(2, 1, 5);
+
+fn encode_moved(to: &Ownership) -> String {
+    format!("MOVED MEMBER={} EPOCH={}", name(&to.member), to.epoch)
+}
+
+/// A number that is not zero.
+fn epoch(input: &str) -> Parsed<'_, Epoch> {
+    let number = verify(number::<u64>, |number| *number > 0);
+    expect("an epoch, from 1", map(number, Epoch)).parse(input)
+}
+
+/// `MOVED MEMBER=x EPOCH=n`.
+fn moved(input: &str) -> Parsed<'_, Ownership> {
+    let fields = (field("MEMBER=", member), field("EPOCH=", epoch));
+    let moved = preceded(expect("MOVED", tag("MOVED")), fields);
+    map(moved, |(member, epoch)| Ownership { member, epoch }).parse(input)
+}
 
 /// `[n] `.
 fn index(input: &str) -> Parsed<'_, u32> {
@@ -154,6 +224,10 @@ fn found(input: &str) -> Parsed<'_, Found> {
     }
     if let Some(rest) = input.strip_prefix("UNKNOWN") {
         return Ok((rest, Found::Unknown));
+    }
+    if input.starts_with("MOVED") {
+        let (rest, to) = moved(input)?;
+        return Ok((rest, Found::Moved(to)));
     }
     let (rest, _) = tag("REFUSED ").parse(input)?;
     let code = verify(number::<u16>, |code| (400..600).contains(code));

@@ -72,6 +72,35 @@ pub struct Incarnation(pub u64);
 #[serde(transparent)]
 pub struct StoreId(pub u64);
 
+/// Counts the ownerships of an account: each member to which it is granted has it open under a greater
+/// one than the member before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// Of an account that has never moved.
+    pub const FIRST: Self = Self(1);
+
+    /// Whether this is the first one: what names none means it.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        *self == Self::FIRST
+    }
+}
+
+impl Default for Epoch {
+    fn default() -> Self {
+        Self::FIRST
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 macro_rules! hexadecimal {
     ($type:ident) => {
         impl fmt::Display for $type {

@@ -22,7 +22,7 @@ use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
     Account, Connector, Group, ORGANIZATION_FORMAT, Organization,
 };
-use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
+use bridgehead::wire::ids::{ConnectionId, ConnectorName, Epoch, GroupName, MemberName};
 use bridgehead::wire::message::{
     Address, Body, BodyKey, Digest, Field, Notify, Outcome, Recipient, Refusal,
 };
@@ -56,7 +56,12 @@ pub(crate) fn organization(groups: usize) -> Organization {
         groups: (1..=groups).map(group).collect(),
         connectors: (1..groups).flat_map(|n| [connector(n, n + 1), connector(n + 1, n)]).collect(),
         accounts: members
-            .map(|host| Account { address: user(&host), host, rules: Vec::new() })
+            .map(|host| Account {
+                address: user(&host),
+                host,
+                epoch: Epoch::FIRST,
+                rules: Vec::new(),
+            })
             .collect(),
         smart_host: None,
     };

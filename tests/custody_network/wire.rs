@@ -134,7 +134,7 @@ impl Network {
 
     /// Plain SMTP to a member: the mail enters there as any other does.
     fn relay_by_frontend(&mut self, name: &MemberName, to: ConnectionId, parcel: Parcel) {
-        let Parcel { envelope, body } = parcel;
+        let Parcel { envelope, body, .. } = parcel;
         let client = self.number() * 2 + 1_000_001;
         let mail = NewMail {
             sender: envelope.sender,

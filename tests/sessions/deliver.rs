@@ -7,6 +7,8 @@ use bridgehead::wire::message::Digest;
 use crate::stage::Stage;
 
 const ORIGIN: &str = "rg1-a/0000000000000001/7";
+/// Of the content of the parcels.
+const DIGEST: &str = "44723dd4d0e0d46a3c7fa8aca254b61c27b6b5789f96177e82c80700409f1535";
 
 fn member_at_our_port() -> Stage {
     let mut stage = Stage::accept(Security::Address, Port::Deliver, Some("rg1-a"));
@@ -162,7 +164,7 @@ fn inquiries_are_answered() {
     ] {
         stage.play(&format!(
             r#"C: X-DELIVER INQUIRE XORIGIN={ORIGIN} XINDEX=1 ADDRESS=<anna@example.org>
-               M> {{"inquire":{{"origin":"{ORIGIN}","recipients":[[1,"anna@example.org"]]}}}}
+               M> {{"inquire":{{"origin":"{ORIGIN}","recipients":[[1,"anna@example.org",1]]}}}}
                M< {answer}
                S: {reply}"#
         ));
@@ -239,6 +241,61 @@ fn a_result_of_another_recipient_is_not_believed() {
     }
 }
 
+/// DE-041: the epochs are named, and where an account has moved to is heard; ours says so, too.
+#[test]
+fn an_account_that_has_moved_is_told_and_heard() {
+    let moved = |index: u32, member: &str, epoch: u64| {
+        let to = format!(r#"{{"member":"{member}","epoch":{epoch}}}"#);
+        format!(r#"{{"moved":{{"origin":"{ORIGIN}","index":{index},"to":{to}}}}}"#)
+    };
+    let mut stage = member_that_we_call();
+    let parcel = parcel(&[1, 2], HOP);
+    let parcel = parcel.strip_suffix("}}").expect("a parcel ends its PDU");
+    stage.play(&format!(
+        r#"M< {parcel},"epochs":{{"1":2,"2":3}}}}}}
+           C: MAIL FROM:<> XORIGIN={ORIGIN} XDIGEST={DIGEST}
+           S: 250 2.1.0 Ok
+           C: RCPT TO:<anna@example.org> XINDEX=1 XEPOCH=2
+           S: 450 4.2.1 [1] MOVED MEMBER=rg2-b EPOCH=4
+           C: RCPT TO:<anna@example.org> XINDEX=2 XEPOCH=3
+           M> {}
+           S: 250 2.1.5 [2] ok
+           C: DATA
+           S: 354 go
+           C~ {RECEIVED} body 1 Dots
+           S: 450 4.2.1 [2] MOVED MEMBER=rg2-c EPOCH=5
+           M> {}
+           M< {{"inquire":{{"origin":"{ORIGIN}","recipients":[[2,"anna@example.org",5]]}}}}
+           C: X-DELIVER INQUIRE XORIGIN={ORIGIN} XINDEX=2 XEPOCH=5 ADDRESS=<anna@example.org>
+           S: 250 2.0.0 [2] MOVED MEMBER=rg2-d EPOCH=6
+           M> {}"#,
+        moved(1, "rg2-b", 4),
+        moved(2, "rg2-c", 5),
+        moved(2, "rg2-d", 6),
+    ));
+    let mut stage = member_at_our_port();
+    stage.play(&format!(
+        r#"C: X-DELIVER INQUIRE XORIGIN={ORIGIN} XINDEX=1 XEPOCH=7 ADDRESS=<anna@example.org>
+           M> {{"inquire":{{"origin":"{ORIGIN}","recipients":[[1,"anna@example.org",7]]}}}}
+           M< {}
+           S: 250 2.0.0 [1] MOVED MEMBER=rg2-b EPOCH=8
+           C: MAIL FROM:<> XORIGIN={ORIGIN}
+           S: 250 2.1.0 Ok
+           C: RCPT TO:<anna@example.org> XINDEX=1 XEPOCH=7
+           S: 250 2.1.5 [1] ok
+           C: DATA
+           S: 354 End data with <CR><LF>.<CR><LF>
+           ? Dots(10000)
+           C~ hi\r\n.\r\n
+           M> {},"epochs":{{"1":7}}}}}}
+           M< {}
+           S: 450 4.2.1 [1] MOVED MEMBER=rg2-b EPOCH=8"#,
+        moved(1, "rg2-b", 8),
+        self::parcel(&[1], "").strip_suffix("}}").expect("a parcel ends its PDU"),
+        moved(1, "rg2-b", 8),
+    ));
+}
+
 /// SM-072.
 #[test]
 fn a_stock_server_is_not_a_member() {
@@ -258,7 +315,7 @@ fn a_stock_server_is_not_a_member() {
 fn we_inquire() {
     let mut stage = member_that_we_call();
     stage.play(&format!(
-        r#"M< {{"inquire":{{"origin":"{ORIGIN}","recipients":[[1,"anna@example.org"],[2,"anna@example.org"]]}}}}
+        r#"M< {{"inquire":{{"origin":"{ORIGIN}","recipients":[[1,"anna@example.org",1],[2,"anna@example.org",1]]}}}}
            C: X-DELIVER INQUIRE XORIGIN={ORIGIN} XINDEX=1 ADDRESS=<anna@example.org>
            S: 250 2.0.0 [1] DELIVERED
            C: X-DELIVER INQUIRE XORIGIN={ORIGIN} XINDEX=2 ADDRESS=<anna@example.org>

@@ -17,7 +17,7 @@ fn body() -> Body {
 }
 
 fn offer() -> Pdu {
-    let parcel = Parcel { envelope: envelope(), body: body() };
+    let parcel = Parcel { envelope: envelope(), body: body(), epochs: Default::default() };
     Pdu::Offer { transfer: transfer(), offer: 1, parcel }
 }
 

@@ -4,7 +4,9 @@
 use bridgehead::kernel::{Act, Input, LinkChange, Node, Seeded, Ticket};
 use bridgehead::protocol::member::{Endpoint, Pdu, Port, Security, Timer};
 use bridgehead::protocol::server::{BodyProblem, Command, ServerOf, Wire};
-use bridgehead::wire::ids::{ConnectionId, Incarnation, OriginId, QueueId, StoreId, TransferId};
+use bridgehead::wire::ids::{
+    ConnectionId, Epoch, Incarnation, OriginId, QueueId, StoreId, TransferId,
+};
 use bridgehead::wire::message::{Body, BodyKey, Digest, Outcome, Refusal};
 use bridgehead::wire::{DecodeError, Mode};
 use proptest::prelude::*;
@@ -101,7 +103,10 @@ fn pdus() -> impl Strategy<Value = Pdu> {
         Pdu::Offer { transfer: transfer(), offer: 1, parcel: parcel() },
         Pdu::Relay(parcel()),
         Pdu::Deliver(parcel()),
-        Pdu::Inquire { origin: origin(), recipients: vec![(1, "anna@example.org".into())] },
+        Pdu::Inquire {
+            origin: origin(),
+            recipients: vec![(1, "anna@example.org".into(), Epoch::FIRST)],
+        },
         Pdu::Result { origin: origin(), index: 1, outcome: Outcome::Delivered },
         Pdu::NoResult { origin: origin(), index: 1 },
         Pdu::Link(bridgehead::protocol::linkstate::LinkPdu::News {

@@ -220,6 +220,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
         accounts: vec![Account {
             address: account(),
             host: MemberName::from(HOST),
+            epoch: Default::default(),
             rules: Vec::new(),
         }],
         smart_host: None,

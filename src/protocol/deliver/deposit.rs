@@ -4,14 +4,14 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Deposit, Stage};
+use super::{Deposit, Said, Stage};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
 use crate::protocol::queue::{Change, Ending, Home, Place, Recorded, Route, home};
 use crate::protocol::submit::{is_conflict, recipient_digest};
-use crate::wire::ids::{OriginId, QueueId};
-use crate::wire::message::{Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
+use crate::wire::ids::{Epoch, OriginId, QueueId};
+use crate::wire::message::{Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
 
 /// How long a file that could not be moved to its place is left alone.
 pub(super) const PUBLISH_INTERVAL: Span = Span::seconds(60);
@@ -26,14 +26,16 @@ pub(super) struct Wanted<'a> {
     pub(super) body: Body,
     /// The message in our own queue.
     pub(super) queue: Option<QueueId>,
+    /// For which ownership of the account it is meant; `None` for the one of this member.
+    pub(super) epoch: Option<Epoch>,
 }
 
 /// What came of the wish.
 pub(super) enum Begun {
     /// It is being made.
     Underway,
-    /// It was settled before, or is refused.
-    Settled(Outcome),
+    /// It was settled before, is refused, or belongs elsewhere.
+    Settled(Said),
 }
 
 impl Member {
@@ -53,7 +55,7 @@ impl Member {
         let recipient = envelope.recipients.iter().find(|recipient| recipient.index == index);
         let recipient = recipient.expect("who is in line is in the envelope");
         let (envelope, body) = (&envelope, message.body);
-        let wanted = Wanted { envelope, recipient, body, queue: Some(queue) };
+        let wanted = Wanted { envelope, recipient, body, queue: Some(queue), epoch: None };
         let key = (envelope.origin.clone(), index);
         match self.begin(wanted, turn) {
             Begun::Underway => {
@@ -63,7 +65,13 @@ impl Member {
                     self.retry_later(queue, &[index], Some(&Route::Local), why, turn);
                 }
             }
-            Begun::Settled(outcome) => self.own_settled(queue, index, outcome, turn),
+            Begun::Settled(Said::Outcome(outcome)) => {
+                self.own_settled(queue, index, outcome, turn);
+            }
+            Begun::Settled(_) => {
+                let why = "the account has moved";
+                self.retry_later(queue, &[index], Some(&Route::Local), why, turn);
+            }
         }
     }
 
@@ -93,8 +101,18 @@ impl Member {
 
     /// Starts a delivery, unless the journal or another attempt knows it.
     pub(super) fn begin(&mut self, wanted: Wanted<'_>, turn: &mut Turn<'_, '_>) -> Begun {
-        let Wanted { envelope, recipient, body, queue } = wanted;
+        let Wanted { envelope, recipient, body, queue, epoch } = wanted;
         let key = (envelope.origin.clone(), recipient.index);
+        let home = home(turn.config, &recipient.address);
+        let mut open = Epoch::FIRST;
+        if let Home::Account(account) = &home {
+            let own = || self.ownership(account, turn.config).map(|known| known.epoch);
+            let epoch = epoch.or_else(own).unwrap_or_default();
+            match self.admit(account, epoch, turn.config) {
+                Ok(epoch) => open = epoch,
+                Err(said) => return Begun::Settled(said),
+            }
+        }
         let digest = recipient_digest(envelope, recipient, &body);
         if !turn.fault("second-deposit-on-repeat") {
             let underway = self.deposits.get(&key).map(|deposit| &deposit.digest);
@@ -110,14 +128,18 @@ impl Member {
             }
             if let Some(recorded) = recorded {
                 clause!(DE_024);
-                return Begun::Settled(word(recorded));
+                return Begun::Settled(Said::Outcome(word(recorded)));
             }
         }
-        let account = match home(turn.config, &recipient.address) {
-            Home::Account(account, host) if host == turn.config.member => account,
-            Home::Account(..) => return later(450, "4.2.1", "the account is open elsewhere"),
+        let account = match home {
+            Home::Account(account) => account,
             Home::Foreign(_) => return later(450, "4.7.1", "the account is not ours"),
-            Home::Nobody(refusal) => return self.refuse_for_ever(&key, digest, refusal, turn),
+            Home::Nobody(_) if !self.knows_the_list(turn.config) => {
+                return later(450, "4.1.1", "the account is not known here yet");
+            }
+            Home::Nobody(refusal) => {
+                return self.refuse_for_ever(&key, (digest, None, Epoch::FIRST), refusal, turn);
+            }
         };
         let mut name = file_name(&key);
         if turn.fault("second-deposit-on-repeat") && self.spool.recorded(&key.0, key.1).is_some() {
@@ -146,8 +168,9 @@ impl Member {
             return later(452, "4.3.2", "too many deliveries at once");
         }
         clause!(DE_025);
-        let (askers, folder) = (BTreeSet::new(), None);
-        let deposit = Deposit { digest, account, name, folder, body, queue, askers, stage, ruling };
+        let (askers, folder, epoch) = (BTreeSet::new(), None, open);
+        let deposit =
+            Deposit { digest, account, epoch, name, folder, body, queue, askers, stage, ruling };
         self.deposits.insert(key, deposit);
         Begun::Underway
     }
@@ -155,24 +178,25 @@ impl Member {
     pub(super) fn refuse_for_ever(
         &mut self,
         key: &(OriginId, u32),
-        digest: Digest,
+        (digest, account, epoch): (Digest, Option<Address>, Epoch),
         refusal: Refusal,
         turn: &mut Turn<'_, '_>,
     ) -> Begun {
         clause!(DE_026);
         let (origin, index) = key.clone();
-        let recorded = Recorded::Refused { digest, refusal: refusal.clone() };
+        let recorded = Recorded::Refused { digest, refusal: refusal.clone(), account };
         let (queue, outputs, answered) = (None, Vec::new(), None);
-        let change = Change::Recorded { origin, index, recorded, queue, outputs, answered };
+        let change = Change::Recorded { origin, index, recorded, epoch, queue, outputs, answered };
         self.store_change(change, turn);
-        Begun::Settled(Outcome::Refused(refusal))
+        Begun::Settled(Said::Outcome(Outcome::Refused(refusal)))
     }
 
     fn conflict(&self, key: &(OriginId, u32), turn: &mut Turn<'_, '_>) -> Begun {
         clause!(DE_027);
         turn.tell(Event::Conflict { id: alloc::format!("{} [{}]", key.0, key.1) });
         let text = "this id was delivered with another content";
-        Begun::Settled(Outcome::Refused(Refusal::new(554, "5.7.0", text)))
+        let refusal = Refusal::new(554, "5.7.0", text);
+        Begun::Settled(Said::Outcome(Outcome::Refused(refusal)))
     }
 
     /// The file is written, or cannot be.
@@ -184,6 +208,9 @@ impl Member {
     ) {
         if let Answer::Failed(_) = answer {
             return self.put_off(&key, answer, turn);
+        }
+        if self.deposits.contains_key(&key) && self.is_fenced(&key, turn) {
+            return self.fence_off(&key, turn);
         }
         let Some(deposit) = self.deposits.get_mut(&key) else { return };
         deposit.stage = Stage::Publishing;
@@ -218,7 +245,8 @@ impl Member {
             None => self.release_body(deposit.body, turn),
         }
         for asker in deposit.askers {
-            self.answer(asker, key, Some(Outcome::Refused(refusal.clone())), turn);
+            let said = Said::Outcome(Outcome::Refused(refusal.clone()));
+            self.answer(asker, key, said, turn);
         }
     }
 
@@ -275,6 +303,9 @@ impl Member {
             }
         }
         for (key, recorded) in redo {
+            if self.deposits.contains_key(&key) {
+                continue;
+            }
             let Recorded::Delivered { digest, account, name, folder, .. } = recorded else {
                 continue;
             };
@@ -282,9 +313,19 @@ impl Member {
             // The file is complete; no body is read any more.
             let body = Body { key: BodyKey(0), digest, octets: 0 };
             let (askers, stage) = (BTreeSet::new(), Stage::Publishing);
-            let (queue, ruling) = (None, None);
-            let deposit =
-                Deposit { digest, account, name, folder, body, queue, askers, stage, ruling };
+            let (queue, ruling, epoch) = (None, None, Epoch::FIRST);
+            let deposit = Deposit {
+                digest,
+                account,
+                epoch,
+                name,
+                folder,
+                body,
+                queue,
+                askers,
+                stage,
+                ruling,
+            };
             self.deposits.insert(key.clone(), deposit);
             self.publish(&key, turn);
         }
@@ -305,7 +346,7 @@ impl Member {
     ) {
         let askers = self.deposits.get_mut(key).map(|deposit| &mut deposit.askers);
         for asker in askers.map(core::mem::take).unwrap_or_default() {
-            self.answer(asker, key, Some(outcome.clone()), turn);
+            self.answer(asker, key, Said::Outcome(outcome.clone()), turn);
         }
     }
 }
@@ -318,7 +359,7 @@ fn word(recorded: &Recorded) -> Outcome {
 }
 
 fn later(code: u16, status: &str, text: &str) -> Begun {
-    Begun::Settled(Outcome::Refused(Refusal::new(code, status, text)))
+    Begun::Settled(Said::later(code, status, text))
 }
 
 /// The same for every attempt, so that a repeat can only overwrite what it repeats.

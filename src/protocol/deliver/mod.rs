@@ -2,6 +2,8 @@
 
 mod deposit;
 mod outbox;
+mod ownership;
+mod readdress;
 mod receiver;
 mod sender;
 
@@ -10,10 +12,24 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::protocol::member::Pdu;
-use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId};
-use crate::wire::message::{Address, Body, BodyKey, Digest};
+use crate::wire::deliver::Ownership;
+use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId};
+use crate::wire::message::{Address, Body, BodyKey, Digest, Outcome};
 
 pub(crate) use outbox::Ruling;
+pub(crate) use ownership::Grant;
+pub use readdress::MOVED_LIMIT;
+
+/// What a host says of one recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Said {
+    /// How the delivery ended.
+    Outcome(Outcome),
+    /// Nothing is recorded.
+    Unknown,
+    /// The account is not open there under the epoch that was meant; this is its ownership.
+    Moved(Ownership),
+}
 
 /// Our connection to the delivery port of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +91,8 @@ pub(crate) struct Deposit {
     pub(crate) digest: Digest,
     /// The account.
     pub(crate) account: Address,
+    /// Under which ownership of it the delivery was begun.
+    pub(crate) epoch: Epoch,
     /// The file.
     pub(crate) name: String,
     /// Its folder; `None` is the inbox.
@@ -125,12 +143,23 @@ impl Talk {
         }
     }
 
-    /// The answer for a recipient came; `unknown` if it says that nothing is recorded.
-    pub(crate) fn answered(&mut self, index: u32, unknown: bool) {
+    /// Whether this recipient is being asked for or delivered to.
+    pub(crate) fn is_about(&self, message: QueueId, index: u32) -> bool {
+        match self {
+            Self::Idle => false,
+            Self::Inquiring { queue, open, again } => {
+                *queue == message && (open.contains(&index) || again.contains(&index))
+            }
+            Self::Delivering { queue, open } => *queue == message && open.contains(&index),
+        }
+    }
+
+    /// The answer for a recipient came; `is_unknown` if it says that nothing is recorded.
+    pub(crate) fn answered(&mut self, index: u32, is_unknown: bool) {
         match self {
             Self::Inquiring { open, again, .. } => {
                 open.remove(&index);
-                if unknown {
+                if is_unknown {
                     again.push(index);
                 }
             }

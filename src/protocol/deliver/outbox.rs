@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Deposit, Stage};
+use super::{Deposit, Said, Stage};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Answer, AutoReply, Errand, Event, Member, Query, Turn};
@@ -157,12 +157,16 @@ impl Member {
 
     /// The rules have had their say: into the account, or nowhere.
     fn file(&mut self, key: (OriginId, u32), turn: &mut Turn<'_, '_>) {
+        if self.is_fenced(&key, turn) {
+            return self.fence_off(&key, turn);
+        }
         let deposit = self.deposits.get_mut(&key).expect("the caller looked it up");
         let ruling = deposit.ruling.as_ref().expect("only a ruled delivery is filed");
         if !ruling.verdict.keeps() {
             // From here on the delivery itself reads the body no more.
             deposit.stage = Stage::Publishing;
-            let recorded = Recorded::Passed { digest: deposit.digest };
+            let (digest, account) = (deposit.digest, Some(deposit.account.clone()));
+            let recorded = Recorded::Passed { digest, account };
             self.record(&key, recorded, turn);
             self.answer_askers(&key, &Outcome::Delivered, turn);
             self.deposits.remove(&key);
@@ -189,9 +193,7 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         let Some(deposit) = self.deposits.remove(key) else { return };
-        if let Some((body, _)) = deposit.ruling.as_ref().and_then(|ruling| ruling.reply.as_ref()) {
-            self.discard(body.key, Gate::Now, turn);
-        }
+        self.drop_reply(&deposit, turn);
         let refusal = match answer {
             Answer::Failed(refusal) => refusal,
             _ => Refusal::new(451, "4.3.0", "the rules of the account cannot be run now"),
@@ -199,18 +201,29 @@ impl Member {
         self.deposit_failed(key, deposit, refusal, turn);
     }
 
+    /// The reply that was composed for a delivery that is not made is not needed.
+    pub(super) fn drop_reply(&mut self, deposit: &Deposit, turn: &mut Turn<'_, '_>) {
+        if let Some((body, _)) = deposit.ruling.as_ref().and_then(|ruling| ruling.reply.as_ref()) {
+            self.discard(body.key, Gate::Now, turn);
+        }
+    }
+
     /// The rules refuse the message for ever: the journal says so, and the custodian returns it.
     fn ruled_out(&mut self, key: &(OriginId, u32), refusal: &Refusal, turn: &mut Turn<'_, '_>) {
         clause!(RU_022);
+        if self.is_fenced(key, turn) {
+            return self.fence_off(key, turn);
+        }
         let deposit = self.deposits.remove(key).expect("the caller looked it up");
-        self.refuse_for_ever(key, deposit.digest, refusal.clone(), turn);
+        let whose = (deposit.digest, Some(deposit.account.clone()), deposit.epoch);
+        self.refuse_for_ever(key, whose, refusal.clone(), turn);
         let outcome = Outcome::Refused(refusal.clone());
         match deposit.queue {
             Some(queue) => self.own_settled(queue, key.1, outcome.clone(), turn),
             None => self.release_body(deposit.body, turn),
         }
         for asker in deposit.askers {
-            self.answer(asker, key, Some(outcome.clone()), turn);
+            self.answer(asker, key, Said::Outcome(outcome.clone()), turn);
         }
     }
 
@@ -228,14 +241,15 @@ impl Member {
         let made: Vec<QueueId> = outputs.iter().map(|(queue, _)| *queue).collect();
         let outside = turn.fault("rules-outside-the-commit");
         let late = if outside { core::mem::take(&mut outputs) } else { Vec::new() };
-        let Deposit { queue, body, .. } = self.deposits[key];
+        let Deposit { queue, body, epoch, .. } = self.deposits[key];
         let (origin, index) = key.clone();
         let queue = queue.filter(|queue| self.spool.queue.get(queue).is_some_and(|m| m.has(index)));
         // A sender who asked for it is told of the success; until then the recipient stays in the queue,
         // and the journal says that nothing more is to be tried.
         let told = queue.filter(|queue| self.is_to_confirm(*queue, index));
         let leaves = queue.filter(|_| told.is_none());
-        let change = Change::Recorded { origin, index, recorded, queue: leaves, outputs, answered };
+        let change =
+            Change::Recorded { origin, index, recorded, epoch, queue: leaves, outputs, answered };
         match (leaves, told) {
             (Some(queue), _) => self.finish(queue, &[index], change, turn),
             (None, Some(queue)) => {

@@ -5,12 +5,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::deposit::{Begun, Wanted};
-use super::{Owed, Receiving};
+use super::{Grant, Owed, Receiving, Said};
 use crate::clause;
 use crate::kernel::Gate;
 use crate::protocol::member::{Line, Member, Parcel, Pdu, Turn};
-use crate::protocol::queue::Recorded;
-use crate::wire::ids::{ConnectionId, MemberName, OriginId};
+use crate::protocol::queue::{Home, Recorded, home};
+use crate::wire::deliver::Ownership;
+use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId};
 use crate::wire::message::{Address, Body, Outcome};
 
 impl Member {
@@ -48,19 +49,21 @@ impl Member {
     ) {
         let Some(Line::Receiving(receiving)) = self.lines.get(&connection) else { return };
         let member = receiving.member.0.clone();
-        let Parcel { mut envelope, body } = parcel;
+        let Parcel { mut envelope, body, epochs } = parcel;
         let id = alloc::format!("{}", envelope.origin);
         envelope.hops.push(self.hop(member, String::from("LMTP"), &id, turn));
         for recipient in core::mem::take(&mut envelope.recipients) {
             let key = (envelope.origin.clone(), recipient.index);
             self.owe(connection, key.clone());
-            let wanted = Wanted { envelope: &envelope, recipient: &recipient, body, queue: None };
+            let epoch = Some(epochs.get(&recipient.index).copied().unwrap_or_default());
+            let (envelope, recipient) = (&envelope, &recipient);
+            let wanted = Wanted { envelope, recipient, body, queue: None, epoch };
             match self.begin(wanted, turn) {
                 Begun::Underway => {
                     let deposit = self.deposits.get_mut(&key).expect("it is under way");
                     deposit.askers.insert(connection);
                 }
-                Begun::Settled(outcome) => self.answer(connection, &key, Some(outcome), turn),
+                Begun::Settled(said) => self.answer(connection, &key, said, turn),
             }
         }
         self.release_body(body, turn);
@@ -71,24 +74,52 @@ impl Member {
         &mut self,
         connection: ConnectionId,
         origin: &OriginId,
-        recipients: Vec<(u32, Address)>,
+        recipients: Vec<(u32, Address, Epoch)>,
         turn: &mut Turn<'_, '_>,
     ) {
         clause!(DE_021);
         let forgets = turn.fault("second-deposit-on-repeat");
-        for (index, _) in recipients {
+        for (index, address, epoch) in recipients {
             let key = (origin.clone(), index);
             self.owe(connection, key.clone());
             if let Some(deposit) = self.deposits.get_mut(&key) {
                 deposit.askers.insert(connection);
                 continue;
             }
+            if let Some(known) = self.owner_instead(&address, epoch, turn) {
+                self.answer(connection, &key, Said::Moved(known), turn);
+                continue;
+            }
             let recorded = self.spool.recorded(origin, index).filter(|_| !forgets);
-            let outcome = recorded.map(|recorded| match recorded {
-                Recorded::Delivered { .. } | Recorded::Passed { .. } => Outcome::Delivered,
-                Recorded::Refused { refusal, .. } => Outcome::Refused(refusal.clone()),
+            let said = recorded.map_or(Said::Unknown, |recorded| match recorded {
+                Recorded::Delivered { .. } | Recorded::Passed { .. } => {
+                    Said::Outcome(Outcome::Delivered)
+                }
+                Recorded::Refused { refusal, .. } => {
+                    Said::Outcome(Outcome::Refused(refusal.clone()))
+                }
             });
-            self.answer(connection, &key, outcome, turn);
+            self.answer(connection, &key, said, turn);
+        }
+    }
+
+    /// Who is to be asked about a recipient, where it is not this member under this epoch.
+    fn owner_instead(
+        &self,
+        address: &Address,
+        epoch: Epoch,
+        turn: &Turn<'_, '_>,
+    ) -> Option<Ownership> {
+        let Home::Account(account) = home(turn.config, address) else { return None };
+        match self.grant(&account, turn.config)? {
+            Grant::Open(open) if open == epoch => None,
+            Grant::Open(open) => {
+                Some(Ownership { member: turn.config.member.clone(), epoch: open })
+            }
+            Grant::Elsewhere(known) => {
+                clause!(DE_041);
+                Some(known)
+            }
         }
     }
 
@@ -97,14 +128,15 @@ impl Member {
         &mut self,
         connection: ConnectionId,
         key: &(OriginId, u32),
-        outcome: Option<Outcome>,
+        said: Said,
         turn: &mut Turn<'_, '_>,
     ) {
         let Some(Line::Receiving(receiving)) = self.lines.get_mut(&connection) else { return };
         let (origin, index) = key.clone();
-        let word = match outcome {
-            Some(outcome) => Pdu::Result { origin, index, outcome },
-            None => Pdu::NoResult { origin, index },
+        let word = match said {
+            Said::Outcome(outcome) => Pdu::Result { origin, index, outcome },
+            Said::Unknown => Pdu::NoResult { origin, index },
+            Said::Moved(to) => Pdu::Moved { origin, index, to },
         };
         let open = receiving.owed.iter_mut().filter(|owed| owed.key == *key && owed.word.is_none());
         for owed in open {

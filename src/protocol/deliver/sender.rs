@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::{Sending, Talk};
+use super::{Said, Sending, Talk};
 use crate::clause;
 use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Timer, Turn};
 use crate::protocol::queue::{Change, Ending, Place, Route};
@@ -41,12 +41,17 @@ impl Member {
         }
         self.inquiries.remove(&host);
         let route = Route::Deliver(host.clone());
-        if let Some(queue) = self.first_in_line(&route) {
-            let recipients = self.in_line(queue, &route);
+        while let Some(queue) = self.first_in_line(&route) {
+            let recipients = self.still_meant(queue, &route, turn);
+            if recipients.is_empty() {
+                continue;
+            }
             self.put_all(queue, &recipients, &Place::Underway(route));
             clause!(DE_002);
-            let marked = recipients.clone();
-            self.store_change(Change::Delivering { queue, host, recipients: marked }, turn);
+            let (marked, epochs) =
+                (recipients.clone(), self.epochs_of(queue, &recipients, turn.config));
+            let change = Change::Delivering { queue, host, recipients: marked, epochs };
+            self.store_change(change, turn);
             return self.deliver(connection, queue, recipients, turn);
         }
         self.hang_up(connection, turn);
@@ -59,7 +64,9 @@ impl Member {
         recipients: Vec<u32>,
         turn: &mut Turn<'_, '_>,
     ) {
-        let parcel = self.parcel(queue, &recipients, turn);
+        let mut parcel = self.parcel(queue, &recipients, turn);
+        clause!(DE_041);
+        parcel.epochs = self.epochs_of(queue, &recipients, turn.config);
         let open = recipients.into_iter().collect();
         self.set_talk(connection, Talk::Delivering { queue, open });
         turn.cx.send_durable(connection, Pdu::Deliver(parcel));
@@ -74,6 +81,7 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         clause!(DE_003);
+        self.ask_where_it_is(queue, Some(host), turn);
         let doubtful =
             self.standing(queue, |place| matches!(place, Place::Doubt(with) if with == host));
         let Some(message) = self.spool.queue.get(&queue) else {
@@ -81,15 +89,18 @@ impl Member {
         };
         let marked = message.deliveries.get(host).cloned().unwrap_or_default();
         let recipients = message.envelope.recipients.iter();
+        let indexes: Vec<u32> = marked.iter().copied().collect();
+        let epochs = self.epochs_of(queue, &indexes, turn.config);
+        let epoch = |index: &u32| epochs.get(index).copied().unwrap_or_default();
         let asked = recipients
             .filter(|r| doubtful.contains(&r.index) && marked.contains(&r.index))
-            .map(|r| (r.index, r.address.clone()));
+            .map(|r| (r.index, r.address.clone(), epoch(&r.index)));
         let recipients: Vec<_> = asked.collect();
         if recipients.is_empty() {
             return self.pump_delivery(connection, turn);
         }
         let origin = message.envelope.origin.clone();
-        let open = recipients.iter().map(|(index, _)| *index).collect();
+        let open = recipients.iter().map(|(index, ..)| *index).collect();
         self.set_talk(connection, Talk::Inquiring { queue, open, again: Vec::new() });
         turn.say(connection, Pdu::Inquire { origin, recipients });
         self.expect_answer(connection, turn);
@@ -100,7 +111,7 @@ impl Member {
         &mut self,
         connection: ConnectionId,
         (origin, index): (OriginId, u32),
-        outcome: Option<Outcome>,
+        said: Said,
         turn: &mut Turn<'_, '_>,
     ) {
         let Some(Line::Sending(sending)) = self.lines.get_mut(&connection) else { return };
@@ -108,18 +119,21 @@ impl Member {
         let inquiring = matches!(sending.talk, Talk::Inquiring { .. });
         let waits = sending.talk.waits_for(index);
         let expected = waits.filter(|queue| self.spool.queue[queue].envelope.origin == origin);
-        let Some(queue) = expected.filter(|_| outcome.is_some() || inquiring) else {
+        let Some(queue) = expected.filter(|_| said != Said::Unknown || inquiring) else {
             return self.misbehaved(connection, "a result that nobody waits for", turn);
         };
-        sending.talk.answered(index, outcome.is_none());
+        sending.talk.answered(index, said == Said::Unknown);
         self.expect_answer(connection, turn);
-        if let Some(outcome) = outcome {
-            self.settle_delivery(queue, index, &host, outcome, turn);
+        match said {
+            Said::Outcome(outcome) => self.settle_delivery(queue, index, &host, outcome, turn),
+            Said::Moved(to) if inquiring => self.doubt_moved(queue, index, to, turn),
+            Said::Moved(to) => self.delivery_moved(queue, index, to, turn),
+            Said::Unknown => {}
         }
         self.talk_on(connection, queue, turn);
     }
 
-    fn settle_delivery(
+    pub(super) fn settle_delivery(
         &mut self,
         queue: QueueId,
         index: u32,
@@ -144,6 +158,7 @@ impl Member {
                 }
                 let (host, recipients) = (host.clone(), alloc::vec![index]);
                 let route = Route::Deliver(host.clone());
+                clause!(DE_045);
                 self.store_change(Change::Undelivered { queue, host, recipients }, turn);
                 let why = alloc::format!("{} {} {}", refusal.code, refusal.status, refusal.text);
                 self.retry_later(queue, &[index], Some(&route), &why, turn);
@@ -206,6 +221,7 @@ impl Member {
             return self.retry_later(queue, recipients, Some(&route), "no result", turn);
         }
         clause!(DE_008);
+        clause!(DE_040);
         self.put_all(queue, recipients, &Place::Doubt(host.clone()));
         self.inquiries.entry(host.clone()).or_default().insert(queue);
         let (peer, recipients) = (host.clone(), recipients.to_vec());

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::session::{SessionEvent, Tag};
 use crate::protocol::submit::SubmitEvent;
-use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId, StoreId, TransferId};
+use crate::wire::deliver::Ownership;
+use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::{Address, Body, Digest};
 
 /// What the log is told. Everything that an operator may want to follow stands here.
@@ -203,6 +204,36 @@ pub enum Event {
     Removed {
         /// The message.
         queue: QueueId,
+    },
+    /// Another member has this account now.
+    AccountClosed {
+        /// The account.
+        account: Address,
+        /// Who has it.
+        to: Ownership,
+    },
+    /// This member has this account now.
+    AccountOpened {
+        /// The account.
+        account: Address,
+        /// Under this epoch.
+        epoch: Epoch,
+    },
+    /// A host says that the account of this recipient has moved.
+    AccountMoved {
+        /// The message.
+        queue: QueueId,
+        /// The recipient.
+        index: u32,
+        /// To whom.
+        to: Ownership,
+    },
+    /// A delivery was ready when its account had moved: nothing of it is recorded.
+    Fenced {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
     },
     /// A hand-over brought recipients that were in our custody already; they are not queued twice.
     Doubled {

@@ -6,7 +6,7 @@ use alloc::string::String;
 use super::{Endpoint, Event, Member, Pdu, Port, Timer, Turn};
 use crate::clause;
 use crate::kernel::{Input, LinkChange, Span};
-use crate::protocol::deliver::{Receiving, Sending};
+use crate::protocol::deliver::{Receiving, Said, Sending};
 use crate::protocol::linkstate::{LinkCommand, LinkPdu, Neighbour};
 use crate::wire::ids::{ConnectionId, MemberName, StoreId};
 use crate::wire::submit::Load;
@@ -225,10 +225,13 @@ impl Member {
             (None, Pdu::Mail(mail)) => self.mail(from, mail, turn),
             (Some(Line::Exchange(_)), pdu) => self.hear_exchange(from, pdu, turn),
             (Some(Line::Sending(_)), Pdu::Result { origin, index, outcome }) => {
-                self.delivery_result(from, (origin, index), Some(outcome), turn);
+                self.delivery_result(from, (origin, index), Said::Outcome(outcome), turn);
             }
             (Some(Line::Sending(_)), Pdu::NoResult { origin, index }) => {
-                self.delivery_result(from, (origin, index), None, turn);
+                self.delivery_result(from, (origin, index), Said::Unknown, turn);
+            }
+            (Some(Line::Sending(_)), Pdu::Moved { origin, index, to }) => {
+                self.delivery_result(from, (origin, index), Said::Moved(to), turn);
             }
             (Some(Line::Relaying(_)), Pdu::Result { origin, index, outcome }) => {
                 self.relay_result(from, (origin, index), Relayed::of(outcome), turn);

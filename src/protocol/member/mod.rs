@@ -20,6 +20,7 @@ use super::queue::{Lanes, QueueRow, Spool, Work};
 use super::submit::Acceptor;
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
+use crate::wire::deliver::Ownership;
 use crate::wire::ids::{
     ConnectionId, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
@@ -121,6 +122,8 @@ pub struct Member {
     pub(crate) acceptors: BTreeMap<MemberName, Acceptor>,
     /// Messages with deliveries in doubt that nobody is being asked about, by host.
     pub(crate) inquiries: BTreeMap<MemberName, BTreeSet<QueueId>>,
+    /// Who owns an account, where another member has said that it has moved.
+    pub(crate) beliefs: BTreeMap<Address, Ownership>,
     pub(crate) deposits: BTreeMap<(OriginId, u32), Deposit>,
     pub(crate) errands: Tickets<Errand>,
 }
@@ -220,6 +223,8 @@ impl Member {
             }
         }
         self.redo_deposits(turn);
+        // Whoever is to be asked is asked below.
+        let _ = self.readdress_all(turn);
         let peers: Vec<MemberName> = self.doubts.keys().cloned().collect();
         for peer in peers {
             self.resolve(&peer, turn);
@@ -293,6 +298,7 @@ impl Machine for Member {
             doubts: BTreeMap::new(),
             acceptors: BTreeMap::new(),
             inquiries: BTreeMap::new(),
+            beliefs: BTreeMap::new(),
             deposits: BTreeMap::new(),
             errands: Tickets::default(),
         };
@@ -320,11 +326,20 @@ impl Machine for Member {
             Input::Command(Command::BodyChecked { key, damage: None }) => {
                 self.body_sound(key, turn);
             }
+            Input::Command(Command::CloseAccount { account, to }) => {
+                self.close_account(account, to, turn);
+            }
+            Input::Command(Command::OpenAccount { account, epoch, journal }) => {
+                self.open_account(account, epoch, journal, turn);
+            }
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);
                 for way in self.wanted.clone() {
                     self.command_link(LinkCommand::Want(way), turn);
+                }
+                for host in self.readdress_all(turn) {
+                    self.reach_host(&host, turn);
                 }
                 self.route_all(turn);
             }

@@ -1,5 +1,6 @@
 //! What custody says, where to, and when.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -7,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
 use crate::protocol::operator::{Order, Ordered};
-use crate::protocol::queue::Damage;
+use crate::protocol::queue::{AccountJournal, Damage};
+use crate::wire::deliver::Ownership;
 use crate::wire::ids::{
-    ConnectionId, ConnectorName, MemberName, OriginId, QueueId, StoreId, TransferId,
+    ConnectionId, ConnectorName, Epoch, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
 use crate::wire::message::{
     Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
@@ -148,8 +150,17 @@ pub enum Pdu {
     Inquire {
         /// The message.
         origin: OriginId,
-        /// The recipients.
-        recipients: Vec<(u32, Address)>,
+        /// The recipients, each with the ownership of its account for which this is meant.
+        recipients: Vec<(u32, Address, Epoch)>,
+    },
+    /// The account of this recipient is not open at the speaker under the epoch that was meant.
+    Moved {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+        /// The ownership that the speaker knows.
+        to: Ownership,
     },
     /// The final word on one recipient, durable at the speaker.
     Result {
@@ -208,6 +219,10 @@ pub struct Parcel {
     pub envelope: Envelope,
     /// The content.
     pub body: Body,
+    /// For DELIVER: the ownership of its account for which each recipient is meant, where that is not
+    /// the first one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub epochs: BTreeMap<u32, Epoch>,
 }
 
 /// Names of the timers.
@@ -263,6 +278,24 @@ pub enum Command {
         key: BodyKey,
         /// What stands in its place; `None` where it is the one that was accepted.
         damage: Option<Damage>,
+    },
+    /// An account of ours is granted to another member. Whoever says it takes the account's journal from
+    /// the disk when the [`Closed`](crate::protocol::queue::Change::Closed) is there; until then, and as
+    /// long as a file of it is being moved to its place, it is said again.
+    CloseAccount {
+        /// The account.
+        account: Address,
+        /// Who has it from then on.
+        to: Ownership,
+    },
+    /// An account is granted to this member.
+    OpenAccount {
+        /// The account.
+        account: Address,
+        /// Under this epoch.
+        epoch: Epoch,
+        /// What the member before had of it.
+        journal: AccountJournal,
     },
 }
 

@@ -10,7 +10,7 @@ use super::{
     Organization, OrganizationError, Role, Submit, WEIGHT_LIMIT,
 };
 use crate::protocol::rules::{self, Kind, Rule};
-use crate::wire::ids::{GroupName, MemberName};
+use crate::wire::ids::{Epoch, GroupName, MemberName};
 use crate::wire::is_name;
 use crate::wire::record::COST_RANGE;
 use crate::wire::smtp::decode_address;
@@ -204,6 +204,9 @@ impl<'a> Check<'a> {
         }
         if !self.homes.contains_key(&account.host) {
             self.wrong(at("host"), format!("`{}` is no member of any group", account.host));
+        }
+        if account.epoch < Epoch::FIRST {
+            self.wrong(at("epoch"), format!("is {}, expected 1 or more", account.epoch));
         }
         self.rules(&at("rule"), &account.rules, Kind::Account);
     }

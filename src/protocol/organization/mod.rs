@@ -11,8 +11,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clause;
 use crate::protocol::rules::Rule;
-use crate::wire::ids::{ConnectorName, GroupName, MemberName};
+use crate::wire::deliver::Ownership;
+use crate::wire::ids::{ConnectorName, Epoch, GroupName, MemberName};
 use crate::wire::message::Address;
 
 pub use settings::{MemberSettings, Relay, Role, Submit, SubmitPolicy, WEIGHT_LIMIT};
@@ -99,9 +101,21 @@ pub struct Account {
     pub address: Address,
     /// The host of the account.
     pub host: MemberName,
+    /// The ownership: raised whenever the account gets another host.
+    #[serde(default, skip_serializing_if = "Epoch::is_first")]
+    pub epoch: Epoch,
     /// The account rules.
     #[serde(rename = "rule", default)]
     pub rules: Vec<Rule>,
+}
+
+impl Account {
+    /// Who owns it by this file.
+    #[must_use]
+    pub fn ownership(&self) -> Ownership {
+        clause!(DE_051);
+        Ownership { member: self.host.clone(), epoch: self.epoch }
+    }
 }
 
 /// What is wrong with an organization: where, and what was expected.

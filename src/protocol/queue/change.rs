@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::Damage;
-use crate::kernel::Time;
+use super::journal::{AccountJournal, Answered, Recorded};
 use crate::protocol::linkstate::{TableChange, Way};
-use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
+use crate::wire::deliver::Ownership;
+use crate::wire::ids::{Epoch, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::{Address, Body, Digest, Envelope, Field, Recipient, Refusal};
 use crate::wire::submit::Release;
 
@@ -80,6 +81,18 @@ pub enum Change {
         host: MemberName,
         /// The recipients.
         recipients: Vec<u32>,
+        /// For which ownership of its account each is meant, where that is not the first one.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        epochs: BTreeMap<u32, Epoch>,
+    },
+    /// Sender: the accounts of these recipients in doubt have moved, and the doubt with them.
+    DoubtMoved {
+        /// The message.
+        queue: QueueId,
+        /// The recipients.
+        recipients: Vec<u32>,
+        /// Who is asked from now on.
+        to: Ownership,
     },
     /// Sender: nobody can say any more whether these recipients were taken. They are marked, and free.
     Suspected {
@@ -191,6 +204,9 @@ pub enum Change {
         index: u32,
         /// The word.
         recorded: Recorded,
+        /// Under which ownership of the account.
+        #[serde(default, skip_serializing_if = "Epoch::is_first")]
+        epoch: Epoch,
         /// The message in our own queue.
         queue: Option<QueueId>,
         /// What the rules of the account pass on, as messages of ours.
@@ -206,6 +222,23 @@ pub enum Change {
         origin: OriginId,
         /// The recipient.
         index: u32,
+    },
+    /// Another member has the account from now on. What the account store had of it goes there; every
+    /// commit under a smaller epoch is refused.
+    Closed {
+        /// The account.
+        account: Address,
+        /// Who has it.
+        to: Ownership,
+    },
+    /// The account is open here from now on, with what its store had of it elsewhere.
+    Opened {
+        /// The account.
+        account: Address,
+        /// Under this epoch.
+        epoch: Epoch,
+        /// What came with it.
+        journal: AccountJournal,
     },
     /// Of the link-state machine.
     Link(TableChange),
@@ -234,6 +267,9 @@ pub struct Message {
     pub transfers: BTreeMap<TransferId, Transfer>,
     /// The recipients that a host may have stored.
     pub deliveries: BTreeMap<MemberName, BTreeSet<u32>>,
+    /// Of those, for which ownership of its account each was meant, where that was not the first one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub epochs: BTreeMap<u32, Epoch>,
     /// Whether the sender was told that it is late.
     pub delayed: bool,
     /// Why nothing is tried any more.
@@ -287,51 +323,6 @@ pub struct Acceptance {
     pub queue: QueueId,
 }
 
-/// The final word on a recipient in the delivery journal.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Recorded {
-    /// Stored.
-    Delivered {
-        /// Of what was stored for whom.
-        digest: Digest,
-        /// The account.
-        account: Address,
-        /// The file.
-        name: String,
-        /// Whether the file was moved to its final place.
-        published: bool,
-        /// The folder; `None` is the inbox.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        folder: Option<String>,
-    },
-    /// The rules of the account have passed it on, or dropped it: nothing is stored.
-    Passed {
-        /// Of what was delivered to whom.
-        digest: Digest,
-    },
-    /// Refused for ever.
-    Refused {
-        /// Of what was refused for whom.
-        digest: Digest,
-        /// In these words.
-        refusal: Refusal,
-    },
-}
-
-/// An automatic reply, as it is remembered.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Answered {
-    /// The account that replied.
-    pub account: Address,
-    /// To whom.
-    pub sender: Address,
-    /// When.
-    pub at: Time,
-    /// Until when there is no other reply.
-    pub until: Time,
-}
-
 impl Message {
     /// A message that has just come into our custody.
     #[must_use]
@@ -341,6 +332,7 @@ impl Message {
             body,
             transfers: BTreeMap::new(),
             deliveries: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             delayed: false,
             held: None,
             ended: BTreeMap::new(),
@@ -368,6 +360,36 @@ impl Message {
         doubts
     }
 
+    /// The ownership for which a delivery in doubt was meant; `None` where none is.
+    #[must_use]
+    pub fn meant_for(&self, index: u32) -> Option<Ownership> {
+        let mut hosts = self.deliveries.iter();
+        let (member, _) = hosts.find(|(_, indexes)| indexes.contains(&index))?;
+        let epoch = self.epochs.get(&index).copied().unwrap_or_default();
+        Some(Ownership { member: member.clone(), epoch })
+    }
+
+    /// Marks recipients that a host may have.
+    pub(super) fn mark(
+        &mut self,
+        host: &MemberName,
+        indexes: &[u32],
+        epochs: &BTreeMap<u32, Epoch>,
+    ) {
+        self.deliveries.entry(host.clone()).or_default().extend(indexes);
+        self.epochs.retain(|index, _| !indexes.contains(index));
+        self.epochs.extend(epochs);
+    }
+
+    /// Forgets that a host may have these recipients.
+    pub(super) fn unmark(&mut self, indexes: &[u32]) {
+        for marked in self.deliveries.values_mut() {
+            marked.retain(|index| !indexes.contains(index));
+        }
+        self.deliveries.retain(|_, marked| !marked.is_empty());
+        self.epochs.retain(|index, _| !indexes.contains(index));
+    }
+
     /// Whether this recipient is still here.
     #[must_use]
     pub fn has(&self, index: u32) -> bool {
@@ -384,12 +406,7 @@ impl Message {
             Doubtful::Transfer(id) => {
                 self.transfers.remove(id).expect("what is freed was in doubt");
             }
-            Doubtful::Host(host) => {
-                if let Some(marked) = self.deliveries.get_mut(host) {
-                    marked.retain(|index| !indexes.contains(index));
-                }
-                self.deliveries.retain(|_, marked| !marked.is_empty());
-            }
+            Doubtful::Host(_) => self.unmark(indexes),
         }
     }
 
@@ -409,26 +426,11 @@ impl Message {
     /// Forgets every hand-over and delivery that was only for these recipients.
     fn settle(&mut self, indexes: &[u32]) {
         let gone = |index: &u32| indexes.contains(index);
-        for host in self.deliveries.values_mut() {
-            host.retain(|index| !gone(index));
-        }
-        self.deliveries.retain(|_, indexes| !indexes.is_empty());
+        self.unmark(indexes);
         for transfer in self.transfers.values_mut() {
             transfer.recipients.retain(|index| !gone(index));
         }
         self.transfers.retain(|_, transfer| !transfer.recipients.is_empty());
-    }
-}
-
-impl Recorded {
-    /// What the word is about.
-    #[must_use]
-    pub const fn digest(&self) -> &Digest {
-        match self {
-            Self::Delivered { digest, .. }
-            | Self::Passed { digest }
-            | Self::Refused { digest, .. } => digest,
-        }
     }
 }
 

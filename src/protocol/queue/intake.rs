@@ -23,7 +23,7 @@ impl Member {
     pub(crate) fn recipient(&self, from: ConnectionId, address: &Address, turn: &mut Turn<'_, '_>) {
         clause!(CU_001);
         match home(turn.config, address) {
-            Home::Account(..) | Home::Foreign(_) => turn.say(from, Pdu::Ok),
+            Home::Account(_) | Home::Foreign(_) => turn.say(from, Pdu::Ok),
             Home::Nobody(refusal) => turn.say(from, Pdu::Refused(refusal)),
         }
     }

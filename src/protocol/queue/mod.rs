@@ -2,6 +2,7 @@
 
 mod change;
 mod intake;
+mod journal;
 mod notices;
 mod peers;
 mod places;
@@ -12,7 +13,8 @@ mod routing;
 mod ruling;
 mod spool;
 
-pub use change::{Acceptance, Answered, Change, Doubtful, Ending, Message, Recorded, Transfer};
+pub use change::{Acceptance, Change, Doubtful, Ending, Message, Transfer};
+pub use journal::{AccountJournal, AccountState, Answered, Recorded};
 pub use peers::SenderRecord;
 pub use quarantine::Damage;
 pub use report::{AccountRow, MessageRow, QueueRow, RecipientRow};
@@ -23,4 +25,4 @@ pub(crate) use peers::Standing;
 pub(crate) use places::{Lanes, Work};
 pub use places::{Place, Route};
 pub(crate) use relay::{Relayed, Relaying};
-pub(crate) use routing::{Home, home};
+pub(crate) use routing::{Decision, Home, home};

@@ -47,6 +47,7 @@ impl Member {
     ) {
         let place = Place::Retry { failed: failed.cloned(), why: String::from(why) };
         self.put_all(queue, indexes, &place);
+        self.end_following(queue, indexes);
         if self.work[&queue].expired && self.spool.queue[&queue].damage.is_none() {
             return self.return_expired(queue, indexes, turn);
         }

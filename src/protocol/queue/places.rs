@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Ending, Message};
 use crate::protocol::linkstate::Way;
 use crate::protocol::member::Member;
+use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectorName, MemberName, QueueId, TransferId};
 
 /// How a recipient leaves this member.
@@ -91,6 +92,8 @@ pub(crate) struct Work {
     pub(crate) tried: BTreeSet<MemberName>,
     /// The id and the latest offer for these recipients: both outlive an attempt.
     pub(crate) offers: BTreeMap<Vec<u32>, (TransferId, u32)>,
+    /// Where a recipient was asked for or delivered to in this attempt, as its account had moved.
+    pub(crate) visited: BTreeMap<u32, BTreeSet<Ownership>>,
 }
 
 impl Work {

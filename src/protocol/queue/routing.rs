@@ -8,13 +8,13 @@ use super::{Place, Route};
 use crate::clause;
 use crate::protocol::linkstate::{NextHop, Way};
 use crate::protocol::member::{Event, Member, MemberConfig, Turn};
-use crate::wire::ids::{GroupName, MemberName, QueueId};
+use crate::wire::ids::{GroupName, QueueId};
 use crate::wire::message::{Address, Hop, Refusal};
 
 /// Whose an address is, by the configuration.
 pub(crate) enum Home {
-    /// An account of the organization and its host.
-    Account(Address, MemberName),
+    /// An account of the organization.
+    Account(Address),
     /// An outside server takes it.
     Foreign(String),
     /// Nobody.
@@ -22,7 +22,7 @@ pub(crate) enum Home {
 }
 
 /// What is to be done with a recipient.
-enum Decision {
+pub(crate) enum Decision {
     Go(Route),
     Wait(String),
     Never(Refusal),
@@ -39,7 +39,7 @@ pub(crate) fn home(config: &MemberConfig, address: &Address) -> Home {
     };
     let address = postmaster().unwrap_or_else(|| address.clone());
     if let Some(account) = organization.account(&address) {
-        return Home::Account(account.address.clone(), account.host.clone());
+        return Home::Account(account.address.clone());
     }
     if organization.is_local_domain(address.domain()) || address.domain().is_empty() {
         return Home::Nobody(Refusal::new(550, "5.1.1", "no such account"));
@@ -176,13 +176,16 @@ impl Member {
         }
     }
 
-    fn decide(&self, queue: QueueId, index: u32, config: &MemberConfig) -> Decision {
+    pub(crate) fn decide(&self, queue: QueueId, index: u32, config: &MemberConfig) -> Decision {
         let message = &self.spool.queue[&queue];
         let recipients = &message.envelope.recipients;
         let recipient = recipients.iter().find(|recipient| recipient.index == index);
         let address = &recipient.expect("who is routed is in the envelope").address;
         let host = match home(config, address) {
-            Home::Account(_, host) => host,
+            Home::Account(account) => {
+                let known = self.ownership(&account, config);
+                known.expect("an account of the organization has an owner").member
+            }
             Home::Foreign(_) if config.relays_to_frontends() => {
                 clause!(CU_046);
                 return Decision::Go(Route::Frontends);

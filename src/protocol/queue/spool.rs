@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Acceptance, Answered, Change, Message, Recorded, Transfer};
+use super::change::{Acceptance, Change, Message, Transfer};
+use super::journal::{AccountJournal, AccountState, Answered, Recorded};
 use super::peers::SenderRecord;
 use crate::clause;
 use crate::kernel::Time;
-use crate::wire::ids::{Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
+use crate::wire::deliver::Ownership;
+use crate::wire::ids::{Epoch, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::{Address, Body};
 use crate::wire::submit::Release;
 
@@ -32,6 +34,9 @@ pub struct Spool {
     pub senders: BTreeMap<MemberName, SenderRecord>,
     /// The delivery journal.
     pub journal: BTreeMap<OriginId, BTreeMap<u32, Recorded>>,
+    /// How the accounts stand of which the journal has something, or that have moved.
+    #[serde(default)]
+    pub accounts: BTreeMap<Address, AccountState>,
     /// For each account whom its rules have answered, and until when they do not answer again.
     #[serde(default)]
     pub answered: BTreeMap<Address, BTreeMap<Address, Time>>,
@@ -97,16 +102,19 @@ impl Spool {
             Change::ReleaseHeard { member, store, release } => {
                 self.release(member, *store, release);
             }
-            Change::Delivering { queue, host, recipients } => {
+            Change::Delivering { queue, host, recipients, epochs } => {
                 let message = self.message(*queue);
                 assert!(recipients.iter().all(|index| message.has(*index)), "they are here");
-                message.deliveries.entry(host.clone()).or_default().extend(recipients);
+                message.mark(host, recipients, epochs);
             }
-            Change::Undelivered { queue, host, recipients } => {
+            Change::DoubtMoved { queue, recipients, to } => {
                 let message = self.message(*queue);
-                let underway = message.deliveries.entry(host.clone()).or_default();
-                underway.retain(|index| !recipients.contains(index));
-                message.deliveries.retain(|_, indexes| !indexes.is_empty());
+                message.unmark(recipients);
+                let epochs = recipients.iter().map(|index| (*index, to.epoch)).collect();
+                message.mark(&to.member, recipients, &epochs);
+            }
+            Change::Undelivered { queue, recipients, .. } => {
+                self.message(*queue).unmark(recipients);
             }
             Change::Ended { queue, recipients, ending } => {
                 let message = self.message(*queue);
@@ -146,7 +154,10 @@ impl Spool {
                 envelope.fields.clone_from(fields);
                 envelope.rules_due = false;
             }
-            Change::Recorded { origin, index, recorded, queue, outputs, answered } => {
+            Change::Recorded { origin, index, recorded, epoch, queue, outputs, answered } => {
+                if let Some(account) = recorded.account() {
+                    self.raise(account, *epoch);
+                }
                 self.journal.entry(origin.clone()).or_default().insert(*index, recorded.clone());
                 if let Some(queue) = queue {
                     self.remove(*queue, &[*index]);
@@ -157,6 +168,8 @@ impl Spool {
                 answered.iter().for_each(|answered| self.remember(answered));
             }
             Change::Published { origin, index } => self.publish(origin, *index),
+            Change::Closed { account, to } => self.close(account, to),
+            Change::Opened { account, epoch, journal } => self.open(account, *epoch, journal),
         }
     }
 
@@ -180,6 +193,46 @@ impl Spool {
             self.accepted.remove(id);
             self.fences.remove(id);
         }
+    }
+
+    /// What moves with an account.
+    #[must_use]
+    pub fn journal_of(&self, account: &Address) -> AccountJournal {
+        let rows = self.journal.iter().flat_map(|(origin, entries)| {
+            entries.iter().map(move |(index, recorded)| (origin, *index, recorded))
+        });
+        let rows = rows.filter(|(_, _, recorded)| recorded.account() == Some(account));
+        let rows = rows.map(|(origin, index, recorded)| (origin.clone(), index, recorded.clone()));
+        let answered = self.answered.get(account).cloned().unwrap_or_default();
+        AccountJournal { rows: rows.collect(), answered }
+    }
+
+    fn close(&mut self, account: &Address, to: &Ownership) {
+        for entries in self.journal.values_mut() {
+            entries.retain(|_, recorded| recorded.account() != Some(account));
+        }
+        self.journal.retain(|_, entries| !entries.is_empty());
+        self.answered.remove(account);
+        let moved = Some(to.member.clone());
+        self.accounts.insert(account.clone(), AccountState { epoch: to.epoch, moved });
+    }
+
+    fn open(&mut self, account: &Address, epoch: Epoch, journal: &AccountJournal) {
+        let before = self.accounts.insert(account.clone(), AccountState { epoch, moved: None });
+        assert!(before.is_none_or(|before| before.epoch <= epoch), "an epoch only rises");
+        for (origin, index, recorded) in &journal.rows {
+            self.journal.entry(origin.clone()).or_default().insert(*index, recorded.clone());
+        }
+        if !journal.answered.is_empty() {
+            self.answered.insert(account.clone(), journal.answered.clone());
+        }
+    }
+
+    /// Notes that a commit was made under this epoch.
+    fn raise(&mut self, account: &Address, epoch: Epoch) {
+        let fresh = AccountState { epoch, moved: None };
+        let state = self.accounts.entry(account.clone()).or_insert(fresh);
+        state.epoch = state.epoch.max(epoch);
     }
 
     fn message(&mut self, queue: QueueId) -> &mut Message {

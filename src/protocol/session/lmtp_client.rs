@@ -14,7 +14,7 @@ use crate::kernel::Span;
 use crate::protocol::member::{Parcel, Pdu};
 use crate::protocol::server::{Coding, Wire};
 use crate::wire::deliver::{self, Found, Inquire};
-use crate::wire::ids::OriginId;
+use crate::wire::ids::{Epoch, OriginId};
 use crate::wire::message::{Address, Outcome, Refusal};
 use crate::wire::smtp::{Command, Extensions, Mail, REPLY_LINES_LIMIT, Rcpt, Reply};
 
@@ -36,7 +36,7 @@ pub(in crate::protocol) enum Step {
     /// To the content: one for each of those that still await it.
     Content(Delivering),
     /// To INQUIRE, with what is still to be asked.
-    Inquire(OriginId, VecDeque<(u32, Address)>),
+    Inquire(OriginId, VecDeque<(u32, Address, Epoch)>),
     /// To RSET, behind a message that nobody was to get.
     Rset,
 }
@@ -100,6 +100,7 @@ impl LmtpClient {
         if let Some(recipient) = delivering.parcel.envelope.recipients.get(place) {
             let rcpt = Rcpt {
                 index: Some(recipient.index),
+                epoch: delivering.parcel.epochs.get(&recipient.index).copied(),
                 suspect: recipient.suspect,
                 ..Rcpt::to(recipient.address.clone())
             };
@@ -122,6 +123,9 @@ impl LmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         let index = delivering.parcel.envelope.recipients[place].index;
+        if delivering.moved(index, reply, talk) {
+            return Ok(Self::next_rcpt(delivering, place + 1, talk));
+        }
         match Self::outcome(index, reply, caller, talk)? {
             Outcome::Delivered => delivering.accepted.push_back(index),
             refused @ Outcome::Refused(_) => delivering.tell(index, refused, talk),
@@ -180,31 +184,33 @@ impl LmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         let Some(index) = delivering.accepted.pop_front() else { return Ok(Next::Idle) };
-        let outcome = Self::outcome(index, reply, caller, talk)?;
-        delivering.tell(index, outcome, talk);
+        if !delivering.moved(index, reply, talk) {
+            let outcome = Self::outcome(index, reply, caller, talk)?;
+            delivering.tell(index, outcome, talk);
+        }
         let is_last = delivering.accepted.is_empty();
         Ok(if is_last { Next::Idle } else { Next::Step(Step::Content(delivering)) })
     }
 
     fn inquire(
         origin: OriginId,
-        asked: VecDeque<(u32, Address)>,
+        asked: VecDeque<(u32, Address, Epoch)>,
         talk: &mut Talk<'_>,
     ) -> Next<Step> {
-        let Some((index, address)) = asked.front().cloned() else { return Next::Idle };
-        let inquire = Inquire { origin: origin.clone(), index, address };
+        let Some((index, address, epoch)) = asked.front().cloned() else { return Next::Idle };
+        let inquire = Inquire { origin: origin.clone(), index, epoch, address };
         talk.line(Command::Deliver(inquire).encode());
         Next::Step(Step::Inquire(origin, asked))
     }
 
     fn found(
         origin: OriginId,
-        mut asked: VecDeque<(u32, Address)>,
+        mut asked: VecDeque<(u32, Address, Epoch)>,
         reply: &Reply,
         caller: &Caller,
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
-        let index = asked.pop_front().map(|(index, _)| index);
+        let index = asked.pop_front().map(|(index, ..)| index);
         let found = match deliver::decode_found(reply) {
             Ok((n, found)) if Some(n) == index => found,
             _ => return Err(caller.unexpected("an answer to INQUIRE", reply, talk)),
@@ -213,12 +219,22 @@ impl LmtpClient {
         talk.tell(match found {
             Found::Final(outcome) => Pdu::Result { origin: origin.clone(), index, outcome },
             Found::Unknown => Pdu::NoResult { origin: origin.clone(), index },
+            Found::Moved(to) => Pdu::Moved { origin: origin.clone(), index, to },
         });
         Ok(Self::inquire(origin, asked, talk))
     }
 }
 
 impl Delivering {
+    /// Tells custody where the account of a recipient is, if the reply says so.
+    fn moved(&self, index: u32, reply: &Reply, talk: &mut Talk<'_>) -> bool {
+        let moved = deliver::decode_moved(reply).filter(|(n, _)| *n == index);
+        let Some((index, to)) = moved else { return false };
+        let origin = self.parcel.envelope.origin.clone();
+        talk.tell(Pdu::Moved { origin, index, to });
+        true
+    }
+
     fn tell(&self, index: u32, outcome: Outcome, talk: &mut Talk<'_>) {
         let origin = self.parcel.envelope.origin.clone();
         talk.tell(Pdu::Result { origin, index, outcome });

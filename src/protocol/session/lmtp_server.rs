@@ -5,17 +5,18 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::elsewhere::{Elsewhere, is_open_here};
 use super::smtp_server::{BODY_WAIT, COMMAND_WAIT, ERRORS_LIMIT, body_refusal};
 use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange};
-use crate::protocol::member::{MemberConfig, Parcel, Pdu, Security};
+use crate::protocol::member::{Parcel, Pdu, Security};
 use crate::protocol::server::{BodyProblem, Wire};
 use crate::wire::deliver::{self, Found, Inquire};
 use crate::wire::framer::EXPECTED_LINE_END;
-use crate::wire::ids::{MemberName, OriginId};
-use crate::wire::message::{Address, Body, Envelope, Outcome, Recipient, Refusal};
+use crate::wire::ids::{Epoch, MemberName, OriginId};
+use crate::wire::message::{Body, Envelope, Recipient, Refusal};
 use crate::wire::smtp::{
     BodyKind, COMMAND_LINE_LIMIT, Command, Extensions, Mail, Rcpt, Reply, Status,
 };
@@ -42,6 +43,7 @@ struct Transaction {
     mail: Mail,
     origin: OriginId,
     recipients: Vec<Recipient>,
+    epochs: BTreeMap<u32, Epoch>,
 }
 
 /// What is awaited, and from whom.
@@ -64,8 +66,8 @@ enum State {
 struct Results {
     origin: OriginId,
     awaited: VecDeque<u32>,
-    /// Results that came before their turn, with the gate of each.
-    early: BTreeMap<u32, (Outcome, Gate)>,
+    /// Replies that came before their turn, with the gate of each.
+    early: BTreeMap<u32, (Reply, Gate)>,
 }
 
 impl LmtpServer {
@@ -227,7 +229,8 @@ impl LmtpServer {
             let text = format!("A message may have {limit} octets");
             return self.refuse(552, Status::new(5, 3, 4), &text, talk);
         }
-        self.transaction = Some(Transaction { mail, origin, recipients: Vec::new() });
+        self.transaction =
+            Some(Transaction { mail, origin, recipients: Vec::new(), epochs: BTreeMap::new() });
         self.answer(&Reply::new(250, Status::new(2, 1, 0), "Ok"), talk);
     }
 
@@ -256,8 +259,10 @@ impl LmtpServer {
             let refusal = Refusal::new(452, "4.5.3", "too many recipients");
             return self.answer(&deliver::refusal_reply(index, &refusal), talk);
         }
-        let reply = match is_open_here(talk.config, &rcpt.recipient) {
+        let epoch = rcpt.epoch.unwrap_or_default();
+        let reply = match is_open_here(talk, &rcpt.recipient, epoch) {
             Ok(()) => {
+                transaction.epochs.extend(rcpt.epoch.map(|epoch| (index, epoch)));
                 transaction.recipients.push(Recipient {
                     index,
                     address: rcpt.recipient,
@@ -267,7 +272,8 @@ impl LmtpServer {
                 });
                 deliver::recipient_reply(index)
             }
-            Err(refusal) => deliver::refusal_reply(index, &refusal),
+            Err(Elsewhere::Refused(refusal)) => deliver::refusal_reply(index, &refusal),
+            Err(Elsewhere::Moved(to)) => deliver::moved_reply(index, &to),
         };
         self.answer(&reply, talk);
     }
@@ -291,7 +297,7 @@ impl LmtpServer {
             return self.out_of_order("MAIL first", talk);
         };
         talk.rest();
-        let Transaction { mail, origin, recipients } = transaction;
+        let Transaction { mail, origin, recipients, epochs } = transaction;
         let mut awaited: VecDeque<u32> =
             recipients.iter().map(|recipient| recipient.index).collect();
         if talk.config.faults.is_on("results-by-index") {
@@ -316,7 +322,7 @@ impl LmtpServer {
             attempts: 0,
             submitter: None,
         };
-        talk.tell(Pdu::Deliver(Parcel { envelope, body }));
+        talk.tell(Pdu::Deliver(Parcel { envelope, body, epochs }));
         self.state = State::Results(Results { origin, awaited, early: BTreeMap::new() });
     }
 
@@ -337,7 +343,7 @@ impl LmtpServer {
     fn result(
         &mut self,
         mut results: Results,
-        (origin, index, outcome): (OriginId, u32, Outcome),
+        (origin, index, reply): (OriginId, u32, Reply),
         talk: &mut Talk<'_>,
     ) {
         if origin != results.origin || !results.awaited.contains(&index) {
@@ -345,11 +351,11 @@ impl LmtpServer {
             return talk.log(Tag::Deliver, SessionEvent::Unspoken);
         }
         clause!(SM_076);
-        results.early.insert(index, (outcome, talk.gate()));
+        results.early.insert(index, (reply, talk.gate()));
         while let Some(first) = results.awaited.front() {
-            let Some((outcome, gate)) = results.early.remove(first) else { break };
+            let Some((reply, gate)) = results.early.remove(first) else { break };
             talk.hold_for(gate);
-            say(&deliver::result_reply(*first, &outcome), talk);
+            say(&reply, talk);
             results.awaited.pop_front();
         }
         if results.awaited.is_empty() {
@@ -363,8 +369,8 @@ impl LmtpServer {
         if self.peer.is_none() {
             return self.not_a_member(talk);
         }
-        let Inquire { origin, index, address } = inquire;
-        let recipients = alloc::vec![(index, address)];
+        let Inquire { origin, index, epoch, address } = inquire;
+        let recipients = alloc::vec![(index, address, epoch)];
         talk.tell(Pdu::Inquire { origin: origin.clone(), recipients });
         self.state = State::Found(origin, index);
     }
@@ -386,24 +392,6 @@ impl LmtpServer {
 fn say(reply: &Reply, talk: &mut Talk<'_>) {
     for line in reply.encode() {
         talk.line(line);
-    }
-}
-
-/// Whether the account is open on this member. Ownership is static here: the organization's file says
-/// who has every account, so an account that it does not have is unknown for good.
-fn is_open_here(config: &MemberConfig, address: &Address) -> Result<(), Refusal> {
-    let organization = &config.organization;
-    match organization.account(address) {
-        Some(account) if account.host == config.member => Ok(()),
-        Some(_) => {
-            clause!(SM_078);
-            Err(Refusal::new(450, "4.2.1", "the account is not open on this member"))
-        }
-        None if organization.is_local_domain(address.domain()) => {
-            clause!(SM_078);
-            Err(Refusal::new(550, "5.1.1", "no such account"))
-        }
-        None => Err(Refusal::new(450, "4.1.2", "no domain of this organization")),
     }
 }
 
@@ -430,7 +418,12 @@ impl Conversation for LmtpServer {
     fn say(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
         match (core::mem::replace(&mut self.state, State::Over), pdu) {
             (State::Results(results), Pdu::Result { origin, index, outcome }) => {
-                self.result(results, (origin, index, outcome), talk);
+                let reply = deliver::result_reply(index, &outcome);
+                self.result(results, (origin, index, reply), talk);
+            }
+            (State::Results(results), Pdu::Moved { origin, index, to }) => {
+                let reply = deliver::moved_reply(index, &to);
+                self.result(results, (origin, index, reply), talk);
             }
             (State::Results(results), Pdu::Refused(refusal)) => {
                 for index in &results.awaited {
@@ -447,6 +440,11 @@ impl Conversation for LmtpServer {
                 if origin == o && n == index =>
             {
                 self.found(index, &Found::Unknown, talk);
+            }
+            (State::Found(origin, n), Pdu::Moved { origin: o, index, to })
+                if origin == o && n == index =>
+            {
+                self.found(index, &Found::Moved(to), talk);
             }
             (State::Found(..), Pdu::Refused(refusal)) => self.answer(&Reply::from(&refusal), talk),
             (state, _) => {

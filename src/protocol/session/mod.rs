@@ -5,6 +5,7 @@
 
 mod caller;
 mod calling;
+mod elsewhere;
 mod event;
 mod group_client;
 mod group_server;

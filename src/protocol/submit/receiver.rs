@@ -162,7 +162,7 @@ impl Member {
     ) -> (QueueId, bool) {
         clause!(SU_017);
         assert!(!self.spool.accepted.contains_key(&transfer), "the caller looked it up");
-        let Offered { parcel: Parcel { mut envelope, body }, digest, .. } = offered;
+        let Offered { parcel: Parcel { mut envelope, body, .. }, digest, .. } = offered;
         if let Some(queue) = self.drop_recipients_in_custody(&mut envelope, turn) {
             let acceptance = Acceptance { digest, queue };
             self.store_change(Change::Known { transfer, acceptance }, turn);

@@ -101,7 +101,7 @@ impl Member {
             recipient.suspect &= !turn.fault("suspect-mark-is-lost");
             recipient.original.take_if(|_| turn.fault("orcpt-is-dropped"));
         }
-        Parcel { envelope, body: message.body }
+        Parcel { envelope, body: message.body, epochs: Default::default() }
     }
 
     /// The id of a hand-over outlives its attempts; the offer counts them.

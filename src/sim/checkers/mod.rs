@@ -161,6 +161,9 @@ impl Checkers {
         let verdict = c3_one_custodian::OneCustodian::stored(host, change);
         self.judge("C3", verdict);
         self.journals[place].stored(change);
+        if matches!(change, Change::Closed { .. } | Change::Opened { .. }) {
+            self.journals[place] = custody::Journal::of(host);
+        }
         if let Change::Suspected { queue, recipients, .. } = change {
             self.suspects += recipients.len();
             self.unsettled.extend(custody::copies(host, *queue, recipients, &self.ledger));

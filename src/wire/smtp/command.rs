@@ -17,7 +17,7 @@ use crate::clause;
 use crate::wire::DecodeError;
 use crate::wire::deliver::Inquire;
 use crate::wire::fields::encode_origin;
-use crate::wire::ids::OriginId;
+use crate::wire::ids::{Epoch, OriginId};
 use crate::wire::link2state::{self, Chunk};
 use crate::wire::message::{Address, Digest, Notify, Return};
 use crate::wire::parse::{decimal, expect, public, text_of, whole};
@@ -95,6 +95,8 @@ pub struct Rcpt {
     pub original: Option<String>,
     /// XINDEX, on the delivery port.
     pub index: Option<u32>,
+    /// XEPOCH, on the delivery port: the ownership of the account for which this is meant.
+    pub epoch: Option<Epoch>,
     /// XSUSPECT, on the delivery port: another copy may be stored already.
     pub suspect: bool,
 }
@@ -103,7 +105,7 @@ impl Rcpt {
     /// RCPT without parameters.
     #[must_use]
     pub const fn to(recipient: Address) -> Self {
-        Self { recipient, notify: None, original: None, index: None, suspect: false }
+        Self { recipient, notify: None, original: None, index: None, epoch: None, suspect: false }
     }
 }
 
@@ -445,6 +447,9 @@ fn encode_rcpt(rcpt: &Rcpt) -> String {
     }
     if let Some(index) = rcpt.index {
         line.push_str(&format!(" XINDEX={index}"));
+    }
+    if let Some(epoch) = rcpt.epoch {
+        line.push_str(&format!(" XEPOCH={epoch}"));
     }
     if rcpt.suspect {
         line.push_str(" XSUSPECT");

@@ -12,7 +12,7 @@ use nom::sequence::{pair, preceded};
 use super::command::{BodyKind, CommandError, Mail, Rcpt};
 use super::xtext;
 use crate::clause;
-use crate::wire::ids::OriginId;
+use crate::wire::ids::{Epoch, OriginId};
 use crate::wire::message::{Digest, Notify, Return};
 use crate::wire::parse::{Parsed, decimal, expect, whole};
 use crate::wire::{DecodeError, fields};
@@ -164,6 +164,10 @@ pub(super) fn apply_to_rcpt(
     }
     if parameter.is("XINDEX") {
         return once(&mut rcpt.index, value.and_then(decimal), &place, "the index of a recipient");
+    }
+    if parameter.is("XEPOCH") {
+        let epoch = value.and_then(decimal).filter(|epoch| *epoch > 0).map(Epoch);
+        return once(&mut rcpt.epoch, epoch, &place, "an epoch, from 1");
     }
     if parameter.is("XSUSPECT") {
         let mut word = rcpt.suspect.then_some(());

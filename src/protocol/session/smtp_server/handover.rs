@@ -256,7 +256,7 @@ fn judge(offering: &Offering, body: Body) -> Result<Parcel, String> {
         return Err(String::from(OTHER_DIGEST));
     }
     match envelope::decode(&offering.envelope) {
-        Ok(envelope) => Ok(Parcel { envelope, body }),
+        Ok(envelope) => Ok(Parcel { envelope, body, epochs: Default::default() }),
         Err(error) => Err(alloc::format!("envelope, {error}")),
     }
 }
