@@ -138,7 +138,7 @@ fn a_good_file_is_good() {
 #[test]
 fn the_check_shows_who_queues() {
     for line in [
-        "good: organization `Frontends`, 1 groups, 4 members, 0 connectors, 2 accounts",
+        "good: organization `Frontends`, 1 group, 4 members, 0 connectors, 2 accounts",
         "  fe1: submit local-for-others, weight 1",
         "  fe2: submit local-for-others, weight 2",
         "  be1: submit remote",

@@ -443,12 +443,16 @@ fn inquiries() -> Vec<Case> {
         .twin("deliver.inquire.01"),
         host(
             "deliver.inquire.06",
-            "A recipient that was refused for now leaves no record",
-            &["DE-029", "SM-077"],
+            "A recipient whose account is open elsewhere leaves no record: the host of it is named",
+            &["DE-029", "DE-041", "SM-077"],
             lmtp()
                 .ask(&mail(0x54), "mail", taken())
                 .ask(&recipient("bob", 0), "refused", indexed(450, 0))
-                .ask(&inquire(0x54, 0, "bob@example.test"), "unknown", ok().last("[0] UNKNOWN")),
+                .ask(
+                    &inquire(0x54, 0, "bob@example.test"),
+                    "moved",
+                    ok().last("[0] MOVED MEMBER=rg2-a"),
+                ),
         )
         .twin("deliver.inquire.01"),
     ]

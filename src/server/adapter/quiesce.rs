@@ -15,8 +15,9 @@ use crate::clause;
 /// How long `quiesce` waits.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How long it waits for far ends, when there is nothing else to wait for.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it waits for far ends, when there is nothing else to wait for. The suite is itself the far end of
+/// most connections, and goes on with a handshake only when it has its answer: then it asks again.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// How many turns of the runtime must pass with nothing under way. In each one the runtime asks the
 /// kernel which sockets are ready and runs the tasks that it finds.
