@@ -31,6 +31,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         uuid: format!("{n:032x}"),
         members: vec![member(n, 'a'), member(n, 'b')],
         master: member(n, 'b'),
+        stores: Vec::new(),
         rules: Vec::new(),
     };
     let connector = |from: usize, to: usize| Connector {

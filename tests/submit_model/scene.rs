@@ -190,7 +190,14 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
     let group = |group: &str, uuid: &str, mut members: Vec<MemberName>, master: &str| {
         members.push(MemberName::from(master));
         let (name, master) = (GroupName::from(group), MemberName::from(master));
-        Group { name, uuid: uuid.repeat(32), members, master, rules: Vec::new() }
+        Group {
+            name,
+            uuid: uuid.repeat(32),
+            members,
+            master,
+            stores: Vec::new(),
+            rules: Vec::new(),
+        }
     };
     let organization = Organization {
         format: ORGANIZATION_FORMAT,

@@ -81,7 +81,10 @@ impl Configuration {
                 via.copied().or_else(|| self.peers.get(target)?.smtp)
             }
             Endpoint::Member(member) => self.peers.get(member)?.smtp,
-            Endpoint::Deliver(member) => self.peers.get(member)?.deliver,
+            Endpoint::Deliver(host) => match self.member.organization.store(host) {
+                Some(store) => store.lmtp.parse().ok(),
+                None => self.peers.get(host)?.deliver,
+            },
             Endpoint::Group(member) => self.peers.get(member)?.group,
             Endpoint::Outside(address) => address.parse().ok(),
         }
