@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::refused;
+use crate::protocol::organization::Organization;
 use crate::server::configuration::{self, ConfigurationError, Kind, report};
 
 /// Checks a file of either kind; prints what it holds, or all that is wrong with it.
@@ -23,11 +24,12 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             let organization = configuration::load_organization(file)?;
             let members: usize = organization.groups.iter().map(|group| group.members.len()).sum();
             Ok(format!(
-                "organization `{}`, {} groups, {members} members, {} connectors, {} accounts",
+                "organization `{}`, {} groups, {members} members, {} connectors, {} accounts{}",
                 organization.name,
                 organization.groups.len(),
                 organization.connectors.len(),
                 organization.accounts.len(),
+                stored(&organization),
             ))
         }
         Kind::Member => {
@@ -40,5 +42,17 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
                 configuration.peers.len()
             ))
         }
+    }
+}
+
+/// What is promised less to the accounts in mail stores; nothing where there are none.
+fn stored(organization: &Organization) -> String {
+    let accounts = organization.accounts.iter();
+    match accounts.filter(|account| organization.store(&account.host).is_some()).count() {
+        0 => String::new(),
+        count => format!(
+            " ({count} in mail stores, where a copy may be double after a lost reply unless the store \
+             offers X-DELIVER)"
+        ),
     }
 }
