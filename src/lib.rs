@@ -15,14 +15,9 @@
 
 extern crate alloc;
 
-/// Prints a line for people and scripts. A reader that has gone away, as `head` does, is no error.
 #[cfg(feature = "std")]
-macro_rules! say {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
-}
+#[macro_use]
+mod print;
 
 pub mod clauses;
 #[cfg(feature = "std")]

@@ -45,4 +45,26 @@ fn the_members_of_a_killed_cluster_end_in_order() {
     }
     let mut again = Cluster::up(directory.path(), &[]);
     assert_eq!(again.stop(), Some(0), "nothing is in the way of the next start");
+    let mut last = Cluster::up(directory.path(), &[]);
+    the_status_shows_a_member_that_has_ended(&last);
+    assert_eq!(last.stop(), Some(1), "one member did not stop in order");
+}
+
+/// A member that has ended has no process any more, which a person reads as `-`.
+fn the_status_shows_a_member_that_has_ended(cluster: &Cluster) {
+    let process = cluster.status()["status"]["members"][9]["process"].to_string();
+    let killed = std::process::Command::new("kill").args(["-9", &process]).status();
+    assert!(killed.expect("it runs").success());
+    let mut looks = 0;
+    let mut shown = cluster.run(&["cluster", "status"]);
+    while shown.status.code() == Some(0) {
+        looks += 1;
+        assert!(looks < LOOKS, "the member still runs");
+        std::thread::sleep(LOOK_EVERY);
+        shown = cluster.run(&["cluster", "status"]);
+    }
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(!text.contains("null"), "{text}");
+    let line = text.lines().find(|line| line.starts_with("rg5-b ")).expect("every member is there");
+    assert!(line.contains("  -  "), "{line}");
 }

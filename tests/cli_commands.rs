@@ -151,6 +151,57 @@ fn a_bad_file_ends_with_two_and_its_line() {
     assert_ends(&["check", "no-such-file.toml"], 2, "no-such-file.toml: cannot be read");
 }
 
+/// What a command prints, and cannot: a reader that goes away is none of its business, anything else is
+/// told, and is no success. It never panics.
+#[test]
+fn a_command_that_cannot_print_says_so() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("it exists");
+    let closed = || std::io::pipe().expect("a pipe").1;
+    let directory = tempfile::tempdir().expect("a directory");
+    let failure = directory.path().join("tape").to_string_lossy().into_owned();
+    for (code, arguments) in [
+        (0, &["check", EXAMPLE][..]),
+        (2, &["check", "nofile"]),
+        (2, &["queue", "list", "--dir", "/nonexistent"]),
+        (0, &["completions", "bash"]),
+        (0, &["man"]),
+        (0, &["man", "queue", "list"]),
+        (0, &["--help"]),
+        (2, &["fly"]),
+        (0, &["sim", EXAMPLE, "--virtual-hours", "0.02", "--failure", &failure]),
+        (0, &["conformance", "explain", "smtp.rset.01"]),
+    ] {
+        let command = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_bridgehead"));
+            command.args(arguments);
+            command
+        };
+        let unread = command().stdout(closed()).output().expect("it starts");
+        assert_eq!(unread.status.code(), Some(code), "{arguments:?} into a closed pipe");
+        assert!(!text(&unread.stderr).contains("standard output"), "{}", text(&unread.stderr));
+        let mute = command().stdout(closed()).stderr(closed()).status().expect("it starts");
+        assert_eq!(mute.code(), Some(code), "{arguments:?} with nobody there at all");
+        let mute = command().stderr(full()).output().expect("it starts");
+        assert_eq!(mute.status.code(), Some(code), "{arguments:?} with a full standard error");
+        let lost = command().stdout(full()).output().expect("it starts");
+        let said = text(&lost.stderr);
+        assert_eq!(lost.status.code(), Some(if code == 0 { 74 } else { code }), "{said}");
+        assert!(code != 0 || said.contains("standard output cannot be written: "), "{said}");
+    }
+}
+
+/// Where a line of the answer is one of several problems, each says whose it is.
+#[test]
+fn every_error_says_whose_it_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("organization.toml");
+    let bad = fs::read_to_string(EXAMPLE).expect("the example").replacen("= 10\n", "= 0\n", 2);
+    fs::write(&path, bad).expect("a file");
+    let said = text(&bridgehead(&["check", &path.to_string_lossy()]).stderr);
+    assert_eq!(said.lines().count(), 2, "{said}");
+    assert!(said.lines().all(|line| line.starts_with("bridgehead: ")), "{said}");
+}
+
 #[test]
 fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -177,5 +228,12 @@ fn without_a_cluster_its_commands_say_so() {
     assert_ends(&["cluster", "link", "cut", "RG1", "RG2", "--dir", &dir], 1, "control.sock");
     let socket = directory.path().join("no.sock");
     assert!(!Path::exists(&socket));
-    assert_ends(&["queue", "list", "--socket", &socket.to_string_lossy()], 1, "no.sock");
+    let socket = socket.to_string_lossy();
+    for command in [&["queue", "list"][..], &["member", "forget", "rg1-a"]] {
+        let command = [command, &["--socket", &socket]].concat();
+        let said = text(&bridgehead(&command).stderr);
+        assert_ends(&command, 1, "no.sock");
+        assert_eq!(said.matches("no.sock").count(), 1, "the path stands once: {said}");
+        assert!(!said.contains("nothing fits"), "nobody was asked: {said}");
+    }
 }

@@ -144,7 +144,12 @@ fn bad_members_are_refused_with_their_line() {
         ("scale = 1.0", "scale = 1e9", "scale = 1e9", "at most 100000"),
         ("scale = 1.0", "scale = nan", "scale = nan", "is NaN, expected"),
         ("scale = 1.0", "scale = 0.0", "scale = 0.0", "is 0, expected a number above 0"),
-        ("smtp = \"127.77.1.1:2501\"", "smtp = \"here\"", "smtp = \"here\"", "socket address"),
+        (
+            "smtp = \"127.77.1.1:2501\"",
+            "smtp = \"here\"",
+            "smtp = \"here\"",
+            "\"here\": invalid socket address syntax, expected IP:PORT",
+        ),
         ("admin = ", "admim = ", "admim = ", "unknown field `admim`"),
         ("members = \"address\"", "members = \"hope\"", "members = \"hope\"", "`hope`"),
         ("expiry_hours = 48", "expiry_hours = 0", "expiry_hours = 0", "is 0, expected at least 1"),
@@ -298,10 +303,14 @@ fn files_that_cannot_be_read_are_named() {
     let organization = directory.path().join("organization.toml");
     fs::remove_file(&organization).expect("it was there");
     let errors = configuration::load(&path).map(|_| ()).expect_err("it is not there");
-    assert_refused(&errors, &organization, None, "cannot be read");
+    let expected = "expected the path of an organization.toml, from the directory of this file";
+    assert_refused(&errors, &path, Some(line_of(MEMBER, "organization =")), expected);
+    let shown = errors[0].to_string();
+    assert_eq!(shown.matches("member.toml").count(), 1, "{shown}");
+    assert_eq!(shown.matches("/organization.toml").count(), 1, "{shown}");
     fs::write(&organization, [0xff, 0xfe]).expect("a file");
     let errors = configuration::load(&path).map(|_| ()).expect_err("it is no text");
-    assert_refused(&errors, &organization, None, "cannot be read");
+    assert_refused(&errors, &path, Some(line_of(MEMBER, "organization =")), "cannot be read");
 }
 
 /// What a pipe holds nobody knows before somebody writes into it.
@@ -313,10 +322,11 @@ fn what_is_no_regular_file_is_refused_at_once() {
     let made = std::process::Command::new("mkfifo").arg(&organization).status().expect("it runs");
     assert!(made.success());
     let (told, telling) = std::sync::mpsc::channel();
-    std::thread::spawn(move || told.send(configuration::load(&path).map(|_| ())));
+    let file = path.clone();
+    std::thread::spawn(move || told.send(configuration::load(&file).map(|_| ())));
     let told = telling.recv_timeout(Duration::from_secs(20)).expect("it does not wait");
     let errors = told.expect_err("it is a pipe");
-    assert_refused(&errors, &organization, None, "no regular file");
+    assert_refused(&errors, &path, Some(line_of(MEMBER, "organization =")), "no regular file");
     let errors = configuration::load(directory.path()).map(|_| ()).expect_err("a directory");
     assert_refused(&errors, directory.path(), None, "no regular file");
 }

@@ -69,6 +69,43 @@ fn the_admin_socket_answers_every_request() {
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
 }
 
+/// SV-018: nobody else reads the mail, or gives orders, however careless the start was.
+#[test]
+fn what_a_member_keeps_is_for_its_own_user() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let file = write_configuration(directory.path(), "127.0.0.1:0", FOR_TESTS);
+    let state = directory.path().join("state");
+    // An earlier version left a place that everybody can look into.
+    std::fs::create_dir_all(state.join("spool")).unwrap();
+    std::fs::set_permissions(state.join("spool"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask 0; exec \"$0\" serve \"$1\"", env!("CARGO_BIN_EXE_bridgehead")]);
+    shell.arg(file).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut daemon = Daemon::ready(shell.spawn().unwrap());
+    Client::connect(daemon.smtp).send(&"long\r\n".repeat(100_000));
+    let mut open = vec![state];
+    let (mut files, mut all) = (0, Vec::new());
+    while let Some(path) = open.pop() {
+        for entry in std::fs::read_dir(&path).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = path.symlink_metadata().unwrap();
+            let mode = metadata.permissions().mode() & 0o777;
+            assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+            if metadata.is_dir() {
+                open.push(path);
+            } else {
+                files += 1;
+                all.push(path);
+            }
+        }
+    }
+    assert!(files >= 6, "spool, lock, reserve, log, letter and socket: {all:?}");
+    assert!(all.iter().any(|path| path.ends_with("admin.sock")), "{all:?}");
+    daemon.terminate();
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn mail_is_taken_delivered_and_shown_and_the_daemon_stops_in_order() {
     let directory = tempfile::tempdir().unwrap();

@@ -52,6 +52,20 @@ fn a_violation_exits_with_129_and_its_tape_leads_there_again() {
     assert!(trace.lines().all(|line| line.starts_with('{') && line.ends_with('}')));
 }
 
+/// That a trace or a tape cannot be written is found before the run, not behind it.
+#[test]
+fn a_bad_path_is_refused_before_the_run() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for option in ["--trace", "--failure"] {
+        let long = ["--virtual-hours", "8000", option, "no/such/place"];
+        let output = sim(directory.path(), &long);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("no/such/place: "), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "");
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).expect("it is there").count(), 0);
+}
+
 #[test]
 fn a_trace_is_the_same_twice() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -12,7 +12,7 @@ use bridgehead::server::bodies;
 use bridgehead::server::spool::{BODIES, DATABASE, Operation, ROW_LIMIT_OCTETS, Spool as _};
 use bridgehead::wire::message::{Body, Digest};
 use sha2::{Digest as _, Sha256};
-use spool_support::{damage, open, wait};
+use spool_support::{crash_image, damage, open, wait};
 
 /// CU-043, SV-014: a row and a file, each with one octet changed, cut off, made longer, and gone.
 #[test]
@@ -39,6 +39,51 @@ fn no_other_octets_are_read_than_those_that_were_kept() {
             assert_eq!(damage(opened.spool.read(&body)), expected, "{length} octets");
         }
     }
+}
+
+/// SV-017, SV-008: a row that was changed to something that could have been written, or that took the place
+/// of another one, is refused by name, and nothing is changed.
+#[test]
+fn a_row_that_is_not_what_was_written_is_refused() {
+    let swap = "UPDATE changes SET (json, digest) =
+        (SELECT json, digest FROM changes AS other WHERE other.seq = 5 - changes.seq)
+        WHERE seq IN (2, 3)";
+    for (is_folded, damage, place) in [
+        (false, "UPDATE changes SET json = '77' WHERE seq = 3", "change 3"),
+        (false, "UPDATE changes SET digest = zeroblob(32) WHERE seq = 2", "change 2"),
+        (false, swap, "change 2"),
+        (true, "UPDATE snapshot SET json = '[1,2,3,77]'", "snapshot 4"),
+        (true, "UPDATE snapshot SET seq = 5", "snapshot 5"),
+    ] {
+        let directory = numbered(is_folded);
+        let path = directory.path().join(DATABASE);
+        let database = rusqlite::Connection::open(&path).expect("it opens");
+        assert!(database.execute(damage, []).expect("it is SQL") > 0, "{damage}");
+        database.close().expect("it closes");
+        let before = fs::read(&path).expect("it is there");
+        let error = open(directory.path()).map(|_| ()).expect_err(damage).to_string();
+        let clue = format!("{}: {place}: is not what was written", path.display());
+        assert!(error.starts_with(&clue), "{damage}: {error}");
+        assert_eq!(fs::read(&path).expect("it is there"), before, "{damage}");
+    }
+}
+
+/// A spool with four changes: as a crash leaves it, or folded into a snapshot.
+fn numbered(is_folded: bool) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (opened, settlements) = open(directory.path()).expect("a new spool");
+    for number in 1..=4 {
+        opened.spool.submit(Operation::Write(number)).expect("it is open");
+    }
+    wait(&settlements, 4);
+    let image = crash_image(directory.path());
+    opened.spool.close().expect("it closes");
+    drop(opened);
+    let kept = if is_folded { directory } else { image };
+    // A copy of the log is put where it belongs before anybody looks.
+    let database = rusqlite::Connection::open(kept.path().join(DATABASE)).expect("it opens");
+    database.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
+    kept
 }
 
 /// A body in a spool that is closed.

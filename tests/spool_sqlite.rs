@@ -341,11 +341,11 @@ fn a_spool_without_the_mark_gets_it() {
 #[test]
 fn what_no_spool_wrote_is_refused() {
     for (damage, clue) in [
-        ("UPDATE meta SET value = 2 WHERE name = 'format'", "spool format 2, expected 1"),
+        ("UPDATE meta SET value = 1 WHERE name = 'format'", "spool format 1, expected 2"),
         ("DELETE FROM meta", "says no format"),
         ("DELETE FROM changes WHERE seq = 4", "change 5: expected 4"),
-        ("UPDATE changes SET json = '\"five\"' WHERE seq = 5", "change 5: invalid type"),
-        ("INSERT INTO snapshot VALUES (0, '[1,')", "snapshot 0: EOF"),
+        ("UPDATE changes SET json = '\"five\"' WHERE seq = 5", "change 5: is not what was written"),
+        ("INSERT INTO snapshot VALUES (0, '[1,', x'00')", "snapshot 0: is not what was written"),
     ] {
         let directory = written(false);
         let saboteur = rusqlite::Connection::open(directory.path().join(DATABASE)).expect("opens");

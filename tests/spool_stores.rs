@@ -222,6 +222,36 @@ fn a_failure_tells_every_recipient_and_why() {
     assert!(!text.contains("\r\nX: y"), "a diagnostic text begins no field:\n{text}");
 }
 
+/// SV-026: what an operator, or a server that speaks UTF-8, said of a message is readable by its sender.
+#[test]
+fn a_text_beyond_ascii_is_told_as_it_was_given() {
+    let mut failure = notice(NoticeKind::Failure, None);
+    let refusal = Refusal::new(550, "5.7.1", "die Dom\u{e4}ne ist\nzu \u{2014} \u{65e5}\u{672c}");
+    failure.recipients[0].1 = Ending::Refused(refusal);
+    let text = composed(&failure);
+    assert!(text.is_ascii(), "no hop needs 8BITMIME for it:\n{text}");
+    let field =
+        "Diagnostic-Code: smtp; 550 5.7.1 die Dom\\x{E4}ne ist?zu \\x{2014} \\x{65E5}\\x{672C}\r\n";
+    assert!(text.contains(field), "{text}");
+    assert!(text.contains("Content-Type: text/plain; charset=\"utf-8\"\r\n"), "{text}");
+    let python = "import sys, email, email.policy\n\
+        mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)\n\
+        sys.stdout.buffer.write(next(mail.iter_parts()).get_content().encode('utf-8'))";
+    let mut child = std::process::Command::new("python3")
+        .args(["-c", python])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("Python runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    std::io::Write::write_all(&mut input, text.as_bytes()).expect("it reads");
+    drop(input);
+    let read = child.wait_with_output().expect("it ends");
+    let read = String::from_utf8(read.stdout).expect("UTF-8");
+    let line = "<eva@example.test>: 550 5.7.1 die Dom\u{e4}ne ist?zu \u{2014} \u{65e5}\u{672c}";
+    assert!(read.contains(line), "{read}");
+}
+
 /// SV-024
 #[test]
 fn a_success_says_what_happened_to_whom() {

@@ -2,8 +2,9 @@
 
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::{OsStr, OsString};
 use std::panic::catch_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -188,12 +189,17 @@ fn claimed(case: &Case, hello: &Value) -> bool {
     }
 }
 
-/// As reports name what is under test.
+/// As reports name what is under test. Where on this machine a program lies is nothing that a reader of
+/// the report needs: of an absolute path the name is left.
 pub(crate) fn show(under_test: &UnderTest) -> String {
     match under_test {
         UnderTest::Target(address) => format!("target {address}"),
         UnderTest::Adapter(command) => {
-            let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+            let name = command.first().map(Path::new).filter(|program| program.is_absolute());
+            let name = name.and_then(Path::file_name);
+            let name = name.or_else(|| command.first().map(OsString::as_os_str));
+            let words = name.into_iter().chain(command.iter().skip(1).map(OsString::as_os_str));
+            let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
             format!("adapter {}", words.join(" "))
         }
     }

@@ -76,6 +76,8 @@ pub(crate) enum Exit {
     Unusable,
     /// The suite itself is wrong.
     SuiteBug,
+    /// It would have been conformant, but what the command had to print could not be written.
+    Unprinted,
     /// The run was interrupted; the report is valid as far as it goes.
     Interrupted,
 }
@@ -91,6 +93,7 @@ impl Exit {
             Self::NothingSelected => 4,
             Self::Unusable => 5,
             Self::SuiteBug => 70,
+            Self::Unprinted => 74,
             Self::Interrupted => 130,
         }
     }

@@ -29,6 +29,13 @@ pub(crate) struct Verified<'a> {
     pending: Vec<String>,
 }
 
+impl Verified<'_> {
+    /// Whether the report is whole and says nothing: no case was selected.
+    pub(crate) const fn is_vacuous(&self) -> bool {
+        self.cases == 0 && self.differences.is_empty() && self.missing.is_empty()
+    }
+}
+
 /// Why a report cannot be verified at all.
 #[derive(Debug)]
 pub(crate) enum VerifyError {

@@ -118,7 +118,13 @@ fn nothing_selected_is_4_and_a_bad_command_line_is_2() {
     assert_eq!(ran.code, 4, "{}", ran.err);
     assert!(ran.err.contains("`smpt.**` matches no case"), "{}", ran.err);
     assert_eq!(summary(place.path())["exit"], 4);
-    assert_eq!(run(&["verify", output]).code, 0, "an empty report is a valid one");
+    let verified = run(&["verify", output]);
+    assert_eq!(verified.code, 4, "an empty report proves nothing");
+    assert!(
+        verified.err.contains("nothing to verify: the run ended with exit 4"),
+        "{}",
+        verified.err
+    );
     let ran = run(&["run", "-o", output, "--target", "127.0.0.1:1", "--only", "submit.**"]);
     assert_eq!(ran.code, 4, "{}", ran.err);
     for bad in [
@@ -146,6 +152,7 @@ fn a_run_that_cannot_begin_leaves_a_whole_report_all_the_same() {
         (4, &["--target", "127.0.0.1:1", "--only", "smpt.**"]),
         (4, &["--target", "127.0.0.1:1", "--only", "submit.**"]),
         (4, &["--target", "127.0.0.1:1", "--profile", "smtp/none"]),
+        (5, &["--target", "nohost.invalid:25"]),
     ] {
         let place = directory();
         let output = place.path().to_str().expect("a path of text");
@@ -161,8 +168,9 @@ fn a_run_that_cannot_begin_leaves_a_whole_report_all_the_same() {
         let junit = std::fs::read_to_string(junit).expect("JUnit was written");
         assert!(junit.contains(r#"tests="0""#), "{words:?}: {junit}");
         let verified = run(&["verify", output]);
-        assert_eq!(verified.code, 0, "{words:?}: {}{}", verified.out, verified.err);
-        assert!(verified.out.contains(&format!("exit was {code}")), "{}", verified.out);
+        assert_eq!(verified.code, 4, "{words:?}: {}{}", verified.out, verified.err);
+        let clue = format!("nothing to verify: the run ended with exit {code}");
+        assert!(verified.err.contains(&clue), "{}", verified.err);
     }
 }
 
@@ -324,6 +332,43 @@ fn a_reader_that_goes_away_ends_nothing() {
         assert_eq!(ended.status.code(), Some(code), "{args:?}: {err}");
         assert!(err.is_empty(), "{args:?}: {err}");
     }
+}
+
+#[test]
+fn what_cannot_be_printed_is_no_success() {
+    use std::process::Command;
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("it exists");
+    let bad = ["run", "-o", output, "--only", "smtp.rset.01", "--target", "127.0.0.1:1"];
+    for (code, args) in [
+        (74, &["list"][..]),
+        (74, &["list", "--json"]),
+        (74, &["explain", "smtp.rset.01"]),
+        (74, &["--help"]),
+        (5, &bad),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bridgehead-conformance"));
+        let ended = command.args(args).stdout(full()).output().expect("the program ends");
+        let err = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{args:?}: {err}");
+        assert!(err.contains("standard output cannot be written: "), "{args:?}: {err}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bridgehead-conformance"));
+        let status = command.args(args).stdout(full()).stderr(full()).status().expect("it ends");
+        assert_eq!(status.code(), Some(code), "{args:?}, with nowhere to say why");
+    }
+}
+
+#[test]
+fn a_report_names_the_adapter_and_not_where_it_lies() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let program = place.path().join("no-adapter");
+    let program = program.to_str().expect("a path of text");
+    let words = ["run", "-o", output, "--only", "smtp.rset.01", "--", program, "--quick"];
+    assert_eq!(run(&words).code, 5);
+    let summary = summary(place.path());
+    assert_eq!(summary["under_test"], "adapter no-adapter --quick");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::refused;
+use super::table::count;
 use crate::protocol::organization::Organization;
 use crate::server::configuration::{self, ConfigurationError, Kind, report};
 
@@ -24,11 +25,12 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             let organization = configuration::load_organization(file)?;
             let members: usize = organization.groups.iter().map(|group| group.members.len()).sum();
             Ok(format!(
-                "organization `{}`, {} groups, {members} members, {} connectors, {} accounts{}",
+                "organization `{}`, {}, {}, {}, {}{}",
                 organization.name,
-                organization.groups.len(),
-                organization.connectors.len(),
-                organization.accounts.len(),
+                count(organization.groups.len(), "group"),
+                count(members, "member"),
+                count(organization.connectors.len(), "connector"),
+                count(organization.accounts.len(), "account"),
                 stored(&organization),
             ))
         }
@@ -36,10 +38,10 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             let configuration = configuration::load(file)?;
             let organization = &configuration.member.organization;
             Ok(format!(
-                "member `{}` of organization `{}`, {} peers",
+                "member `{}` of organization `{}`, {}",
                 configuration.member.member,
                 organization.name,
-                configuration.peers.len()
+                count(configuration.peers.len(), "peer"),
             ))
         }
     }
@@ -50,8 +52,8 @@ fn stored(organization: &Organization) -> String {
     let accounts = organization.accounts.iter();
     match accounts.filter(|account| organization.store(&account.host).is_some()).count() {
         0 => String::new(),
-        count => format!(
-            " ({count} in mail stores, where a copy may be double after a lost reply unless the store \
+        stored => format!(
+            " ({stored} in mail stores, where a copy may be double after a lost reply unless the store \
              offers X-DELIVER)"
         ),
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{failed, refused};
+use crate::print;
 
 /// Which pages, and where to.
 #[derive(Debug, Args)]
@@ -38,13 +39,12 @@ pub(super) fn run(arguments: &Arguments, mut root: clap::Command) -> ExitCode {
             None => return refused(&format!("man: there is no command `{word}`")),
         }
     }
-    match clap_mangen::Man::new(command.clone()).render(&mut io::stdout()) {
-        // A reader that has gone away, as `head` does, is no error.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            failed(&format!("the manual cannot be written: {error}"))
-        }
-        _ => ExitCode::SUCCESS,
+    let mut page = Vec::new();
+    if let Err(error) = clap_mangen::Man::new(command.clone()).render(&mut page) {
+        return failed(&format!("the page cannot be made: {error}"));
     }
+    print::octets(&page);
+    ExitCode::SUCCESS
 }
 
 fn write_all(root: clap::Command, directory: &Path) -> io::Result<()> {

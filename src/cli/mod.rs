@@ -1,6 +1,7 @@
 //! The commands. `main.rs` only calls [`main`].
 //!
-//! Exit codes: 0 it is done, 1 it failed, 2 the arguments or the configuration are wrong.
+//! Exit codes: 0 it is done, 1 it failed, 2 the arguments or the configuration are wrong, 74 it is done but
+//! what it had to print could not be written.
 #![allow(clippy::disallowed_types, reason = "the commands meet the operating system")]
 
 mod account;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::print;
 use crate::protocol::faults::{Faults, NAMES};
 use crate::server::runtime::{Logging, Until, log_to_stderr, serve};
 
@@ -134,16 +136,23 @@ enum Linkstate {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
-            // A closed pipe takes no usage text either.
+    print::finish(match Cli::try_parse() {
+        Ok(cli) => run(cli.command),
+        Err(error) if error.use_stderr() => {
+            // Standard error is where this would be complained of.
             let _ = error.print();
-            return ExitCode::from(code);
+            ExitCode::from(EXIT_USAGE)
         }
-    };
-    match cli.command {
+        // Help, or the version.
+        Err(text) => {
+            print::remember(text.print());
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+fn run(command: Command) -> ExitCode {
+    match command {
         Command::Serve { file, log_json, until_stdin_ends } => {
             let logging = if log_json { Logging::Json } else { Logging::Text };
             serve(&file, logging, if until_stdin_ends { Until::StdinEnds } else { Until::Signal })
@@ -159,7 +168,10 @@ pub fn main() -> ExitCode {
         Command::Member(command) => queue::tell(&command),
         Command::Account(command) => account::run(&command),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "bridgehead", &mut io::stdout());
+            // The generator panics where it cannot write: to memory it always can.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "bridgehead", &mut script);
+            print::octets(&script);
             ExitCode::SUCCESS
         }
         Command::Man(arguments) => manual::run(&arguments, Cli::command()),
@@ -192,14 +204,21 @@ fn conformance(arguments: Vec<OsString>) -> ExitCode {
     bridgehead_conformance::main_with(arguments, own.ok())
 }
 
+/// Every line of a problem says whose it is.
+fn complain_of(problem: &str) {
+    for line in problem.trim_end().lines() {
+        complain!("bridgehead: {line}");
+    }
+}
+
 /// Says why a command failed.
 fn failed(problem: &str) -> ExitCode {
-    eprintln!("bridgehead: {problem}");
+    complain_of(problem);
     ExitCode::from(EXIT_FAILED)
 }
 
 /// Says what is wrong with the arguments or the configuration.
 fn refused(problem: &str) -> ExitCode {
-    eprintln!("bridgehead: {}", problem.trim_end());
+    complain_of(problem);
     ExitCode::from(EXIT_USAGE)
 }

@@ -22,6 +22,11 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A number of things: `1 group`, `5 groups`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A row from anything that prints.
 pub(super) fn row<const N: usize>(cells: [&dyn core::fmt::Display; N]) -> Vec<String> {
     cells.iter().map(ToString::to_string).collect()

@@ -53,6 +53,10 @@ impl Whom {
                 Ok(answer) => {
                     answers.members.insert(name, answer);
                 }
+                // A single server is named by its socket, and so is a socket that nobody serves.
+                Err(problem) if problem.starts_with(&format!("{name}: ")) => {
+                    answers.problems.push(problem);
+                }
                 Err(problem) => answers.problems.push(format!("{name}: {problem}")),
             }
         }
@@ -78,12 +82,14 @@ impl Whom {
                 say!("{name}\n{}", indent(&text(answer)));
             }
         }
-        let objection = objection(&answers);
+        // Where nobody has answered, nobody knows whether anything fits.
+        let is_heard = !answers.members.is_empty() || answers.problems.is_empty();
+        let objection = if is_heard { objection(&answers) } else { None };
         answers.problems.extend(objection);
         if answers.problems.is_empty() {
             ExitCode::SUCCESS
         } else {
-            failed(&answers.problems.join("\nbridgehead: "))
+            failed(&answers.problems.join("\n"))
         }
     }
 

@@ -19,6 +19,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use crate::clause;
+use crate::server::private::take_from_others;
 use crate::wire::ids::MemberName;
 
 /// The common name that marks the authority which `cluster up` makes.
@@ -128,7 +129,11 @@ impl Credentials {
         fs::write(directory.join("certificate.pem"), &self.certificate_pem)?;
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(directory.join("key.pem"))?.write_all(self.key_pem.as_bytes())
+        let path = directory.join("key.pem");
+        let mut file = options.open(&path)?;
+        // A file that was there keeps the mode that it had.
+        take_from_others(&path)?;
+        file.write_all(self.key_pem.as_bytes())
     }
 
     /// Prepares both sides of TLS.

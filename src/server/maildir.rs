@@ -67,6 +67,11 @@ impl Maildirs {
         Self { root: directory.join("accounts") }
     }
 
+    /// The directory of all accounts.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The Maildir of an account. Local parts are compared without case, so the name is in lower case.
     #[must_use]
     pub fn directory(&self, account: &Address) -> PathBuf {

@@ -38,6 +38,7 @@ pub fn compose<R: Read>(
         .attribute("report-type", "delivery-status")
         .attribute("boundary", boundary(notice));
     let mut parts = vec![
+        // In UTF-8, and said so, where the text needs that.
         MimePart::new("text/plain", explanation(notice)),
         MimePart::new(ContentType::new("message/delivery-status"), status(notice).into_bytes())
             .transfer_encoding("7bit"),
@@ -137,7 +138,7 @@ fn explanation(notice: &Notice) -> String {
     let mut text = format!("This is the mail system at {}.\n\n{what}\n{then}\n\n", notice.reporter);
     for (recipient, ending) in &notice.recipients {
         let word = match ending {
-            Ending::Refused(refusal) => diagnostic(refusal),
+            Ending::Refused(refusal) => readable(refusal),
             Ending::Delivered | Ending::Relayed => action(notice.kind, ending).into(),
         };
         text.push_str(&format!("<{}>: {word}\n", recipient.address));
@@ -155,8 +156,22 @@ const fn action(kind: NoticeKind, ending: &Ending) -> &'static str {
     }
 }
 
+/// For people: as it was said, on one line.
+fn readable(refusal: &Refusal) -> String {
+    clause!(SV_026);
+    let text = format!("{} {} {}", refusal.code, refusal.status, refusal.text);
+    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+}
+
+/// For programs, in a field that takes US-ASCII only: other letters as RFC 6533 section 3 codes them in
+/// addresses.
 fn diagnostic(refusal: &Refusal) -> String {
-    printable(&format!("{} {} {}", refusal.code, refusal.status, refusal.text))
+    let coded = |letter: char| match letter {
+        letter if letter.is_ascii() => letter.to_string(),
+        letter => format!("\\x{{{:02X}}}", u32::from(letter)),
+    };
+    let text: String = readable(refusal).chars().map(coded).collect();
+    printable(&text)
 }
 
 /// The fields of RFC 3464 sections 2.2 and 2.3: one group for the message, one for each recipient.

@@ -5,10 +5,10 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
-use std::io::{IsTerminal, Write};
+use std::fs;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::{eprint, eprintln, fs};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub struct Arguments {
     /// How many virtual hours the phase with faults lasts
     #[arg(long, value_name = "HOURS", default_value_t = 1.0)]
     pub virtual_hours: f64,
-    /// Turn a planted bug on (may be repeated)
+    /// Turn a planted bug on (may be repeated); needs a build with the feature planted-faults
     #[arg(long, value_name = "NAME")]
     pub fault: Vec<String>,
     /// Replay this tape instead of a seed
@@ -83,7 +83,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     match try_run(arguments) {
         Ok(code) => ExitCode::from(code),
         Err(problem) => {
-            eprintln!("bridgehead sim: {problem}");
+            for line in problem.trim_end().lines() {
+                complain!("bridgehead sim: {line}");
+            }
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -94,6 +96,7 @@ fn try_run(arguments: &Arguments) -> Result<u8, String> {
     let span = hours(arguments.virtual_hours)?;
     let mut plan = Plan::new(Arc::new(organization), span);
     plan.faults = faults(&arguments.fault)?;
+    expect_writable(arguments)?;
     if let Some(path) = &arguments.tape {
         let file = read_tape(path)?;
         plan.span = Span(file.virtual_microseconds);
@@ -143,7 +146,7 @@ fn fail(arguments: &Arguments, plan: &Plan, seed: u64, first: &Played) -> Result
         let kind = String::from(played.verdict.kind());
         let (before, (after, runs)) = (size(&tape), shrink(plan, tape, &kind));
         let now = size(&after);
-        eprintln!("shrunk {} choices to {}, {} not zero, in {runs} runs", before.0, now.0, now.1);
+        complain!("shrunk {} choices to {}, {} not zero, in {runs} runs", before.0, now.0, now.1);
         let watch = Watch { rows: true, trace: arguments.trace.is_some() };
         played = run_tape(plan, after.clone(), watch);
         tape = after;
@@ -158,7 +161,7 @@ fn fail(arguments: &Arguments, plan: &Plan, seed: u64, first: &Played) -> Result
     };
     let text = serde_json::to_string(&file).map_err(|error| format!("{error}"))?;
     write(&arguments.failure, &text)?;
-    eprintln!("tape: {}", arguments.failure.display());
+    complain!("tape: {}", arguments.failure.display());
     Ok(played.verdict.exit_code())
 }
 
@@ -188,10 +191,9 @@ fn show(arguments: &Arguments, plan: &Plan, seed: Option<u64>, played: &Played) 
 fn progress(seed: u64, last: u64, steps: u64) {
     let mut stderr = std::io::stderr();
     if stderr.is_terminal() {
-        eprint!("\rseed {seed} of {last}, {steps} steps ");
-        if seed == last {
-            eprintln!();
-        }
+        let end = if seed == last { "\n" } else { "" };
+        // Who cannot see how far it is misses nothing else.
+        let _ = write!(stderr, "\rseed {seed} of {last}, {steps} steps {end}");
         let _ = stderr.flush();
     }
 }
@@ -200,13 +202,31 @@ fn write_trace(arguments: &Arguments, played: &Played) -> Result<(), String> {
     arguments.trace.as_deref().map_or(Ok(()), |path| write(path, &played.trace))
 }
 
+/// What a long run will write can be written: that is not to be found out behind it.
+fn expect_writable(arguments: &Arguments) -> Result<(), String> {
+    for path in [Some(&arguments.failure), arguments.trace.as_ref()].into_iter().flatten() {
+        let problem = |error: io::Error| format!("{}: {error}", path.display());
+        let is_new = !path.exists();
+        fs::OpenOptions::new().append(true).create(true).open(path).map_err(problem)?;
+        if is_new {
+            fs::remove_file(path).map_err(problem)?;
+        }
+    }
+    Ok(())
+}
+
 fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn faults(names: &[String]) -> Result<Faults, String> {
-    Faults::named(names.iter().map(String::as_str))
-        .map_err(|name| format!("no planted bug `{name}` in this build"))
+    Faults::named(names.iter().map(String::as_str)).map_err(|name| {
+        if cfg!(feature = "planted-faults") {
+            format!("--fault: there is no planted bug `{name}`")
+        } else {
+            format!("--fault: this build has no faults (feature `planted-faults`): `{name}`")
+        }
+    })
 }
 
 fn hours(hours: f64) -> Result<Span, String> {

@@ -322,7 +322,7 @@ impl World<'_> {
                     _ => BodyProblem::BareLineEnd(offset),
                 })
             }
-            Err(error) => Wire::Bad(error),
+            Err(error) => Wire::Bad { error, said: socket.framer.take_spoiled() },
         };
         self.feed(host, Input::Pdu { from: connection, pdu });
         true

@@ -20,6 +20,9 @@ pub const PIECE_LIMIT: usize = 64 * 1024;
 /// The most octets of one [`Unit::Block`].
 pub const BLOCK_LIMIT: usize = 1 << 20;
 
+/// The most octets of a malformed line or frame that are kept for the log; no line has a greater limit.
+pub const SPOILED_LIMIT: usize = 4 * 1024;
+
 /// What [`DecodeError::expected`] says of a bare CR or LF.
 pub const EXPECTED_CRLF: &str = "CR and LF only together, as the end of a line";
 /// What [`DecodeError::expected`] says of a line longer than its mode allows.
@@ -99,6 +102,8 @@ pub struct Framer {
     state: State,
     /// The rest of a bad line is still to be skipped, before anything else is read.
     skipping: bool,
+    /// What had come of the last malformed line or frame, until somebody asks.
+    spoiled: Vec<u8>,
     buffer: Vec<u8>,
     /// How much of the front of `buffer` is consumed.
     start: usize,
@@ -108,7 +113,13 @@ impl Framer {
     /// Starts in `mode`.
     #[must_use]
     pub const fn new(mode: Mode) -> Self {
-        Self { state: state_of(mode), skipping: false, buffer: Vec::new(), start: 0 }
+        Self {
+            state: state_of(mode),
+            skipping: false,
+            spoiled: Vec::new(),
+            buffer: Vec::new(),
+            start: 0,
+        }
     }
 
     /// Changes how the octets that were not consumed yet are read. In the midst of a body this starts
@@ -176,6 +187,12 @@ impl Framer {
         }
     }
 
+    /// What had come of the line or frame that was malformed, for the log; once. The offset of the error
+    /// counts from its first octet.
+    pub fn take_spoiled(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.spoiled)
+    }
+
     fn waiting(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
@@ -183,6 +200,11 @@ impl Framer {
     fn consume(&mut self, octets: usize) {
         self.start += octets;
         assert!(self.start <= self.buffer.len(), "only what was pushed can be consumed");
+    }
+
+    fn keep_spoiled(&mut self) {
+        let waiting = self.waiting();
+        self.spoiled = waiting[..waiting.len().min(SPOILED_LIMIT)].to_vec();
     }
 
     /// Drops octets up to and with the next CRLF; false while it has not come.
@@ -235,6 +257,7 @@ impl Framer {
     }
 
     fn bad_line(&mut self, offset: usize, dropped: usize, expected: &'static str) -> DecodeError {
+        self.keep_spoiled();
         self.consume(dropped);
         self.skipping = true;
         self.state = State::Paused;
@@ -310,6 +333,7 @@ impl Framer {
             Ok(None) => return Ok(None),
             Err(error) => {
                 clause!(WI_015);
+                self.keep_spoiled();
                 self.discard();
                 self.state = State::Broken;
                 return Err(error);

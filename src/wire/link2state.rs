@@ -188,6 +188,18 @@ impl fmt::Display for ReassemblyError {
 impl core::error::Error for ReassemblyError {}
 
 impl ReassemblyError {
+    /// Where in the chunk, and what was expected there.
+    #[must_use]
+    pub const fn place(&self) -> DecodeError {
+        let expected = match self {
+            Self::BeforeFirst | Self::Attack => "FIRST before any other chunk",
+            Self::FirstInside => "NEXT, LAST or CHUNK= inside a message",
+            Self::TooLong => "a message of at most 4,194,304 octets",
+            Self::Malformed(error) => return *error,
+        };
+        DecodeError { offset: 0, expected }
+    }
+
     /// The reply that says so.
     #[must_use]
     pub fn reply(&self) -> Reply {

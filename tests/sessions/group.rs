@@ -51,6 +51,25 @@ fn anything_else_closes() {
     ));
 }
 
+/// SM-018: the log says where a frame is malformed, in its count or in its content, and what came there.
+#[test]
+fn the_log_says_where_a_frame_is_malformed() {
+    for (said, told) in [
+        (r"GET / HTTP/1.1\r\nHost: x", r"octet 0: expected `{`, got `GET / HTTP/1.1\r\nHost: x`"),
+        (r"{0000zz10}  ATTACH", "octet 5: expected a hexadecimal digit, got `{0000zz10}  ATTACH`"),
+        (r"{00000010)  ATTACH", "octet 9: expected `}`, got `{00000010)  ATTACH`"),
+        ("{ffffffff}x", "octet 1: expected a length within the limit, got `{ffffffff}x`"),
+        (
+            r"{0000000e} ATTACH {9}a\r\n",
+            r"octet 14: expected the whole of a counted string, got ` ATTACH {9}a\r\n`",
+        ),
+    ] {
+        let mut stage = master();
+        stage.show_events = true;
+        stage.play(&format!("C~ {said}\nE: LINKSTATE {told}\n. close\nE: LINKSTATE closed"));
+    }
+}
+
 /// SM-083: who is no proved member hears nothing.
 #[test]
 fn a_stranger_is_not_greeted() {

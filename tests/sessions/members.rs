@@ -111,6 +111,43 @@ pub(crate) fn ready_for_offers() -> Stage {
     stage
 }
 
+/// SM-018: the log says where a line, a chunk or the message of the chunks is malformed, and what came there.
+#[test]
+fn the_log_says_where_news_are_malformed() {
+    for (said, answer, told) in [
+        (
+            "NEXT CHUNK=abc",
+            "503 5.5.1 chunk before FIRST",
+            "octet 0: expected FIRST before any other chunk, got `NEXT CHUNK=abc`",
+        ),
+        (
+            "FIRST CHUNK",
+            "501 5.5.4 octet 19: expected CHUNK=",
+            "octet 19: expected CHUNK=, got `X-LINK2STATE FIRST CHUNK`",
+        ),
+        (
+            "FIRST CHUNK=\u{e9}",
+            "501 5.5.4 octet 25: expected printable US-ASCII",
+            r"octet 25: expected printable US-ASCII, got `X-LINK2STATE FIRST CHUNK=\xc3\xa9`",
+        ),
+    ] {
+        let mut stage = member_at_our_port();
+        hello(&mut stage);
+        stage.show_events = true;
+        stage.play(&format!("C: X-LINK2STATE {said}\nE: SUBMIT {told}\nS: {answer}"));
+    }
+    let mut stage = member_at_our_port();
+    hello(&mut stage);
+    stage.show_events = true;
+    stage.play(
+        "C: X-LINK2STATE FIRST CHUNK={00000009}
+         S: 200 NEXT
+         C: X-LINK2STATE LAST CHUNK= MULTI (6)
+         E: SUBMIT octet 16: expected version (6), got `{00000009} MULTI (6)`
+         S: 501 5.5.4 message, octet 16: expected version (6)",
+    );
+}
+
 /// SM-020, SM-021, SM-027: hello, news, an offer, and custody only once it is durable.
 #[test]
 fn a_message_is_handed_over() {

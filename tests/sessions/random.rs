@@ -130,11 +130,11 @@ fn wires() -> impl Strategy<Value = Wire> {
     prop_oneof![
         12 => octets.clone().prop_map(Wire::Line),
         2 => octets.clone().prop_map(Wire::Frame),
-        1 => octets.prop_map(Wire::Block),
+        1 => octets.clone().prop_map(Wire::Block),
         2 => Just(Wire::Body(body)),
         1 => Just(Wire::NoBody(BodyProblem::TooLarge)),
         1 => Just(Wire::NoBody(BodyProblem::Unfit { offset: 3, digest: Digest([7; 32]) })),
-        1 => Just(Wire::Bad(error)),
+        1 => octets.clone().prop_map(move |said| Wire::Bad { error, said }),
         1 => Just(Wire::Secured(Some("rg2-a".into()))),
         1 => Just(Wire::End),
     ]

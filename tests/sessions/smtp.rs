@@ -288,3 +288,16 @@ fn starttls_voids_what_was_said() {
          S: 530 5.7.0 Only members of the organization may say this",
     );
 }
+
+/// SM-018: the log says where a line is malformed, and what came there.
+#[test]
+fn the_log_says_where_a_line_is_malformed() {
+    let mut stage = Stage::accept(Security::Address, Port::Smtp, None);
+    stage.show_events = true;
+    stage.play(
+        r"S: 220 rg2-a ESMTP Bridgehead ready
+          C~ NOOP\nQUIT
+          E: SMTP octet 4: expected CR and LF only together, as the end of a line, got `NOOP\nQUIT`
+          S: 500 5.5.2 octet 4: expected CR and LF only together, as the end of a line",
+    );
+}

@@ -336,7 +336,7 @@ impl Stage {
                     let bare = BodyProblem::BareLineEnd(error.offset as u64);
                     Wire::NoBody(if is_bare { bare } else { BodyProblem::TooLarge })
                 }
-                Err(error) => Wire::Bad(error),
+                Err(error) => Wire::Bad { error, said: self.framer.take_spoiled() },
             };
             let input = Input::Pdu { from: self.connection, pdu: wire };
             let acts = self.node.step(&self.config, input, NOON, &mut self.choose);

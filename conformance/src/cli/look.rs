@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::line::List;
-use super::{count, fail, say};
+use super::{count, fail};
 use crate::case::{Body, Case};
+use crate::print::say;
 use crate::select::{SelectError, select};
 use crate::verdict::Exit;
 use crate::{cases, script, verify as report};
@@ -111,6 +112,12 @@ pub(super) fn verify(directory: &Path, all: &[Case]) -> Exit {
     for missing in &verified.missing {
         say!("missing: {missing}");
     }
+    let recorded = verified.recorded.map_or(0, Exit::code);
+    if verified.is_vacuous() {
+        let problem =
+            format!("nothing to verify: the run ended with exit {recorded} before any case");
+        return fail(Exit::NothingSelected, &problem);
+    }
     say!("{} derived again from the transcript", count(verified.cases));
     if !verified.differences.is_empty() {
         return fail(Exit::NonConformant, "the report is not what its transcript shows");
@@ -121,7 +128,6 @@ pub(super) fn verify(directory: &Path, all: &[Case]) -> Exit {
             "every verdict that is there is right; the run is incomplete",
         );
     }
-    let recorded = verified.recorded.map_or(0, Exit::code);
     say!("every verdict is what the transcript shows; the run's own exit was {recorded}");
     Exit::Conformant
 }

@@ -11,17 +11,8 @@ use std::process::ExitCode;
 use line::{Command, OWN_NAME};
 
 use crate::cases;
+use crate::print;
 use crate::verdict::Exit;
-
-/// Writes a line for whoever reads along. When nobody does any more, because the pipe is closed, the
-/// command goes on in silence: its exit and its report do not depend on readers.
-macro_rules! say {
-    ($($part:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($part)*);
-    }};
-}
-use say;
 
 /// Runs a command line.
 pub(crate) fn main(mut args: Vec<OsString>, default_adapter: Option<Vec<OsString>>) -> ExitCode {
@@ -34,11 +25,16 @@ pub(crate) fn main(mut args: Vec<OsString>, default_adapter: Option<Vec<OsString
     let exit = match line::parse(name, line) {
         Ok(cli) => dispatch(cli.command, default_adapter.unwrap_or_default()),
         Err(error) if error.use_stderr() => refused(&error, &words),
-        Err(error) => {
-            let _ = error.print();
+        // Help, or the version.
+        Err(text) => {
+            print::remember(text.print());
             Exit::Conformant
         }
     };
+    let (exit, problem) = print::finish(exit);
+    if let Some(problem) = problem {
+        fail(exit, &problem);
+    }
     ExitCode::from(exit.code())
 }
 

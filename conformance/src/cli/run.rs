@@ -3,19 +3,19 @@
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::line::{Run, Under};
-use super::{count, fail, say};
+use super::{count, fail};
 use crate::case::Case;
 use crate::clock::Patience;
 use crate::doctor::{self, Probe};
 use crate::event::{Event, FORMAT};
 use crate::log::Recorder;
+use crate::print::say;
 use crate::runner::{Outcome, Plan, Results};
 use crate::select::{SelectError, select};
 use crate::stage::{Parameters, UnderTest};
@@ -26,35 +26,36 @@ use crate::{report, runner, twin};
 const NOTHING: &str = "nothing";
 
 /// What the arguments put under test.
-fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest, String> {
+fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest, (Exit, String)> {
     if !(under.timeout_factor > 0.0 && under.timeout_factor <= 1_000.0) {
-        return Err(format!(
-            "--timeout-factor {}: expected more than 0, at most 1000",
-            under.timeout_factor
-        ));
+        let factor = under.timeout_factor;
+        let problem = format!("--timeout-factor {factor}: expected more than 0, at most 1000");
+        return Err((Exit::Usage, problem));
     }
     if let Some(target) = &under.target {
         return resolve(target).map(UnderTest::Target);
     }
     let adapter = if under.adapter.is_empty() { default_adapter } else { under.adapter.clone() };
     if adapter.is_empty() {
-        return Err("nothing to test: give --target HOST:PORT, or -- ADAPTER [ARGS]".into());
+        let problem = "nothing to test: give --target HOST:PORT, or -- ADAPTER [ARGS]";
+        return Err((Exit::Usage, problem.into()));
     }
     Ok(UnderTest::Adapter(adapter))
 }
 
-fn resolve(target: &str) -> Result<SocketAddr, String> {
+/// A target that is no host and port is a slip; one that no resolver knows is dead.
+fn resolve(target: &str) -> Result<SocketAddr, (Exit, String)> {
     use std::net::ToSocketAddrs as _;
     let port = target.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
     if !matches!(port, Some((host, Ok(_))) if !host.is_empty()) {
-        return Err(format!(
-            "--target {target}: expected HOST:PORT, such as localhost:25, 192.0.2.1:25 or [::1]:25"
-        ));
+        let expected = "expected HOST:PORT, such as localhost:25, 192.0.2.1:25 or [::1]:25";
+        return Err((Exit::Usage, format!("--target {target}: {expected}")));
     }
+    let dead = |problem: String| (Exit::Unusable, format!("--target {target}: {problem}"));
     let mut addresses = target
         .to_socket_addrs()
-        .map_err(|error| format!("--target {target}: the host is not found: {error}"))?;
-    addresses.next().ok_or_else(|| format!("--target {target}: has no address"))
+        .map_err(|error| dead(format!("the host is not found: {error}")))?;
+    addresses.next().ok_or_else(|| dead("has no address".into()))
 }
 
 /// Runs cases and vectors.
@@ -66,7 +67,7 @@ pub(super) fn run(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Ex
     };
     let under_test = match under_test(&run.under, default_adapter) {
         Ok(under_test) => under_test,
-        Err(problem) => return nothing_run(run, &recorder, NOTHING, Exit::Usage, &problem),
+        Err((exit, problem)) => return nothing_run(run, &recorder, NOTHING, exit, &problem),
     };
     let (chosen, out_of_reach) = match choose(run, &under_test, all) {
         Ok(chosen) => chosen,
@@ -197,18 +198,10 @@ fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: usize)
 fn progress(place: usize, total: usize, outcome: &Outcome<'_>) {
     let verdict = outcome.judgement.verdict;
     let slow = outcome.took_us > 500_000;
-    let mut out = std::io::stdout();
     if verdict != Verdict::Pass || slow || !outcome.case.is_vector || place.is_multiple_of(50) {
         let seconds = outcome.took_us as f64 / 1e6;
         let name = verdict.name();
-        let _ = writeln!(
-            out,
-            "[{:>4}/{total}] {name:<14} {:>6.2} s  {}",
-            place + 1,
-            seconds,
-            outcome.case.id
-        );
-        let _ = out.flush();
+        say!("[{:>4}/{total}] {name:<14} {:>6.2} s  {}", place + 1, seconds, outcome.case.id);
     }
 }
 
@@ -299,7 +292,7 @@ fn first_problem(probes: &[Probe]) -> Option<String> {
 pub(super) fn doctor(under: &Under, default_adapter: Vec<OsString>) -> Exit {
     let under_test = match under_test(under, default_adapter) {
         Ok(under_test) => under_test,
-        Err(problem) => return fail(Exit::Usage, &problem),
+        Err((exit, problem)) => return fail(exit, &problem),
     };
     let logs = match tempfile::tempdir() {
         Ok(logs) => logs,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{CONTROL_SOCKET, Plan};
 use crate::cli::admin::{ADMIN_FORMAT, ask};
-use crate::cli::table::{row, table};
+use crate::cli::table::{plain, row, table};
 use crate::cli::{failed, refused};
 
 /// What to show.
@@ -52,7 +52,7 @@ fn members(plan: &Plan, status: &Value) -> String {
             &member.name,
             &member.group,
             &state,
-            &now["process"],
+            &plain(&now["process"]),
             &member.smtp,
             &member.deliver,
             &member.group_port,
@@ -72,7 +72,7 @@ fn links(status: &Value) -> String {
             &text("to"),
             &text("target"),
             &state,
-            &link["connections"],
+            &plain(&link["connections"]),
         ]));
     }
     table(&rows)

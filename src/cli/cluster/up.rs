@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,10 +16,12 @@ use super::children::Member;
 use super::control::{self, Running};
 use super::relay::Relay;
 use super::{CONTROL_SOCKET, Plan};
+use crate::cli::table::count;
 use crate::cli::{EXIT_FAILED, failed, refused};
 use crate::protocol::organization::Organization;
 use crate::server::clock::SCALE_LIMIT;
 use crate::server::configuration::{is_time_scale, load_organization, report};
+use crate::server::private::create_privately;
 
 /// How often it is looked whether all members still run.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
@@ -65,9 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     if arguments.time_scale.to_bits() != 1.0_f64.to_bits() {
         let scale = arguments.time_scale;
         let way = if scale > 1.0 { "ahead of" } else { "behind" };
-        say(&format!(
-            "Time runs {scale} times as fast: the dates in mails run {way} the real ones."
-        ));
+        say!("Time runs {scale} times as fast: the dates in mails run {way} the real ones.");
     }
     match runtime.block_on(live(&plan, &organization, &arguments.dir)) {
         Ok(code) => code,
@@ -76,6 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn prepare(arguments: &Arguments, organization: &Organization) -> Result<Plan, String> {
+    create_privately();
     let base = Some(arguments.base_port).filter(|base| *base != 0);
     let plan = Plan::make(organization, base)?;
     let directory = &arguments.dir;
@@ -93,13 +94,13 @@ async fn live(
     let signals = |error: io::Error| format!("signals cannot be taken: {error}");
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
-    say(&format!(
-        "{}: {} members, {} links, in {}",
+    say!(
+        "{}: {}, {}, in {}",
         plan.organization,
-        plan.members.len(),
-        plan.relays.len(),
+        count(plan.members.len(), "member"),
+        count(plan.relays.len(), "link"),
         directory.display()
-    ));
+    );
     let mut relays = Vec::new();
     for relay in &plan.relays {
         let listen = relay.listen;
@@ -122,7 +123,7 @@ async fn live(
         stop_all(&mut running.members.lock().await).await;
         return Err(format!("{}: {error}", socket.display()));
     }
-    say(&instructions(plan, organization, directory));
+    say!("{}", instructions(plan, organization, directory));
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -134,12 +135,6 @@ async fn live(
     Ok(if is_orderly { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
-/// A person reads this; nobody may, and that is no reason to stop.
-fn say(text: &str) {
-    let mut stdout = io::stdout().lock();
-    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
-}
-
 /// One after the other, so that the first problem is the one that is told.
 async fn start_all(plan: &Plan, directory: &Path, into: &mut Vec<Member>) -> Result<(), String> {
     let count = plan.members.len();
@@ -148,12 +143,12 @@ async fn start_all(plan: &Plan, directory: &Path, into: &mut Vec<Member>) -> Res
         let member = Member::start(planned, directory).await?;
         let process = member.id().unwrap_or_default();
         into.push(member);
-        say(&format!(
+        say!(
             "[{:>2}/{count}] {:<width$}  ready  smtp {}  process {process}",
             place + 1,
             planned.name.as_str(),
             planned.smtp
-        ));
+        );
     }
     Ok(())
 }
@@ -169,7 +164,7 @@ async fn watch(running: &Running) {
             if let Some(end) = member.ended()
                 && !told.contains(&member.name)
             {
-                say(&format!("{} has ended: {end}", member.name));
+                say!("{} has ended: {end}", member.name);
                 told.push(member.name.clone());
             }
         }
@@ -184,11 +179,7 @@ async fn stop_all(members: &mut [Member]) -> bool {
     let mut is_orderly = true;
     for member in members.iter_mut().rev() {
         let is_good = member.stop().await;
-        say(&format!(
-            "{}: {}",
-            member.name,
-            if is_good { "stopped" } else { "did not stop in order" }
-        ));
+        say!("{}: {}", member.name, if is_good { "stopped" } else { "did not stop in order" });
         is_orderly &= is_good;
     }
     is_orderly

@@ -36,7 +36,12 @@ pub enum Wire {
     /// In: the body was read to its end but is not kept: too large, malformed, no space.
     NoBody(BodyProblem),
     /// In: the octets do not fit the mode.
-    Bad(DecodeError),
+    Bad {
+        /// Where, from the first octet of the line or frame, and what was expected there.
+        error: DecodeError,
+        /// What had come of that line or frame.
+        said: Vec<u8>,
+    },
     /// In: TLS is on; the certificate proves this member, or none.
     Secured(Option<MemberName>),
     /// In: reading stopped at the end of the stream. The host sends this before `Link Closed`.

@@ -8,8 +8,8 @@ use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange, Span};
 use crate::protocol::member::Pdu;
-use crate::wire::Mode;
 use crate::wire::smtp::{COMMAND_LINE_LIMIT, Reply, ReplyReader};
+use crate::wire::{DecodeError, Mode};
 
 /// How long a member may take for one step before the connection can be used.
 pub const MEMBER_WAIT: Span = Span::minutes(1);
@@ -57,7 +57,7 @@ impl Caller {
     ) -> Result<Option<Reply>, Ended> {
         match self.reader.line(line) {
             Ok(reply) => Ok(reply),
-            Err(error) => Err(self.misbehaved(error.expected, line, talk)),
+            Err(error) => Err(self.malformed(error, line, talk)),
         }
     }
 
@@ -68,10 +68,26 @@ impl Caller {
         self.over(talk)
     }
 
+    /// The same, for what no grammar allows.
+    pub(super) fn malformed(&self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) -> Ended {
+        clause!(SM_041);
+        talk.malformed(self.tag, error, said);
+        self.over(talk)
+    }
+
     /// The same, for a reply.
     pub(super) fn unexpected(&self, expected: &str, reply: &Reply, talk: &mut Talk<'_>) -> Ended {
-        let said = alloc::format!("{} {}", reply.code(), reply.text());
-        self.misbehaved(expected, said.as_bytes(), talk)
+        self.misbehaved(expected, said_in(reply).as_bytes(), talk)
+    }
+
+    /// The same, for a reply whose lines do not fit together.
+    pub(super) fn malformed_reply(
+        &self,
+        error: DecodeError,
+        reply: &Reply,
+        talk: &mut Talk<'_>,
+    ) -> Ended {
+        self.malformed(error, said_in(reply).as_bytes(), talk)
     }
 
     /// The far end will not serve us, or we will not be served by it.
@@ -118,6 +134,10 @@ impl Caller {
         talk.end(LinkChange::TimedOut);
         Ended
     }
+}
+
+fn said_in(reply: &Reply) -> String {
+    alloc::format!("{} {}", reply.code(), reply.text())
 }
 
 /// The conversation has ended; the session has nothing more to do.

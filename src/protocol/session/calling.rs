@@ -206,7 +206,7 @@ impl<D: Dialogue> Conversation for Calling<D> {
                 Ok(None) => return Caller::listen(talk),
                 Err(ended) => Err(ended),
             },
-            (false, Wire::Bad(error)) => Err(self.caller.misbehaved(error.expected, b"", talk)),
+            (false, Wire::Bad { error, said }) => Err(self.caller.malformed(error, &said, talk)),
             // The host tells how the connection ended.
             _ => return,
         };

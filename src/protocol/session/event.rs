@@ -64,7 +64,10 @@ pub enum SessionEvent {
     Misbehaved {
         /// What was expected there.
         expected: String,
-        /// What came instead, shortened to [`QUOTE_LIMIT`] octets.
+        /// Where in the line, frame or message, if it is malformed and not only out of place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offset: Option<usize>,
+        /// What came instead, as [`quote`] prints it.
         said: String,
     },
     /// The far end, or this end, ended the conversation before it could be used, or for a reason.
@@ -88,7 +91,12 @@ impl fmt::Display for SessionEvent {
         match self {
             Self::Accepted { port, remote } => write!(f, "accepted {remote} on port {port:?}"),
             Self::Proved(member) => write!(f, "the far end is {member}"),
-            Self::Misbehaved { expected, said } => write!(f, "expected {expected}, got `{said}`"),
+            Self::Misbehaved { expected, offset: Some(offset), said } => {
+                write!(f, "octet {offset}: expected {expected}, got `{said}`")
+            }
+            Self::Misbehaved { expected, offset: None, said } => {
+                write!(f, "expected {expected}, got `{said}`")
+            }
             Self::Refused { reason } => write!(f, "refused: {reason}"),
             Self::NoJournal => f.write_str(
                 "the mail store keeps no delivery journal: after a lost reply a copy may be double",
@@ -100,15 +108,24 @@ impl fmt::Display for SessionEvent {
     }
 }
 
-/// The words of a peer as a log may print them: printable, and not too long.
+/// The words of a peer as a log may print them: escaped, and no more than [`QUOTE_LIMIT`] octets of them,
+/// those around `offset`. Three dots stand for what is left out.
 #[must_use]
-pub fn quote(octets: &[u8]) -> String {
-    let shown = octets.iter().take(QUOTE_LIMIT);
-    shown
-        .map(
-            |octet| {
-                if octet.is_ascii_graphic() || *octet == b' ' { char::from(*octet) } else { '?' }
-            },
-        )
-        .collect()
+pub fn quote(octets: &[u8], offset: usize) -> String {
+    let latest = octets.len().saturating_sub(QUOTE_LIMIT);
+    let start = offset.saturating_sub(QUOTE_LIMIT / 2).min(latest);
+    let shown = &octets[start..octets.len().min(start + QUOTE_LIMIT)];
+    let mut quoted = String::from(if start == 0 { "" } else { "..." });
+    for octet in shown {
+        match octet {
+            b'\\' => quoted.push_str("\\\\"),
+            b' '..=b'~' => quoted.push(char::from(*octet)),
+            // The quotes that it would escape as well are printable, and taken above.
+            _ => quoted.extend(core::ascii::escape_default(*octet).map(char::from)),
+        }
+    }
+    if start + shown.len() < octets.len() {
+        quoted.push_str("...");
+    }
+    quoted
 }

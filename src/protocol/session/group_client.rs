@@ -12,10 +12,10 @@ use crate::kernel::{Gate, LinkChange};
 use crate::protocol::linkstate::LinkPdu;
 use crate::protocol::member::Pdu;
 use crate::protocol::server::Wire;
-use crate::wire::Mode;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
 use crate::wire::ids::MemberName;
+use crate::wire::{DecodeError, Mode};
 
 /// A session with one master.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,10 +47,7 @@ impl GroupClient {
     fn frame(&mut self, content: &[u8], talk: &mut Talk<'_>) {
         let frame = match Frame::decode(content) {
             Ok(frame) => frame,
-            Err(error) => {
-                let expected = format!("{error}");
-                return self.misbehaved(&expected, content, talk);
-            }
+            Err(error) => return self.malformed(error, content, talk),
         };
         match (self.state, frame) {
             (State::Greeting, Frame::NodeInfo(member)) if member == self.target => {
@@ -89,6 +86,16 @@ impl GroupClient {
     fn misbehaved(&mut self, expected: &str, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_082);
         talk.misbehaved(Tag::Group, expected, said);
+        self.lose(talk);
+    }
+
+    fn malformed(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
+        clause!(SM_082);
+        talk.malformed(Tag::Group, error, said);
+        self.lose(talk);
+    }
+
+    fn lose(&mut self, talk: &mut Talk<'_>) {
         let is_up = self.state == State::Attached;
         self.end(if is_up { LinkChange::Lost } else { LinkChange::Refused }, talk);
     }
@@ -113,7 +120,7 @@ impl Conversation for GroupClient {
     fn hear(&mut self, wire: Wire, talk: &mut Talk<'_>) {
         match wire {
             Wire::Frame(content) => self.frame(&content, talk),
-            Wire::Bad(error) => self.misbehaved(error.expected, b"", talk),
+            Wire::Bad { error, said } => self.malformed(error, &said, talk),
             // The host tells how the connection ended.
             _ => {}
         }

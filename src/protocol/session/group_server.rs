@@ -1,6 +1,5 @@
 //! The session of a member of our group on our group port: this member is the master.
 
-use alloc::format;
 use alloc::string::String;
 
 use super::talk::{Conversation, Talk};
@@ -9,10 +8,10 @@ use crate::clause;
 use crate::kernel::{LinkChange, Span};
 use crate::protocol::member::Pdu;
 use crate::protocol::server::Wire;
-use crate::wire::Mode;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
 use crate::wire::ids::MemberName;
+use crate::wire::{DecodeError, Mode};
 
 /// How long a member may take to attach.
 pub const ATTACH_WAIT: Span = Span::minutes(1);
@@ -45,10 +44,7 @@ impl GroupServer {
     fn frame(&mut self, content: &[u8], talk: &mut Talk<'_>) {
         let frame = match Frame::decode(content) {
             Ok(frame) => frame,
-            Err(error) => {
-                let expected = format!("{error}");
-                return self.misbehaved(&expected, content, talk);
-            }
+            Err(error) => return self.malformed(error, content, talk),
         };
         match (self.state, frame) {
             (State::Greeted, Frame::Attach(member)) if self.candidate.as_ref() == Some(&member) => {
@@ -78,6 +74,12 @@ impl GroupServer {
         self.end(LinkChange::Lost, talk);
     }
 
+    fn malformed(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
+        clause!(SM_082);
+        talk.malformed(Tag::Group, error, said);
+        self.end(LinkChange::Lost, talk);
+    }
+
     fn end(&mut self, change: LinkChange, talk: &mut Talk<'_>) {
         if self.state != State::Over {
             self.state = State::Over;
@@ -104,7 +106,7 @@ impl Conversation for GroupServer {
     fn hear(&mut self, wire: Wire, talk: &mut Talk<'_>) {
         match wire {
             Wire::Frame(content) => self.frame(&content, talk),
-            Wire::Bad(error) => self.misbehaved(error.expected, b"", talk),
+            Wire::Bad { error, said } => self.malformed(error, &said, talk),
             Wire::End => self.end(LinkChange::Closed, talk),
             // Nothing else was asked for: the host gives units as a session asks for them.
             _ => {}

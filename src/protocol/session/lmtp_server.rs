@@ -144,7 +144,7 @@ impl LmtpServer {
             Ok(command) => self.command(command, talk),
             Err(error) => {
                 clause!(SM_004);
-                talk.misbehaved(Tag::Deliver, "a command", line);
+                talk.malformed(Tag::Deliver, error.place(), line);
                 self.blame(&error.reply(), talk);
             }
         }
@@ -373,9 +373,9 @@ impl LmtpServer {
         self.answer(&deliver::found_reply(index, found), talk);
     }
 
-    fn bad_line(&mut self, error: DecodeError, talk: &mut Talk<'_>) {
+    fn bad_line(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_009);
-        talk.misbehaved(Tag::Deliver, error.expected, b"");
+        talk.malformed(Tag::Deliver, error, said);
         let is_long = error.expected == EXPECTED_LINE_END;
         let text = if is_long { String::from("Line too long") } else { format!("{error}") };
         self.blame(&Reply::new(500, Status::new(5, 5, 2), &text), talk);
@@ -426,7 +426,7 @@ impl Conversation for LmtpServer {
     fn hear(&mut self, wire: Wire, talk: &mut Talk<'_>) {
         match (&self.state, wire) {
             (State::Command, Wire::Line(line)) => self.line(&line, talk),
-            (State::Command, Wire::Bad(error)) => self.bad_line(error, talk),
+            (State::Command, Wire::Bad { error, said }) => self.bad_line(error, &said, talk),
             (State::Content, Wire::Body(body)) => self.content(body, talk),
             (State::Content, Wire::NoBody(problem)) => self.no_content(problem, talk),
             // The far end may still read what it waits for.

@@ -162,8 +162,9 @@ impl SmtpClient {
     }
 
     fn news(reply: &Reply, caller: &Caller, talk: &mut Talk<'_>) -> Result<Next<Step>, Ended> {
-        let Ok(message) = message_of_reply(reply) else {
-            return Err(caller.unexpected("200 and a message", reply, talk));
+        let message = match message_of_reply(reply) {
+            Ok(message) => message,
+            Err(error) => return Err(caller.malformed_reply(error.place(), reply, talk)),
         };
         match orginfo::decode_message(&message).as_deref() {
             Ok([link @ LinkPdu::Merged { .. }]) => {
@@ -171,7 +172,7 @@ impl SmtpClient {
                 Ok(Next::Idle)
             }
             Ok(_) => Err(caller.misbehaved("MERGED", message.as_bytes(), talk)),
-            Err(error) => Err(caller.misbehaved(error.expected, message.as_bytes(), talk)),
+            Err(error) => Err(caller.malformed(*error, message.as_bytes(), talk)),
         }
     }
 

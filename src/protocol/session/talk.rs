@@ -5,11 +5,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{SessionEvent, Tag};
+use crate::clause;
 use crate::kernel::{Gate, LinkChange, Span, Time};
 use crate::protocol::member::{MemberConfig, Pdu};
 use crate::protocol::server::Wire;
-use crate::wire::Mode;
 use crate::wire::ids::{MemberName, StoreId};
+use crate::wire::{DecodeError, Mode};
 
 /// What a session wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -126,7 +127,18 @@ impl<'a> Talk<'a> {
     /// Tells the log that the far end broke the protocol.
     pub(super) fn misbehaved(&mut self, tag: Tag, expected: &str, said: &[u8]) {
         let expected = String::from(expected);
-        self.log(tag, SessionEvent::Misbehaved { expected, said: super::quote(said) });
+        self.log(
+            tag,
+            SessionEvent::Misbehaved { expected, offset: None, said: super::quote(said, 0) },
+        );
+    }
+
+    /// Tells the log that what the far end said is malformed: where, counted from the front of `said`.
+    pub(super) fn malformed(&mut self, tag: Tag, error: DecodeError, said: &[u8]) {
+        clause!(SM_018);
+        let DecodeError { offset, expected } = error;
+        let (expected, said) = (String::from(expected), super::quote(said, offset));
+        self.log(tag, SessionEvent::Misbehaved { expected, offset: Some(offset), said });
     }
 }
 

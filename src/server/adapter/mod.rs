@@ -24,8 +24,10 @@ use super::report::What;
 use super::runtime::{Entropy, Exit, Logging, Member, Settings, log_to_stderr, start};
 use crate::clause;
 use crate::kernel::Span;
+use crate::print;
 use crate::protocol::faults::Faults;
 use crate::server::net::name_of;
+use crate::server::private;
 
 /// The only value of `proto` that this version speaks.
 pub const PROTO: u64 = 1;
@@ -73,6 +75,7 @@ pub fn run(
     mut output: impl Write,
     faults: Faults,
 ) -> ExitCode {
+    private::create_privately();
     log_to_stderr(Logging::Text);
     let (lines, mut requests) = channel(REQUESTS_LIMIT);
     // The thread ends with the input; nobody waits for it.
@@ -89,7 +92,7 @@ pub fn run(
             Ok(Some(Ok(line))) => line,
             Ok(Some(Err(_)) | None) => return ExitCode::SUCCESS,
             Err(reason) => {
-                eprintln!("bridgehead adapter: {reason}");
+                complain!("bridgehead adapter: {reason}");
                 return ExitCode::from(1);
             }
         };
@@ -98,6 +101,8 @@ pub fn run(
         }
         let answered = writeln!(output, "{}", adapter.answer(&line)).and_then(|()| output.flush());
         if answered.is_err() {
+            // Nobody hears the answers any more, or they are lost; which it is decides how this ends.
+            print::remember(answered);
             return ExitCode::SUCCESS;
         }
     }

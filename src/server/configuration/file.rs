@@ -113,12 +113,28 @@ impl TomlFile {
 
     fn wrong(&self, error: &toml::de::Error) -> ConfigurationError {
         let line = error.span().map(|span| self.line(span.start));
-        let problem = error.message().replace('\n', "; ");
+        let message = error.message().replace('\n', "; ");
+        let said = error.span().and_then(|span| self.text.get(span)).unwrap_or_default();
+        let problem = match expectation(&message) {
+            Some(expected) => format!("{said}: {message}, expected {expected}"),
+            None => message,
+        };
         ConfigurationError { path: self.path.clone(), line, problem }
     }
 
     fn line(&self, offset: usize) -> usize {
         1 + self.text.bytes().take(offset).filter(|octet| *octet == b'\n').count()
+    }
+}
+
+/// What the parsers of the standard library expected, for they do not say.
+fn expectation(message: &str) -> Option<&'static str> {
+    match message {
+        "invalid socket address syntax" => {
+            Some("IP:PORT, such as 192.0.2.1:25 or [2001:db8::1]:25")
+        }
+        "invalid IP address syntax" => Some("an IP address, such as 192.0.2.1"),
+        _ => None,
     }
 }
 

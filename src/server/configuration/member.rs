@@ -139,7 +139,7 @@ impl Default for ClockSection {
 pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     let file = TomlFile::read(path).map_err(|error| vec![error])?;
     let member: MemberFile = file.parse(MEMBER_FORMAT).map_err(|error| vec![error])?;
-    let organization = load_organization(&file.relative(&member.organization))?;
+    let organization = organization(&file, &member)?;
     let mut errors = Vec::new();
     let mut wrong = |place: String, problem: String| errors.push(file.at(&place, &problem));
     check_names(&member, &organization, &mut wrong);
@@ -154,6 +154,21 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     } else {
         Err(errors)
     }
+}
+
+/// The organization. Where its file cannot be read, the line that names it is wrong.
+fn organization(
+    file: &TomlFile,
+    member: &MemberFile,
+) -> Result<Organization, Vec<ConfigurationError>> {
+    clause!(SV_041);
+    let path = file.relative(&member.organization);
+    if let Err(error) = read_text(&path) {
+        let expected = "expected the path of an organization.toml, from the directory of this file";
+        let problem = format!("{}: cannot be read: {error}; {expected}", path.display());
+        return Err(vec![file.at("organization", &problem)]);
+    }
+    load_organization(&path)
 }
 
 /// Every name exists, and none stands twice.

@@ -263,7 +263,8 @@ impl Connection {
                     return Ok(());
                 }
                 Err(error) => {
-                    let wire = self.taking.end_badly(self.mode, error);
+                    let said = self.framer.take_spoiled();
+                    let wire = self.taking.end_badly(self.mode, error, said);
                     self.give(wire);
                     return Ok(());
                 }

@@ -24,10 +24,10 @@ pub(super) enum Taking {
 
 impl Taking {
     /// What the session is told when the framer found something wrong in `mode`.
-    pub(super) fn end_badly(&mut self, mode: Mode, error: DecodeError) -> Wire {
+    pub(super) fn end_badly(&mut self, mode: Mode, error: DecodeError, said: Vec<u8>) -> Wire {
         let taken = core::mem::replace(self, Self::Nothing);
         if !matches!(mode, Mode::Dots(_) | Mode::Octets(_) | Mode::Text(_)) {
-            return Wire::Bad(error);
+            return Wire::Bad { error, said };
         }
         match error.expected {
             EXPECTED_CRLF if matches!(mode, Mode::Text(_)) => Wire::NoBody(match taken {
@@ -39,7 +39,7 @@ impl Taking {
             }),
             EXPECTED_BODY_END => Wire::NoBody(BodyProblem::TooLarge),
             EXPECTED_CRLF => Wire::NoBody(BodyProblem::BareLineEnd(error.offset as u64)),
-            _ => Wire::Bad(error),
+            _ => Wire::Bad { error, said },
         }
     }
 }

@@ -15,9 +15,9 @@ use tracing_subscriber::{fmt, registry};
 
 use super::start::{Entropy, Exit, Member, Settings, start};
 use crate::protocol::member::Port;
-use crate::server::admin;
 use crate::server::clock::{RealClock, within_real_time};
 use crate::server::configuration::{Configuration, load, report};
+use crate::server::{admin, private};
 
 /// How long the last octets may take to leave when all sessions have finished.
 const LAST_OCTETS: Duration = Duration::from_secs(2);
@@ -47,7 +47,8 @@ pub enum Until {
 pub fn log_to_stderr(logging: Logging) {
     let wanted = std::env::var("BRIDGEHEAD_LOG").ok().and_then(|text| text.parse().ok());
     let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    let log = fmt::layer().with_writer(io::stderr);
+    // A log that cannot be written is no reason to panic, which is how the layer would complain of it.
+    let log = fmt::layer().with_writer(io::stderr).log_internal_errors(false);
     // A process that has a log already, as a test has, keeps it.
     let _ = match logging {
         Logging::Text => registry().with(log.with_ansi(false)).with(filter).try_init(),
@@ -60,6 +61,7 @@ pub fn log_to_stderr(logging: Logging) {
 /// The exit code is 0 after an orderly end, 1 when the store failed, 2 when it cannot start.
 #[must_use]
 pub fn serve(file: &Path, logging: Logging, until: Until) -> ExitCode {
+    private::create_privately();
     let configuration = match load(file) {
         Ok(configuration) => configuration,
         Err(errors) => return refuse(&report(&errors)),
@@ -73,7 +75,9 @@ pub fn serve(file: &Path, logging: Logging, until: Until) -> ExitCode {
 }
 
 fn refuse(problem: &str) -> ExitCode {
-    eprintln!("bridgehead: {problem}");
+    for line in problem.trim_end().lines() {
+        complain!("bridgehead: {line}");
+    }
     ExitCode::from(2)
 }
 
@@ -98,7 +102,10 @@ async fn run(configuration: Arc<Configuration>, until: Until) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return refuse(&format!("signals cannot be taken: {error}")),
     };
-    if let Err(error) = say_ready(&member) {
+    // Who reads no more, as a supervisor that only waits for the process, does not stop the member.
+    if let Err(error) = say_ready(&member)
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
         return refuse(&format!("stdout: {error}"));
     }
     let exit = until_stopped(&mut member, signals, until).await;

@@ -26,6 +26,7 @@ use crate::server::configuration::Configuration;
 use crate::server::identity::{Identity, IdentityError};
 use crate::server::maildir::Maildirs;
 use crate::server::net::{ListenError, Listeners, Network, Registry, Security};
+use crate::server::private::take_from_others;
 use crate::server::report::{self, What};
 use crate::server::spool::{Opened, Spool as _, SpoolError, SqliteSpool};
 use crate::server::tokens::{Kind, Tokens};
@@ -142,6 +143,11 @@ pub async fn start(
         network.tell(ToHost::Checked { key, damage, token });
     }
     let maildirs = Maildirs::new(&configuration.directory);
+    for place in [configuration.directory.join(SPOOL_DIRECTORY).as_path(), maildirs.root()] {
+        if let Err(error) = take_from_others(place) {
+            tracing::warn!(place = %place.display(), %error, "others may read what is kept here");
+        }
+    }
     let parts = Parts {
         configuration,
         network: Arc::clone(&network),

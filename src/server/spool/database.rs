@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 use super::{BodyFiles, SPOOL_FORMAT, SpoolError, sync_directory};
 use crate::clause;
@@ -24,10 +25,50 @@ const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(5);
 
 const SCHEMA: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
-    CREATE TABLE changes (seq INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
-    CREATE TABLE snapshot (seq INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
+    CREATE TABLE changes (seq INTEGER PRIMARY KEY, json TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+    CREATE TABLE snapshot (seq INTEGER PRIMARY KEY, json TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
     CREATE TABLE bodies (key INTEGER PRIMARY KEY, octets BLOB NOT NULL) STRICT;
 ";
+
+/// The two kinds of rows that hold durable state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    Change,
+    Snapshot,
+}
+
+impl Row {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::Snapshot => "snapshot",
+        }
+    }
+
+    /// What tells a row that was written from one that was changed since: of its kind, its number and its
+    /// content, so that no row passes for another one.
+    pub(super) fn digest(self, sequence: i64, json: &str) -> [u8; 32] {
+        clause!(SV_017);
+        let digest = Sha256::new().chain_update(self.name()).chain_update(sequence.to_be_bytes());
+        digest.chain_update(json).finalize().into()
+    }
+
+    /// Refuses a row that does not hold what was written.
+    fn expect(
+        self,
+        database: &Path,
+        (sequence, json, digest): (i64, &str, &[u8]),
+    ) -> Result<(), SpoolError> {
+        if self.digest(sequence, json) == digest {
+            return Ok(());
+        }
+        Err(SpoolError::Corrupt {
+            path: database.to_owned(),
+            place: format!("{} {sequence}", self.name()),
+            problem: "is not what was written: its digest does not fit".into(),
+        })
+    }
+}
 
 /// The fold of what a database holds.
 #[derive(Debug)]
@@ -247,28 +288,31 @@ where
         octets_since_snapshot: 0,
         snapshot_octets: 0,
     };
-    let snapshot: Option<(i64, String)> = connection
-        .query_row("SELECT seq, json FROM snapshot ORDER BY seq DESC LIMIT 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+    let select = "SELECT seq, json, digest FROM snapshot ORDER BY seq DESC LIMIT 1";
+    let snapshot: Option<(i64, String, Vec<u8>)> = connection
+        .query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()
         .map_err(reading())?;
-    if let Some((sequence, json)) = snapshot {
+    if let Some((sequence, json, digest)) = snapshot {
+        Row::Snapshot.expect(database, (sequence, &json, &digest))?;
         folded.durable = serde_json::from_str(&json)
             .map_err(|error| corrupt(format!("snapshot {sequence}"), error.to_string()))?;
         folded.sequence = sequence;
         folded.snapshot_octets = json.len() as u64;
     }
-    let mut select =
-        connection.prepare("SELECT seq, json FROM changes ORDER BY seq").map_err(reading())?;
+    let mut select = connection
+        .prepare("SELECT seq, json, digest FROM changes ORDER BY seq")
+        .map_err(reading())?;
     let mut rows = select.query([]).map_err(reading())?;
     while let Some(row) = rows.next().map_err(reading())? {
         let sequence: i64 = row.get(0).map_err(reading())?;
         let json: String = row.get(1).map_err(reading())?;
+        let digest: Vec<u8> = row.get(2).map_err(reading())?;
         let expected = folded.sequence + 1;
         if sequence != expected {
             return Err(corrupt(format!("change {sequence}"), format!("expected {expected}")));
         }
+        Row::Change.expect(database, (sequence, &json, &digest))?;
         let change: M::Change = serde_json::from_str(&json)
             .map_err(|error| corrupt(format!("change {sequence}"), error.to_string()))?;
         M::apply(&mut folded.durable, &change);

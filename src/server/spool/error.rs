@@ -116,7 +116,9 @@ impl fmt::Display for SpoolError {
             }
             Self::Format { path, found } => {
                 let path = path.display();
-                write!(f, "{path}: spool format {found}, expected {}", super::SPOOL_FORMAT)
+                let expected = super::SPOOL_FORMAT;
+                let hint = "let the version that wrote it empty the queue first";
+                write!(f, "{path}: spool format {found}, expected {expected}: {hint}")
             }
             Self::Locked { path } => {
                 write!(f, "{}: another process has this spool open", path.display())

@@ -24,8 +24,8 @@ use crate::kernel::Machine;
 use crate::server::sync::Closed;
 use crate::wire::message::{Body, BodyKey};
 
-/// The version of the spool's layout.
-pub const SPOOL_FORMAT: u32 = 1;
+/// The version of the spool's layout: 2 since each change and the snapshot carry a digest.
+pub const SPOOL_FORMAT: u32 = 2;
 /// Bodies up to this many octets are rows, larger ones files.
 pub const ROW_LIMIT_OCTETS: usize = 256 * 1024;
 /// The most operations of one commit.

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Transaction, params};
 use serde::Serialize;
 
-use super::database::{Folded, integer};
+use super::database::{Folded, Row, integer};
 use super::reserve::Reserve;
 use super::{
     BodyFiles, FOLD_AFTER_CHANGES, GROUP_LIMIT, Operation, ROW_LIMIT_OCTETS, Settled, SpoolError,
@@ -246,8 +246,9 @@ const fn restart_count<D>(folded: &mut Folded<D>, snapshot: &str) {
 }
 
 fn write_change(to: &Transaction<'_>, sequence: i64, json: &str) -> rusqlite::Result<()> {
-    let mut insert = to.prepare_cached("INSERT INTO changes (seq, json) VALUES (?1, ?2)")?;
-    let rows = insert.execute(params![sequence, json])?;
+    let mut insert =
+        to.prepare_cached("INSERT INTO changes (seq, json, digest) VALUES (?1, ?2, ?3)")?;
+    let rows = insert.execute(params![sequence, json, Row::Change.digest(sequence, json)])?;
     assert_eq!(rows, 1, "a change is a row");
     Ok(())
 }
@@ -269,7 +270,8 @@ fn remove_body(from: &Transaction<'_>, key: BodyKey) -> rusqlite::Result<()> {
 fn write_snapshot(to: &Transaction<'_>, sequence: i64, json: &str) -> rusqlite::Result<()> {
     clause!(SV_004);
     to.execute("DELETE FROM snapshot", [])?;
-    to.execute("INSERT INTO snapshot (seq, json) VALUES (?1, ?2)", params![sequence, json])?;
+    let insert = "INSERT INTO snapshot (seq, json, digest) VALUES (?1, ?2, ?3)";
+    to.execute(insert, params![sequence, json, Row::Snapshot.digest(sequence, json)])?;
     to.execute("DELETE FROM changes WHERE seq <= ?1", [sequence])?;
     Ok(())
 }

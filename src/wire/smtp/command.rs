@@ -195,6 +195,23 @@ impl fmt::Display for CommandError {
 impl core::error::Error for CommandError {}
 
 impl CommandError {
+    /// Where in the line, and what was expected there.
+    #[must_use]
+    pub const fn place(&self) -> DecodeError {
+        match self {
+            Self::Unknown | Self::NotImplemented => {
+                DecodeError { offset: 0, expected: "a command" }
+            }
+            Self::Syntax(error) => *error,
+            Self::UnknownParameter { offset, .. } => {
+                DecodeError { offset: *offset, expected: "a parameter that was offered" }
+            }
+            Self::NeedsUtf8 { offset } => {
+                DecodeError { offset: *offset, expected: "US-ASCII, or SMTPUTF8" }
+            }
+        }
+    }
+
     /// The reply that says so.
     #[must_use]
     pub fn reply(&self) -> Reply {

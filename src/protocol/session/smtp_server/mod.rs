@@ -193,6 +193,9 @@ impl SmtpServer {
         if is_news && line.len() + "\r\n".len() > link2state::LINE_LIMIT {
             clause!(SM_030);
             self.drop_news();
+            let offset = link2state::LINE_LIMIT;
+            let error = DecodeError { offset, expected: EXPECTED_LINE_END };
+            talk.malformed(self.tag(), error, line);
             return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
         }
         match Command::decode(line) {
@@ -202,7 +205,7 @@ impl SmtpServer {
                 if is_news {
                     self.drop_news();
                 }
-                talk.misbehaved(self.tag(), "a command", line);
+                talk.malformed(self.tag(), error.place(), line);
                 self.blame(talk, &error.reply());
             }
         }
@@ -290,9 +293,9 @@ impl SmtpServer {
         self.listen(talk);
     }
 
-    fn bad_line(&mut self, error: DecodeError, talk: &mut Talk<'_>) {
+    fn bad_line(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_009);
-        talk.misbehaved(self.tag(), error.expected, b"");
+        talk.malformed(self.tag(), error, said);
         let text = if error.expected == EXPECTED_LINE_END {
             String::from("Line too long")
         } else {
@@ -331,7 +334,7 @@ impl Conversation for SmtpServer {
                 self.state = State::Command;
                 self.line(&line, talk);
             }
-            (State::Command, Wire::Bad(error)) => self.bad_line(error, talk),
+            (State::Command, Wire::Bad { error, said }) => self.bad_line(error, &said, talk),
             (State::Securing, Wire::Secured(member)) => self.secured(member, talk),
             (State::Content, Wire::Body(body)) => self.content(body, talk),
             (State::Content, Wire::NoBody(problem)) => self.no_content(problem, talk),

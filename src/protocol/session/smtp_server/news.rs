@@ -22,7 +22,7 @@ impl SmtpServer {
             Ok(Some(message)) => self.news(&message, talk),
             Err(error) => {
                 clause!(SM_031);
-                talk.misbehaved(Tag::Submit, &format!("no {error}"), chunk.data.as_bytes());
+                talk.malformed(Tag::Submit, error.place(), chunk.encode().as_bytes());
                 self.blame(talk, &error.reply());
             }
         }
@@ -47,7 +47,7 @@ impl SmtpServer {
                 self.out_of_order(talk, "A client says NEWS, once in a message");
             }
             Err(error) => {
-                talk.misbehaved(Tag::Submit, error.expected, message.as_bytes());
+                talk.malformed(Tag::Submit, *error, message.as_bytes());
                 let text = format!("message, {error}");
                 self.blame(talk, &Reply::new(501, Status::new(5, 5, 4), &text));
             }

@@ -1,0 +1,45 @@
+//! Standard output: one way for all commands.
+//!
+//! A reader that has gone away, as `head` does, is no error: the command goes on in silence, for its exit
+//! and its report do not depend on readers. Anything else that keeps a line from being written, as a full
+//! disk does, is remembered for [`finish`].
+
+use core::fmt;
+use std::io::{self, Write as _};
+use std::sync::OnceLock;
+
+use crate::verdict::Exit;
+
+/// Why the first line that was lost was lost.
+static UNPRINTED: OnceLock<String> = OnceLock::new();
+
+/// Prints a line.
+macro_rules! say {
+    ($($part:tt)*) => { $crate::print::line(format_args!($($part)*)) };
+}
+pub(crate) use say;
+
+/// Prints a line.
+pub(crate) fn line(text: fmt::Arguments<'_>) {
+    let mut stdout = io::stdout().lock();
+    let written = writeln!(stdout, "{text}");
+    remember(written.and_then(|()| stdout.flush()));
+}
+
+/// Takes note of what became of a write to standard output.
+pub(crate) fn remember(written: io::Result<()>) {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            // The first one is told; those behind it have the same reason.
+            let _ = UNPRINTED.set(error.to_string());
+        }
+        _ => {}
+    }
+}
+
+/// How a command ends that comes to `exit`, and why it is not that.
+pub(crate) fn finish(exit: Exit) -> (Exit, Option<String>) {
+    let Some(problem) = UNPRINTED.get() else { return (exit, None) };
+    let exit = if exit == Exit::Conformant { Exit::Unprinted } else { exit };
+    (exit, Some(format!("standard output cannot be written: {problem}")))
+}
