@@ -71,6 +71,12 @@ pub struct Peer {
 }
 
 impl Configuration {
+    /// The directory of the spool.
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.directory.join("spool")
+    }
+
     /// The socket address behind an endpoint. `None` when none is configured, and for an outside
     /// server that is given by name: the caller asks the resolver for that.
     #[must_use]
