@@ -134,6 +134,19 @@ fn a_good_file_is_good() {
     );
 }
 
+/// SU-050: who queues what is born at each member.
+#[test]
+fn the_check_shows_who_queues() {
+    for line in [
+        "good: organization `Frontends`, 1 group, 4 members, 0 connectors, 2 accounts",
+        "  fe1: submit local-for-others, weight 1",
+        "  fe2: submit local-for-others, weight 2",
+        "  be1: submit remote",
+    ] {
+        assert_ends(&["check", "examples/frontends.toml"], 0, line);
+    }
+}
+
 #[test]
 fn a_bad_file_ends_with_two_and_its_line() {
     let directory = tempfile::tempdir().expect("a directory");

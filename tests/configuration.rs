@@ -99,6 +99,7 @@ fn a_good_member_is_loaded() {
         (Endpoint::Member(master.clone()), Some("127.77.1.2:2501")),
         (Endpoint::Deliver(master.clone()), Some("127.77.1.2:2502")),
         (Endpoint::Group(master.clone()), Some("127.77.1.2:2503")),
+        (Endpoint::Frontend(master.clone()), Some("127.77.1.2:2501")),
         (Endpoint::Member(rg5), None),
         (Endpoint::Deliver(rg2), None),
         (Endpoint::Outside("192.0.2.1:25".into()), Some("192.0.2.1:25")),
@@ -277,6 +278,41 @@ fn bad_organizations_are_refused_with_their_line() {
             _ => line_of(&text, at),
         };
         assert_refused(&errors, &path, Some(line), clue);
+    }
+}
+
+/// SU-050: roles and policies are checked like everything else, by file and line.
+#[test]
+fn bad_settings_of_members_are_refused_with_their_line() {
+    let whole = fs::read_to_string("examples/frontends.toml").expect("the example");
+    let both_submit = "role = \"frontend\"\nsubmit = \"remote\"\n";
+    let cases = [
+        (
+            "name = \"be2\"",
+            "name = \"be3\"",
+            "be3",
+            "member[3].name: `be3` is not a member of `SITE`",
+        ),
+        ("weight = 2", "weight = 0", "weight = 0", "member[1].weight: is 0, expected 1 to 100"),
+        ("weight = 2", "weight = 101", "weight = 101", "is 101, expected 1 to 100"),
+        ("weight = 2", "relay = \"*\"", "relay", "is \"*\" at a frontend"),
+        ("weight = 2", "relay = \"fe1\"", "relay", "unknown variant `fe1`, expected `*`"),
+        ("\"backend\"", "\"backhand\"", "backhand", "expected `frontend` or `backend`"),
+        ("weight = 2", "submit = \"elsewhere\"", "elsewhere", "unknown variant `elsewhere`"),
+        ("role = \"frontend\"\n", both_submit, "submit = \"remote\"", "nobody accepts"),
+    ];
+    for (from, to, at, clue) in cases {
+        let text = match to {
+            // Nobody is left who queues for others.
+            to if to == both_submit => whole.replace(from, to),
+            to => whole.replacen(from, to, 1),
+        };
+        assert_ne!(text, whole, "the case changes something: {from}");
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("organization.toml");
+        fs::write(&path, &text).expect("a file");
+        let errors = configuration::load_organization(&path).map(|_| ()).expect_err(clue);
+        assert_refused(&errors, &path, Some(line_of(&text, at)), clue);
     }
 }
 

@@ -1,14 +1,19 @@
-//! What a sender makes of a refused offer, and the ids under which it offers.
+//! What a sender makes of a refused offer, and the ids under which it offers; what travels
+//! with a hand-over.
 
 mod custody_network;
 
 use bridgehead::kernel::Span;
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Event, Pdu, Policy};
+use bridgehead::protocol::member::{Event, NewMail, Pdu, Policy};
 use bridgehead::protocol::queue::Ending;
 use bridgehead::wire::ids::TransferId;
-use bridgehead::wire::message::Refusal;
+use bridgehead::wire::message::{
+    Address, Body, BodyKey, Digest, Notify, Recipient, Refusal, Return,
+};
 use custody_network::{Network, Trap, member, organization, user};
+use proptest::option;
+use proptest::prelude::*;
 
 fn network() -> Network {
     let mut network = Network::new(organization(2), Policy::default(), &Faults::none(), 11);
@@ -119,4 +124,97 @@ fn a_disk_keeps_its_id_and_a_boot_draws_its_own() {
     distinct.sort_unstable();
     distinct.dedup();
     assert_eq!(distinct.len(), stores.len(), "{stores:?}");
+}
+
+fn any_mail() -> impl Strategy<Value = NewMail> {
+    let address =
+        || "[a-z]{1,8}@[a-z]{1,8}\\.example".prop_map(|text| Address::from(text.as_str()));
+    let notify = (any::<bool>(), any::<bool>(), any::<bool>());
+    let notify = notify.prop_map(|(success, failure, delay)| Notify { success, failure, delay });
+    let recipient = (notify, option::of("rfc822;[a-z@.]{1,12}")).prop_map(|(notify, original)| {
+        Recipient { index: 0, address: user(&member(2, 'b')), notify, original, suspect: false }
+    });
+    let ret = prop_oneof![Just(None), Just(Some(Return::Full)), Just(Some(Return::Headers))];
+    let client = ("[a-z.]{1,12}", option::of("[a-z]{1,8}"));
+    let options = (ret, option::of("[!-~]{1,12}"), any::<bool>());
+    let recipients = proptest::collection::vec(recipient, 1..4);
+    (option::of(address()), recipients, options, client).prop_map(
+        |(sender, recipients, (ret, envid, smtputf8), (from, submitter))| NewMail {
+            sender,
+            recipients,
+            ret,
+            envid,
+            smtputf8,
+            submitter,
+            from,
+            with: "ESMTP".into(),
+            body: Body { key: BodyKey(0), digest: Digest::default(), octets: 0 },
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// SU-059: everything that came with a message stands in the queue of the last member, two hops on,
+    /// and nothing of it is dated anew.
+    #[test]
+    fn what_came_with_a_message_survives_the_hops(mail in any_mail()) {
+        let mut network = network();
+        network.crash(&member(2, 'b'));
+        let arrived = network.now;
+        let client = network.mail_as(&member(1, 'b'), mail.clone());
+        network.run(Span::seconds(30));
+        let queue = &network.sites[&member(2, 'a')].durable.spool.queue;
+        let message = queue.values().next().expect("it waits for its host");
+        prop_assert_eq!(message.envelope.hops.len(), 3);
+        let envelope = &message.envelope;
+        prop_assert_eq!(&envelope.origin.member, &member(1, 'b'));
+        prop_assert_eq!(&envelope.sender, &mail.sender);
+        let numbered = mail.recipients.iter().cloned().zip(0..);
+        let recipients: Vec<_> =
+            numbered.map(|(recipient, index)| Recipient { index, ..recipient }).collect();
+        prop_assert_eq!(&envelope.recipients, &recipients);
+        prop_assert_eq!(envelope.arrived, arrived);
+        prop_assert_eq!(envelope.expires, arrived + Span::hours(48));
+        prop_assert_eq!((envelope.ret, &envelope.envid), (mail.ret, &mail.envid));
+        prop_assert_eq!(envelope.smtputf8, mail.smtputf8);
+        prop_assert_eq!(&envelope.submitter, &mail.submitter);
+        prop_assert_eq!((&envelope.hops[0].from, envelope.hops[0].by.as_str()), (&mail.from, "g1-b"));
+        prop_assert_eq!(message.body.digest, Network::digest(client));
+        prop_assert!(!envelope.unqueued && !envelope.rules_due);
+    }
+}
+
+/// SU-059: the receiver of a hand-over goes on with the schedule, also after a restart.
+#[test]
+fn the_schedule_goes_on_behind_the_hop() {
+    let (bridgehead, target) = (member(1, 'a'), member(2, 'a'));
+    let mut network = network();
+    network.crash(&member(2, 'b'));
+    for _ in 0..3 {
+        let refusal = Refusal::new(450, "4.3.0", "not now");
+        network.traps.push(Trap::Refuse(|pdu| matches!(pdu, Pdu::Transferred { .. }), refusal));
+    }
+    let to = [user(&member(2, 'b'))];
+    network.mail(&bridgehead, Some("user-g1-a@example.org"), &to);
+    network.run(Span::minutes(31));
+    let queued = &network.sites[&target].durable.spool.queue;
+    let attempts: Vec<u32> = queued.values().map(|message| message.envelope.attempts).collect();
+    assert_eq!(attempts, [3], "three waits of ten minutes are over");
+    network.crash(&target);
+    network.boot(&target);
+    network.run(Span::seconds(10));
+    let now = network.now;
+    let failed = |network: &Network| {
+        let events = network.events.iter();
+        let deferred = events.filter(|(at, member, event)| {
+            *at > now && *member == target && matches!(event, Event::Deferred { .. })
+        });
+        deferred.count()
+    };
+    network.run(Span::minutes(12));
+    assert_eq!(failed(&network), 0, "the next wait is fifteen minutes, not ten");
+    network.run(Span::minutes(4));
+    assert_eq!(failed(&network), 1);
 }

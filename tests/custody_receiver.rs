@@ -1,184 +1,19 @@
 //! One member, spoken to by a peer that may say anything: the receiving sides of hand-over and
 //! delivery.
 
-use std::sync::Arc;
+mod receiver_host;
 
-use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Node, Seeded, Time};
-use bridgehead::protocol::faults::Faults;
+use bridgehead::kernel::{Input, LinkChange};
+use bridgehead::protocol::deliver::MOVED_LIMIT;
 use bridgehead::protocol::linkstate::LinkPdu;
-use bridgehead::protocol::member::{
-    Answer, Command, Durable, Event, Member, MemberConfig, Parcel, Pdu, Policy, Port, Query,
-    Security,
-};
-use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::protocol::member::{Answer, Command, Event, NewMail, Pdu, Policy, Port, Query};
+use bridgehead::protocol::queue::AccountJournal;
 use bridgehead::protocol::rules::Rule;
 use bridgehead::protocol::submit::OFFERS_LIMIT;
-use bridgehead::wire::ids::{
-    ConnectionId, Epoch, GroupName, Incarnation, MemberName, OriginId, StoreId, TransferId,
-};
-use bridgehead::wire::message::{
-    Address, Body, BodyKey, Digest, Envelope, Notify, Outcome, Recipient,
-};
-
-/// A member `a` whose disk is at once; its peer is `b`.
-struct Host {
-    config: MemberConfig,
-    node: Node<Member>,
-    durable: Durable,
-    choose: Seeded,
-    now: Time,
-    keys: u64,
-    said: Vec<(ConnectionId, Pdu)>,
-    asked: Vec<Query>,
-    events: Vec<Event>,
-    /// Questions that were not answered yet are kept back while it is set.
-    slow: bool,
-    open: Vec<(bridgehead::kernel::Ticket, Query)>,
-}
-
-const C1: ConnectionId = ConnectionId(1);
-const C2: ConnectionId = ConnectionId(3);
-
-impl Host {
-    fn new(policy: Policy, faults: &[&str]) -> Self {
-        let member = |name: &str| MemberName::from(name);
-        let account = |address: &str, host| Account {
-            address: Address::from(address),
-            host,
-            epoch: Epoch::FIRST,
-            rules: Vec::new(),
-        };
-        let organization = Organization {
-            format: ORGANIZATION_FORMAT,
-            revision: 1,
-            name: "pair".into(),
-            domains: vec!["example.org".into()],
-            groups: vec![Group {
-                name: GroupName::from("g"),
-                uuid: "0".repeat(32),
-                members: vec![member("a"), member("b")],
-                master: member("a"),
-                rules: Vec::new(),
-            }],
-            connectors: Vec::new(),
-            accounts: vec![
-                account("here@example.org", member("a")),
-                account("there@example.org", member("b")),
-            ],
-            smart_host: None,
-        };
-        assert_eq!(organization.check(), []);
-        let config = MemberConfig {
-            organization: Arc::new(organization),
-            member: member("a"),
-            security: Security::Address,
-            policy,
-            faults: Faults::named(faults.iter().copied()).unwrap(),
-        };
-        let (mut choose, durable, now) = (Seeded::new(1), Durable::default(), Time(5_000_000));
-        let (node, acts) = Node::boot(&config, &durable, now, &mut choose);
-        let (said, asked, events) = (Vec::new(), Vec::new(), Vec::new());
-        let (slow, open, keys) = (false, Vec::new(), 100);
-        let mut host =
-            Self { config, node, durable, choose, now, keys, said, asked, events, slow, open };
-        host.act(acts);
-        host
-    }
-
-    fn input(&mut self, input: Input<Member>) {
-        let acts = self.node.step(&self.config, input, self.now, &mut self.choose);
-        self.act(acts);
-    }
-
-    fn act(&mut self, acts: Vec<Act<Member>>) {
-        for act in acts {
-            match act {
-                Act::Send { to, pdu } => self.said.push((to, pdu)),
-                Act::Event(event) => self.events.push(event),
-                Act::Write(change) => {
-                    Member::apply(&mut self.durable, &change);
-                    let acts = self.node.stored();
-                    self.act(acts);
-                }
-                Act::Ask { ticket, query } => {
-                    self.asked.push(query.clone());
-                    self.open.push((ticket, query));
-                }
-                Act::Open { .. } | Act::Close { .. } | Act::Arm { .. } | Act::Disarm(_) => {}
-            }
-        }
-        while !self.slow && !self.open.is_empty() {
-            let (ticket, query) = self.open.remove(0);
-            let answer = match query {
-                Query::Header(_) => Answer::Header(Vec::new()),
-                _ => Answer::Done,
-            };
-            self.input(Input::Answer { ticket, answer });
-        }
-    }
-
-    /// The peer connects by SMTP and does all that must come before an offer.
-    fn connect(&mut self, connection: ConnectionId) {
-        self.inbound(connection, Port::Smtp);
-        let hello = Pdu::Hello { member: MemberName::from("b"), store: StoreId(9) };
-        let answer = self.say(connection, hello);
-        assert!(matches!(answer[..], [Pdu::Hello { .. }]), "SU-030: {answer:?}");
-        let digest = self.node.machine().link().table().digest();
-        let news = Pdu::Link(LinkPdu::News { digest, records: Vec::new() });
-        let answer = self.say(connection, news);
-        assert!(matches!(answer[..], [Pdu::Link(LinkPdu::Merged { .. })]), "{answer:?}");
-    }
-
-    fn inbound(&mut self, connection: ConnectionId, port: Port) {
-        let member = MemberName::from("b");
-        self.input(Input::Command(Command::Inbound { connection, member, port }));
-    }
-
-    /// Says something; answers what is said back on that connection.
-    fn say(&mut self, from: ConnectionId, pdu: Pdu) -> Vec<Pdu> {
-        self.said.clear();
-        self.input(Input::Pdu { from, pdu });
-        self.said_to(from)
-    }
-
-    fn said_to(&self, connection: ConnectionId) -> Vec<Pdu> {
-        let said = self.said.iter().filter(|(to, _)| *to == connection);
-        said.map(|(_, pdu)| pdu.clone()).collect()
-    }
-
-    /// A parcel for one recipient, with a body under a fresh key.
-    fn parcel(&mut self, sequence: u64, index: u32, to: &str) -> Parcel {
-        self.keys += 1;
-        let recipient = Recipient {
-            index,
-            address: Address::from(to),
-            notify: Notify::default(),
-            original: None,
-            suspect: false,
-        };
-        let envelope = Envelope {
-            origin: OriginId { member: "b".into(), incarnation: Incarnation(7), sequence },
-            sender: None,
-            recipients: vec![recipient],
-            arrived: self.now,
-            expires: Time(self.now.0 + 1_000_000_000),
-            ret: None,
-            envid: None,
-            smtputf8: false,
-            hops: Vec::new(),
-            routed_by: Default::default(),
-            fields: Vec::new(),
-            content: None,
-            rules_due: false,
-        };
-        let body = Body { key: BodyKey(self.keys), digest: Digest([3; 32]), octets: 40 };
-        Parcel { envelope, body, epochs: Default::default() }
-    }
-
-    fn deposits(&self) -> usize {
-        self.asked.iter().filter(|query| matches!(query, Query::Deposit { .. })).count()
-    }
-}
+use bridgehead::wire::deliver::Ownership;
+use bridgehead::wire::ids::{ConnectionId, Epoch, Incarnation, MemberName, StoreId, TransferId};
+use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Outcome};
+use receiver_host::{C1, C2, Host};
 
 fn transfer(member: &str, sequence: u64) -> TransferId {
     TransferId { member: member.into(), incarnation: Incarnation(7), sequence }
@@ -295,7 +130,7 @@ fn offers_are_refused_with_their_reasons() {
     };
     let pdu = offer(&mut host, "b");
     assert_eq!(refusal(&host.say(C1, pdu)), (503, "5.5.1"), "before HELLO");
-    host.say(C1, Pdu::Hello { member: MemberName::from("b"), store: StoreId(9) });
+    host.say(C1, Pdu::Hello { member: MemberName::from("b"), store: StoreId(9), load: None });
     let pdu = offer(&mut host, "b");
     assert_eq!(refusal(&host.say(C1, pdu)), (503, "5.5.1"), "before the link state");
     host.connect(C2);
@@ -473,4 +308,117 @@ fn queue_rules_that_are_due_run_at_the_receiver() {
     let mut host = Host::new(Policy::default(), &[]);
     assert_eq!(hand_over_due(&mut host).len(), 1, "without rules it goes its way");
     assert_eq!(seen(&host), 0);
+}
+
+/// DE-042: who knows of a newer organization than its own does not say that an account does not exist.
+#[test]
+fn an_account_may_stand_in_a_newer_list() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.connect(C1);
+    let table = host.node.machine().link().table();
+    let mut record = table.records().first().expect("its own").clone();
+    record.group = "other".into();
+    record.uuid = "1".repeat(32);
+    record.version.major = host.config.organization.revision + 1;
+    let news = LinkPdu::News { digest: table.digest(), records: vec![record] };
+    host.say(C1, Pdu::Link(news));
+    host.inbound(C2, Port::Deliver);
+    let parcel = host.parcel(2, 0, "nobody@example.org");
+    assert_eq!(refusal(&host.say(C2, Pdu::Deliver(parcel))), (450, "4.1.1"));
+    assert!(host.durable.spool.journal.is_empty(), "nothing is final");
+}
+
+fn ownership(member: &str, epoch: u64) -> Ownership {
+    Ownership { member: member.into(), epoch: Epoch(epoch) }
+}
+
+/// The epochs for which it delivers while every delivery is answered by a later one, and how many times.
+fn follows(answers: impl Fn(u64) -> Ownership) -> Vec<Epoch> {
+    let mut host = Host::new(Policy::default(), &[]);
+    let recipient = host.parcel(1, 0, "there@example.org").envelope.recipients.remove(0);
+    let mail = NewMail {
+        sender: None,
+        recipients: vec![recipient],
+        ret: None,
+        envid: None,
+        smtputf8: false,
+        submitter: None,
+        from: "client".into(),
+        with: "ESMTP".into(),
+        body: Body { key: BodyKey(7), digest: Digest([1; 32]), octets: 10 },
+    };
+    host.input(Input::Pdu { from: ConnectionId(99), pdu: Pdu::Mail(mail) });
+    let ours = *host.opened.last().expect("it delivers to b");
+    host.said.clear();
+    host.input(Input::Link { peer: ours, change: LinkChange::Up });
+    let mut epochs = Vec::new();
+    while let [Pdu::Deliver(parcel)] = &host.said_to(ours)[..] {
+        epochs.push(parcel.epochs.get(&0).copied().unwrap_or_default());
+        let (origin, to) = (parcel.envelope.origin.clone(), answers(epochs.len() as u64));
+        host.said.clear();
+        host.input(Input::Pdu { from: ours, pdu: Pdu::Moved { origin, index: 0, to } });
+    }
+    let message = host.durable.spool.queue.values().next().expect("it waits");
+    assert!(message.deliveries.is_empty(), "DE-050: what was not made is not in doubt");
+    epochs
+}
+
+/// DE-045, DE-046, DE-049, DE-050: MOVED is followed so often in one attempt, to nothing that is not newer, and to no member
+/// of another group.
+#[test]
+fn moved_is_followed_so_often() {
+    let epochs = follows(|said| ownership("b", said + 1));
+    assert_eq!(epochs, (1..=MOVED_LIMIT as u64 + 1).map(Epoch).collect::<Vec<_>>());
+    assert_eq!(follows(|_| ownership("b", 1)), [Epoch(1)], "not newer");
+    assert_eq!(follows(|_| ownership("b", 3)), [Epoch(1), Epoch(3)], "once to the same");
+    assert_eq!(follows(|_| ownership("elsewhere", 2)), [Epoch(1)], "out of reach");
+}
+
+/// DE-040, DE-041, DE-044, DE-047: what a host says when its account goes and comes, and when a delivery
+/// is ready too late.
+#[test]
+fn an_account_goes_and_comes() {
+    let mut host = Host::new(Policy::default(), &[]);
+    let account = Address::from("here@example.org");
+    host.inbound(C1, Port::Deliver);
+    let mut parcel = host.parcel(1, 0, "here@example.org");
+    parcel.epochs.insert(0, Epoch(2));
+    let early = host.say(C1, Pdu::Deliver(parcel));
+    assert_eq!(refusal(&early), (450, "4.2.1"), "it knows of no such epoch");
+    let parcel = host.parcel(1, 0, "here@example.org");
+    let origin = parcel.envelope.origin.clone();
+    host.say(C1, Pdu::Deliver(parcel));
+    host.slow = true;
+    let parcel = host.parcel(2, 0, "here@example.org");
+    host.say(C1, Pdu::Deliver(parcel));
+
+    let journal = host.durable.spool.journal_of(&account);
+    let to = ownership("b", 2);
+    let close = Command::CloseAccount { account: account.clone(), to: to.clone() };
+    host.input(Input::Command(close));
+    assert!(host.durable.spool.journal.is_empty() && journal.rows.len() == 1, "it has gone along");
+    host.slow = false;
+    host.said.clear();
+    host.act(Vec::new());
+    let moved =
+        |said: &[Pdu], to: &Ownership| matches!(said, [Pdu::Moved { to: told, .. }] if told == to);
+    assert!(moved(&host.said_to(C1), &to), "the delivery was ready too late");
+    assert!(host.durable.spool.journal.is_empty(), "and is not recorded");
+    let inquire = |epoch| {
+        let recipients = vec![(0, Address::from("here@example.org"), Epoch(epoch))];
+        Pdu::Inquire { origin: origin.clone(), recipients }
+    };
+    assert!(moved(&host.say(C1, inquire(1)), &to));
+
+    let open = |epoch, journal| Command::OpenAccount {
+        account: account.clone(),
+        epoch: Epoch(epoch),
+        journal,
+    };
+    host.input(Input::Command(open(1, AccountJournal::default())));
+    assert!(moved(&host.say(C1, inquire(1)), &to), "a smaller epoch opens nothing");
+    host.input(Input::Command(open(3, journal)));
+    assert!(moved(&host.say(C1, inquire(2)), &ownership("a", 3)), "it is here, and newer");
+    let known = host.say(C1, inquire(3));
+    assert!(matches!(known[..], [Pdu::Result { outcome: Outcome::Delivered, .. }]), "{known:?}");
 }

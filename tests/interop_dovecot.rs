@@ -12,7 +12,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Instant;
 
 use shell_support::{Client, Daemon, bridgehead, write_configuration};
 
@@ -131,14 +130,14 @@ fn id(arguments: &[&str]) -> String {
 
 /// Asks again and again; the test fails when nothing comes for [`PATIENCE`].
 fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
+    let pause = Duration::from_millis(50);
+    for _ in 0..PATIENCE.as_millis() / pause.as_millis() {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(started.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(pause);
     }
+    panic!("{what}: not within {PATIENCE:?}");
 }
 
 /// A member whose accounts `bob` and `carl` are in the store at `lmtp`. A minute takes a

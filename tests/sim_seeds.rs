@@ -7,8 +7,13 @@ use std::sync::Arc;
 
 use bridgehead::kernel::Span;
 use bridgehead::protocol::faults::Faults;
+use bridgehead::protocol::organization::{
+    Account, Connector, Group, MemberSettings, Organization, Role, Submit,
+};
 use bridgehead::server::configuration::load_organization;
 use bridgehead::sim::{Plan, Verdict, Watch, record_seed, run_seed, run_tape, shrink, size};
+use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
+use bridgehead::wire::message::Address;
 
 const ALL: Watch = Watch { rows: true, trace: true };
 
@@ -22,11 +27,75 @@ fn with_fault(name: &'static str) -> Plan {
     plan_of(&plan(), Faults::named([name]).expect("tests are built with planted faults"))
 }
 
+/// Two connected groups of frontends and backends: 2 to 5 members each, as the seed has it.
+fn with_roles(seed: u64) -> Organization {
+    let path = Path::new("examples/frontends.toml");
+    let mut organization = load_organization(path).expect("the example is right");
+    let group = |number: u64| {
+        let count = |kind: u64, most: u64| 1 + (seed / (number * 7 + kind)) % most;
+        let named = |kind: &str, count: u64| -> Vec<MemberName> {
+            (1..=count).map(|n| MemberName(format!("g{number}-{kind}{n}"))).collect()
+        };
+        let (fronts, backs) = (named("fe", count(1, 3)), named("be", count(2, 2)));
+        let settings = |name: &MemberName, role| MemberSettings {
+            name: name.clone(),
+            role: Some(role),
+            submit: Submit::Automatic,
+            weight: 1,
+            relay: None,
+        };
+        let front = fronts.iter().map(|name| settings(name, Role::Frontend));
+        let back = backs.iter().map(|name| settings(name, Role::Backend));
+        Group {
+            name: GroupName(format!("G{number}")),
+            uuid: format!("{number:032x}"),
+            members: fronts.iter().chain(&backs).cloned().collect(),
+            master: backs[0].clone(),
+            stores: Vec::new(),
+            settings: front.chain(back).collect(),
+            rules: Vec::new(),
+        }
+    };
+    let groups = vec![group(1), group(2)];
+    let connector = |from: usize, to: usize| Connector {
+        name: ConnectorName(format!("G{}-G{}", from + 1, to + 1)),
+        from: groups[from].name.clone(),
+        to: groups[to].name.clone(),
+        cost: 10,
+        sources: vec![groups[from].members[0].clone()],
+        targets: vec![groups[to].members[0].clone()],
+        size_limit_octets: None,
+    };
+    organization.connectors = vec![connector(0, 1), connector(1, 0)];
+    let backs = groups.iter().flat_map(|group| &group.members);
+    let backs = backs.filter(|member| member.as_str().contains("be"));
+    let account = |host: &MemberName| Account {
+        address: Address(format!("user-{host}@example.test")),
+        host: host.clone(),
+        epoch: Default::default(),
+        rules: Vec::new(),
+    };
+    organization.accounts = backs.map(account).collect();
+    organization.groups = groups;
+    assert_eq!(organization.check(), []);
+    organization
+}
+
+fn plan_with_roles(seed: u64, faults: Faults) -> Plan {
+    let organization = Arc::new(with_roles(seed));
+    Plan { faults, ..Plan::new(organization, Span::minutes(20)) }
+}
+
 /// Runs seeds; a failure shows what `bridgehead sim` would show.
 fn hold(seeds: core::ops::RangeInclusive<u64>) {
     let plan = plan();
+    hold_all(seeds, |_| plan.clone());
+}
+
+fn hold_all(seeds: core::ops::RangeInclusive<u64>, plan: impl Fn(u64) -> Plan) {
     let (mut messages, mut copies) = (0, 0);
     for seed in seeds {
+        let plan = plan(seed);
         let played = run_seed(&plan, seed, Watch::default());
         if played.verdict != Verdict::Held {
             let again = run_seed(&plan, seed, Watch { rows: true, trace: false });
@@ -58,6 +127,25 @@ fn seeds_101_to_150_hold() {
 #[test]
 fn seeds_151_to_200_hold() {
     hold(151..=200);
+}
+
+/// SU-050 to SU-056 under faults: frontends queue for backends, and the rest stays as it was.
+#[test]
+fn seeds_with_roles_hold() {
+    hold_all(1..=60, |seed| plan_with_roles(seed, Faults::none()));
+}
+
+/// The planted bug of submission: a message in doubt goes to another frontend all the same.
+#[test]
+fn a_submission_that_falls_back_in_doubt_is_found() {
+    let verdict = |seed: u64, faults: Faults| {
+        run_seed(&plan_with_roles(seed, faults), seed, Watch::default()).verdict
+    };
+    let fault = Faults::named(["fallback-while-in-doubt"]).expect("there are planted faults");
+    let found = (1..=60).map(|seed| (seed, verdict(seed, fault.clone())));
+    let (seed, found) = found.into_iter().find(|(_, v)| *v != Verdict::Held).expect("a seed");
+    assert_eq!(found.kind(), "C3", "seed {seed}: {found}");
+    assert_eq!(verdict(seed, Faults::none()), Verdict::Held, "it is the planted bug");
 }
 
 /// The same seed gives the same trace, byte for byte; and so does its tape.
@@ -154,4 +242,28 @@ fn rules_outside_the_commit_are_found() {
     let found =
         (1..=20).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict.kind() == "C1");
     assert!(found.is_some(), "twenty seeds find it");
+}
+
+/// Three members of one group: the accounts move from one to the other.
+fn plan_with_moves() -> Plan {
+    let organization = load_organization(Path::new("examples/one-group.toml"));
+    Plan::new(Arc::new(organization.expect("the example is right")), Span::minutes(30))
+}
+
+/// DE-040 to DE-050: mail is neither lost nor doubled while accounts move.
+#[test]
+fn seeds_with_moves_hold() {
+    for seed in 1..=60 {
+        let played = run_seed(&plan_with_moves(), seed, Watch::default());
+        assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
+    }
+}
+
+#[test]
+fn a_journal_that_is_left_behind_is_found() {
+    let faults = Faults::named(["journal-left-behind"]).expect("a planted bug");
+    let plan = plan_of(&plan_with_moves(), faults);
+    let found =
+        (1..=60).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict != Verdict::Held);
+    assert!(found.is_some(), "sixty seeds find it");
 }

@@ -42,7 +42,7 @@ fn an_account_that_moves_gets_the_delivery_at_most_once() {
 /// What is left behind at a move, and what is written by a host that has lost the account, is found.
 #[test]
 fn planted_bugs_of_a_move_are_found() {
-    for fault in ["journal-left-behind", "commit-ignores-epoch"] {
+    for fault in ["journal-left-behind", "epoch-not-checked"] {
         let model = Deliver::moving(1, 0, &[fault]);
         let checker = model.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
         assert!(checker.discovery("stored at most once").is_some(), "{fault} is not found");

@@ -8,7 +8,7 @@ use bridgehead::wire::ids::{
 };
 use bridgehead::wire::message::{Address, Digest, Envelope, Outcome, Refusal};
 use bridgehead::wire::smtp::{Command as Smtp, CommandError, Reply, Status};
-use bridgehead::wire::submit::{Answer, Command};
+use bridgehead::wire::submit::{Answer, Command, Load};
 use bridgehead::wire::{DecodeError, envelope};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -113,7 +113,7 @@ fn wi_061_the_answers_are_those_of_the_grammar() {
     for (text, answer) in [
         (
             String::from("MEMBER=rg2-a STORE=0000000000000001"),
-            Answer::Hello { member: MemberName::from("rg2-a"), store: StoreId(1) },
+            Answer::Hello { member: MemberName::from("rg2-a"), store: StoreId(1), load: None },
         ),
         (
             format!("TRANSFERRED ID={ID} OFFER=1"),
@@ -393,10 +393,19 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn load() -> impl Strategy<Value = Option<Load>> {
+    let said = prop_oneof![any::<u32>().prop_map(Load::Messages), Just(Load::Draining)];
+    proptest::option::of(said)
+}
+
 fn any_answer() -> impl Strategy<Value = Answer> {
     let numbered = || (transfer(), any::<u32>());
     prop_oneof![
-        (member(), store()).prop_map(|(member, store)| Answer::Hello { member, store }),
+        (member(), store(), load()).prop_map(|(member, store, load)| Answer::Hello {
+            member,
+            store,
+            load
+        }),
         numbered().prop_map(|(transfer, offer)| Answer::Transferred { transfer, offer }),
         (transfer(), queue()).prop_map(|(transfer, queue)| Answer::Accepted { transfer, queue }),
         numbered().prop_map(|(transfer, offer)| Answer::Refused { transfer, offer }),

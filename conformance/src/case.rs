@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Event, Record, Stop};
+use crate::play::Play;
 use crate::script::Script;
 use crate::security::Security;
 use crate::stage::Stage;
@@ -47,6 +48,8 @@ pub(crate) enum Body {
     Script(Script),
     /// Rust.
     Program(Drive, Judge),
+    /// Several connections, with the suite as the members around the node; data, too.
+    Play(Play),
 }
 
 /// One case, or one vector.
@@ -128,6 +131,25 @@ impl Case {
         }
     }
 
+    /// A case that a play drives and judges.
+    pub(crate) fn play(id: &str, title: &str, profile: &'static str, play: Play) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            verifies: Vec::new(),
+            checks: play.checks(),
+            level: Level::Must,
+            profile,
+            needs: Needs::Clock,
+            forbids: play.absences(),
+            twin: None,
+            kills: Vec::new(),
+            security: None,
+            is_vector: false,
+            body: Body::Play(play),
+        }
+    }
+
     /// Names what it verifies.
     pub(crate) fn verifies(mut self, ids: &[&str]) -> Self {
         self.verifies.extend(ids.iter().map(|id| (*id).to_owned()));
@@ -174,6 +196,7 @@ impl Case {
         match &self.body {
             Body::Script(script) => script.refuses(),
             Body::Program(..) => !self.forbids.is_empty(),
+            Body::Play(play) => play.refuses() || !self.forbids.is_empty(),
         }
     }
 
@@ -197,6 +220,7 @@ impl Case {
         match &self.body {
             Body::Script(script) => script.drive(stage),
             Body::Program(drive, _) => drive(stage),
+            Body::Play(play) => play.drive(stage),
         }
     }
 
@@ -223,6 +247,7 @@ impl Case {
         match &self.body {
             Body::Script(script) => script.judge(&transcript, &mut findings),
             Body::Program(_, judge) => judge(&transcript, &mut findings),
+            Body::Play(play) => play.judge(&transcript, &mut findings),
         }
         self.conclude(findings)
     }

@@ -6,7 +6,7 @@
 mod doors;
 mod probes;
 
-pub(crate) use doors::Shows;
+pub(crate) use doors::{SMART_HOST_LINK, Shows};
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ use crate::security::{Authority, SecurityError};
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 77, 250, 1);
 /// How many timers may fire at one instant before the suite takes the node to run in circles.
 const INSTANT_LIMIT: u32 = 1_000;
+/// Stands in an organization for the address of a smart host that the suite plays.
+pub(crate) const SMART_HOST: &str = "played";
 /// One second of virtual time.
 pub(crate) const SECOND: u64 = 1_000_000;
 /// One hour of virtual time.
@@ -45,6 +47,9 @@ struct Node {
     listen: BTreeMap<Port, SocketAddr>,
     address: Ipv4Addr,
 }
+
+/// Gives every member that the suite plays a turn, and says whether anything came of it.
+pub(crate) type Turn<'a> = dyn FnMut(&Cluster) -> Result<bool, Stop> + 'a;
 
 /// Everything that runs.
 pub(crate) struct Cluster {
@@ -180,10 +185,15 @@ impl Cluster {
             let at = self.lead(&connector, (member, place), (&target, there), Port::Smtp)?;
             via.push(json!({"connector": connector, "target": target, "address": at.to_string()}));
         }
+        let mut organization = self.blueprint.organization.clone();
+        if organization["smart_host"] == SMART_HOST {
+            let at = self.outside((member, place))?;
+            organization["smart_host"] = json!(at.to_string());
+        }
         let any = format!("{own}:0");
         let mut configuration = json!({
             "member": member,
-            "organization": self.blueprint.organization,
+            "organization": organization,
             "listen": {"smtp": any, "deliver": any, "group": any},
             "source": own.to_string(),
             "peers": peers,
@@ -297,12 +307,21 @@ impl Cluster {
 
     /// Waits until nothing is under way, and says when the next timer of each node is due.
     pub(crate) fn settle(&mut self) -> Result<Option<u64>, Stop> {
+        self.settle_with(&mut |_| Ok(false))
+    }
+
+    /// The same, where members that the suite plays have their say: `turn` gives each of them one, and
+    /// says whether anything came of it.
+    pub(crate) fn settle_with(&mut self, turn: &mut Turn<'_>) -> Result<Option<u64>, Stop> {
         let members = self.living();
         let names: Vec<&str> = members.iter().map(String::as_str).collect();
         let watch = Stopwatch::start();
         let mut before = None;
         let mut rounds = 0_u32;
         loop {
+            if turn(self)? {
+                before = None;
+            }
             let under_way = self.network.under_way();
             let answers = self.ask_all(&names, "quiesce", |_| json!({}))?;
             let addresses: Vec<_> = names.iter().map(|name| self.nodes[*name].address).collect();
@@ -310,7 +329,8 @@ impl Cluster {
             match barrier::compare(&names, &addresses, &answers, &halves, self.now_us)? {
                 Quiet::Agreed { next_us } if under_way == 0 && self.network.under_way() == 0 => {
                     let now = Some((halves, ever));
-                    if before == now {
+                    // Everything that nodes have said is there to be read by now.
+                    if before == now && !turn(self)? {
                         return Ok(next_us);
                     }
                     before = now;
@@ -333,9 +353,14 @@ impl Cluster {
 
     /// Lets virtual time pass until `goal_us`, timer by timer: never over one that is due.
     pub(crate) fn run_until(&mut self, goal_us: u64) -> Result<(), Stop> {
+        self.run_until_with(goal_us, &mut |_| Ok(false))
+    }
+
+    /// The same, where members that the suite plays have their say.
+    pub(crate) fn run_until_with(&mut self, goal_us: u64, turn: &mut Turn<'_>) -> Result<(), Stop> {
         let mut at_once = 0;
         loop {
-            let next = self.settle()?;
+            let next = self.settle_with(turn)?;
             let to = next.map_or(goal_us, |next| next.min(goal_us)).max(self.now_us);
             let is_due = next.is_some_and(|next| next <= goal_us);
             if to == self.now_us && !is_due {
@@ -356,6 +381,11 @@ impl Cluster {
             self.network.pause(false);
             advanced?;
         }
+    }
+
+    /// The virtual time.
+    pub(crate) const fn now_us(&self) -> u64 {
+        self.now_us
     }
 
     /// Lets virtual time pass.

@@ -16,6 +16,7 @@ mod event;
 mod log;
 mod net;
 mod organization;
+mod play;
 mod print;
 mod report;
 mod runner;

@@ -191,3 +191,83 @@ pub(crate) fn solo() -> Blueprint {
     };
     blueprint.policy("message_limit_octets", json!(100_000))
 }
+
+/// What RG2 says of itself in [`solo`]; without it nobody routes mail to it.
+pub(crate) const RG2_RECORD: &str = concat!(
+    "( 00000000000000000000000000000002 {3}RG2 1 {5}rg2-a 1 1 0 0 ( {5}rg2-a YES ) ",
+    "( {7}RG2-RG1 ( CONFIG {3}RG1 a BH ( {5}rg2-a ) STATE UP ) ) )",
+);
+
+/// The node of [`solo`] with a third group behind it, whose bridgehead the suite plays, too: what comes
+/// from RG2 for cat goes on to RG3.
+pub(crate) fn between() -> Blueprint {
+    let groups = [
+        group(1, &["rg1-a", "rg1-c"], "rg1-a"),
+        group(2, &["rg2-a"], "rg2-a"),
+        group(3, &["rg3-a"], "rg3-a"),
+    ];
+    let accounts = [("ann", "rg1-a"), ("carl", "rg1-c"), ("bob", "rg2-a"), ("cat", "rg3-a")];
+    Blueprint {
+        organization: organization(&groups, &[(1, 2, 10), (1, 3, 10)], &accounts),
+        policy: Value::Null,
+        members: ["rg1-a", "rg1-c", "rg2-a", "rg3-a"].map(String::from).to_vec(),
+        played: ["rg1-c", "rg2-a", "rg3-a"].map(String::from).to_vec(),
+    }
+}
+
+/// [`solo`] with a second account at the fellow.
+pub(crate) fn two_accounts() -> Blueprint {
+    let mut blueprint = solo();
+    if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
+        accounts.push(json!({"address": format!("cora@{DOMAIN}"), "host": "rg1-c"}));
+    }
+    blueprint
+}
+
+/// [`solo`] with a smart host that the suite plays.
+pub(crate) fn with_smart_host() -> Blueprint {
+    let mut blueprint = solo();
+    blueprint.organization["smart_host"] = json!(crate::cluster::SMART_HOST);
+    blueprint
+}
+
+/// How many accounts each host of [`crowd`] has.
+pub(crate) const CROWD: usize = 300;
+
+/// [`solo`] with several hundred accounts at the node (`a0` and so on) and as many at its fellow (`c0`
+/// and so on).
+pub(crate) fn crowd() -> Blueprint {
+    let mut blueprint = solo();
+    if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
+        for (letter, host) in [("a", "rg1-a"), ("c", "rg1-c")] {
+            accounts.extend((0..CROWD).map(
+                |number| json!({"address": format!("{letter}{number}@{DOMAIN}"), "host": host}),
+            ));
+        }
+    }
+    blueprint
+}
+
+/// [`solo`] with account rules at the node: each account is named for what its rule does.
+pub(crate) fn ruled() -> Blueprint {
+    let mut blueprint = solo();
+    let rules = [
+        ("redirects", json!([{"action": "redirect", "to": ["carl@example.test"]}])),
+        ("copies", json!([{"action": "copy", "to": ["carl@example.test"]}])),
+        ("rejects", json!([{"action": "reject", "text": "not here"}])),
+        ("discards", json!([{"action": "discard"}])),
+    ];
+    if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
+        accounts.extend(rules.into_iter().map(|(name, then)| {
+            let rule = json!([{"name": name, "when": [], "then": then}]);
+            json!({"address": format!("{name}@{DOMAIN}"), "host": "rg1-a", "rule": rule})
+        }));
+    }
+    blueprint
+}
+
+/// What RG3 says of itself in [`between`].
+pub(crate) const RG3_RECORD: &str = concat!(
+    "( 00000000000000000000000000000003 {3}RG3 1 {5}rg3-a 1 1 0 0 ( {5}rg3-a YES ) ",
+    "( {7}RG3-RG1 ( CONFIG {3}RG1 a BH ( {5}rg3-a ) STATE UP ) ) )",
+);

@@ -3,6 +3,8 @@
 mod frames;
 mod judge;
 
+pub(crate) use judge::{Cursor, Replies};
+
 pub(crate) use frames::{frame, parse_frame, read_frame};
 
 use crate::event::Stop;
@@ -60,8 +62,10 @@ pub(crate) enum Step {
     Secure(String, Vec<u8>),
     /// Each line must be answered like this, as long as the connection lives.
     Barred(String, Vec<(String, Want)>),
-    /// The replies of two checks must name the same queue id.
-    Same(String, String, String),
+    /// Each of these lines must be answered like this; an empty line is not sent.
+    Series(String, Vec<(String, Want)>),
+    /// The replies of two checks must name the same id, or, where it says `false`, different ones.
+    Same(String, (String, String), bool),
 }
 
 /// The whole conversation.
@@ -74,7 +78,7 @@ pub(crate) struct Script {
 }
 
 /// The check that every script declares besides its own.
-const QUIET: &str = "nothing-unsolicited";
+pub(crate) const QUIET: &str = "nothing-unsolicited";
 /// The one connection of a script.
 const LINK: &str = "client#1";
 
@@ -173,9 +177,49 @@ impl Script {
         self
     }
 
+    /// Sends many lines, and expects a reply to each; an empty line is not sent.
+    pub(crate) fn series(mut self, check: &str, lines: Vec<(String, Want)>) -> Self {
+        self.steps.push(Step::Series(check.to_owned(), lines));
+        self
+    }
+
     /// Expects the replies of two checks to name the same queue id.
     pub(crate) fn same(mut self, check: &str, one: &str, other: &str) -> Self {
-        self.steps.push(Step::Same(check.to_owned(), one.to_owned(), other.to_owned()));
+        self.steps.push(Step::Same(check.to_owned(), (one.to_owned(), other.to_owned()), true));
+        self
+    }
+
+    /// Expects the replies of two checks to name different ids.
+    pub(crate) fn differs(mut self, check: &str, one: &str, other: &str) -> Self {
+        self.steps.push(Step::Same(check.to_owned(), (one.to_owned(), other.to_owned()), false));
+        self
+    }
+
+    /// The same steps, with a word before the name of each check but those of the fence.
+    pub(crate) fn named(mut self, word: &str) -> Self {
+        let own = self.own_checks();
+        let named = |check: &mut String| {
+            if !check.starts_with("fence-") {
+                *check = format!("{word}-{check}");
+            }
+        };
+        for step in &mut self.steps {
+            match step {
+                Step::Send(_) => {}
+                Step::Same(check, (one, other), _) => {
+                    named(check);
+                    [one, other].into_iter().filter(|end| own.contains(end)).for_each(named);
+                }
+                Step::Reply(check, _)
+                | Step::Repeat(check, ..)
+                | Step::Frame(check, _)
+                | Step::Closed(check, _)
+                | Step::Secure(check, _)
+                | Step::Barred(check, _)
+                | Step::Series(check, _)
+                | Step::Refused(check, ..) => named(check),
+            }
+        }
         self
     }
 
@@ -203,6 +247,7 @@ impl Script {
         self.steps.iter().any(|step| match step {
             Step::Reply(check, want) => !check.starts_with("fence-") && want.refuses(),
             Step::Repeat(_, _, _, want) => want.refuses(),
+            Step::Series(_, lines) => lines.iter().any(|(_, want)| want.refuses()),
             // A connection that must end in whatever way is one that is thrown out.
             Step::Refused(..) | Step::Barred(..) | Step::Closed(_, true) => true,
             _ => false,
@@ -217,8 +262,15 @@ impl Script {
         )
     }
 
-    /// The checks that the steps make.
+    /// The checks that a script declares.
     pub(crate) fn checks(&self) -> Vec<String> {
+        let mut checks = self.own_checks();
+        checks.push(QUIET.to_owned());
+        checks
+    }
+
+    /// The checks that the steps make.
+    pub(crate) fn own_checks(&self) -> Vec<String> {
         let mut checks: Vec<String> = Vec::new();
         for step in &self.steps {
             if let Step::Reply(check, _)
@@ -227,19 +279,24 @@ impl Script {
             | Step::Closed(check, _)
             | Step::Refused(check, ..)
             | Step::Barred(check, _)
+            | Step::Series(check, _)
             | Step::Same(check, ..) = step
             {
                 assert!(!checks.contains(check), "check `{check}` stands twice in a script");
                 checks.push(check.clone());
             }
         }
-        checks.push(QUIET.to_owned());
         checks
     }
 
     /// Holds the conversation until it ends or goes astray.
     pub(crate) fn drive(&self, stage: &mut Stage) -> Result<(), Stop> {
         let wire = stage.seat(LINK, self.place)?;
+        self.drive_on(&wire, stage).map(|_| ())
+    }
+
+    /// Holds it on a connection that is open; `false` when it went astray.
+    pub(crate) fn drive_on(&self, wire: &Wire, stage: &Stage) -> Result<bool, Stop> {
         for step in &self.steps {
             let goes_on = match step {
                 Step::Send(octets) => {
@@ -254,8 +311,9 @@ impl Script {
                     }
                     reply.is_some_and(|reply| want.problem(&reply).is_none())
                 }
-                Step::Secure(_, injected) => secure(&wire, stage, injected)?,
-                Step::Barred(_, tries) => bar(&wire, stage, tries)?,
+                Step::Secure(_, injected) => secure(wire, stage, injected)?,
+                Step::Barred(_, tries) => bar(wire, stage, tries)?,
+                Step::Series(_, lines) => converse(wire, stage, lines)?,
                 // Nothing happens on the wire; only the judge compares.
                 Step::Same(..) => true,
                 Step::Reply(_, want) => {
@@ -268,7 +326,7 @@ impl Script {
                         wire.reply().this().is_some_and(|reply| want.problem(&reply).is_none())
                     })
                 }
-                Step::Frame(_, want) => read_frame(&wire)
+                Step::Frame(_, want) => read_frame(wire)
                     .this()
                     .is_some_and(|content| content.starts_with(want.begins.as_bytes())),
                 Step::Closed(_, any) => match wire.closed() {
@@ -278,10 +336,10 @@ impl Script {
                 },
             };
             if !goes_on {
-                break;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -306,6 +364,19 @@ fn secure(wire: &Wire, stage: &Stage, injected: &[u8]) -> Result<bool, Stop> {
         }
     }
     wire.secure(&[]);
+    Ok(true)
+}
+
+/// Sends lines and takes a reply for each; `false` when one is not the right one.
+fn converse(wire: &Wire, stage: &Stage, lines: &[(String, Want)]) -> Result<bool, Stop> {
+    for (line, want) in lines {
+        if !line.is_empty() {
+            wire.send(&stage.expand(format!("{line}\r\n").as_bytes())?);
+        }
+        if wire.reply().this().is_none_or(|reply| want.problem(&reply).is_some()) {
+            return Ok(false);
+        }
+    }
     Ok(true)
 }
 
@@ -344,9 +415,18 @@ pub(crate) fn show(step: &Step) -> String {
             let tries: Vec<_> = tries.collect();
             format!("expect the end, or: {}   [{check}]", tries.join("; "))
         }
+        Step::Series(check, lines) => {
+            let line = |place: usize| {
+                lines.get(place).map(|(line, want)| format!("`{}` {want}", line.escape_debug()))
+            };
+            let (first, last) = (line(0), line(lines.len().saturating_sub(1)));
+            let ends = format!("{} … {}", first.unwrap_or_default(), last.unwrap_or_default());
+            format!("{} times a line and its reply: {ends}   [{check}]", lines.len())
+        }
         Step::Refused(check, _, want) => format!("expect {want}, before or behind 354   [{check}]"),
-        Step::Same(check, one, other) => {
-            format!("expect one queue id in {one} and {other}   [{check}]")
+        Step::Same(check, (one, other), same) => {
+            let what = if *same { "the same id" } else { "different ids" };
+            format!("expect {what} in {one} and {other}   [{check}]")
         }
     }
 }

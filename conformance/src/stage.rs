@@ -38,7 +38,7 @@ pub(crate) struct Parameters {
 }
 
 /// The name that the suite gives when it is nobody in particular.
-const OUTSIDE: &str = "client.example.net";
+pub(crate) const OUTSIDE: &str = "client.example.net";
 
 /// The fresh numbers are greater than those that stand in cases and vectors.
 const FRESH: u64 = 1_000_000;
@@ -177,6 +177,11 @@ impl Stage {
         let (patience, authority) = (self.patience, authority.as_ref());
         let ground = Ground { command, recorder, patience, logs: &logs, authority };
         Cluster::start(&ground, blueprint, rules)
+    }
+
+    /// Says under which name the suite greets from now on.
+    pub(crate) fn greet_as(&mut self, name: &str) {
+        name.clone_into(&mut self.ehlo);
     }
 
     /// Opens a connection of a script.

@@ -116,12 +116,14 @@ Again(m) ==
      ELSE dialogue' = "idle" /\ net' = net \ {m} /\ UNCHANGED <<marked, tries>>
   /\ UNCHANGED <<store, custody, returned, belief, line, hosts, crashes, losses>>
 
-\* DE-041: moved is followed if it is newer than what the sender knew; what was in doubt stays so.
+\* DE-041, DE-050: moved is followed if it is newer than what the sender knew.  Asked, what was in doubt
+\* stays so; a delivery that was not made there is not in doubt, for nothing else was when it left.
 Moved(m) ==
   /\ Hear(m) /\ m.word = "moved" /\ dialogue' = "idle" /\ net' = net \ {m}
   /\ belief' = IF m.epoch > belief.epoch THEN [host |-> m.host, epoch |-> m.epoch] ELSE belief
   /\ line' = line + 1
-  /\ UNCHANGED <<store, custody, marked, returned, hosts, counts>>
+  /\ marked' = IF dialogue = "delivering" THEN 0 ELSE marked
+  /\ UNCHANGED <<store, custody, returned, hosts, counts>>
 
 \* The list of the master says who owns the account, too.
 Learn ==

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use super::refused;
 use super::table::count;
-use crate::protocol::organization::Organization;
+use crate::protocol::organization::{MemberSettings, Organization, SubmitPolicy};
 use crate::server::configuration::{self, ConfigurationError, Kind, report};
+use crate::wire::ids::MemberName;
 
 /// Checks a file of either kind; prints what it holds, or all that is wrong with it.
 pub(super) fn run(file: &Path) -> ExitCode {
@@ -25,23 +26,26 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             let organization = configuration::load_organization(file)?;
             let members: usize = organization.groups.iter().map(|group| group.members.len()).sum();
             Ok(format!(
-                "organization `{}`, {}, {}, {}, {}{}",
+                "organization `{}`, {}, {}, {}, {}{}{}",
                 organization.name,
                 count(organization.groups.len(), "group"),
                 count(members, "member"),
                 count(organization.connectors.len(), "connector"),
                 count(organization.accounts.len(), "account"),
                 stored(&organization),
+                submission(&organization),
             ))
         }
         Kind::Member => {
             let configuration = configuration::load(file)?;
             let organization = &configuration.member.organization;
+            let policy = configuration.member.policy_of_submission();
             Ok(format!(
-                "member `{}` of organization `{}`, {}",
+                "member `{}` of organization `{}`, {}, submit {}",
                 configuration.member.member,
                 organization.name,
                 count(configuration.peers.len(), "peer"),
+                policy.as_str(),
             ))
         }
     }
@@ -57,4 +61,26 @@ fn stored(organization: &Organization) -> String {
              offers X-DELIVER)"
         ),
     }
+}
+
+/// Who queues what is born at each member of which something is said, one line each.
+fn submission(organization: &Organization) -> String {
+    let mut lines = String::new();
+    for group in &organization.groups {
+        for MemberSettings { name, weight, relay, .. } in &group.settings {
+            let policy = group.submit_policy(name);
+            lines.push_str(&format!("\n  {name}: submit {}", policy.as_str()));
+            if policy == SubmitPolicy::LocalForOthers {
+                lines.push_str(&format!(", weight {weight}"));
+            }
+            if relay.is_some() {
+                lines.push_str(", relay *");
+            }
+        }
+        let submits = |member: &&MemberName| group.submit_policy(member) == SubmitPolicy::Remote;
+        if group.acceptors().next().is_none() && group.members.iter().any(|m| submits(&m)) {
+            lines.push_str(&format!("\n  nobody in `{}` queues for others", group.name));
+        }
+    }
+    lines
 }

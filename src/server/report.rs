@@ -64,6 +64,8 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
         "time": now,
         "store": member.store().to_string(),
         "connections": server.connections().count(),
+        "submit": configuration.policy_of_submission(),
+        "draining": durable.draining,
         "messages": durable.queue.len(),
         "quarantined": durable.queue.values().filter(|message| message.damage.is_some()).count(),
     })

@@ -86,9 +86,14 @@ impl World<'_> {
 
     /// The operator of a member says that another one will not come back.
     pub fn forget(&mut self, host: HostIndex, peer: HostIndex) {
-        let peer = self.hosts[peer].config.member.clone();
+        let member = self.hosts[peer].config.member.clone();
+        self.order(host, Order::Forget { member });
+    }
+
+    /// The operator of a member orders something.
+    pub fn order(&mut self, host: HostIndex, order: Order) {
         let from = self.hosts[host].name_inbound();
-        let order = member::Command::Order { from, order: Order::Forget { member: peer } };
+        let order = member::Command::Order { from, order };
         self.feed(host, Input::Command(Command::Member(order)));
         self.pump(host);
     }
@@ -188,9 +193,9 @@ impl World<'_> {
 
     fn open(&mut self, host: HostIndex, peer: ConnectionId, endpoint: &Endpoint) {
         let target = match endpoint {
-            Endpoint::Connector(_, member) | Endpoint::Member(member) => {
-                Target::Member(self.names[member], Port::Smtp)
-            }
+            Endpoint::Connector(_, member)
+            | Endpoint::Member(member)
+            | Endpoint::Frontend(member) => Target::Member(self.names[member], Port::Smtp),
             Endpoint::Deliver(member) => Target::Member(self.names[member], Port::Deliver),
             Endpoint::Group(member) => Target::Member(self.names[member], Port::Group),
             Endpoint::Outside(_) => Target::Outside,

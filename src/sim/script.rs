@@ -16,6 +16,7 @@
 //! | `image MEMBER`, `roll-back MEMBER` | makes a backup; a member that is down has its backup again |
 //! | `fill MEMBER`, `empty MEMBER` | its disk takes no mail, takes mail |
 //! | `forget MEMBER PEER` | the operator of MEMBER says that PEER will not come back |
+//! | `drain MEMBER`, `undrain MEMBER` | its operator lets it queue nothing more for others, or do so again |
 //! | `move ADDRESS MEMBER` | MEMBER gets the account, with its files and its part of the journal |
 //! | `own MEMBER ADDRESS HOST EPOCH` | the file of MEMBER says that HOST has the account under EPOCH |
 //! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
@@ -51,6 +52,7 @@ use super::world::World;
 use crate::kernel::{Seeded, Span};
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::ConnectorState;
+use crate::protocol::operator::Order;
 use crate::protocol::organization::Organization;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::Epoch;
@@ -172,6 +174,10 @@ impl Stage<'_> {
             ["forget", member, peer] => {
                 let (host, peer) = (self.host(member)?, self.host(peer)?);
                 self.world.forget(host, peer);
+            }
+            ["drain" | "undrain", member] => {
+                let host = self.host(member)?;
+                self.world.order(host, Order::Drain { on: words[0] == "drain" });
             }
             ["send", name, member, sender, ref recipients @ ..] => {
                 self.send(name, member, sender, recipients)?;

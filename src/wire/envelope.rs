@@ -110,6 +110,7 @@ fn check(envelope: &Envelope, octets: &[u8]) -> Result<(), DecodeError> {
     let groups = groups.map(|group| &group.0);
     let optional = envelope.recipients.iter().filter_map(|recipient| recipient.original.as_ref());
     let hops = envelope.hops.iter().flat_map(|hop| [&hop.from, &hop.by, &hop.with, &hop.id]);
+    let optional = optional.chain(&envelope.submitter);
     for text in optional.chain(&envelope.envid).chain(hops).chain(groups).chain(values) {
         if text.chars().any(char::is_control) {
             return refuse(place_of(octets, text), "no control character");

@@ -214,6 +214,22 @@ pub struct Envelope {
     /// No queue rules have seen it yet.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub rules_due: bool,
+    /// It was born at the sender, which has others queue it: no member has queued it yet.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub unqueued: bool,
+    /// The waits for another attempt that its custodians have begun so far, as far as a schedule counts
+    /// them: the next custodian goes on from there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// Who gave it to us, where they proved their name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitter: Option<String>,
+}
+
+/// What serde asks.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Envelope {

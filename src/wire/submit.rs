@@ -41,6 +41,16 @@ pub struct Release {
     pub except: Vec<(Incarnation, u64)>,
 }
 
+/// How much a member has to do that queues for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Load {
+    /// So many messages are in its queue.
+    Messages(u32),
+    /// It takes nothing more.
+    Draining,
+}
+
 /// What stands behind `X-SUBMIT `.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -98,6 +108,9 @@ pub enum Answer {
         member: MemberName,
         /// Its disk.
         store: StoreId,
+        /// How much it has to do, if it queues for the asker.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        load: Option<Load>,
     },
     /// All octets of the offer are here and the digest is right; nothing is promised.
     Transferred {
@@ -185,7 +198,7 @@ impl Answer {
         let words = "MEMBER=, TRANSFERRED, ACCEPTED, REFUSED, UNKNOWN, DONE or RELEASED";
         let accepted = (id, field("QUEUE=", queue));
         let answer = alt((
-            map(greeting, |(member, store)| Self::Hello { member, store }),
+            map(greeting, |(member, store, load)| Self::Hello { member, store, load }),
             verb(
                 "TRANSFERRED",
                 map(numbered, |(transfer, offer)| Self::Transferred { transfer, offer }),
@@ -215,7 +228,14 @@ impl Answer {
     #[must_use]
     pub fn encode(&self) -> String {
         match self {
-            Self::Hello { member, store } => format!("MEMBER={} STORE={store}", name(member)),
+            Self::Hello { member, store, load } => {
+                let load = match load {
+                    None => String::new(),
+                    Some(Load::Messages(count)) => format!(" LOAD={count}"),
+                    Some(Load::Draining) => String::from(" LOAD=DRAINING"),
+                };
+                format!("MEMBER={} STORE={store}{load}", name(member))
+            }
             Self::Transferred { transfer, offer } => {
                 format!("TRANSFERRED ID={} OFFER={offer}", encode_transfer(transfer))
             }
@@ -252,8 +272,10 @@ fn hello(input: &str) -> Parsed<'_, (MemberName, StoreId)> {
     (field("MEMBER=", member), field("STORE=", store)).parse(input)
 }
 
-fn greeting(input: &str) -> Parsed<'_, (MemberName, StoreId)> {
-    preceded(tag_no_case("MEMBER="), cut((member, field("STORE=", store)))).parse(input)
+fn greeting(input: &str) -> Parsed<'_, (MemberName, StoreId, Option<Load>)> {
+    let load = alt((map(tag_no_case("DRAINING"), |_| Load::Draining), map(number, Load::Messages)));
+    let load = opt(preceded((char(' '), tag_no_case("LOAD=")), cut(load)));
+    preceded(tag_no_case("MEMBER="), cut((member, field("STORE=", store), load))).parse(input)
 }
 
 fn id(input: &str) -> Parsed<'_, TransferId> {

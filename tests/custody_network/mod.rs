@@ -37,6 +37,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         master: member(n, 'b'),
         stores: Vec::new(),
         rules: Vec::new(),
+        settings: Vec::new(),
     };
     let connector = |from: usize, to: usize| Connector {
         name: ConnectorName(format!("g{from}-g{to}")),
@@ -164,6 +165,8 @@ pub(crate) struct Network {
     /// The outside server takes over the duty to tell of a success.
     pub(crate) outside_tells: bool,
     pub(crate) relayed: Vec<Parcel>,
+    /// The frontends that relay for the connections of other members.
+    relays: BTreeMap<(MemberName, ConnectionId), MemberName>,
     connections: BTreeMap<u64, Connection>,
     agenda: BTreeMap<(Time, u64), Happening>,
     chance: Seeded,
@@ -193,6 +196,7 @@ impl Network {
             outside: None,
             outside_tells: true,
             relayed: Vec::new(),
+            relays: BTreeMap::new(),
             connections: BTreeMap::new(),
             agenda: BTreeMap::new(),
             chance: Seeded::new(seed),
@@ -269,7 +273,6 @@ impl Network {
         to: &[Address],
         notify: Notify,
     ) -> u64 {
-        let client = self.number() * 2 + 1_000_001;
         let recipient = |address: &Address| Recipient {
             index: 0,
             address: address.clone(),
@@ -283,10 +286,18 @@ impl Network {
             ret: None,
             envid: None,
             smtputf8: false,
+            submitter: None,
             from: "client".into(),
             with: "ESMTP".into(),
-            body: self.body(client),
+            body: Body { key: BodyKey(0), digest: Digest::default(), octets: 0 },
         };
+        self.mail_as(at, mail)
+    }
+
+    /// A client gives this message, with a body of its own.
+    pub(crate) fn mail_as(&mut self, at: &MemberName, mail: NewMail) -> u64 {
+        let client = self.number() * 2 + 1_000_001;
+        let mail = NewMail { body: self.body(client), ..mail };
         self.step(at, Input::Pdu { from: ConnectionId(client), pdu: Pdu::Mail(mail) });
         client
     }

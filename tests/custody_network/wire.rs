@@ -1,7 +1,7 @@
 //! The connections between the members: how they come up, what passes on them, and how they break.
 
 use bridgehead::kernel::{Input, LinkChange, Span, Time};
-use bridgehead::protocol::member::{Command, Endpoint, Parcel, Pdu, Port};
+use bridgehead::protocol::member::{Command, Endpoint, NewMail, Parcel, Pdu, Port};
 use bridgehead::wire::ids::{ConnectionId, MemberName};
 use bridgehead::wire::message::{Body, BodyKey, Outcome};
 
@@ -56,6 +56,12 @@ impl Network {
             Endpoint::Connector(_, member) | Endpoint::Member(member) => (member, Port::Smtp),
             Endpoint::Deliver(member) => (member, Port::Deliver),
             Endpoint::Group(member) => (member, Port::Group),
+            Endpoint::Frontend(member) => {
+                let is_up = self.sites[member].node.is_some();
+                self.relays.insert((from.clone(), client), member.clone());
+                let change = if is_up { LinkChange::Up } else { LinkChange::Refused };
+                return self.step(from, Input::Link { peer: client, change });
+            }
             Endpoint::Outside(_) => {
                 let change =
                     if self.outside.is_some() { LinkChange::Up } else { LinkChange::Refused };
@@ -82,7 +88,7 @@ impl Network {
         self.step(&target, Input::Command(command));
         if port == Port::Smtp {
             let store = self.sites[from].node.as_ref().unwrap().machine().store();
-            let pdu = Pdu::Hello { member: from.clone(), store };
+            let pdu = Pdu::Hello { member: from.clone(), store, load: None };
             self.step(&target, Input::Pdu { from: server, pdu });
         }
         self.step(from, Input::Link { peer: client, change: LinkChange::Up });
@@ -103,6 +109,9 @@ impl Network {
 
     fn send_outside(&mut self, name: &MemberName, to: ConnectionId, pdu: Pdu) {
         match pdu {
+            Pdu::Relay(parcel) if self.relays.contains_key(&(name.clone(), to)) => {
+                self.relay_by_frontend(name, to, parcel);
+            }
             Pdu::Relay(parcel) => {
                 self.relayed.push(parcel.clone());
                 let Some(outcome) = self.outside.clone() else {
@@ -120,6 +129,30 @@ impl Network {
             reply => {
                 self.replies.insert(to.0, reply);
             }
+        }
+    }
+
+    /// Plain SMTP to a member: the mail enters there as any other does.
+    fn relay_by_frontend(&mut self, name: &MemberName, to: ConnectionId, parcel: Parcel) {
+        let Parcel { envelope, body, .. } = parcel;
+        let client = self.number() * 2 + 1_000_001;
+        let mail = NewMail {
+            sender: envelope.sender,
+            recipients: envelope.recipients.clone(),
+            ret: envelope.ret,
+            envid: envelope.envid,
+            smtputf8: envelope.smtputf8,
+            submitter: Some(name.0.clone()),
+            from: name.0.clone(),
+            with: "ESMTP".into(),
+            body: Body { key: BodyKey(self.number()), ..body },
+        };
+        let frontend = self.relays[&(name.clone(), to)].clone();
+        self.step(&frontend, Input::Pdu { from: ConnectionId(client), pdu: Pdu::Mail(mail) });
+        for recipient in envelope.recipients {
+            let (origin, index) = (envelope.origin.clone(), recipient.index);
+            let pdu = Pdu::Result { origin, index, outcome: Outcome::Delivered };
+            self.step(name, Input::Pdu { from: to, pdu });
         }
     }
 

@@ -35,6 +35,7 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         master: member(number, 'b'),
         stores: Vec::new(),
         rules: Vec::new(),
+        settings: Vec::new(),
     };
     let connector = |from: usize, to: usize, cost| Connector {
         name: ConnectorName(format!("RG{from}-RG{to}")),

@@ -170,7 +170,9 @@ impl World {
 
     fn open(&mut self, name: &MemberName, ours: ConnectionId, endpoint: &Endpoint) {
         let (target, port) = match endpoint {
-            Endpoint::Connector(_, target) | Endpoint::Member(target) => (target, Port::Smtp),
+            Endpoint::Connector(_, target)
+            | Endpoint::Member(target)
+            | Endpoint::Frontend(target) => (target, Port::Smtp),
             Endpoint::Deliver(target) => (target, Port::Deliver),
             Endpoint::Group(target) => (target, Port::Group),
             Endpoint::Outside(server) => panic!("no mail for {server} in this test"),

@@ -36,6 +36,9 @@ pub(crate) fn envelope() -> Envelope {
         fields: Vec::new(),
         content: None,
         rules_due: false,
+        unqueued: false,
+        attempts: 0,
+        submitter: None,
     }
 }
 

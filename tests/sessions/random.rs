@@ -93,7 +93,7 @@ fn pdus() -> impl Strategy<Value = Pdu> {
         Pdu::Ok,
         Pdu::Accepted(QueueId(1)),
         Pdu::Refused(body()),
-        Pdu::Hello { member: "rg2-a".into(), store: StoreId(1) },
+        Pdu::Hello { member: "rg2-a".into(), store: StoreId(1), load: None },
         Pdu::Transferred { transfer: transfer(), offer: 1 },
         Pdu::HandedOver { transfer: transfer(), queue: QueueId(1) },
         Pdu::Fenced { transfer: transfer(), offer: 1 },

@@ -146,6 +146,7 @@ pub(crate) fn bridgehead() -> Command {
 pub(crate) struct Daemon {
     pub(crate) child: Child,
     pub(crate) smtp: SocketAddr,
+    pub(crate) deliver: SocketAddr,
 }
 
 impl Daemon {
@@ -156,8 +157,9 @@ impl Daemon {
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words.first(), Some(&"ready"), "{line}");
         let smtp = words[1].strip_prefix("smtp=").expect("smtp first").parse().unwrap();
-        assert!(words[2].starts_with("deliver=") && words[3].starts_with("group="), "{line}");
-        Self { child, smtp }
+        let deliver = words[2].strip_prefix("deliver=").expect("deliver next").parse().unwrap();
+        assert!(words[3].starts_with("group="), "{line}");
+        Self { child, smtp, deliver }
     }
 
     /// Asks it to stop in order.

@@ -108,7 +108,7 @@ impl Scene {
         let inbound =
             Command::Inbound { connection: from, member: member.clone(), port: Port::Smtp };
         self.input(state, server, Input::Command(inbound));
-        let pdu = Pdu::Hello { member, store };
+        let pdu = Pdu::Hello { member, store, load: None };
         self.input(state, server, Input::Pdu { from, pdu });
         let peer = ConnectionId(id.2);
         self.input(state, id.0, Input::Link { peer, change: LinkChange::Up });

@@ -197,6 +197,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             master,
             stores: Vec::new(),
             rules: Vec::new(),
+            settings: Vec::new(),
         }
     };
     let organization = Organization {
@@ -252,6 +253,7 @@ fn mail(number: usize) -> NewMail {
         ret: None,
         envid: None,
         smtputf8: false,
+        submitter: None,
         from: "client".into(),
         with: "ESMTP".into(),
         body: Body { key: BodyKey(number as u64 + 1), digest: Digest([octet; 32]), octets: 10 },

@@ -178,7 +178,8 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
     let path = (vec(hop(), 0..3), btree_map("[A-Z0-9]{1,4}".prop_map(GroupName), version(), 0..3));
     let field = ("[A-Za-z][A-Za-z0-9-]{0,9}", "[ -~]{0,12}");
     let field = field.prop_map(|(name, value)| Field { name, value });
-    let ruled = (vec(field, 0..3), any::<bool>());
+    let ruled =
+        (vec(field, 0..3), any::<bool>(), any::<bool>(), 0u32..3, option::of("[ -~]{1,12}"));
     (origin(), option::of(address()), vec(recipient(), 1..4), times, options, path, ruled).prop_map(
         |(
             origin,
@@ -187,7 +188,7 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
             times,
             (ret, envid, smtputf8),
             (hops, routed_by),
-            (fields, rules_due),
+            (fields, rules_due, unqueued, attempts, submitter),
         )| {
             for (place, recipient) in recipients.iter_mut().enumerate() {
                 recipient.index = u32::try_from(place * 3).expect("a few recipients");
@@ -206,6 +207,9 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
                 fields,
                 content: None,
                 rules_due,
+                unqueued,
+                attempts,
+                submitter,
             }
         },
     )

@@ -9,7 +9,7 @@ use crate::case::{Case, Findings};
 use crate::cluster::{HOUR, SECOND};
 use crate::event::{Stop, Way};
 use crate::net::{Port, Rule, Wire};
-use crate::organization::{ring, solo, two_groups};
+use crate::organization::{RG2_RECORD, ring, solo, two_groups};
 use crate::script::frame;
 use crate::smtp::parameter;
 use crate::stage::Stage;
@@ -149,12 +149,6 @@ fn drive_refused(stage: &mut Stage) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What RG2 says of itself; without it nobody routes mail to it.
-const RECORD: &str = concat!(
-    "( 00000000000000000000000000000002 {3}RG2 1 {5}rg2-a 1 1 0 0 ( {5}rg2-a YES ) ",
-    "( {7}RG2-RG1 ( CONFIG {3}RG1 a BH ( {5}rg2-a ) STATE UP ) ) )",
-);
-
 /// What a bridgehead that the suite plays makes of COMMIT.
 #[derive(Clone, Copy)]
 pub(super) enum Commit {
@@ -166,7 +160,7 @@ pub(super) enum Commit {
 
 /// A bridgehead that merges all news and takes every offer; it answers no question about a transfer.
 pub(super) fn play_bridgehead(wire: &Wire, commit: Commit) {
-    let merged = frame(&format!(" MERGED {NO_DIGEST} ( {RECORD} )"));
+    let merged = frame(&format!(" MERGED {NO_DIGEST} ( {RG2_RECORD} )"));
     let merged = frame(&format!(" MULTI (6) ({merged})"));
     wire.line("220 rg2-a ready");
     while let Some(line) = wire.read_line().this() {

@@ -6,7 +6,7 @@ use crate::net::Port;
 use crate::script::{Script, Seat, frame};
 use crate::smtp::Want;
 
-const DELIVER: &str = "deliver/receiver";
+pub(super) const DELIVER: &str = "deliver/receiver";
 
 /// The cases.
 pub(crate) fn cases() -> Vec<Case> {
@@ -29,20 +29,20 @@ pub(super) fn mail(number: u32) -> String {
     format!("MAIL FROM:<bob@example.test> XORIGIN={}", origin(number))
 }
 
-fn origin(number: u32) -> String {
+pub(super) fn origin(number: u32) -> String {
     format!("rg1-c/00000000de11{number:04x}/1")
 }
 
-fn inquire(number: u32, index: u32, address: &str) -> String {
+pub(super) fn inquire(number: u32, index: u32, address: &str) -> String {
     let origin = origin(number);
     format!("X-DELIVER INQUIRE XORIGIN={origin} XINDEX={index} ADDRESS=<{address}>")
 }
 
-fn recipient(address: &str, index: u32) -> String {
+pub(super) fn recipient(address: &str, index: u32) -> String {
     format!("RCPT TO:<{address}@example.test> XINDEX={index}")
 }
 
-fn indexed(code: u16, index: u32) -> Want {
+pub(super) fn indexed(code: u16, index: u32) -> Want {
     Want::code(code).any_status().last(&format!("[{index}]"))
 }
 

@@ -1,15 +1,13 @@
 //! What members say to each other, with the suite as the other member: one connection each.
 
-use sha2::{Digest as _, Sha256};
-
+use super::parcel::{Parcel, accepted};
 use crate::case::Case;
-use crate::event::hex;
 use crate::net::Port;
 use crate::script::{Script, Seat, frame};
 use crate::smtp::Want;
 
 pub(super) const LINK: &str = "linkstate/core";
-const SUBMIT: &str = "submit/receiver";
+pub(super) const SUBMIT: &str = "submit/receiver";
 /// The disk that the suite says it has.
 pub(super) const STORE: &str = "00000000c0ffee01";
 /// A digest of no table: the answer to a query with it brings everything.
@@ -27,8 +25,13 @@ pub(super) fn member() -> Script {
 
 /// After X-SUBMIT HELLO.
 pub(super) fn proved() -> Script {
+    proved_with(STORE)
+}
+
+/// The same, with another disk.
+pub(super) fn proved_with(store: &str) -> Script {
     member().ask(
-        &format!("X-SUBMIT HELLO MEMBER=rg2-a STORE={STORE}"),
+        &format!("X-SUBMIT HELLO MEMBER=rg2-a STORE={store}"),
         "submit-hello",
         Want::code(250).status("2.0.0").last("MEMBER=rg1-a STORE="),
     )
@@ -40,7 +43,7 @@ fn query() -> String {
 }
 
 /// Sends the query in two chunks and expects the table.
-fn news(script: Script) -> Script {
+pub(super) fn news(script: Script) -> Script {
     let query = query();
     script.ask(&format!("X-LINK2STATE FIRST CHUNK={}", &query[..10]), "first", next()).ask(
         &format!("X-LINK2STATE LAST CHUNK={}", &query[10..]),
@@ -62,85 +65,12 @@ pub(super) fn bad_order() -> Want {
 }
 
 /// After the news that must precede mail.
-fn ready() -> Script {
+pub(super) fn ready() -> Script {
     news(proved())
-}
-
-/// A message to hand over: its octets, and the arguments that name them.
-struct Parcel {
-    id: String,
-    envelope: String,
-    body: &'static str,
-}
-
-impl Parcel {
-    /// The `number` keeps the ids of the cases apart.
-    fn new(number: u32) -> Self {
-        let incarnation = format!("00000000c0ffee{number:02x}");
-        let envelope = concat!(
-            r#"{"origin":"{id}","sender":"bob@example.test","recipients":[{"index":0,"#,
-            r#""address":"ann@example.test","notify":{"success":false,"failure":true,"delay":true},"#,
-            r#""original":null}],"arrived":0,"expires":172800000000,"ret":null,"envid":null,"#,
-            r#""smtputf8":false,"hops":[{"from":"client.example.net","by":"rg2-a","group":"RG2","#,
-            r#""with":"ESMTP","id":"00000000000000b1","at":0}],"routed_by":{}}"#,
-        );
-        let id = format!("rg2-a/{incarnation}/1");
-        let body = "From: bob\r\nSubject: handed over\r\n\r\n.\r\n..\r\nno stuffing here\r\n";
-        Self { envelope: envelope.replace("{id}", &id), id, body }
-    }
-
-    fn digest(&self) -> String {
-        let mut hasher = Sha256::new();
-        hasher.update(self.envelope.as_bytes());
-        hasher.update(Sha256::digest(self.body.as_bytes()));
-        hex(&hasher.finalize())
-    }
-
-    fn offer(&self, offer: u32, digest: &str) -> String {
-        format!(
-            "X-SUBMIT OFFER ID={} OFFER={offer} ENVELOPE={} BODY={} DIGEST={digest}",
-            self.id,
-            self.envelope.len(),
-            self.body.len()
-        )
-    }
-
-    fn octets(&self) -> Vec<u8> {
-        [self.envelope.as_bytes(), self.body.as_bytes()].concat()
-    }
-
-    fn commit(&self, offer: u32) -> String {
-        format!("X-SUBMIT COMMIT ID={} OFFER={offer}", self.id)
-    }
-
-    fn resolve(&self, offer: u32) -> String {
-        format!("X-SUBMIT RESOLVE ID={} OFFER={offer}", self.id)
-    }
-
-    fn status(&self) -> String {
-        format!("X-SUBMIT STATUS ID={}", self.id)
-    }
-
-    /// OFFER, 354, the octets, TRANSFERRED.
-    fn transfer(&self, script: Script) -> Script {
-        script
-            .ask(&self.offer(1, &self.digest()), "offer", Want::code(354))
-            .send(&self.octets())
-            .reply("transferred", ok().last("TRANSFERRED ID="))
-    }
-
-    /// The whole hand-over.
-    fn hand_over(&self, script: Script) -> Script {
-        self.transfer(script).ask(&self.commit(1), "accepted", accepted())
-    }
 }
 
 pub(super) fn ok() -> Want {
     Want::code(250).status("2.0.0")
-}
-
-fn accepted() -> Want {
-    ok().last("ACCEPTED ID=").queue_id()
 }
 
 /// The cases.
@@ -313,7 +243,7 @@ fn submit_order() -> Vec<Case> {
         (
             "02",
             "A repeated argument",
-            format!("{0} ID={1}", Parcel::new(2).status(), Parcel::new(2).id),
+            format!("{0} ID={1}", Parcel::new(2).status(), Parcel::new(2).id()),
         ),
         ("03", "A missing argument", "X-SUBMIT STATUS".to_owned()),
         (
@@ -346,8 +276,7 @@ fn submit_custody() -> Vec<Case> {
     let asked = Parcel::new(0x14);
     let wrong = Parcel::new(0x15);
     let changed = Parcel::new(0x16);
-    let mut other = Parcel::new(0x16);
-    other.body = "Subject: another body under the same id\r\n\r\n";
+    let other = Parcel::new(0x16).body("Subject: another body under the same id\r\n\r\n");
     vec![
         case(
             "submit.offer.01",

@@ -10,7 +10,7 @@ use crate::case::{Body, Case};
 use crate::print::say;
 use crate::select::{SelectError, select};
 use crate::verdict::Exit;
-use crate::{cases, script, verify as report};
+use crate::{cases, play, script, verify as report};
 
 /// Lists the cases.
 pub(super) fn list(list: &List, all: &[Case]) -> Exit {
@@ -82,6 +82,15 @@ fn explain_case(case: &Case) {
     }
     for (mutant, check) in &case.kills {
         say!("    kills mutant {mutant} by {check}");
+    }
+    if let Body::Play(play) = &case.body {
+        say!("    on node {}:", play::NODE);
+        for line in play.acts.iter().flat_map(play::show_act) {
+            say!("        {line}");
+        }
+        for look in &play.looks {
+            say!("        expect {}", play::show_look(look));
+        }
     }
     if let Body::Script(script) = &case.body {
         let place = script.place;

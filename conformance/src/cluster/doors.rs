@@ -1,13 +1,16 @@
 //! The suite's own connections with nodes: as a client, and as a member that nodes call.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, SocketAddr};
 use std::net::TcpStream;
 use std::sync::mpsc::Receiver;
 
-use super::{Cluster, bug, uncertified};
+use super::{Cluster, address, bug, no_network, uncertified};
 use crate::event::Stop;
 use crate::net::{Port, Protection, Setting, Wire};
 use crate::security::{Credentials, SecurityError, Tls};
+
+/// The link to the smart host, where an organization has one that is played.
+pub(crate) const SMART_HOST_LINK: &str = "smart-host";
 
 /// What a member that the suite plays shows to those who call it.
 #[derive(Clone, Copy)]
@@ -26,7 +29,7 @@ pub(super) struct Door {
     pub(super) visitors: Receiver<(String, TcpStream)>,
     /// The node from which the link leads.
     pub(super) opener: String,
-    /// The member that the suite plays.
+    /// The member that the suite plays; nobody's name where it plays an outside server.
     pub(super) played: String,
 }
 
@@ -85,14 +88,53 @@ impl Cluster {
         let Ok((name, stream)) = door.visitors.recv_timeout(self.patience.reply()) else {
             return Ok(None);
         };
+        self.welcome(door, port, (&name, stream), shows).map(Some)
+    }
+
+    /// Opens the link to an outside server that the suite plays.
+    pub(super) fn outside(&mut self, (opener, place): (&str, u8)) -> Result<SocketAddr, Stop> {
+        let at = Ipv4Addr::new(127, 77, place, 253);
+        let source = (opener, address(place));
+        let opened = self.network.play(SMART_HOST_LINK, at, source);
+        let (address, visitors) = opened.map_err(|error| no_network(&error))?;
+        let door = Door { visitors, opener: opener.to_owned(), played: String::new() };
+        self.doors.insert((SMART_HOST_LINK.to_owned(), Port::Smtp), door);
+        Ok(address)
+    }
+
+    /// All doors of members that the suite plays.
+    pub(crate) fn doors(&self) -> Vec<(String, Port)> {
+        self.doors.keys().cloned().collect()
+    }
+
+    /// A visitor who stands at a door already, and on which connection.
+    pub(crate) fn visitor_now(
+        &self,
+        link: &str,
+        port: Port,
+    ) -> Result<Option<(String, Wire)>, Stop> {
+        let door = self.doors.get(&(link.to_owned(), port)).ok_or_else(|| bug(link))?;
+        let Ok((name, stream)) = door.visitors.try_recv() else { return Ok(None) };
+        let wire = self.welcome(door, port, (&name, stream), Shows::Own)?;
+        Ok(Some((name, wire)))
+    }
+
+    fn welcome(
+        &self,
+        door: &Door,
+        port: Port,
+        (name, stream): (&str, TcpStream),
+        shows: Shows<'_>,
+    ) -> Result<Wire, Stop> {
         let tls = self.server_tls(door, shows).map_err(|error| uncertified(&error))?;
-        Wire::accepted(&self.setting(), &name, stream, Protection::on(port, tls))
-            .map(Some)
+        Wire::accepted(&self.setting(), name, stream, Protection::on(port, tls))
             .map_err(|error| Stop::Unusable(error.0))
     }
 
     fn server_tls(&self, door: &Door, shows: Shows<'_>) -> Result<Option<Tls>, SecurityError> {
-        let Some(authority) = &self.authority else { return Ok(None) };
+        let Some(authority) = self.authority.as_ref().filter(|_| !door.played.is_empty()) else {
+            return Ok(None);
+        };
         match shows {
             Shows::Own => authority.server(&*authority.of(&door.played)?, &door.opener).map(Some),
             Shows::Other(certificate) => authority.server(certificate, &door.opener).map(Some),

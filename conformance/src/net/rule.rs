@@ -56,7 +56,7 @@ impl Rule {
     }
 
     /// As the record names it.
-    pub(super) const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Refuse => "refused",

@@ -284,6 +284,20 @@ impl Wire {
         }
     }
 
+    /// What `parse` finds at the beginning of what has arrived already, without a wait.
+    pub(crate) fn now<T>(&self, parse: impl FnOnce(&[u8]) -> Option<(T, usize)>) -> Option<T> {
+        let mut inbox = self.lock();
+        let (this, used) = parse(&inbox.octets)?;
+        inbox.octets.drain(..used);
+        Some(this)
+    }
+
+    /// Whether the node has ended the connection, and everything that it said is read.
+    pub(crate) fn is_over(&self) -> bool {
+        let inbox = self.lock();
+        inbox.end.is_some() && inbox.octets.is_empty()
+    }
+
     /// Waits for a reply.
     pub(crate) fn reply(&self) -> Got<Reply> {
         self.wait(|octets| match parse_reply(octets) {

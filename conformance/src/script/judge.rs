@@ -12,54 +12,67 @@ use crate::transcript::{Stream, Transcript};
 impl Script {
     /// Judges the record.
     pub(crate) fn judge(&self, transcript: &Transcript<'_>, findings: &mut Findings) {
-        let mut cursor = Cursor::new(transcript);
-        for step in &self.steps {
-            let goes_on = match step {
-                Step::Send(_) => cursor.next_send(),
-                Step::Refused(check, _, want) => cursor.refused(check, want, findings),
-                Step::Secure(check, _) => cursor.secure(check, findings),
-                Step::Barred(check, tries) => cursor.barred(check, tries, findings),
-                Step::Same(check, one, other) => cursor.same(check, one, other, findings),
-                Step::Reply(check, want) => cursor.reply(check, want, findings),
-                Step::Repeat(check, _, times, want) => {
-                    (0..*times).all(|_| cursor.next_send() && cursor.reply(check, want, findings))
-                }
-                Step::Frame(check, want) => cursor.frame(check, want, findings),
-                Step::Closed(check, any) => cursor.closed(check, *any, findings),
-            };
-            if !goes_on {
-                return;
-            }
+        let mut cursor = Cursor::new(transcript, LINK);
+        if cursor.go(&self.steps, &mut Replies::new(), findings) {
+            cursor.quiet(findings);
         }
-        cursor.quiet(findings);
     }
 }
 
-/// How far the judge is.
-struct Cursor<'a> {
+/// The replies of a case, by the check that judged them, each with its record.
+pub(crate) type Replies = BTreeMap<String, (Reply, u64)>;
+
+/// How far the judge is on one connection.
+pub(crate) struct Cursor<'a> {
+    link: String,
     transcript: &'a Transcript<'a>,
     back: Stream,
     sent: Vec<u64>,
     place: usize,
     sends: usize,
     last_send: u64,
-    replies: BTreeMap<String, (Reply, u64)>,
 }
 
 impl<'a> Cursor<'a> {
-    fn new(transcript: &'a Transcript<'a>) -> Self {
+    /// At the beginning of a connection.
+    pub(crate) fn new(transcript: &'a Transcript<'a>, link: &str) -> Self {
         // The record of each sending.
-        let mut sent = transcript.stream(LINK, Way::Forward).numbers;
+        let mut sent = transcript.stream(link, Way::Forward).numbers;
         sent.dedup();
         Self {
             transcript,
-            back: transcript.stream(LINK, Way::Back),
+            back: transcript.stream(link, Way::Back),
             sent,
             place: 0,
             sends: 0,
-            replies: BTreeMap::new(),
-            last_send: transcript.attempts(LINK).first().map_or(u64::MAX, |open| open.n),
+            link: link.to_owned(),
+            last_send: transcript.attempts(link).first().map_or(u64::MAX, |open| open.n),
         }
+    }
+
+    /// Goes over some steps; `false` where the conversation went astray.
+    pub(crate) fn go(
+        &mut self,
+        steps: &[Step],
+        replies: &mut Replies,
+        findings: &mut Findings,
+    ) -> bool {
+        steps.iter().all(|step| match step {
+            Step::Send(_) => self.next_send(),
+            Step::Refused(check, _, want) => self.refused(check, want, replies, findings),
+            Step::Secure(check, _) => self.secure(check, findings),
+            Step::Barred(check, tries) => self.barred(check, tries, replies, findings),
+            Step::Same(check, ends, same) => judge_same(check, ends, *same, replies, findings),
+            Step::Reply(check, want) => self.reply(check, want, replies, findings),
+            Step::Repeat(check, _, times, want) => {
+                (0..*times).all(|_| self.next_send() && self.reply(check, want, replies, findings))
+            }
+            Step::Series(check, lines) => lines.iter().all(|(line, want)| {
+                (line.is_empty() || self.next_send()) && self.reply(check, want, replies, findings)
+            }),
+            Step::Frame(check, want) => self.frame(check, want, findings),
+            Step::Closed(check, any) => self.closed(check, *any, findings),
+        })
     }
 
     fn next_send(&mut self) -> bool {
@@ -76,7 +89,8 @@ impl<'a> Cursor<'a> {
         }
         securing().iter().all(|(_, want)| {
             let mut found = Findings::default();
-            let goes_on = self.next_send() && self.reply(check, want, &mut found);
+            let goes_on =
+                self.next_send() && self.reply(check, want, &mut Replies::new(), &mut found);
             if !goes_on {
                 findings.merge(found);
             }
@@ -84,27 +98,44 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    fn barred(&mut self, check: &str, tries: &[(String, Want)], findings: &mut Findings) -> bool {
+    fn barred(
+        &mut self,
+        check: &str,
+        tries: &[(String, Want)],
+        replies: &mut Replies,
+        findings: &mut Findings,
+    ) -> bool {
         for (line, want) in tries {
             if !line.is_empty() && !self.next_send() {
                 return false;
             }
             let rest = &self.back.octets[self.place..];
-            let end = self.transcript.end(LINK, Way::Back);
+            let end = self.transcript.end(&self.link, Way::Back);
             if let (true, Some((n, _))) = (rest.is_empty(), end) {
                 findings.holds(check, "the connection was ended", &[n]);
                 return true;
             }
-            if !self.reply(check, want, findings) {
+            if !self.reply(check, want, replies, findings) {
                 return false;
             }
         }
         true
     }
 
-    fn reply(&mut self, check: &str, want: &Want, findings: &mut Findings) -> bool {
+    fn reply(
+        &mut self,
+        check: &str,
+        want: &Want,
+        replies: &mut Replies,
+        findings: &mut Findings,
+    ) -> bool {
         match parse_reply(&self.back.octets[self.place..]) {
-            Parsed::Reply(reply, used) => self.replied(check, want, &reply, used, findings),
+            Parsed::Reply(reply, used) => {
+                let holds = self.replied(check, want, &reply, used, findings);
+                let last = self.back.numbers[self.place - 1];
+                replies.insert(check.to_owned(), (reply, last));
+                holds
+            }
             Parsed::More => self.nothing(check, findings),
             Parsed::Malformed(problem) => {
                 findings.fails(check, problem, &self.evidence(1));
@@ -113,7 +144,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn refused(&mut self, check: &str, want: &Want, findings: &mut Findings) -> bool {
+    fn refused(
+        &mut self,
+        check: &str,
+        want: &Want,
+        replies: &mut Replies,
+        findings: &mut Findings,
+    ) -> bool {
         if let Parsed::Reply(reply, used) = parse_reply(&self.back.octets[self.place..])
             && reply.code == 354
         {
@@ -122,7 +159,7 @@ impl<'a> Cursor<'a> {
                 return false;
             }
         }
-        self.reply(check, want, findings)
+        self.reply(check, want, replies, findings)
     }
 
     fn replied(
@@ -141,24 +178,11 @@ impl<'a> Cursor<'a> {
             want.problem(reply)
         };
         self.place += used;
-        let last = evidence.last().copied().unwrap_or_default();
-        self.replies.insert(check.to_owned(), (reply.clone(), last));
         match &problem {
             Some(problem) => findings.fails(check, problem.clone(), &evidence),
             None => findings.holds(check, format!("`{}`", reply.show()), &evidence),
         }
         problem.is_none()
-    }
-
-    fn same(&self, check: &str, one: &str, other: &str, findings: &mut Findings) -> bool {
-        let (Some((one, n)), Some((other, m))) = (self.replies.get(one), self.replies.get(other))
-        else {
-            return false;
-        };
-        let ids = (queue_id(one), queue_id(other));
-        let holds = ids.0.is_some() && ids.0 == ids.1;
-        findings.is(check, holds, &format!("queue ids {:?} and {:?}", ids.0, ids.1), &[*n, *m]);
-        holds
     }
 
     fn frame(&mut self, check: &str, want: &FrameWant, findings: &mut Findings) -> bool {
@@ -185,7 +209,7 @@ impl<'a> Cursor<'a> {
             findings.fails(check, format!("expected the end, got `{}`", rest.trim_end()), &[]);
             return false;
         }
-        match self.transcript.end(LINK, Way::Back) {
+        match self.transcript.end(&self.link, Way::Back) {
             Some((n, _)) if n < self.last_send => {
                 findings.fails(check, "ended before the last line was sent", &[n]);
                 false
@@ -207,23 +231,24 @@ impl<'a> Cursor<'a> {
 
     /// No whole answer came: says which kind of nothing it was.
     fn nothing(&self, check: &str, findings: &mut Findings) -> bool {
-        let (problem, evidence) = match self.transcript.end(LINK, Way::Back) {
+        let (problem, evidence) = match self.transcript.end(&self.link, Way::Back) {
             Some((n, How::Eof)) => ("the connection ended instead of an answer", vec![n]),
             Some((n, How::Reset)) => ("the connection was reset instead of an answer", vec![n]),
-            None if self.transcript.silent(LINK) => ("no answer in time", Vec::new()),
+            None if self.transcript.silent(&self.link) => ("no answer in time", Vec::new()),
             None => ("no answer was waited for", Vec::new()),
         };
         findings.fails(check, problem, &evidence);
         false
     }
 
-    fn quiet(&self, findings: &mut Findings) {
+    /// Nothing came that was not asked for.
+    pub(crate) fn quiet(&self, findings: &mut Findings) {
         if self.place < self.back.octets.len() {
             let rest = String::from_utf8_lossy(&self.back.octets[self.place..]);
             findings.fails(QUIET, format!("unsolicited: `{}`", rest.trim_end()), &[]);
         } else {
             // Whoever throws a stranger out says nothing but the end.
-            let end = || self.transcript.end(LINK, Way::Back).map(|(n, _)| n);
+            let end = || self.transcript.end(&self.link, Way::Back).map(|(n, _)| n);
             let last = self.back.numbers.last().copied().or_else(end);
             findings.shown(QUIET, last, "nothing came at all");
         }
@@ -235,4 +260,21 @@ impl<'a> Cursor<'a> {
         numbers.dedup();
         numbers
     }
+}
+
+/// Whether two replies name the same queue id, or different ones.
+fn judge_same(
+    check: &str,
+    (one, other): &(String, String),
+    same: bool,
+    replies: &Replies,
+    findings: &mut Findings,
+) -> bool {
+    let (Some((one, n)), Some((other, m))) = (replies.get(one), replies.get(other)) else {
+        return false;
+    };
+    let ids = (queue_id(one), queue_id(other));
+    let holds = ids.0.is_some() && ids.1.is_some() && (ids.0 == ids.1) == same;
+    findings.is(check, holds, &format!("the ids {:?} and {:?}", ids.0, ids.1), &[*n, *m]);
+    holds
 }

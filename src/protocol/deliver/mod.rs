@@ -145,6 +145,17 @@ impl Talk {
         }
     }
 
+    /// Whether this recipient is being asked for or delivered to.
+    pub(crate) fn is_about(&self, message: QueueId, index: u32) -> bool {
+        match self {
+            Self::Idle => false,
+            Self::Inquiring { queue, open, again } => {
+                *queue == message && (open.contains(&index) || again.contains(&index))
+            }
+            Self::Delivering { queue, open } => *queue == message && open.contains(&index),
+        }
+    }
+
     /// The answer for a recipient came; `is_unknown` if it says that nothing is recorded.
     pub(crate) fn answered(&mut self, index: u32, is_unknown: bool) {
         match self {

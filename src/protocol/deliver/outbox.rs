@@ -354,6 +354,9 @@ impl Member {
             // What the host got is the content of what it sends.
             content: None,
             rules_due: false,
+            unqueued: turn.config.submits(),
+            attempts: 0,
+            submitter: None,
             ..envelope.clone()
         }
     }

@@ -81,7 +81,7 @@ impl Member {
     /// Whether the account store refuses what was begun under this epoch.
     pub(super) fn is_fenced(&self, key: &(OriginId, u32), turn: &Turn<'_, '_>) -> bool {
         let deposit = &self.deposits[key];
-        if turn.fault("commit-ignores-epoch") {
+        if turn.fault("epoch-not-checked") {
             return false;
         }
         let grant = self.grant(&deposit.account, turn.config);
@@ -150,10 +150,10 @@ impl Member {
 
     /// Of an account that is nobody's the answer stands only where this member knows no newer list of the
     /// accounts than its own.
-    pub(super) fn knows_the_list(&self, config: &MemberConfig) -> bool {
+    pub(crate) fn knows_the_list(&self, config: &MemberConfig) -> bool {
         clause!(DE_042);
-        let versions = self.link.versions();
-        versions.into_iter().all(|(_, version)| version.major <= config.organization.revision)
+        let revision = config.organization.revision;
+        self.link.versions().values().all(|version| version.major <= revision)
     }
 
     /// The account of a recipient in the queue.

@@ -4,13 +4,12 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::{Sending, Talk};
 use crate::clause;
 use crate::protocol::member::{Event, Line, Member, Timer, Turn};
 use crate::protocol::queue::{Change, Decision, Place, Recorded, Route};
 use crate::protocol::submit::DOUBT_INTERVAL;
 use crate::wire::deliver::Ownership;
-use crate::wire::ids::{MemberName, QueueId};
+use crate::wire::ids::{Epoch, MemberName, QueueId};
 use crate::wire::message::{Address, Outcome};
 
 /// How often one attempt follows a recipient whose account has moved.
@@ -44,6 +43,7 @@ impl Member {
         let Some(meant) = self.spool.queue.get(&queue).and_then(|m| m.meant_for(index)) else {
             return;
         };
+        clause!(DE_050);
         let (host, recipients) = (meant.member.clone(), alloc::vec![index]);
         self.store_change(Change::Undelivered { queue, host, recipients }, turn);
         let why = alloc::format!("the account is with {} ({})", to.member, to.epoch);
@@ -163,9 +163,7 @@ impl Member {
 
     fn is_being_asked(&self, queue: QueueId, index: u32) -> bool {
         self.lines.values().any(|line| match line {
-            Line::Sending(Sending {
-                talk: Talk::Inquiring { queue: asked, open, again }, ..
-            }) => *asked == queue && (open.contains(&index) || again.contains(&index)),
+            Line::Sending(sending) => sending.talk.is_about(queue, index),
             _ => false,
         })
     }
@@ -178,7 +176,7 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) -> Option<MemberName> {
         if known.member == turn.config.member {
-            self.settle_here(queue, index, known, turn);
+            self.settle_here((queue, index), meant, known.epoch, turn);
             return None;
         }
         if !is_in_reach(turn, &known.member) {
@@ -205,13 +203,13 @@ impl Member {
     /// not know was not made, and nobody else can make it any more.
     fn settle_here(
         &mut self,
-        queue: QueueId,
-        index: u32,
-        known: Ownership,
+        (queue, index): (QueueId, u32),
+        meant: &Ownership,
+        epoch: Epoch,
         turn: &mut Turn<'_, '_>,
     ) {
         let Some(account) = self.account_of(queue, index, turn.config) else { return };
-        if self.admit(&account, known.epoch, turn.config).is_err() {
+        if self.admit(&account, epoch, turn.config).is_err() {
             return;
         }
         let origin = self.spool.queue[&queue].envelope.origin.clone();
@@ -219,12 +217,12 @@ impl Member {
             Some(Recorded::Refused { refusal, .. }) => Outcome::Refused(refusal.clone()),
             Some(_) => Outcome::Delivered,
             None => {
-                let (host, recipients) = (known.member, alloc::vec![index]);
+                let (host, recipients) = (meant.member.clone(), alloc::vec![index]);
                 self.store_change(Change::Undelivered { queue, host, recipients }, turn);
                 return self.route(queue, &[index], turn);
             }
         };
-        self.settle_delivery(queue, index, &known.member, outcome, turn);
+        self.settle_delivery(queue, index, &meant.member, outcome, turn);
     }
 }
 

@@ -30,6 +30,9 @@ impl Member {
             .map(|(connection, _)| *connection)
             .collect();
         for connection in older {
+            if turn.fault("older-connection-lives") {
+                continue;
+            }
             clause!(DE_020);
             self.hang_up(connection, turn);
         }

@@ -232,6 +232,10 @@ impl Member {
         if recipients.is_empty() {
             return;
         }
+        if turn.fault("delivers-without-asking") {
+            let route = Route::Deliver(host.clone());
+            return self.retry_later(queue, recipients, Some(&route), "no result", turn);
+        }
         clause!(DE_008);
         clause!(DE_040);
         self.put_all(queue, recipients, &Place::Doubt(host.clone()));

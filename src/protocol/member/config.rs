@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::LinkConfig;
-use crate::protocol::organization::Organization;
+use crate::protocol::organization::{Organization, Relay, SubmitPolicy};
 use crate::protocol::rules::Rule;
 use crate::wire::ids::MemberName;
 
@@ -118,6 +118,26 @@ impl MemberConfig {
     pub fn queue_rules(&self) -> impl Iterator<Item = &Rule> {
         let group = self.organization.group_of(&self.member);
         self.policy.rules.iter().chain(group.into_iter().flat_map(|group| &group.rules))
+    }
+
+    /// Who queues what is born here.
+    #[must_use]
+    pub fn policy_of_submission(&self) -> SubmitPolicy {
+        self.organization.submit_policy(&self.member)
+    }
+
+    /// Whether others queue what is born here.
+    #[must_use]
+    pub fn submits(&self) -> bool {
+        self.policy_of_submission() == SubmitPolicy::Remote
+    }
+
+    /// Whether what leaves the organization goes to a frontend of the group, by plain SMTP.
+    #[must_use]
+    pub fn relays_to_frontends(&self) -> bool {
+        let group = self.organization.group_of(&self.member);
+        let settings = group.and_then(|group| group.settings_of(&self.member));
+        settings.is_some_and(|settings| settings.relay == Some(Relay::Frontends))
     }
 
     /// The part of the configuration that the link-state machine sees.

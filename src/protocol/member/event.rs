@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::session::{SessionEvent, Tag};
+use crate::protocol::submit::SubmitEvent;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::{Address, Body, Digest};
@@ -258,6 +259,8 @@ pub enum Event {
         /// What the host knows of it.
         reason: String,
     },
+    /// Of a message that others are to queue, or of those that queue for others.
+    Submit(SubmitEvent),
     /// Of the link-state machine.
     Link(LinkEvent),
     /// Of a session. The server tells it; a member never does.

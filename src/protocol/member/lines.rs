@@ -9,6 +9,7 @@ use crate::kernel::{Input, LinkChange, Span};
 use crate::protocol::deliver::{Receiving, Said, Sending};
 use crate::protocol::linkstate::{LinkCommand, LinkPdu, Neighbour};
 use crate::wire::ids::{ConnectionId, MemberName, StoreId};
+use crate::wire::submit::Load;
 
 use crate::protocol::queue::{Relayed, Relaying};
 use crate::protocol::submit::{DOUBT_INTERVAL, Exchange};
@@ -255,7 +256,7 @@ impl Member {
 
     fn hear_exchange(&mut self, from: ConnectionId, pdu: Pdu, turn: &mut Turn<'_, '_>) {
         match pdu {
-            Pdu::Hello { member, store } => self.hello(from, &member, store, turn),
+            Pdu::Hello { member, store, load } => self.hello(from, &member, store, load, turn),
             Pdu::Link(pdu) => self.hear_link(from, pdu, turn),
             Pdu::Announce { transfer, offer, octets, digest } => {
                 self.announced(from, (transfer, offer), (octets, digest), turn);
@@ -287,6 +288,7 @@ impl Member {
         connection: ConnectionId,
         member: &MemberName,
         store: StoreId,
+        load: Option<Load>,
         turn: &mut Turn<'_, '_>,
     ) {
         let exchange = self.exchange_mut(connection).expect("the caller looked it up");
@@ -296,8 +298,11 @@ impl Member {
         exchange.store = Some(store);
         clause!(SU_030);
         if matches!(exchange.neighbour, Some(Neighbour::Inbound(..))) {
+            let load = self.load(member, turn.config);
             let member = turn.config.member.clone();
-            turn.promise(connection, Pdu::Hello { member, store: self.store });
+            turn.promise(connection, Pdu::Hello { member, store: self.store, load });
+        } else if let Some(load) = load {
+            self.heard_load(member, load, turn);
         }
         self.pump(connection, turn);
     }

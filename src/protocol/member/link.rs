@@ -65,7 +65,9 @@ impl Member {
                 LinkEvent::Gone { neighbour } => self.neighbour_gone(&neighbour),
                 // Mail for a way that failed stays in line: the machine goes on trying it, and a
                 // table that knows of the failure will route the mail anew.
-                LinkEvent::Failed { .. }
+                // Only what others are to queue looks for another member at once.
+                LinkEvent::Failed { way: Way::Member(peer) } => self.unreachable(&peer, turn),
+                LinkEvent::Failed { way: Way::Connector(_) }
                 | LinkEvent::Judged { .. }
                 | LinkEvent::Misbehaved { .. }
                 | LinkEvent::Conflict { .. } => {}

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::deliver::Deposit;
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
 use super::queue::{Lanes, QueueRow, Spool, Work};
+use super::submit::Acceptor;
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
 use crate::wire::deliver::Ownership;
@@ -117,6 +118,8 @@ pub struct Member {
     pub(crate) lines: BTreeMap<ConnectionId, Line>,
     /// Hand-overs in doubt that nobody is being asked about, by the member that knows.
     pub(crate) doubts: BTreeMap<MemberName, BTreeSet<(QueueId, TransferId)>>,
+    /// The members that queue for others, as far as anything is known of them.
+    pub(crate) acceptors: BTreeMap<MemberName, Acceptor>,
     /// Messages with deliveries in doubt that nobody is being asked about, by host.
     pub(crate) inquiries: BTreeMap<MemberName, BTreeSet<QueueId>>,
     /// Who owns an account, where another member has said that it has moved.
@@ -193,6 +196,7 @@ impl Member {
                     self.reach_host(&member, turn);
                 }
             }
+            Timer::Breaker(member) => self.breaker_due(&member, turn),
             Timer::Publish => self.publish_again(turn),
             Timer::Link(timer) => self.step_link(Input::Timer(timer), turn),
             // The server takes these itself.
@@ -292,6 +296,7 @@ impl Machine for Member {
             wanted: BTreeSet::new(),
             lines: BTreeMap::new(),
             doubts: BTreeMap::new(),
+            acceptors: BTreeMap::new(),
             inquiries: BTreeMap::new(),
             beliefs: BTreeMap::new(),
             deposits: BTreeMap::new(),

@@ -16,7 +16,7 @@ use crate::wire::ids::{
 use crate::wire::message::{
     Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
 };
-use crate::wire::submit::Release;
+use crate::wire::submit::{Load, Release};
 
 /// Where a member opens a connection to. The host maps it to a socket address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub enum Endpoint {
     Group(MemberName),
     /// An outside server, `HOST:PORT`.
     Outside(String),
+    /// The SMTP port of a frontend of our group, as a server that relays like any other.
+    Frontend(MemberName),
 }
 
 /// What custody says on a connection. Sessions turn these into lines and frames, and back.
@@ -69,6 +71,9 @@ pub enum Pdu {
         member: MemberName,
         /// Its disk.
         store: StoreId,
+        /// How much it has to do; said only in answers, by members that queue for the asker.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        load: Option<Load>,
     },
     /// An offer is about to come in: is it wanted? Answered by `Ok`, `HandedOver` (a repeat: nothing
     /// need be transferred), or `Refused`. Only a session says it, on behalf of the far end.
@@ -203,6 +208,9 @@ pub struct NewMail {
     pub envid: Option<String>,
     /// SMTPUTF8 was used.
     pub smtputf8: bool,
+    /// Who gave it, where they proved their name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitter: Option<String>,
     /// Who gave it: EHLO name and address.
     pub from: String,
     /// `SMTP` or `ESMTP`.
@@ -238,6 +246,8 @@ pub enum Timer {
     Silence(ConnectionId),
     /// Ask again about what is in doubt with this member.
     Doubt(MemberName),
+    /// The breaker of this member has been open for long enough: one message may try it.
+    Breaker(MemberName),
     /// Finish the deliveries whose last step failed.
     Publish,
     /// Of the link-state machine.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clause;
 use crate::protocol::member::{Member, Pdu, Turn};
+use crate::protocol::organization::SubmitPolicy;
 use crate::protocol::queue::queue_name;
 use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::Address;
@@ -34,6 +35,11 @@ pub enum Order {
         action: Action,
         /// With which messages or recipients.
         which: Selection,
+    },
+    /// Queue nothing more for others, or do so again.
+    Drain {
+        /// Whether the member is to drain.
+        on: bool,
     },
     /// This member will not come back: free everything that is in doubt with it, and mark it.
     Forget {
@@ -119,10 +125,32 @@ impl Member {
     pub(crate) fn ordered(&mut self, from: ConnectionId, order: Order, turn: &mut Turn<'_, '_>) {
         let answer = match order {
             Order::Queue { action, which } => self.order_queue(&action, &which, turn),
+            Order::Drain { on } => self.order_drain(on, turn),
             Order::Forget { member } => self.order_forget(&member, turn),
         };
         clause!(CU_050);
         turn.promise(from, Pdu::Ordered(answer));
+    }
+
+    fn order_drain(&mut self, on: bool, turn: &mut Turn<'_, '_>) -> Ordered {
+        let mut answer = Ordered::default();
+        let name = turn.config.member.as_str();
+        let accepts = turn.config.policy_of_submission() == SubmitPolicy::LocalForOthers;
+        match (accepts, self.spool.draining == on) {
+            (false, _) if on => {
+                answer.refused.push(Item::whole(name, "it queues for nobody but itself"));
+            }
+            (_, true) => {
+                let text = if on { "it drains already" } else { "it does not drain" };
+                answer.refused.push(Item::whole(name, text));
+            }
+            _ => {
+                self.drain(on, turn);
+                let text = if on { "drains" } else { "queues for others again" };
+                answer.done.push(Item::whole(name, text));
+            }
+        }
+        answer
     }
 
     fn order_forget(&mut self, member: &MemberName, turn: &mut Turn<'_, '_>) -> Ordered {

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::{
-    Account, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, ORGANIZATION_FORMAT, Organization,
-    OrganizationError,
+    Account, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, MemberSettings, ORGANIZATION_FORMAT,
+    Organization, OrganizationError, Role, Submit, WEIGHT_LIMIT,
 };
 use crate::protocol::rules::{self, Kind, Rule};
 use crate::wire::ids::{Epoch, GroupName, MemberName};
@@ -98,6 +98,9 @@ impl<'a> Check<'a> {
         }
         self.members(place, group);
         self.stores(place, group);
+        for (number, settings) in group.settings.iter().enumerate() {
+            self.settings(&format!("group[{place}].member[{number}]"), group, number, settings);
+        }
         self.rules(&format!("group[{place}].rule"), &group.rules, Kind::Queue);
         if !group.members.contains(&group.master) {
             let problem = format!("`{}` is not a member of `{}`", group.master, group.name);
@@ -149,6 +152,37 @@ impl<'a> Check<'a> {
                     self.wrong(format!("group[{place}].store[{number}].name"), problem);
                 }
             }
+        }
+    }
+
+    fn settings(&mut self, at: &str, group: &Group, number: usize, settings: &MemberSettings) {
+        let MemberSettings { name, role, submit, weight, relay } = settings;
+        let at = |field: &str| format!("{at}.{field}");
+        if !group.members.contains(name) {
+            self.wrong(at("name"), format!("`{name}` is not a member of `{}`", group.name));
+        }
+        if group.settings[..number].iter().any(|other| other.name == *name) {
+            self.wrong(at("name"), format!("`{name}` stands twice"));
+        }
+        if !(1..=WEIGHT_LIMIT).contains(weight) {
+            self.wrong(at("weight"), format!("is {weight}, expected 1 to {WEIGHT_LIMIT}"));
+        }
+        let is_another = |other: &&MemberName| *other != name;
+        if *submit == Submit::Remote && !group.acceptors().any(|other| is_another(&other)) {
+            let expected =
+                "expected another member of the group with `submit = \"local-for-others\"`";
+            self.wrong(at("submit"), format!("is \"remote\", and nobody accepts; {expected}"));
+        }
+        if relay.is_none() {
+            return;
+        }
+        if *role == Some(Role::Frontend) {
+            let problem = "is \"*\" at a frontend, which would relay to itself; expected none";
+            self.wrong(at("relay"), problem.into());
+        } else if group.frontends().next().is_none() {
+            let problem =
+                "is \"*\", expected another member of the group with `role = \"frontend\"`";
+            self.wrong(at("relay"), problem.into());
         }
     }
 

@@ -4,16 +4,20 @@
 //! only sees an organization for which [`Organization::check`] found nothing wrong.
 
 mod check;
+mod settings;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clause;
 use crate::protocol::rules::Rule;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectorName, Epoch, GroupName, MemberName};
 use crate::wire::message::Address;
+
+pub use settings::{MemberSettings, Relay, Role, Submit, SubmitPolicy, WEIGHT_LIMIT};
 
 /// The only value of `format` that this version reads.
 pub const ORGANIZATION_FORMAT: u32 = 1;
@@ -63,6 +67,9 @@ pub struct Group {
     /// The mail stores of the group that are not members.
     #[serde(rename = "store", default)]
     pub stores: Vec<Store>,
+    /// What is said of members besides their names.
+    #[serde(rename = "member", default)]
+    pub settings: Vec<MemberSettings>,
     /// The queue rules of the group, which run behind those of the server.
     #[serde(rename = "rule", default)]
     pub rules: Vec<Rule>,
@@ -120,6 +127,7 @@ impl Account {
     /// Who owns it by this file.
     #[must_use]
     pub fn ownership(&self) -> Ownership {
+        clause!(DE_051);
         Ownership { member: self.host.clone(), epoch: self.epoch }
     }
 }

@@ -168,6 +168,16 @@ pub enum Change {
         /// The fields that stand above its header.
         fields: Vec<Field>,
     },
+    /// Nobody else queues a message that was born here: we do.
+    Kept {
+        /// The message.
+        queue: QueueId,
+    },
+    /// The operator has ordered that this member queues nothing for others, or does so again.
+    Draining {
+        /// Whether it drains.
+        on: bool,
+    },
     /// The operator has released the message: attempts may be made again.
     Resumed {
         /// The message.

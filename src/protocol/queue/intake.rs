@@ -34,7 +34,8 @@ impl Member {
             self.discard(mail.body.key, Gate::Now, turn);
             return turn.say(from, Pdu::Refused(refusal));
         }
-        if turn.config.queue_rules().next().is_some() {
+        // Where others queue it, it is their rules that see it.
+        if turn.config.queue_rules().next().is_some() && !turn.config.submits() {
             return self.look_into(from, mail, turn);
         }
         self.take_in(from, mail, &Verdict::default(), turn);
@@ -66,7 +67,10 @@ impl Member {
             routed_by: Default::default(),
             fields: Vec::new(),
             content: None,
-            rules_due: false,
+            rules_due: turn.config.submits(),
+            unqueued: turn.config.submits(),
+            attempts: 0,
+            submitter: mail.submitter,
         };
         let stays = apply(&mut envelope, verdict, turn);
         clause!(CU_002);
@@ -152,9 +156,10 @@ impl Member {
 
     /// Begins to keep book of a message that has just come into the queue.
     pub(crate) fn take_up(&mut self, queue: QueueId) {
-        let origin = self.spool.queue[&queue].envelope.origin.clone();
+        let envelope = &self.spool.queue[&queue].envelope;
+        let (origin, attempts) = (envelope.origin.clone(), envelope.attempts);
         self.origins.entry(origin).or_default().insert(queue);
-        self.work.insert(queue, Work::default());
+        self.work.insert(queue, Work { attempts, ..Work::default() });
     }
 
     /// Starts the clocks of a message and routes it. At a boot, too.

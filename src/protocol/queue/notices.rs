@@ -11,7 +11,7 @@ use crate::protocol::member::{
     Answer, Errand, Event, Member, Notice, NoticeKind, Query, Timer, Turn,
 };
 use crate::wire::ids::QueueId;
-use crate::wire::message::{Address, Body, Envelope, Notify, Recipient, Refusal};
+use crate::wire::message::{Address, Body, Envelope, Notify, Recipient, Refusal, Return};
 
 impl Member {
     /// Starts the timers that a message has from its arrival on.
@@ -250,6 +250,11 @@ impl Member {
         };
         work.composing = false;
         let Answer::Composed(body) = answer else { return self.arm_retry(queue, turn) };
+        if turn.fault("notice-told-twice") {
+            let (_, again) = self.notice_message(to.clone(), body, turn);
+            let again = self.enqueue(again, None, turn);
+            self.set_going(again, turn);
+        }
         let notice = self.notice_message(to, body, turn);
         let dsn = notice.0;
         if kind == NoticeKind::Success && turn.fault("confirmed-before-removal") {
@@ -304,7 +309,7 @@ impl Member {
         let wait = policy.wait_after(work.attempts);
         let wait = if turn.fault("retry-ignores-schedule") { Span::minutes(1) } else { wait };
         // The count only chooses the wait; beyond the schedule it would only grow.
-        work.attempts = (work.attempts + 1).min(policy.steady_after());
+        work.attempts = work.attempts.saturating_add(1).min(policy.steady_after());
         work.waiting = true;
         turn.arm(Timer::Retry(queue), wait);
     }
@@ -331,6 +336,7 @@ impl Member {
     ) -> Notice {
         let Message { envelope, body, damage, .. } = &self.spool.queue[&queue];
         let Envelope { origin, envid, arrived, ret, .. } = envelope.clone();
+        let ret = if turn.fault("notice-returns-all") { Some(Return::Full) } else { ret };
         let reporter = turn.config.member.clone();
         clause!(CU_044);
         let body = damage.is_none().then_some(*body);
@@ -368,6 +374,9 @@ impl Member {
             fields: Vec::new(),
             content: None,
             rules_due: false,
+            unqueued: turn.config.submits(),
+            attempts: 0,
+            submitter: None,
         };
         (queue, Message::new(envelope, body))
     }

@@ -24,6 +24,8 @@ pub enum Route {
     Way(Way),
     /// To an outside server.
     Outside(String),
+    /// To any frontend of our group, by plain SMTP.
+    Frontends,
 }
 
 /// Where a recipient stands.
@@ -57,6 +59,7 @@ impl Place {
             Self::Line(route) | Self::Underway(route) | Self::Retry { failed: Some(route), .. } => {
                 Some(match route {
                     Route::Local => "local",
+                    Route::Frontends => "*",
                     Route::Deliver(MemberName(name))
                     | Route::Way(
                         Way::Connector(ConnectorName(name)) | Way::Member(MemberName(name)),
@@ -85,6 +88,8 @@ pub(crate) struct Work {
     pub(crate) composing: bool,
     /// Its header is being read for the queue rules.
     pub(crate) ruling: bool,
+    /// The members that were to queue it and did not take it.
+    pub(crate) tried: BTreeSet<MemberName>,
     /// The id and the latest offer for these recipients: both outlive an attempt.
     pub(crate) offers: BTreeMap<Vec<u32>, (TransferId, u32)>,
     /// Where a recipient was asked for or delivered to in this attempt, as its account had moved.
@@ -106,6 +111,7 @@ impl Work {
         Self {
             places: doubts.chain(ended).collect(),
             offers: fenced.map(offer).collect(),
+            attempts: message.envelope.attempts,
             ..Self::default()
         }
     }

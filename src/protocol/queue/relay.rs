@@ -1,20 +1,20 @@
 //! To an outside server: RFC 1047's window remains here, and only here.
 
 use alloc::collections::BTreeSet;
-use alloc::string::String;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use super::{Change, Ending, Place, Route};
 use crate::clause;
 use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Turn};
-use crate::wire::ids::{ConnectionId, OriginId, QueueId};
+use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId};
 use crate::wire::message::{Outcome, Refusal};
 
 /// Our connection to an outside server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Relaying {
-    /// The server.
-    pub(crate) server: String,
+    /// Whose mail it takes.
+    pub(crate) route: Route,
     /// It is open.
     pub(crate) up: bool,
     /// The message, and the recipients without a result yet.
@@ -42,20 +42,22 @@ impl Relayed {
 }
 
 impl Member {
-    /// There is mail for this outside server.
-    pub(crate) fn reach_outside(&mut self, server: &str, turn: &mut Turn<'_, '_>) {
+    /// There is mail for an outside server, or for any frontend.
+    pub(crate) fn reach_outside(&mut self, route: &Route, turn: &mut Turn<'_, '_>) {
         let open = self.lines.iter().find_map(|(connection, line)| match line {
-            Line::Relaying(relaying) if relaying.server == server => Some(*connection),
+            Line::Relaying(relaying) if relaying.route == *route => Some(*connection),
             _ => None,
         });
         if let Some(connection) = open {
             return self.pump_relay(connection, turn);
         }
+        let Some(endpoint) = draw_endpoint(route, turn) else {
+            return self.fail_lane(route, "there is no frontend", turn);
+        };
         let connection = self.allot();
-        let server = String::from(server);
-        let relaying = Relaying { server: server.clone(), up: false, open: None };
+        let relaying = Relaying { route: route.clone(), up: false, open: None };
         self.lines.insert(connection, Line::Relaying(relaying));
-        turn.cx.open(connection, Endpoint::Outside(server));
+        turn.cx.open(connection, endpoint);
     }
 
     /// Relays the next message on a connection that waits for nothing.
@@ -64,7 +66,7 @@ impl Member {
         if !relaying.up || relaying.open.is_some() {
             return;
         }
-        let route = Route::Outside(relaying.server.clone());
+        let route = relaying.route.clone();
         let Some(queue) = self.first_in_line(&route) else {
             return self.hang_up(connection, turn);
         };
@@ -88,7 +90,7 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         let Some(Line::Relaying(relaying)) = self.lines.get_mut(&connection) else { return };
-        let route = Route::Outside(relaying.server.clone());
+        let route = relaying.route.clone();
         let expected = relaying.open.as_mut().filter(|(queue, open)| {
             open.contains(&index) && self.spool.queue[queue].envelope.origin == origin
         });
@@ -146,7 +148,7 @@ impl Member {
     /// The connection is gone. A message without a reply may have been taken: it is sent again by its
     /// schedule, because losing it would be worse.
     pub(crate) fn relaying_lost(&mut self, relaying: Relaying, turn: &mut Turn<'_, '_>) {
-        let route = Route::Outside(relaying.server.clone());
+        let route = relaying.route.clone();
         if let Some((queue, open)) = relaying.open {
             clause!(CU_041);
             let open: Vec<u32> = open.into_iter().collect();
@@ -159,8 +161,21 @@ impl Member {
             return;
         }
         if relaying.up {
-            return self.reach_outside(&relaying.server, turn);
+            return self.reach_outside(&route, turn);
         }
         self.fail_lane(&route, "the server cannot be reached", turn);
     }
+}
+
+/// Where mail on this route is taken; of the frontends a random one. `None` where there is none.
+fn draw_endpoint(route: &Route, turn: &mut Turn<'_, '_>) -> Option<Endpoint> {
+    if let Route::Outside(server) = route {
+        return Some(Endpoint::Outside(server.clone()));
+    }
+    assert_eq!(*route, Route::Frontends, "any other route is no plain SMTP");
+    let group = turn.config.organization.group_of(&turn.config.member)?;
+    let frontends: Vec<&MemberName> = group.frontends().collect();
+    let bound = NonZeroU32::new(u32::try_from(frontends.len()).ok()?)?;
+    let place = if bound.get() == 1 { 0 } else { turn.cx.choose.below("relay/frontend", bound) };
+    Some(Endpoint::Frontend(frontends[place as usize].clone()))
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Message, Place, Recorded};
+use crate::clause;
 use crate::kernel::{Span, Time};
 use crate::protocol::member::{Member, MemberConfig};
 use crate::protocol::operator::{Selection, State};
@@ -42,6 +43,9 @@ pub struct RecipientRow {
     pub index: u32,
     /// Whom it is for.
     pub address: Address,
+    /// A disk was lost on the way: another copy may be under way, or stored already.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub suspect: bool,
     /// Where it stands: the next hop, what it waits for, or with whom it is in doubt.
     pub place: Option<Place>,
     /// The same in one word.
@@ -104,10 +108,12 @@ impl Member {
         let recipients = message.envelope.recipients.iter();
         let recipients = recipients.filter(|recipient| indexes.contains(&recipient.index));
         let recipients = recipients.map(|recipient| {
+            clause!(SU_041);
             let place = places.get(&recipient.index);
             RecipientRow {
                 index: recipient.index,
                 address: recipient.address.clone(),
+                suspect: recipient.suspect,
                 place: place.cloned(),
                 state: place.map(|place| State::of(message, place)),
                 next_hop: place.and_then(Place::next_hop).map(String::from),

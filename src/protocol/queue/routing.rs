@@ -67,7 +67,8 @@ impl Member {
         if self.work[&queue].expired {
             return self.return_expired(queue, indexes, turn);
         }
-        if self.rules_are_due(queue, indexes, turn) {
+        let submits = self.is_to_submit(queue, turn.config);
+        if !submits && self.rules_are_due(queue, indexes, turn) {
             return;
         }
         let message = &self.spool.queue[&queue];
@@ -86,6 +87,9 @@ impl Member {
         if !self.link.covers(&message.envelope.routed_by) {
             clause!(CU_020);
             return self.put_all(queue, indexes, &Place::Table);
+        }
+        if submits {
+            return self.submit(queue, indexes, turn);
         }
         let mut routes = Vec::new();
         for index in indexes {
@@ -132,7 +136,7 @@ impl Member {
             Route::Local => self.deposit_line(turn),
             Route::Deliver(host) => self.reach_host(host, turn),
             Route::Way(way) => self.reach_way(way, turn),
-            Route::Outside(server) => self.reach_outside(server, turn),
+            Route::Outside(_) | Route::Frontends => self.reach_outside(route, turn),
         }
     }
 
@@ -157,6 +161,10 @@ impl Member {
         if message.is_stopped() || !self.link.covers(&message.envelope.routed_by) {
             return false;
         }
+        if self.is_to_submit(queue, config) {
+            // The table does not choose who queues it.
+            return self.work[&queue].places[&index] == Place::Table;
+        }
         let new = match self.decide(queue, index, config) {
             Decision::Go(route) => Some(route),
             Decision::Wait(_) | Decision::Never(_) => None,
@@ -177,6 +185,10 @@ impl Member {
             Home::Account(account) => {
                 let known = self.ownership(&account, config);
                 known.expect("an account of the organization has an owner").member
+            }
+            Home::Foreign(_) if config.relays_to_frontends() => {
+                clause!(CU_046);
+                return Decision::Go(Route::Frontends);
             }
             Home::Foreign(server) => return Decision::Go(Route::Outside(server)),
             Home::Nobody(refusal) => return Decision::Never(refusal),

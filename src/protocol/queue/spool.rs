@@ -40,6 +40,9 @@ pub struct Spool {
     /// For each account whom its rules have answered, and until when they do not answer again.
     #[serde(default)]
     pub answered: BTreeMap<Address, BTreeMap<Address, Time>>,
+    /// By the operator's order nothing more is queued for others.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 impl Spool {
@@ -129,6 +132,12 @@ impl Spool {
                 self.insert(notice.0, &notice.1);
             }
             Change::Held { queue, reason } => self.message(*queue).held = Some(reason.clone()),
+            Change::Kept { queue } => {
+                let envelope = &mut self.message(*queue).envelope;
+                assert!(envelope.unqueued, "a message is kept once");
+                envelope.unqueued = false;
+            }
+            Change::Draining { on } => self.draining = *on,
             Change::Resumed { queue } => {
                 let message = self.message(*queue);
                 (message.held, message.pardoned) = (None, true);

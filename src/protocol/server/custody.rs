@@ -23,6 +23,11 @@ pub trait Custody:
 
     /// Which disk the member says from this change on that it has.
     fn store_drawn(change: &Self::Change) -> Option<StoreId>;
+
+    /// Whether it knows of no newer list of the accounts than its own.
+    fn knows_the_list(&self, _config: &MemberConfig) -> bool {
+        true
+    }
 }
 
 impl Custody for Member {
@@ -35,5 +40,9 @@ impl Custody for Member {
             Change::Boot { store, .. } | Change::DiskRolledBack { store } => Some(*store),
             _ => None,
         }
+    }
+
+    fn knows_the_list(&self, config: &MemberConfig) -> bool {
+        Self::knows_the_list(self, config)
     }
 }

@@ -60,7 +60,9 @@ impl<C: Custody> ServerOf<C> {
         act: impl FnOnce(&mut Session, &mut Talk<'_>),
     ) {
         let Some(entry) = self.sessions.get_mut(&connection) else { return };
-        let mut talk = Talk::new(config, self.store, cx.now, gate);
+        let member = &self.member;
+        let knows_the_list = || member.knows_the_list(config);
+        let mut talk = Talk::new(config, self.store, cx.now, gate, &knows_the_list);
         act(&mut entry.session, &mut talk);
         for action in talk.into_actions() {
             self.perform(connection, action, cx, pending);

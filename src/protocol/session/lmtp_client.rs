@@ -169,7 +169,10 @@ impl LmtpClient {
             return outcome.ok_or_else(|| caller.unexpected("a final reply", reply, talk));
         }
         clause!(SM_073);
+        let faults = &talk.config.faults;
         match deliver::decode_result(reply) {
+            Ok((Some(_), outcome)) if faults.is_on("any-result-counts") => Ok(outcome),
+            Ok((None, outcome)) if faults.is_on("refusal-of-nobody-counts") => Ok(outcome),
             Ok((Some(n), outcome)) if n == index => Ok(outcome),
             Ok((None, Outcome::Refused(refusal))) => Ok(Outcome::Refused(softened(&refusal))),
             _ => {

@@ -5,18 +5,18 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::elsewhere::{Elsewhere, is_open_here};
 use super::smtp_server::{BODY_WAIT, COMMAND_WAIT, ERRORS_LIMIT, body_refusal};
 use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange};
-use crate::protocol::member::{MemberConfig, Parcel, Pdu, Security};
-use crate::protocol::organization::Account;
+use crate::protocol::member::{Parcel, Pdu, Security};
 use crate::protocol::server::{BodyProblem, Wire};
-use crate::wire::deliver::{self, Found, Inquire, Ownership};
+use crate::wire::deliver::{self, Found, Inquire};
 use crate::wire::framer::EXPECTED_LINE_END;
 use crate::wire::ids::{Epoch, MemberName, OriginId};
-use crate::wire::message::{Address, Body, Envelope, Recipient, Refusal};
+use crate::wire::message::{Body, Envelope, Recipient, Refusal};
 use crate::wire::smtp::{
     BodyKind, COMMAND_LINE_LIMIT, Command, Extensions, Mail, Rcpt, Reply, Status,
 };
@@ -260,7 +260,7 @@ impl LmtpServer {
             return self.answer(&deliver::refusal_reply(index, &refusal), talk);
         }
         let epoch = rcpt.epoch.unwrap_or_default();
-        let reply = match is_open_here(talk.config, &rcpt.recipient, epoch) {
+        let reply = match is_open_here(talk, &rcpt.recipient, epoch) {
             Ok(()) => {
                 transaction.epochs.extend(rcpt.epoch.map(|epoch| (index, epoch)));
                 transaction.recipients.push(Recipient {
@@ -298,7 +298,11 @@ impl LmtpServer {
         };
         talk.rest();
         let Transaction { mail, origin, recipients, epochs } = transaction;
-        let awaited = recipients.iter().map(|recipient| recipient.index).collect();
+        let mut awaited: VecDeque<u32> =
+            recipients.iter().map(|recipient| recipient.index).collect();
+        if talk.config.faults.is_on("results-by-index") {
+            awaited.make_contiguous().sort_unstable();
+        }
         let envelope = Envelope {
             origin: origin.clone(),
             sender: mail.sender,
@@ -314,6 +318,9 @@ impl LmtpServer {
             fields: Vec::new(),
             content: mail.digest,
             rules_due: false,
+            unqueued: false,
+            attempts: 0,
+            submitter: None,
         };
         talk.tell(Pdu::Deliver(Parcel { envelope, body, epochs }));
         self.state = State::Results(Results { origin, awaited, early: BTreeMap::new() });
@@ -385,35 +392,6 @@ impl LmtpServer {
 fn say(reply: &Reply, talk: &mut Talk<'_>) {
     for line in reply.encode() {
         talk.line(line);
-    }
-}
-
-/// Why a recipient is not for this member.
-enum Elsewhere {
-    Refused(Refusal),
-    Moved(Ownership),
-}
-
-/// Whether the account is open on this member, by the organization's file. Custody knows more, and has
-/// the last word; but what the file gives to others need not come in.
-fn is_open_here(config: &MemberConfig, address: &Address, epoch: Epoch) -> Result<(), Elsewhere> {
-    let organization = &config.organization;
-    let refused = |code, status, text| Err(Elsewhere::Refused(Refusal::new(code, status, text)));
-    match organization.account(address).map(Account::ownership) {
-        Some(owner) if owner.member == config.member => Ok(()),
-        Some(owner) if owner.epoch > epoch => {
-            clause!(DE_041);
-            Err(Elsewhere::Moved(owner))
-        }
-        Some(_) => {
-            clause!(SM_078);
-            refused(450, "4.2.1", "the account is not open on this member")
-        }
-        None if organization.is_local_domain(address.domain()) => {
-            clause!(SM_078);
-            refused(550, "5.1.1", "no such account")
-        }
-        None => refused(450, "4.1.2", "no domain of this organization"),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod caller;
 mod calling;
+mod elsewhere;
 mod event;
 mod group_client;
 mod group_server;
@@ -74,7 +75,9 @@ impl Session {
             }
             Endpoint::Deliver(host) => Self::LmtpClient(LmtpClient::calling(host.clone())),
             Endpoint::Group(target) => Self::GroupClient(GroupClient::new(target.clone())),
-            Endpoint::Outside(_) => Self::RelayClient(RelayClient::calling()),
+            Endpoint::Outside(_) | Endpoint::Frontend(_) => {
+                Self::RelayClient(RelayClient::calling())
+            }
         }
     }
 

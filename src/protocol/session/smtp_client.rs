@@ -122,10 +122,10 @@ impl SmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         match Answer::of_reply(reply) {
-            Ok(Answer::Hello { member, store }) if member == self.target => {
+            Ok(Answer::Hello { member, store, load }) if member == self.target => {
                 caller.up(talk);
                 talk.log(Tag::Submit, SessionEvent::Proved(member.clone()));
-                talk.tell(Pdu::Hello { member, store });
+                talk.tell(Pdu::Hello { member, store, load });
                 Ok(Next::Idle)
             }
             _ => Err(caller.declined("X-SUBMIT HELLO", reply, talk)),
@@ -251,6 +251,11 @@ impl SmtpClient {
             return Ok(Next::Idle);
         }
         let answer = match Answer::of_reply(reply) {
+            Ok(Answer::Unknown { transfer })
+                if talk.config.faults.is_on("unknown-means-refused") =>
+            {
+                Answer::Refused { transfer, offer: 1_000 }
+            }
             Ok(answer) if fits(&answer) => answer,
             _ => return Err(caller.unexpected("an answer to the command", reply, talk)),
         };

@@ -41,6 +41,8 @@ pub(in crate::protocol) struct Talk<'a> {
     pub(super) store: StoreId,
     /// The host's time.
     pub(super) now: Time,
+    /// Whether no newer list of the accounts is known than the configured one.
+    pub(super) knows_the_list: &'a dyn Fn() -> bool,
     /// When that to which the session reacts allows it to speak.
     gate: Gate,
     actions: Vec<Action>,
@@ -53,8 +55,9 @@ impl<'a> Talk<'a> {
         store: StoreId,
         now: Time,
         gate: Gate,
+        knows_the_list: &'a dyn Fn() -> bool,
     ) -> Self {
-        Self { config, store, now, gate, actions: Vec::new() }
+        Self { config, store, now, knows_the_list, gate, actions: Vec::new() }
     }
 
     /// What the turn came to, in order.

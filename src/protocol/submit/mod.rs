@@ -1,7 +1,10 @@
 //! Hand-over: custody moves from one member to another, never lost and never doubled.
 
+mod acceptor;
 mod digest;
 mod doubt;
+mod event;
+mod policy;
 mod receiver;
 mod release;
 mod sender;
@@ -14,9 +17,12 @@ use crate::protocol::member::Parcel;
 use crate::wire::ids::{MemberName, QueueId, StoreId, TransferId};
 use crate::wire::message::{Digest, Refusal};
 
+pub use acceptor::{BREAKER_FAILURES, BREAKER_SPAN, TRIES_LIMIT};
 pub use doubt::DOUBT_INTERVAL;
+pub use event::SubmitEvent;
 pub use release::RELEASE_INTERVAL;
 
+pub(crate) use acceptor::Acceptor;
 pub(crate) use digest::{parcel_digest, recipient_digest};
 
 /// The most offers of one connection that are complete and not committed.

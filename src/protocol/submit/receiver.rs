@@ -47,7 +47,11 @@ impl Member {
         let nobody = parcel.envelope.recipients.is_empty();
         let nobody = nobody.then(|| Refusal::new(554, "5.5.1", "no recipients"));
         let objection = self.offer_objection(connection, (&transfer, offer), octets, turn);
-        if let Some(refusal) = objection.or(nobody) {
+        let objection = objection.or(nobody).or_else(|| {
+            let peer = &self.exchange(connection).expect("the caller looked it up").member;
+            parcel.envelope.unqueued.then(|| self.objection_to_queue(peer, turn))?
+        });
+        if let Some(refusal) = objection {
             self.discard(key, Gate::Now, turn);
             return turn.say(connection, Pdu::Refused(refusal));
         }
@@ -59,11 +63,11 @@ impl Member {
 
     /// What is already settled about a transfer that is offered again.
     fn known(&self, transfer: &TransferId, digest: Digest, turn: &mut Turn<'_, '_>) -> Option<Pdu> {
-        if self.spool.is_over(transfer) {
+        if self.spool.is_over(transfer) && !turn.fault("released-is-offered-again") {
             return Some(Pdu::Done(transfer.clone()));
         }
         let acceptance = self.spool.accepted.get(transfer)?;
-        if acceptance.digest == digest {
+        if acceptance.digest == digest || turn.fault("digest-not-compared") {
             clause!(SU_011);
             let (transfer, queue) = (transfer.clone(), acceptance.queue);
             return Some(Pdu::HandedOver { transfer, queue });
@@ -168,6 +172,10 @@ impl Member {
         let queue = self.spool.next();
         let hop = self.hop(from, String::from("SUBMIT"), &queue_name(queue), turn);
         envelope.hops.push(hop);
+        // A member without queue rules has run them by accepting.
+        envelope.rules_due &= turn.config.queue_rules().next().is_some();
+        clause!(SU_052);
+        envelope.unqueued &= turn.fault("resubmits-what-it-accepted");
         turn.tell(Event::Received { queue, origin: envelope.origin.clone() });
         turn.tell(Event::Digested { origin: envelope.origin.clone(), digest });
         let accepted = Some((transfer, Acceptance { digest, queue }));

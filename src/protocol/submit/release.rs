@@ -93,7 +93,7 @@ impl Member {
     pub(crate) fn hear_release(
         &mut self,
         connection: ConnectionId,
-        release: Release,
+        mut release: Release,
         turn: &mut Turn<'_, '_>,
     ) {
         let line = self.exchange(connection).expect("the caller looked it up");
@@ -105,6 +105,14 @@ impl Member {
             .senders
             .get(&member)
             .map_or(Standing::News, |known| known.judge(store, &release));
+        if turn.fault("release-ignores-exceptions") {
+            release.except.clear();
+        }
+        let standing = match standing {
+            Standing::Old if turn.fault("replaced-disk-is-believed") => Standing::News,
+            Standing::Behind if turn.fault("rolled-back-is-believed") => Standing::News,
+            other => other,
+        };
         match standing {
             Standing::News => {
                 clause!(SU_033);

@@ -6,7 +6,7 @@ use super::{Attempt, Dialogue, is_conflict, is_verdict};
 use crate::clause;
 use crate::protocol::linkstate::{LinkCommand, Way};
 use crate::protocol::member::{Event, Member, Parcel, Pdu, Turn};
-use crate::protocol::queue::{Change, Place, Route, Transfer};
+use crate::protocol::queue::{Change, Ending, Place, Route, Transfer};
 use crate::wire::ids::{ConnectionId, QueueId, TransferId};
 use crate::wire::message::{Recipient, Refusal};
 
@@ -74,6 +74,8 @@ impl Member {
         // The far end must not route by a smaller table than the one that sends the message there.
         clause!(CU_023);
         parcel.envelope.routed_by.extend(self.link.versions());
+        clause!(SU_059);
+        parcel.envelope.attempts = self.work[&queue].attempts;
         let (transfer, offer) = self.next_offer(queue, &recipients, turn);
         clause!(SU_001);
         self.put_all(queue, &recipients, &Place::Underway(route));
@@ -89,9 +91,15 @@ impl Member {
         let message = &self.spool.queue[&queue];
         let mut envelope = message.envelope.clone();
         envelope.recipients.retain(|recipient| recipients.contains(&recipient.index));
+        // Where this member queues it after all, its policy has changed.
+        envelope.unqueued &= self.is_to_submit(queue, turn.config);
         if turn.fault("renumber-index") {
             let numbered = envelope.recipients.into_iter().zip(0..);
             envelope.recipients = numbered.map(|(r, index)| Recipient { index, ..r }).collect();
+        }
+        for recipient in &mut envelope.recipients {
+            recipient.suspect &= !turn.fault("suspect-mark-is-lost");
+            recipient.original.take_if(|_| turn.fault("orcpt-is-dropped"));
         }
         Parcel { envelope, body: message.body, epochs: Default::default() }
     }
@@ -174,7 +182,16 @@ impl Member {
         self.heard(connection, turn);
         clause!(SU_003);
         self.forget_offer(queue, transfer);
+        if self.is_to_submit(queue, turn.config) {
+            self.submitted(queue, &peer, turn);
+        }
         turn.tell(Event::HandedOver { queue, transfer: transfer.clone(), peer });
+        if turn.fault("hand-over-is-success") {
+            for index in &recipients {
+                self.succeed(queue, *index, Ending::Delivered, turn);
+            }
+            return self.pump(connection, turn);
+        }
         let id = transfer.clone();
         let change = Change::HandedOver { queue, id, recipients: recipients.clone() };
         self.finish(queue, &recipients, change, turn);
@@ -216,12 +233,18 @@ impl Member {
     }
 
     fn offer_refused(&mut self, attempt: Attempt, refusal: &Refusal, turn: &mut Turn<'_, '_>) {
-        let Attempt { queue, recipients, .. } = &attempt;
-        if is_conflict(refusal) {
+        let Attempt { queue, recipients, way, .. } = &attempt;
+        if is_conflict(refusal) && !turn.fault("conflict-is-tried-again") {
             clause!(SU_006);
             self.retry_refused(&attempt, refusal, turn);
-            self.hold(*queue, "the far end knows its id with another content", turn);
-        } else if is_verdict(refusal) {
+            return self.hold(*queue, "the far end knows its id with another content", turn);
+        }
+        if let Way::Member(peer) = way
+            && self.is_to_submit(*queue, turn.config)
+        {
+            return self.submission_refused((*queue, recipients), peer, refusal, turn);
+        }
+        if is_verdict(refusal) {
             clause!(SU_009);
             for index in recipients {
                 self.give_up(*queue, *index, refusal.clone(), turn);
@@ -242,7 +265,7 @@ impl Member {
     pub(crate) fn dialogue_lost(&mut self, dialogue: Dialogue, turn: &mut Turn<'_, '_>) {
         match dialogue {
             Dialogue::Idle | Dialogue::Releasing => {}
-            Dialogue::Offered(attempt) => self.route(attempt.queue, &attempt.recipients, turn),
+            Dialogue::Offered(attempt) => self.offer_lost(&attempt, turn),
             Dialogue::Committed(attempt) if turn.fault("fallback-while-in-doubt") => {
                 self.route(attempt.queue, &attempt.recipients, turn);
             }

@@ -39,6 +39,9 @@ impl Member {
         transfer: &TransferId,
         turn: &mut Turn<'_, '_>,
     ) {
+        if turn.fault("done-means-accepted") {
+            return self.handed_over(connection, transfer, turn);
+        }
         let line = self.exchange_mut(connection).expect("the caller looked it up");
         let (queue, recipients, doubtful) = match core::mem::take(&mut line.dialogue) {
             Dialogue::Offered(Attempt { queue, transfer: id, recipients, .. })
@@ -79,6 +82,7 @@ impl Member {
     pub(crate) fn rolled_back(&mut self, turn: &mut Turn<'_, '_>) {
         clause!(SU_043);
         let store = StoreId(draw_u64(turn.cx.choose, "member/store").max(1));
+        let store = if turn.fault("rolled-back-store-is-kept") { self.store } else { store };
         self.store = store;
         self.store_change(Change::DiskRolledBack { store }, turn);
         turn.tell(Event::RolledBack { store });

@@ -86,7 +86,7 @@ impl Configuration {
                 let via = self.via.get(&(connector.clone(), target.clone()));
                 via.copied().or_else(|| self.peers.get(target)?.smtp)
             }
-            Endpoint::Member(member) => self.peers.get(member)?.smtp,
+            Endpoint::Member(member) | Endpoint::Frontend(member) => self.peers.get(member)?.smtp,
             Endpoint::Deliver(host) => match self.member.organization.store(host) {
                 Some(store) => store.lmtp.parse().ok(),
                 None => self.peers.get(host)?.deliver,

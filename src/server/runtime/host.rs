@@ -399,8 +399,16 @@ impl Host {
         if let Event::Quarantined { queue, problem, .. } = event {
             tracing::error!(member, %queue, problem, "in quarantine: a stored body is damaged");
         }
+        let of_submission = match event {
+            Event::Submit(event) => Some(event.is_trouble()),
+            _ => None,
+        };
         let event = serde_json::to_string(event).unwrap_or_default();
-        tracing::info!(target: "bridgehead::event", member, event);
+        match of_submission {
+            Some(true) => tracing::warn!(target: "SUBMIT", member, event),
+            Some(false) => tracing::info!(target: "SUBMIT", member, event),
+            None => tracing::info!(target: "bridgehead::event", member, event),
+        }
     }
 
     fn trace(&mut self, input: Option<&Input<Server>>, acts: &[Act<Server>]) {

@@ -15,7 +15,7 @@ pub(super) fn target(configuration: &Configuration, endpoint: &Endpoint) -> Opti
     let is_tls = configuration.credentials.is_some();
     let address = || configuration.resolve(endpoint).map(|address| address.to_string());
     Some(match endpoint {
-        Endpoint::Connector(_, member) | Endpoint::Member(member) => {
+        Endpoint::Connector(_, member) | Endpoint::Member(member) | Endpoint::Frontend(member) => {
             Target { address: address()?, name: member.0.clone(), is_tls: false }
         }
         // A mail store is no member: it has no certificate of the organization's authority.

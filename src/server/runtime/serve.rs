@@ -43,7 +43,8 @@ pub enum Until {
 }
 
 /// Starts the log. `BRIDGEHEAD_LOG` chooses what is logged: a level, or levels by module, such as
-/// `warn,bridgehead::server=debug`; `info` by default.
+/// `warn,bridgehead::server=debug`; `info` by default. What is decided about submissions has the tag
+/// `SUBMIT`, and so a level of its own: `info,SUBMIT=off`.
 pub fn log_to_stderr(logging: Logging) {
     let wanted = std::env::var("BRIDGEHEAD_LOG").ok().and_then(|text| text.parse().ok());
     let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));

@@ -137,7 +137,9 @@ impl Ledger {
     pub(super) fn unstored(&mut self, token: Token, address: &Address) {
         let Some(index) = self.index_of(token, address) else { return };
         let entry = self.entries.get_mut(&token).expect("its index was found");
-        entry.ends[index as usize] -= 1;
+        // What came back with an old disk, and is lost again, was not counted anew.
+        let ends = &mut entry.ends[index as usize];
+        *ends = ends.saturating_sub(1);
         self.lose((token, index));
     }
 

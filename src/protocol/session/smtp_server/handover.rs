@@ -13,7 +13,7 @@ use crate::wire::ids::{MemberName, StoreId, TransferId};
 use crate::wire::link2state::Reassembly;
 use crate::wire::message::{Body, Digest};
 use crate::wire::smtp::{Reply, Status};
-use crate::wire::submit::{Answer, Command};
+use crate::wire::submit::{Answer, Command, Load};
 use crate::wire::{Mode, envelope};
 
 /// The most offers that are transferred on one connection and not committed.
@@ -102,16 +102,22 @@ impl SmtpServer {
         });
         talk.rest();
         talk.inbound(member.clone());
-        talk.tell(Pdu::Hello { member, store });
+        talk.tell(Pdu::Hello { member, store, load: None });
         self.state = State::Hello;
     }
 
     /// Custody says its own hello.
-    pub(super) fn hello(&mut self, member: &MemberName, store: StoreId, talk: &mut Talk<'_>) {
+    pub(super) fn hello(
+        &mut self,
+        member: &MemberName,
+        store: StoreId,
+        load: Option<Load>,
+        talk: &mut Talk<'_>,
+    ) {
         if let Some(peer) = &self.peer {
             talk.log(Tag::Submit, SessionEvent::Proved(peer.name.clone()));
         }
-        self.answer(talk, &Answer::Hello { member: member.clone(), store }.reply());
+        self.answer(talk, &Answer::Hello { member: member.clone(), store, load }.reply());
     }
 
     fn offer(&mut self, offering: Offering, talk: &mut Talk<'_>) {

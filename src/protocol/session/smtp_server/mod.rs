@@ -371,7 +371,13 @@ impl Conversation for SmtpServer {
                 clause!(SM_028);
                 self.settled(pdu, talk);
             }
-            (State::Hello, Pdu::Hello { member, store }) => self.hello(&member, store, talk),
+            (State::Announced(_), pdu @ Pdu::Done(_)) => {
+                clause!(SU_033);
+                self.settled(pdu, talk);
+            }
+            (State::Hello, Pdu::Hello { member, store, load }) => {
+                self.hello(&member, store, load, talk);
+            }
             (State::Hello, Pdu::Refused(refusal)) => {
                 self.peer = None;
                 self.pass_refusal(talk, &refusal);

@@ -113,12 +113,14 @@ impl SmtpServer {
             (true, false) => "ESMTP",
             (false, _) => "SMTP",
         };
+        let submitter = self.proved(talk.config.security).map(|member| member.0.clone());
         talk.tell(Pdu::Mail(NewMail {
             sender: mail.sender,
             recipients,
             ret: mail.ret,
             envid: mail.envid,
             smtputf8: mail.smtputf8,
+            submitter,
             from: format!("{} ({})", greeting.name, address_literal(&self.remote)),
             with: String::from(with),
             body,

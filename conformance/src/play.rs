@@ -1,0 +1,257 @@
+//! A case as a play: the suite talks to one node on several connections, and plays the members that the
+//! node itself calls. Like a script it is data: the same acts drive it, judge it and explain it.
+
+mod cast;
+mod look;
+mod mail;
+mod show;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+pub(crate) use cast::{Answer, Cue, When};
+pub(crate) use look::{Look, On};
+pub(crate) use mail::Part;
+pub(crate) use show::{show_act, show_look};
+
+use crate::case::Findings;
+use crate::cluster::{Cluster, OUTSIDE as OUTSIDE_ADDRESS};
+use crate::event::Stop;
+use crate::net::{Port, Rule, Wire};
+use crate::organization::{Blueprint, solo};
+use crate::script::{Cursor, QUIET, Replies, Script, Seat};
+use crate::stage::{OUTSIDE, Stage};
+use crate::transcript::Transcript;
+use cast::Troupe;
+
+/// The node under test.
+pub(crate) const NODE: &str = "rg1-a";
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// The suite talks to the node: on a new connection of that name, or it goes on with it.
+    Talk(&'static str, Script),
+    /// The suite closes its connection of that name.
+    Leave(&'static str),
+    /// From now on whoever is played behind this link and port departs from the ordinary like this.
+    Cast(&'static str, Port, Vec<Cue>),
+    /// The rule of a link changes.
+    Rule(&'static str, Rule),
+    /// Virtual time passes.
+    Wait(u64),
+    /// A place in the record.
+    Mark(&'static str),
+    /// The node shows a part of itself.
+    Inspect(&'static str),
+    /// The node is killed and started again with the same files.
+    Restart,
+    /// The node is killed and started again with none.
+    LoseDisk,
+}
+
+/// The whole case.
+#[derive(Clone, Debug)]
+pub(crate) struct Play {
+    /// The organization, and who in it is played.
+    pub(crate) blueprint: fn() -> Blueprint,
+    /// What the policy of the node says besides.
+    pub(crate) policy: Vec<(&'static str, Value)>,
+    /// What happens.
+    pub(crate) acts: Vec<Act>,
+    /// What must have been seen at the end.
+    pub(crate) looks: Vec<Look>,
+}
+
+impl Play {
+    /// With one node among a fellow and a bridgehead that the suite plays.
+    pub(crate) fn new() -> Self {
+        Self::over(solo)
+    }
+
+    /// With another organization, in which the node under test is `rg1-a`, too.
+    pub(crate) const fn over(blueprint: fn() -> Blueprint) -> Self {
+        Self { blueprint, policy: Vec::new(), acts: Vec::new(), looks: Vec::new() }
+    }
+
+    /// With one more word in the policy.
+    pub(crate) fn policy(mut self, key: &'static str, value: Value) -> Self {
+        self.policy.push((key, value));
+        self
+    }
+
+    /// With one more act.
+    pub(crate) fn act(mut self, act: Act) -> Self {
+        self.acts.push(act);
+        self
+    }
+
+    /// The suite talks on a connection of that name.
+    pub(crate) fn talk(self, name: &'static str, script: Script) -> Self {
+        self.act(Act::Talk(name, script.named(name)))
+    }
+
+    /// Whoever is played behind a link departs from the ordinary.
+    pub(crate) fn cast(self, link: &'static str, port: Port, cues: Vec<Cue>) -> Self {
+        self.act(Act::Cast(link, port, cues))
+    }
+
+    /// Virtual time passes.
+    pub(crate) fn wait(self, span_us: u64) -> Self {
+        self.act(Act::Wait(span_us))
+    }
+
+    /// A place in the record.
+    pub(crate) fn mark(self, name: &'static str) -> Self {
+        self.act(Act::Mark(name))
+    }
+
+    /// With one more look.
+    pub(crate) fn look(mut self, look: Look) -> Self {
+        self.looks.push(look);
+        self
+    }
+
+    /// The checks that it makes, in order.
+    pub(crate) fn checks(&self) -> Vec<String> {
+        let mut checks: Vec<String> = Vec::new();
+        let talks = self.scripts().flat_map(Script::own_checks);
+        for check in talks.chain(self.looks.iter().map(|look| look.check().to_owned())) {
+            assert!(!checks.contains(&check), "check `{check}` stands twice in a play");
+            checks.push(check);
+        }
+        if self.scripts().next().is_some() {
+            checks.push(QUIET.to_owned());
+        }
+        checks
+    }
+
+    /// The checks that hold when something was not seen.
+    pub(crate) fn absences(&self) -> Vec<&'static str> {
+        self.looks.iter().filter(|look| look.is_absence()).map(Look::check).collect()
+    }
+
+    /// Whether a node that refuses everything could pass a part of it.
+    pub(crate) fn refuses(&self) -> bool {
+        self.scripts().any(Script::refuses)
+    }
+
+    fn scripts(&self) -> impl Iterator<Item = &Script> {
+        self.acts.iter().filter_map(|act| match act {
+            Act::Talk(_, script) => Some(script),
+            _ => None,
+        })
+    }
+
+    /// Does everything, until the end or until a conversation goes astray.
+    pub(crate) fn drive(&self, stage: &mut Stage) -> Result<(), Stop> {
+        let mut blueprint = (self.blueprint)();
+        for (key, value) in &self.policy {
+            blueprint = blueprint.policy(key, value.clone());
+        }
+        let cluster = stage.cluster(blueprint, &[])?;
+        let troupe = Troupe::at_all_doors(&cluster);
+        let mut running = Running { cluster, troupe, wires: BTreeMap::new() };
+        running.pass(0)?;
+        for act in &self.acts {
+            if !running.act(act, stage)? {
+                break;
+            }
+            running.pass(0)?;
+        }
+        Ok(())
+    }
+
+    /// Judges the record: the conversations in their order, then the looks.
+    pub(crate) fn judge(&self, transcript: &Transcript<'_>, findings: &mut Findings) {
+        let mut cursors: BTreeMap<&str, Cursor<'_>> = BTreeMap::new();
+        let mut replies = Replies::new();
+        let mut astray = false;
+        for act in &self.acts {
+            let Act::Talk(name, script) = act else { continue };
+            let link = format!("{name}#1");
+            let cursor = cursors.entry(name).or_insert_with(|| Cursor::new(transcript, &link));
+            if !cursor.go(&script.steps, &mut replies, findings) {
+                astray = true;
+                break;
+            }
+        }
+        if !astray {
+            cursors.values().for_each(|cursor| cursor.quiet(findings));
+        }
+        for look in &self.looks {
+            look.judge(transcript, findings);
+        }
+    }
+}
+
+/// A play that is being performed. The node goes last, so that its end is in no record.
+struct Running {
+    wires: BTreeMap<&'static str, Wire>,
+    troupe: Troupe,
+    cluster: Cluster,
+}
+
+impl Running {
+    /// Lets virtual time pass; zero lets everybody end what is under way.
+    fn pass(&mut self, span_us: u64) -> Result<(), Stop> {
+        let Self { cluster, troupe, .. } = self;
+        let goal = cluster.now_us() + span_us;
+        cluster.run_until_with(goal, &mut |cluster| troupe.turn(cluster))
+    }
+
+    /// Does one thing; `false` when a conversation went astray.
+    fn act(&mut self, act: &Act, stage: &mut Stage) -> Result<bool, Stop> {
+        match act {
+            Act::Talk(name, script) => return self.talk(name, script, stage),
+            Act::Leave(name) => drop(self.wires.remove(name)),
+            Act::Cast(link, port, cues) => self.troupe.cast(link, *port, cues),
+            Act::Rule(link, rule) => self.cluster.network().rule(link, rule.clone()),
+            Act::Wait(span_us) => self.pass(*span_us)?,
+            Act::Mark(name) => drop(stage.mark(name, json!({}))),
+            Act::Inspect(what) => drop(self.cluster.inspect(NODE, what)?),
+            Act::Restart => {
+                self.kill()?;
+                self.cluster.restart(NODE)?;
+            }
+            Act::LoseDisk => {
+                self.cluster.reset(NODE)?;
+                self.forget_connections();
+            }
+        }
+        Ok(true)
+    }
+
+    fn kill(&mut self) -> Result<(), Stop> {
+        self.cluster.kill(NODE)?;
+        self.forget_connections();
+        Ok(())
+    }
+
+    /// The node is gone, and so are its ends.
+    fn forget_connections(&mut self) {
+        self.wires.clear();
+        self.troupe.forget_guests();
+    }
+
+    fn talk(
+        &mut self,
+        name: &'static str,
+        script: &Script,
+        stage: &mut Stage,
+    ) -> Result<bool, Stop> {
+        let place = script.place;
+        let (from, greeting) = match place.seat {
+            Seat::Outside => (OUTSIDE_ADDRESS, OUTSIDE),
+            Seat::Member => (self.cluster.address_of("rg2-a"), "rg2-a"),
+            Seat::Fellow => (self.cluster.address_of("rg1-c"), "rg1-c"),
+        };
+        stage.greet_as(greeting);
+        if !self.wires.contains_key(name) {
+            let wire = self.cluster.dial(name, from, (NODE, place.port))?;
+            self.wires.insert(name, wire);
+        }
+        script.drive_on(&self.wires[name], stage)
+    }
+}

@@ -1,0 +1,362 @@
+//! The members that the suite plays when the node calls them: a bridgehead of another group and a host
+//! of accounts. Both are as the specification wants them, but for the cues of the case.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::cluster::Cluster;
+use crate::event::Stop;
+use crate::net::{Port, Wire};
+use crate::organization::{RG2_RECORD, RG3_RECORD};
+use crate::script::frame;
+use crate::smtp::{parameter, starts_with};
+
+/// The disk that played members say they have.
+pub(crate) const PLAYED_STORE: &str = "00000000c0ffee01";
+/// The digest of no table.
+const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// What a played member does instead of the ordinary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It says this line, in which `{id}`, `{offer}`, `{queue}` and `{index}` are replaced.
+    Say(&'static str),
+    /// It takes the command as ever, and its reply is lost with the connection.
+    Lose,
+    /// It takes nothing, and closes the connection.
+    Close,
+    /// It says nothing, and keeps the connection.
+    Hang,
+}
+
+/// How often a cue is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Whenever the command is heard.
+    Always,
+    /// When it is heard for this time, the first being 1.
+    Time(u32),
+}
+
+/// A departure from the ordinary: at a command that begins with a text. `RESULT [n]` stands for the
+/// moment at which the result of the recipient with that index is due, `OCTETS` for the end of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cue {
+    /// How the command begins.
+    pub(crate) at: &'static str,
+    /// How often.
+    pub(crate) when: When,
+    /// What is done.
+    pub(crate) does: Answer,
+}
+
+/// A played member behind one door.
+#[derive(Default)]
+struct Actor {
+    cues: Vec<Cue>,
+    heard: BTreeMap<&'static str, u32>,
+    /// The transfers that it has in its custody.
+    accepted: BTreeSet<String>,
+    /// The recipients that it has delivered: origin and index.
+    delivered: BTreeSet<(String, String)>,
+}
+
+/// What a guest is expected to say.
+enum Expected {
+    Line,
+    /// The octets of an offer: how many, transfer and offer.
+    Octets(usize, String, String),
+    /// Content behind DATA, up to the dot.
+    Content,
+}
+
+/// A connection on which the node is the client.
+struct Guest {
+    door: (String, Port),
+    wire: Wire,
+    expected: Expected,
+    origin: String,
+    /// The recipients that were accepted behind the last MAIL.
+    indexes: VecDeque<String>,
+    closed: bool,
+}
+
+/// All played members.
+pub(super) struct Troupe {
+    actors: BTreeMap<(String, Port), Actor>,
+    guests: Vec<Guest>,
+}
+
+impl Troupe {
+    /// An ordinary member behind each door.
+    pub(super) fn at_all_doors(cluster: &Cluster) -> Self {
+        let actors = cluster.doors().into_iter().map(|door| (door, Actor::default())).collect();
+        Self { actors, guests: Vec::new() }
+    }
+
+    /// From now on these are the cues behind a door.
+    pub(super) fn cast(&mut self, link: &str, port: Port, cues: &[Cue]) {
+        let actor = self.actors.entry((link.to_owned(), port)).or_default();
+        actor.cues = cues.to_vec();
+        actor.heard.clear();
+    }
+
+    /// The node died: its connections are over.
+    pub(super) fn forget_guests(&mut self) {
+        self.guests.clear();
+    }
+
+    /// Lets everybody answer what has been heard by now; whether anything was.
+    pub(super) fn turn(&mut self, cluster: &Cluster) -> Result<bool, Stop> {
+        let mut moved = false;
+        for (link, port) in self.actors.keys() {
+            while let Some((_, wire)) = cluster.visitor_now(link, *port)? {
+                let door = (link.clone(), *port);
+                let indexes = VecDeque::new();
+                let (expected, origin) = (Expected::Line, String::new());
+                let guest = Guest { door, wire, expected, origin, indexes, closed: false };
+                guest.wire.line("220 ready");
+                self.guests.push(guest);
+                moved = true;
+            }
+        }
+        for guest in &mut self.guests {
+            let Some(actor) = self.actors.get_mut(&guest.door) else { continue };
+            while !guest.closed && guest.hear(actor) {
+                moved = true;
+            }
+        }
+        let before = self.guests.len();
+        self.guests.retain(|guest| !guest.closed && !guest.wire.is_over());
+        Ok(moved || before != self.guests.len())
+    }
+}
+
+impl Actor {
+    /// What the cues say about a command.
+    fn cue(&mut self, line: &str) -> Option<Answer> {
+        let mut found = None;
+        let mut counted: Vec<&str> = Vec::new();
+        for cue in self.cues.iter().filter(|cue| starts_with(line, cue.at)) {
+            let times = self.heard.entry(cue.at).or_insert(0);
+            if !counted.contains(&cue.at) {
+                counted.push(cue.at);
+                *times += 1;
+            }
+            let is_due = match cue.when {
+                When::Always => true,
+                When::Time(time) => time == *times,
+            };
+            found = found.or_else(|| is_due.then_some(cue.does));
+        }
+        found
+    }
+}
+
+fn line_of(octets: &[u8]) -> Option<(String, usize)> {
+    let end = octets.windows(2).position(|pair| pair == b"\r\n")?;
+    Some((String::from_utf8_lossy(&octets[..end]).into_owned(), end + 2))
+}
+
+fn content_of(octets: &[u8]) -> Option<((), usize)> {
+    if octets.starts_with(b".\r\n") {
+        return Some(((), 3));
+    }
+    let end = octets.windows(5).position(|window| window == b"\r\n.\r\n")?;
+    Some(((), end + 5))
+}
+
+impl Guest {
+    /// Hears one thing and answers it; `false` when nothing whole is there.
+    fn hear(&mut self, actor: &mut Actor) -> bool {
+        match &self.expected {
+            Expected::Line => {
+                let Some(line) = self.wire.now(line_of) else { return false };
+                self.line(&line, actor);
+            }
+            Expected::Octets(count, id, offer) => {
+                let (count, id, offer) = (*count, id.clone(), offer.clone());
+                let all = |octets: &[u8]| (octets.len() >= count).then_some(((), count));
+                if self.wire.now(all).is_none() {
+                    return false;
+                }
+                self.expected = Expected::Line;
+                match actor.cue("OCTETS") {
+                    None => self.wire.line(&format!("250 2.0.0 TRANSFERRED ID={id} OFFER={offer}")),
+                    Some(Answer::Say(text)) => self.wire.line(text),
+                    Some(Answer::Hang) => {}
+                    Some(Answer::Lose | Answer::Close) => self.closed = true,
+                }
+            }
+            Expected::Content => {
+                if self.wire.now(content_of).is_none() {
+                    return false;
+                }
+                self.expected = Expected::Line;
+                self.results(actor);
+            }
+        }
+        true
+    }
+
+    fn line(&mut self, line: &str, actor: &mut Actor) {
+        match actor.cue(line) {
+            Some(Answer::Say(text)) => self.say_instead(line, text),
+            Some(Answer::Lose) => {
+                let _ = self.ordinary(line, actor);
+                self.closed = true;
+            }
+            Some(Answer::Close) => self.closed = true,
+            Some(Answer::Hang) => {}
+            None => {
+                if let Some(reply) = self.ordinary(line, actor) {
+                    self.wire.send(reply.as_bytes());
+                    self.closed |= starts_with(line, "QUIT");
+                }
+            }
+        }
+    }
+
+    /// Says something else than the ordinary, and keeps the dialogue in step with it.
+    fn say_instead(&mut self, line: &str, text: &str) {
+        let id = parameter(line, "ID").unwrap_or_default();
+        let offer = parameter(line, "OFFER").unwrap_or_default();
+        let index = parameter(line, "XINDEX").unwrap_or_default();
+        let text = text
+            .replace("{id}", id)
+            .replace("{offer}", offer)
+            .replace("{index}", index)
+            .replace("{queue}", QUEUE);
+        if starts_with(line, "RCPT ") && text.starts_with("250") {
+            self.indexes.push_back(index.to_owned());
+        }
+        self.wire.line(&text);
+    }
+
+    /// The reply of a member that does what the specification wants.
+    fn ordinary(&mut self, line: &str, actor: &mut Actor) -> Option<String> {
+        if self.door.1 == Port::Deliver {
+            return Some(self.host(line, actor));
+        }
+        let upper = line.to_ascii_uppercase();
+        if upper.starts_with("EHLO ") && self.wire.can_secure() {
+            return Some("250-ready\r\n250 STARTTLS\r\n".into());
+        }
+        if upper == "STARTTLS" {
+            self.wire.secure(b"220 2.0.0 ready\r\n");
+            return None;
+        }
+        Some(self.bridgehead(line, &upper, actor))
+    }
+
+    fn bridgehead(&mut self, line: &str, upper: &str, actor: &mut Actor) -> String {
+        let id = parameter(line, "ID").unwrap_or_default();
+        let offer = parameter(line, "OFFER").unwrap_or_default();
+        let verb = upper.strip_prefix("X-SUBMIT ").unwrap_or(upper);
+        let played = self.door.0.rsplit('>').next().and_then(|name| name.strip_suffix("/smtp"));
+        match verb.split(' ').next().unwrap_or_default() {
+            "EHLO" => concat!(
+                "250-ready\r\n250-SIZE 1000000\r\n250-PIPELINING\r\n250-8BITMIME\r\n",
+                "250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n",
+                "250-X-SUBMIT\r\n250 X-LINK2STATE\r\n"
+            )
+            .into(),
+            "HELLO" => {
+                let bridgehead = if self.door.0 == "RG1-RG3" { "rg3-a" } else { "rg2-a" };
+                let member = played.unwrap_or(bridgehead);
+                format!("250 2.0.0 MEMBER={member} STORE={PLAYED_STORE}\r\n")
+            }
+            "X-LINK2STATE" if upper.starts_with("X-LINK2STATE LAST ") => {
+                let record = if self.door.0 == "RG1-RG3" { RG3_RECORD } else { RG2_RECORD };
+                let merged = frame(&format!(" MERGED {NO_DIGEST} ( {record} )"));
+                let merged = frame(&format!(" MULTI (6) ({merged})"));
+                let (head, tail) = merged.split_at(10);
+                format!("200-FIRST CHUNK={head}\r\n200 LAST CHUNK={tail}\r\n")
+            }
+            "X-LINK2STATE" => "200 NEXT\r\n".into(),
+            "OFFER" if actor.accepted.contains(id) => accepted(id),
+            "OFFER" => {
+                let count = |name| parameter(line, name).and_then(|n| n.parse::<usize>().ok());
+                let octets = count("ENVELOPE").unwrap_or(0) + count("BODY").unwrap_or(0);
+                self.expected = Expected::Octets(octets, id.to_owned(), offer.to_owned());
+                "354 2.0.0 Go ahead\r\n".into()
+            }
+            "COMMIT" => {
+                actor.accepted.insert(id.to_owned());
+                accepted(id)
+            }
+            "RESOLVE" | "STATUS" if actor.accepted.contains(id) => accepted(id),
+            "RESOLVE" => format!("250 2.0.0 REFUSED ID={id} OFFER={offer}\r\n"),
+            "STATUS" => format!("250 2.0.0 UNKNOWN ID={id}\r\n"),
+            "RELEASE" => "250 2.0.0 RELEASED\r\n".into(),
+            "DATA" => {
+                self.expected = Expected::Content;
+                "354 go ahead\r\n".into()
+            }
+            "QUIT" => "221 2.0.0 bye\r\n".into(),
+            _ => "250 2.0.0 ok\r\n".into(),
+        }
+    }
+
+    fn host(&mut self, line: &str, actor: &Actor) -> String {
+        let upper = line.to_ascii_uppercase();
+        let index = parameter(line, "XINDEX").unwrap_or_default();
+        match upper.split(' ').next().unwrap_or_default() {
+            "LHLO" => concat!(
+                "250-ready\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n",
+                "250-ENHANCEDSTATUSCODES\r\n250-SIZE 1000000\r\n250 X-DELIVER\r\n"
+            )
+            .into(),
+            "MAIL" => {
+                self.origin = parameter(line, "XORIGIN").unwrap_or_default().to_owned();
+                self.indexes.clear();
+                "250 2.1.0 ok\r\n".into()
+            }
+            "RCPT" => {
+                self.indexes.push_back(index.to_owned());
+                format!("250 2.1.5 [{index}] ok\r\n")
+            }
+            "DATA" => {
+                self.expected = Expected::Content;
+                "354 go ahead\r\n".into()
+            }
+            "X-DELIVER" => {
+                let origin = parameter(line, "XORIGIN").unwrap_or_default().to_owned();
+                let is_there = actor.delivered.contains(&(origin, index.to_owned()));
+                let word = if is_there { "DELIVERED" } else { "UNKNOWN" };
+                format!("250 2.0.0 [{index}] {word}\r\n")
+            }
+            "QUIT" => "221 2.0.0 bye\r\n".into(),
+            _ => "250 2.0.0 ok\r\n".into(),
+        }
+    }
+
+    /// One result for each recipient that was accepted, in their order; an outside server has one for
+    /// all.
+    fn results(&mut self, actor: &mut Actor) {
+        if self.door.1 == Port::Smtp {
+            return self.wire.line("250 2.0.0 taken");
+        }
+        while let Some(index) = self.indexes.pop_front() {
+            let cue = actor.cue(&format!("RESULT [{index}]"));
+            if !matches!(cue, Some(Answer::Close | Answer::Hang | Answer::Say(_))) {
+                actor.delivered.insert((self.origin.clone(), index.clone()));
+            }
+            match cue {
+                None => self.wire.line(&format!("250 2.0.0 [{index}] DELIVERED")),
+                Some(Answer::Say(text)) => self.wire.line(&text.replace("{index}", &index)),
+                Some(Answer::Hang) => return,
+                Some(Answer::Close | Answer::Lose) => {
+                    self.closed = true;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The queue id that a played bridgehead gives.
+const QUEUE: &str = "00000000000000b1";
+
+fn accepted(id: &str) -> String {
+    format!("250 2.0.0 ACCEPTED ID={id} QUEUE={QUEUE}\r\n")
+}

@@ -1,0 +1,94 @@
+//! Acts and looks as a person reads them.
+
+use super::{Act, Answer, Cue, Look, On, When};
+use crate::event::Way;
+use crate::script;
+
+/// One act; a conversation is several lines.
+pub(crate) fn show_act(act: &Act) -> Vec<String> {
+    let line = match act {
+        Act::Talk(name, script) => {
+            let place = script.place;
+            let head = format!("{name}: to the {} port, as {:?}", place.port.name(), place.seat);
+            let steps = script.steps.iter().map(|step| format!("    {}", script::show(step)));
+            return core::iter::once(head).chain(steps).collect();
+        }
+        Act::Leave(name) => format!("{name}: closes the connection"),
+        Act::Cast(link, port, cues) if cues.is_empty() => {
+            format!("behind {link} ({}): as the specification wants it", port.name())
+        }
+        Act::Cast(link, port, cues) => {
+            let head = format!("behind {link} ({}), instead of the ordinary:", port.name());
+            let cues = cues.iter().map(show_cue);
+            return core::iter::once(head).chain(cues).collect();
+        }
+        Act::Rule(link, rule) => format!("link {link}: {}", rule.name()),
+        Act::Wait(span_us) => format!("{} s pass", span_us / 1_000_000),
+        Act::Mark(name) => format!("mark {name}"),
+        Act::Inspect(what) => format!("look at the {what} of the node"),
+        Act::Restart => "the node is killed, and starts again with its files".into(),
+        Act::LoseDisk => "the node is killed, and starts again without its files".into(),
+    };
+    vec![line]
+}
+
+fn show_cue(cue: &Cue) -> String {
+    let when = match cue.when {
+        When::Always => "whenever it is heard".to_owned(),
+        When::Time(1) => "the first time".to_owned(),
+        When::Time(time) => format!("at time {time}"),
+    };
+    let does = match cue.does {
+        Answer::Say(text) => format!("says `{}`", text.escape_debug()),
+        Answer::Lose => "does as ever, and the reply is lost with the connection".to_owned(),
+        Answer::Close => "takes nothing, and closes the connection".to_owned(),
+        Answer::Hang => "says nothing".to_owned(),
+    };
+    format!("    at `{}`, {when}: {does}", cue.at)
+}
+
+fn lines(on: &On) -> String {
+    let who = if on.way == Way::Forward { "on" } else { "back on" };
+    let has = if on.has.is_empty() { String::new() } else { format!(" with `{}`", on.has) };
+    format!("`{}…`{has} {who} {}", on.begins, on.link)
+}
+
+/// One look.
+pub(crate) fn show_look(look: &Look) -> String {
+    let what = match look {
+        Look::Count(_, on, times) => format!("exactly {times} of {}", lines(on)),
+        Look::Never(_, on, None) => format!("never {}", lines(on)),
+        Look::Never(_, on, Some(mark)) => format!("never {} behind mark {mark}", lines(on)),
+        Look::Next(_, on, words) => {
+            format!("behind {}, of {words:?} the first one comes first", lines(on))
+        }
+        Look::Before(_, one, other) => format!("{} before {}", lines(one), lines(other)),
+        Look::Minutes(_, on, mark, at) => format!("{} at minutes {at:?} of {mark}", lines(on)),
+        Look::Values(_, on, name, wanted) => {
+            format!("{name} of {}: {} values in order", lines(on), wanted.len())
+        }
+        Look::Distinct(_, on, name, count) => {
+            format!("{name} of {}: {count} different values", lines(on))
+        }
+        Look::Ended(_, name) => format!("the node has ended {name}"),
+        Look::Some(_, on) => format!("at least one of {}", lines(on)),
+        Look::Envelope(_, link, place, pointer, wanted) => {
+            format!("offer {place} on {link}: {pointer} of the envelope is {wanted}")
+        }
+        Look::Body(_, link, place, octets) => {
+            format!("offer {place} on {link}: the body is these {} octets", octets.len())
+        }
+        Look::Digest(_, link) => format!("each offer on {link} names the digest of its octets"),
+        Look::Notices(_, link, count) => format!("exactly {count} notices on {link}"),
+        Look::NoNotice(_, link) => format!("no notice on {link}"),
+        Look::Notice(_, link, (place, part), wanted) => {
+            format!("notice {place} on {link}, {part:?}: has {wanted:?}")
+        }
+        Look::NoticeLacks(_, link, (place, part), lack) => {
+            format!("notice {place} on {link}, {part:?}: has no {lack:?}")
+        }
+        Look::Letters(_, place, count) => format!("look {place}: {count} letters in all accounts"),
+        Look::Shown(_, place, pointer, wanted) => format!("look {place}: {pointer} is {wanted}"),
+    };
+    format!("{what}   [{}]", look.check())
+}
