@@ -130,6 +130,41 @@ fn the_kind_of_a_file_is_seen() {
     assert_refused(&[error], &path, None, "neither an organization");
 }
 
+/// DE-070: stores have names of their own and ports that can be reached, and run no rules.
+#[test]
+fn bad_mail_stores_are_refused_with_their_line() {
+    let example = fs::read_to_string(EXAMPLE).expect("the example");
+    let store = "[[group.store]]\nname = \"vault\"\nlmtp = \"127.0.0.1:24\"\n\n[[connector]]";
+    let account = "[[account]]\naddress = \"zoe@example.test\"\nhost = \"vault\"\n";
+    let good = format!("{}{account}", example.replacen("[[connector]]", store, 1));
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("organization.toml");
+    fs::write(&path, &good).expect("a file");
+    let organization = configuration::load_organization(&path).expect("it is good");
+    assert_eq!(organization.group_of_host(&"vault".into()).expect("a group").name.as_str(), "RG5");
+    let rule = "[[account.rule]]\nname = \"r\"\nwhen = []\nthen = [{ action = \"stop\" }]\n";
+    for (from, to, marked, clue) in [
+        ("name = \"vault\"", "name = \"rg1-a\"", "lmtp = ", "is already a member of `RG1`"),
+        ("name = \"vault\"", "name = \"a b\"", "lmtp = ", "is no store's name"),
+        ("127.0.0.1:24\"", "mail.example\"", "lmtp = ", "expected an address and a port"),
+        ("lmtp = ", "port = ", "port = ", "unknown field `port`"),
+        ("host = \"vault\"", "host = \"safe\"", "\"safe\"", "no member and no store"),
+        (
+            "host = \"vault\"\n",
+            &format!("host = \"vault\"\n{rule}"),
+            "[[account.rule]]",
+            "is a store",
+        ),
+    ] {
+        let bad = good.replacen(from, to, 1);
+        fs::write(&path, &bad).expect("a file");
+        let errors = configuration::load_organization(&path).expect_err(clue);
+        let line =
+            line_of(&bad, marked) - usize::from(clue.contains("name") || clue.contains("already"));
+        assert_refused(&errors, &path, Some(line), clue);
+    }
+}
+
 #[test]
 fn bad_members_are_refused_with_their_line() {
     let cases = [

@@ -170,6 +170,7 @@ fn organization(edges: &[Edge]) -> Organization {
         uuid: format!("{number:032x}"),
         members: if number == 0 { vec![member(0), observer()] } else { vec![member(number)] },
         master: member(number),
+        stores: Vec::new(),
         rules: Vec::new(),
         settings: Vec::new(),
     });

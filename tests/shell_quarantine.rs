@@ -116,3 +116,59 @@ fn a_lost_file_is_noticed_at_the_start() {
     until_shown(directory.path(), "found nothing");
     kill(daemon);
 }
+
+/// `bridgehead spool`: its exit code, and all that it says.
+fn spool(arguments: &[&str], member: &Path, rest: Option<&Path>) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bridgehead"));
+    command.arg("spool").args(arguments).arg(member).args(rest);
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+/// SV-019: a spool is looked at and rescued when nobody uses it, also when it is damaged, and stays as it
+/// is.
+#[test]
+fn a_stopped_spool_is_checked_and_exported() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, _) = configure(directory.path());
+    let daemon = start(&file);
+    for content in ["the only copy", "another mail"] {
+        let content = format!("Subject: precious\r\n\r\n{content}\r\n");
+        assert!(send_outside(&daemon, &content).starts_with("250 "));
+    }
+    let (code, said) = spool(&["check"], &file, None);
+    assert!(code == Some(1) && said.contains("another process has this spool open"), "{said}");
+    kill(daemon);
+
+    let (code, said) = spool(&["check"], &file, None);
+    assert!(code == Some(0) && said.contains(": 2 messages, 2 recipients, all as"), "{said}");
+    let rescued = directory.path().join("rescued");
+    let (code, said) = spool(&["export"], &file, Some(&rescued));
+    assert!(code == Some(0) && said.contains("rescued: 2 messages, all as"), "{said}");
+    let kept = fs::read_to_string(rescued.join("0000000000000001.eml")).unwrap();
+    assert!(kept.ends_with("the only copy\r\n"), "{kept}");
+    let about = fs::read_to_string(rescued.join("0000000000000001.json")).unwrap();
+    let about: Value = serde_json::from_str(&about).unwrap();
+    assert_eq!(about["message"]["body"]["octets"], kept.len());
+    let (code, said) = spool(&["export"], &file, Some(&rescued));
+    assert!(code == Some(1) && said.contains("rescued: cannot create"), "{said}");
+
+    let spoil = |statement: &str| {
+        let database = directory.path().join("state/spool/spool.db");
+        let database = rusqlite::Connection::open(database).unwrap();
+        assert_eq!(database.execute(statement, []).unwrap(), 1);
+    };
+    spoil(
+        "UPDATE bodies SET octets = zeroblob(length(octets))
+        WHERE key = (SELECT min(key) FROM bodies)",
+    );
+    let (code, said) = spool(&["check"], &file, None);
+    let clue = "message 0000000000000001: its content is not what was accepted";
+    assert!(code == Some(1) && said.contains(clue), "{said}");
+    spoil("UPDATE changes SET json = '7' WHERE seq = (SELECT max(seq) FROM changes)");
+    let rescued = directory.path().join("again");
+    let (code, said) = spool(&["export"], &file, Some(&rescued));
+    assert!(code == Some(1) && said.contains("its digest does not fit"), "{said}");
+    assert!(said.contains(clue) && rescued.join("0000000000000001.damaged").exists(), "{said}");
+}

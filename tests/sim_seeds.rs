@@ -51,6 +51,7 @@ fn with_roles(seed: u64) -> Organization {
             uuid: format!("{number:032x}"),
             members: fronts.iter().chain(&backs).cloned().collect(),
             master: backs[0].clone(),
+            stores: Vec::new(),
             settings: front.chain(back).collect(),
             rules: Vec::new(),
         }

@@ -52,6 +52,7 @@ fn cluster(frontends: usize) -> Organization {
             members: members.clone(),
             master: name("be1"),
             settings,
+            stores: Vec::new(),
             rules: Vec::new(),
         }],
         connectors: Vec::new(),

@@ -26,12 +26,13 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             let organization = configuration::load_organization(file)?;
             let members: usize = organization.groups.iter().map(|group| group.members.len()).sum();
             Ok(format!(
-                "organization `{}`, {}, {}, {}, {}{}",
+                "organization `{}`, {}, {}, {}, {}{}{}",
                 organization.name,
                 count(organization.groups.len(), "group"),
                 count(members, "member"),
                 count(organization.connectors.len(), "connector"),
                 count(organization.accounts.len(), "account"),
+                stored(&organization),
                 submission(&organization),
             ))
         }
@@ -47,6 +48,18 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
                 policy.as_str(),
             ))
         }
+    }
+}
+
+/// What is promised less to the accounts in mail stores; nothing where there are none.
+fn stored(organization: &Organization) -> String {
+    let accounts = organization.accounts.iter();
+    match accounts.filter(|account| organization.store(&account.host).is_some()).count() {
+        0 => String::new(),
+        stored => format!(
+            " ({stored} in mail stores, where a copy may be double after a lost reply unless the store \
+             offers X-DELIVER)"
+        ),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod cluster;
 mod manual;
 mod queue;
 mod show;
+mod spool;
 mod table;
 mod whom;
 
@@ -86,6 +87,9 @@ enum Command {
     /// Give an account to another member
     #[command(subcommand)]
     Account(account::Account),
+    /// Look at the spool of a member that is stopped, or rescue what is in it
+    #[command(subcommand)]
+    Spool(spool::Spool),
     /// Run an organization in the simulator
     #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
     Sim(crate::sim::cli::Arguments),
@@ -167,6 +171,7 @@ fn run(command: Command) -> ExitCode {
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),
         Command::Account(command) => account::run(&command),
+        Command::Spool(command) => spool::run(&command),
         Command::Completions { shell } => {
             // The generator panics where it cannot write: to memory it always can.
             let mut script = Vec::new();

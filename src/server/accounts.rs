@@ -113,7 +113,7 @@ struct Store {
 impl Store {
     fn open(configuration: &Configuration) -> Result<Self, MoveError> {
         let (news, settled) = mpsc::channel();
-        let directory = configuration.directory.join("spool");
+        let directory = configuration.spool();
         let opened = SqliteSpool::<Server>::open(&directory, move |settled| {
             let _ = news.send(settled);
         })?;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::spool::sync_directory;
 use crate::clause;
-use crate::protocol::session::received_lines;
+use crate::protocol::session::{SUSPECT_LINE, received_lines};
 use crate::wire::message::{Address, Hop, Refusal};
 
 /// The longest name of a file or directory that file systems take.
@@ -321,16 +321,13 @@ fn letters(directory: &Path) -> Result<Vec<Letter>, MaildirError> {
     Ok(letters)
 }
 
-/// `Return-Path` (RFC 5321 section 4.4) and the `Received` lines, newest first.
 /// The lines in front of a stored message: the return path, the mark of a copy that may be one too
 /// many, and the trace with the newest hop first.
 #[must_use]
 pub fn trace_header(sender: Option<&Address>, hops: &[Hop], suspect: bool) -> String {
     let mut header = format!("Return-Path: <{}>\r\n", sender.map_or("", |sender| &sender.0));
     if suspect {
-        header.push_str(
-            "X-Bridgehead-Suspect: a disk was lost on the way, this may be a second copy\r\n",
-        );
+        header.push_str(SUSPECT_LINE);
     }
     header.push_str(&received_lines(hops));
     header

@@ -240,10 +240,18 @@ fn hours(hours: f64) -> Result<Span, String> {
 }
 
 fn read_organization(path: &Path) -> Result<Organization, String> {
-    load_organization(path).map_err(|wrong| {
-        let lines: Vec<String> = wrong.iter().map(|error| format!("{error}")).collect();
-        lines.join("\n")
-    })
+    load_organization(path)
+        .map_err(|wrong| {
+            let lines: Vec<String> = wrong.iter().map(|error| format!("{error}")).collect();
+            lines.join("\n")
+        })
+        .and_then(|organization| match organization.groups.iter().flat_map(|g| &g.stores).next() {
+            Some(store) => {
+                let why = "the simulator plays members and an outside server, and no mail store";
+                Err(format!("{}: `{}`: {why}", path.display(), store.name))
+            }
+            None => Ok(organization),
+        })
 }
 
 fn read_tape(path: &Path) -> Result<TapeFile, String> {

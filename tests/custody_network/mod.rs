@@ -35,6 +35,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         uuid: format!("{n:032x}"),
         members: vec![member(n, 'a'), member(n, 'b')],
         master: member(n, 'b'),
+        stores: Vec::new(),
         rules: Vec::new(),
         settings: Vec::new(),
     };

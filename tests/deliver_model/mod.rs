@@ -111,6 +111,7 @@ fn configs(members: usize, faults: &Faults) -> Vec<MemberConfig> {
             uuid: "0".repeat(32),
             members: names.clone(),
             master: names[HOST].clone(),
+            stores: Vec::new(),
             rules: Vec::new(),
             settings: Vec::new(),
         }],

@@ -33,6 +33,7 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         uuid: format!("{number:032x}"),
         members: vec![member(number, 'a'), member(number, 'b')],
         master: member(number, 'b'),
+        stores: Vec::new(),
         rules: Vec::new(),
         settings: Vec::new(),
     };

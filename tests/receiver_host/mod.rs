@@ -56,6 +56,7 @@ impl Host {
                 members: vec![member("a"), member("b")],
                 master: member("a"),
                 rules: Vec::new(),
+                stores: Vec::new(),
                 settings: Vec::new(),
             }],
             connectors: Vec::new(),

@@ -296,6 +296,87 @@ fn an_account_that_has_moved_is_told_and_heard() {
     ));
 }
 
+fn store_that_we_call() -> Stage {
+    let mut stage = Stage::open(Security::Address, Endpoint::Deliver("vault".into()));
+    stage.play(
+        "S: 220 mail.example LMTP ready
+         C: LHLO rg1-a
+         S: 250-mail.example
+         S: 250-8BITMIME
+         S: 250 PIPELINING
+         M> link Up",
+    );
+    stage
+}
+
+/// DE-071: a mail store hears nothing of ours, and its replies count by their order.
+#[test]
+fn we_deliver_to_a_mail_store() {
+    let mut stage = store_that_we_call();
+    stage.play(&format!(
+        r#"M< {}
+           C: MAIL FROM:<> BODY=8BITMIME
+           S: 250 2.1.0 Ok
+           C: RCPT TO:<anna@example.org>
+           S: 250 2.1.5 Ok
+           C: RCPT TO:<anna@example.org>
+           S: 550 5.1.1 No such user
+           C: RCPT TO:<anna@example.org>
+           M> {{"result":{{"origin":"{ORIGIN}","index":2,"outcome":{{"refused":{{"code":550,"status":"5.1.1","text":"No such user"}}}}}}}}
+           S: 250 2.1.5 Ok
+           C: DATA
+           S: 354 go
+           C~ {RECEIVED} body 1 Dots
+           S: 250 2.0.0 <anna@example.org> Saved
+           M> {{"result":{{"origin":"{ORIGIN}","index":1,"outcome":"delivered"}}}}
+           S: 452 4.2.2 Over quota
+           M> {{"result":{{"origin":"{ORIGIN}","index":3,"outcome":{{"refused":{{"code":452,"status":"4.2.2","text":"Over quota"}}}}}}}}
+           M. close
+           C: QUIT
+           S: 221 2.0.0 Bye
+           . close"#,
+        parcel(&[1, 2, 3], HOP),
+    ));
+}
+
+/// DE-072, SU-041: nobody can ask a store what it has; what comes again is marked.
+#[test]
+fn a_mail_store_cannot_be_asked() {
+    let mut stage = store_that_we_call();
+    stage.play(&format!(
+        r#"M< {{"inquire":{{"origin":"{ORIGIN}","recipients":[[1,"anna@example.org",1],[2,"anna@example.org",1]]}}}}
+           M> {{"no_journal":{{"origin":"{ORIGIN}","index":1}}}}
+           M> {{"no_journal":{{"origin":"{ORIGIN}","index":2}}}}"#
+    ));
+    let suspect =
+        parcel(&[1], HOP).replace(r#""original":null"#, r#""original":null,"suspect":true"#);
+    stage.play(&format!(
+        r#"M< {suspect}
+           C: MAIL FROM:<> BODY=8BITMIME
+           S: 250 2.1.0 Ok
+           C: RCPT TO:<anna@example.org>
+           S: 250 2.1.5 Ok
+           C: DATA
+           S: 354 go
+           C~ X-Bridgehead-Suspect: a disk was lost on the way, this may be a second copy\r\n{RECEIVED} body 1 Dots
+           S: 552 5.2.2 Over quota
+           M> {{"result":{{"origin":"{ORIGIN}","index":1,"outcome":{{"refused":{{"code":552,"status":"5.2.2","text":"Over quota"}}}}}}}}"#
+    ));
+}
+
+/// DE-071: what a store says to MAIL or DATA it says of all recipients.
+#[test]
+fn a_mail_store_refuses_all() {
+    let mut stage = store_that_we_call();
+    stage.play(&format!(
+        r#"M< {}
+           C: MAIL FROM:<> BODY=8BITMIME
+           S: 552 5.3.4 Too large
+           M> {{"result":{{"origin":"{ORIGIN}","index":1,"outcome":{{"refused":{{"code":552,"status":"5.3.4","text":"Too large"}}}}}}}}"#,
+        parcel(&[1], HOP),
+    ));
+}
+
 /// SM-072.
 #[test]
 fn a_stock_server_is_not_a_member() {

@@ -112,6 +112,9 @@ name = "RG1"
 uuid = "00000000000000000000000000000001"
 members = ["rg1-a", "rg1-b"]
 master = "rg1-b"
+[[group.store]]
+name = "vault"
+lmtp = "192.0.2.24:24"
 [[group]]
 name = "RG2"
 uuid = "00000000000000000000000000000002"

@@ -195,6 +195,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             uuid: uuid.repeat(32),
             members,
             master,
+            stores: Vec::new(),
             rules: Vec::new(),
             settings: Vec::new(),
         }

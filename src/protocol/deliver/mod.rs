@@ -27,6 +27,8 @@ pub(crate) enum Said {
     Outcome(Outcome),
     /// Nothing is recorded.
     Unknown,
+    /// Nothing is ever recorded there: the host is a mail store without a journal.
+    NoJournal,
     /// The account is not open there under the epoch that was meant; this is its ownership.
     Moved(Ownership),
 }

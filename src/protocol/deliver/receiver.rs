@@ -136,6 +136,7 @@ impl Member {
         let word = match said {
             Said::Outcome(outcome) => Pdu::Result { origin, index, outcome },
             Said::Unknown => Pdu::NoResult { origin, index },
+            Said::NoJournal => Pdu::NoJournal { origin, index },
             Said::Moved(to) => Pdu::Moved { origin, index, to },
         };
         let open = receiving.owed.iter_mut().filter(|owed| owed.key == *key && owed.word.is_none());

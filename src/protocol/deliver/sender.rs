@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Said, Sending, Talk};
 use crate::clause;
 use crate::protocol::member::{Endpoint, Event, Line, Member, Pdu, Timer, Turn};
-use crate::protocol::queue::{Change, Ending, Place, Route};
+use crate::protocol::queue::{Change, Doubtful, Ending, Place, Route};
 use crate::protocol::submit::{DOUBT_INTERVAL, is_conflict, is_verdict};
 use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId};
 use crate::wire::message::Outcome;
@@ -119,7 +119,8 @@ impl Member {
         let inquiring = matches!(sending.talk, Talk::Inquiring { .. });
         let waits = sending.talk.waits_for(index);
         let expected = waits.filter(|queue| self.spool.queue[queue].envelope.origin == origin);
-        let Some(queue) = expected.filter(|_| said != Said::Unknown || inquiring) else {
+        let is_about_doubt = matches!(said, Said::Unknown | Said::NoJournal);
+        let Some(queue) = expected.filter(|_| !is_about_doubt || inquiring) else {
             return self.misbehaved(connection, "a result that nobody waits for", turn);
         };
         sending.talk.answered(index, said == Said::Unknown);
@@ -128,6 +129,7 @@ impl Member {
             Said::Outcome(outcome) => self.settle_delivery(queue, index, &host, outcome, turn),
             Said::Moved(to) if inquiring => self.doubt_moved(queue, index, to, turn),
             Said::Moved(to) => self.delivery_moved(queue, index, to, turn),
+            Said::NoJournal => self.doubt_for_ever(queue, index, &host, turn),
             Said::Unknown => {}
         }
         self.talk_on(connection, queue, turn);
@@ -164,6 +166,20 @@ impl Member {
                 self.retry_later(queue, &[index], Some(&route), &why, turn);
             }
         }
+    }
+
+    /// Nobody can say whether the host has stored it. No loss comes before no duplicate.
+    fn doubt_for_ever(
+        &mut self,
+        queue: QueueId,
+        index: u32,
+        host: &MemberName,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        clause!(DE_072);
+        self.suspect(queue, &[index], Doubtful::Host(host.clone()), turn);
+        let why = "its result was lost, and the host keeps no journal";
+        self.retry_later(queue, &[index], Some(&Route::Deliver(host.clone())), why, turn);
     }
 
     /// After an answer: waits for the next, delivers what the host knows nothing of, or goes on.

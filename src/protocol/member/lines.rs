@@ -230,6 +230,9 @@ impl Member {
             (Some(Line::Sending(_)), Pdu::NoResult { origin, index }) => {
                 self.delivery_result(from, (origin, index), Said::Unknown, turn);
             }
+            (Some(Line::Sending(_)), Pdu::NoJournal { origin, index }) => {
+                self.delivery_result(from, (origin, index), Said::NoJournal, turn);
+            }
             (Some(Line::Sending(_)), Pdu::Moved { origin, index, to }) => {
                 self.delivery_result(from, (origin, index), Said::Moved(to), turn);
             }

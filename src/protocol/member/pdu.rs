@@ -171,6 +171,13 @@ pub enum Pdu {
         /// The word.
         outcome: Outcome,
     },
+    /// The speaker keeps no journal: nobody can say what became of this recipient.
+    NoJournal {
+        /// The message.
+        origin: OriginId,
+        /// The recipient.
+        index: u32,
+    },
     /// Nothing is recorded for this recipient.
     NoResult {
         /// The message.

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use super::{
     Account, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, MemberSettings, ORGANIZATION_FORMAT,
@@ -27,6 +28,7 @@ impl Organization {
         for (place, group) in self.groups.iter().enumerate() {
             check.group(place, group);
         }
+        check.stores_against_members(self);
         for (place, connector) in self.connectors.iter().enumerate() {
             check.connector(place, connector);
         }
@@ -42,6 +44,7 @@ impl Organization {
 struct Check<'a> {
     errors: Vec<OrganizationError>,
     homes: BTreeMap<&'a MemberName, &'a GroupName>,
+    stores: BTreeSet<&'a MemberName>,
     groups: BTreeSet<&'a GroupName>,
     uuids: BTreeSet<&'a str>,
     connectors: BTreeSet<&'a str>,
@@ -94,6 +97,7 @@ impl<'a> Check<'a> {
             self.wrong(format!("group[{place}].uuid"), format!("is `{}`, {expected}", group.uuid));
         }
         self.members(place, group);
+        self.stores(place, group);
         for (number, settings) in group.settings.iter().enumerate() {
             self.settings(&format!("group[{place}].member[{number}]"), group, number, settings);
         }
@@ -117,6 +121,36 @@ impl<'a> Check<'a> {
             }
             if let Some(home) = self.homes.insert(member, &group.name) {
                 self.wrong(place(), format!("`{member}` is already a member of `{home}`"));
+            }
+        }
+    }
+
+    fn stores(&mut self, place: usize, group: &'a Group) {
+        for (number, store) in group.stores.iter().enumerate() {
+            let at = |field: &str| format!("group[{place}].store[{number}].{field}");
+            let name = &store.name;
+            if !is_name(name.as_str()) {
+                let expected = "expected 1 to 255 letters, digits, `-`, `.` and `_`";
+                self.wrong(at("name"), format!("`{name}` is no store's name, {expected}"));
+            }
+            if !self.stores.insert(name) {
+                self.wrong(at("name"), format!("`{name}` stands twice"));
+            }
+            if store.lmtp.parse::<SocketAddr>().is_err() {
+                let expected = "expected an address and a port, such as `127.0.0.1:24`";
+                self.wrong(at("lmtp"), format!("is `{}`, {expected}", store.lmtp));
+            }
+        }
+    }
+
+    /// Names are unlike all others of members and stores, in whatever order the groups stand.
+    fn stores_against_members(&mut self, organization: &Organization) {
+        for (place, group) in organization.groups.iter().enumerate() {
+            for (number, store) in group.stores.iter().enumerate() {
+                if let Some(home) = self.homes.get(&store.name) {
+                    let problem = format!("`{}` is already a member of `{home}`", store.name);
+                    self.wrong(format!("group[{place}].store[{number}].name"), problem);
+                }
             }
         }
     }
@@ -202,8 +236,14 @@ impl<'a> Check<'a> {
             let domain = address.domain();
             self.wrong(at("address"), format!("`{domain}` is not in `domains`"));
         }
-        if !self.homes.contains_key(&account.host) {
-            self.wrong(at("host"), format!("`{}` is no member of any group", account.host));
+        let is_stored = self.stores.contains(&account.host);
+        if !is_stored && !self.homes.contains_key(&account.host) {
+            let problem = format!("`{}` is no member and no store of any group", account.host);
+            self.wrong(at("host"), problem);
+        }
+        if is_stored && !account.rules.is_empty() {
+            let problem = "rules run at a member, and the host of this account is a store".into();
+            self.wrong(at("rule"), problem);
         }
         if account.epoch < Epoch::FIRST {
             self.wrong(at("epoch"), format!("is {}, expected 1 or more", account.epoch));

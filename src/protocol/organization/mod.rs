@@ -64,12 +64,26 @@ pub struct Group {
     pub members: Vec<MemberName>,
     /// The master: one of the members.
     pub master: MemberName,
+    /// The mail stores of the group that are not members.
+    #[serde(rename = "store", default)]
+    pub stores: Vec<Store>,
     /// What is said of members besides their names.
     #[serde(rename = "member", default)]
     pub settings: Vec<MemberSettings>,
     /// The queue rules of the group, which run behind those of the server.
     #[serde(rename = "rule", default)]
     pub rules: Vec<Rule>,
+}
+
+/// A mail store that hosts accounts and is no member: it speaks LMTP, and keeps no delivery journal
+/// unless it offers `X-DELIVER` (DE-070).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// The name by which accounts have it as their host; unlike that of any member.
+    pub name: MemberName,
+    /// Its LMTP port, `ADDRESS:PORT`. The members of the group reach it there without TLS.
+    pub lmtp: String,
 }
 
 /// A directed edge between groups.
@@ -140,6 +154,18 @@ impl Organization {
         self.groups.iter().find(|group| group.members.contains(member))
     }
 
+    /// The group that an account's host belongs to, be it a member or a store.
+    #[must_use]
+    pub fn group_of_host(&self, host: &MemberName) -> Option<&Group> {
+        self.groups.iter().find(|group| group.members.contains(host) || group.store(host).is_some())
+    }
+
+    /// The mail store of that name.
+    #[must_use]
+    pub fn store(&self, name: &MemberName) -> Option<&Store> {
+        self.groups.iter().find_map(|group| group.store(name))
+    }
+
     /// The connector of that name.
     #[must_use]
     pub fn connector(&self, name: &ConnectorName) -> Option<&Connector> {
@@ -159,5 +185,11 @@ impl Organization {
     #[must_use]
     pub fn is_local_domain(&self, domain: &str) -> bool {
         self.domains.iter().any(|local| local.eq_ignore_ascii_case(domain))
+    }
+}
+
+impl Group {
+    fn store(&self, name: &MemberName) -> Option<&Store> {
+        self.stores.iter().find(|store| store.name == *name)
     }
 }

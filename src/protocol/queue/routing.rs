@@ -197,7 +197,7 @@ impl Member {
             return Decision::Go(Route::Local);
         }
         let organization = &config.organization;
-        let Some(group) = organization.group_of(&host) else {
+        let Some(group) = organization.group_of_host(&host) else {
             return Decision::Wait(alloc::format!("{host} is in no group"));
         };
         if group.members.contains(&config.member) {

@@ -75,6 +75,9 @@ pub enum SessionEvent {
         /// The reason, as it was said.
         reason: String,
     },
+    /// The far end is a mail store that keeps no delivery journal: what is in doubt there may come to
+    /// be stored twice.
+    NoJournal,
     /// Nothing came for too long.
     TimedOut,
     /// Custody said something that this conversation cannot carry; nothing was put on the wire.
@@ -95,6 +98,9 @@ impl fmt::Display for SessionEvent {
                 write!(f, "expected {expected}, got `{said}`")
             }
             Self::Refused { reason } => write!(f, "refused: {reason}"),
+            Self::NoJournal => f.write_str(
+                "the mail store keeps no delivery journal: after a lost reply a copy may be double",
+            ),
             Self::TimedOut => f.write_str("timed out"),
             Self::Unspoken => f.write_str("nothing was said: it does not fit this conversation"),
             Self::Closed => f.write_str("closed"),

@@ -7,6 +7,7 @@ use alloc::string::String;
 use super::caller::{Caller, Ended, MEMBER_WAIT};
 use super::calling::{Calling, Dialogue, Next};
 use super::received::lines_above;
+use super::stock::Stock;
 use super::talk::Talk;
 use super::{SessionEvent, Tag};
 use crate::clause;
@@ -14,13 +15,17 @@ use crate::kernel::Span;
 use crate::protocol::member::{Parcel, Pdu};
 use crate::protocol::server::{Coding, Wire};
 use crate::wire::deliver::{self, Found, Inquire};
-use crate::wire::ids::{Epoch, OriginId};
+use crate::wire::ids::{Epoch, MemberName, OriginId};
 use crate::wire::message::{Address, Outcome, Refusal};
 use crate::wire::smtp::{Command, Extensions, Mail, REPLY_LINES_LIMIT, Rcpt, Reply};
 
 /// What is said to the host of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::protocol) struct LmtpClient;
+pub(in crate::protocol) struct LmtpClient {
+    host: MemberName,
+    /// The host is a mail store without `X-DELIVER`.
+    stock: Option<Stock>,
+}
 
 /// Which reply is awaited.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,11 +56,12 @@ pub(in crate::protocol) struct Delivering {
 
 impl LmtpClient {
     /// A session, before its connection is open.
-    pub(in crate::protocol) const fn calling() -> Calling<Self> {
-        Calling::new(Self, Tag::Deliver, REPLY_LINES_LIMIT)
+    pub(in crate::protocol) const fn calling(host: MemberName) -> Calling<Self> {
+        Calling::new(Self { host, stock: None }, Tag::Deliver, REPLY_LINES_LIMIT)
     }
 
     fn offered(
+        &mut self,
         reply: &Reply,
         caller: &mut Caller,
         talk: &mut Talk<'_>,
@@ -63,46 +69,61 @@ impl LmtpClient {
         if reply.code() != 250 {
             return Err(caller.declined("LHLO", reply, talk));
         }
-        if !Extensions::of(reply).deliver {
-            clause!(SM_072);
-            let reason = String::from("a host that does not offer X-DELIVER");
-            return Err(caller.refused(reason, talk));
+        let offered = Extensions::of(reply);
+        if !offered.deliver {
+            if talk.config.organization.store(&self.host).is_none() {
+                clause!(SM_072);
+                let reason = String::from("a host that does not offer X-DELIVER");
+                return Err(caller.refused(reason, talk));
+            }
+            clause!(DE_072);
+            talk.log(Tag::Deliver, SessionEvent::NoJournal);
+            self.stock = Some(Stock(offered));
         }
         caller.up(talk);
         Ok(Next::Idle)
     }
 
-    fn deliver(parcel: Parcel, talk: &mut Talk<'_>) -> Next<Step> {
-        let envelope = &parcel.envelope;
-        clause!(DE_032);
-        let mail = Mail {
-            smtputf8: envelope.smtputf8,
-            origin: Some(envelope.origin.clone()),
-            digest: Some(parcel.body.digest),
-            ..Mail::from(envelope.sender.clone())
+    fn deliver(&self, parcel: Parcel, talk: &mut Talk<'_>) -> Next<Step> {
+        let mail = match &self.stock {
+            Some(stock) => stock.mail(&parcel),
+            None => Ok(journalled(&parcel)),
         };
-        talk.line(Command::Mail(mail).encode());
-        Next::Step(Step::Mail(Delivering { parcel, accepted: VecDeque::new() }))
+        let delivering = Delivering { parcel, accepted: VecDeque::new() };
+        match mail {
+            Ok(mail) => {
+                talk.line(Command::Mail(mail).encode());
+                Next::Step(Step::Mail(delivering))
+            }
+            Err(refusal) => {
+                let recipients = delivering.parcel.envelope.recipients.iter();
+                delivering.refuse(recipients.map(|recipient| recipient.index), &refusal, talk);
+                Next::Idle
+            }
+        }
     }
 
-    fn mail(delivering: Delivering, reply: &Reply, talk: &mut Talk<'_>) -> Next<Step> {
+    fn mail(&self, delivering: Delivering, reply: &Reply, talk: &mut Talk<'_>) -> Next<Step> {
         if reply.is_positive() {
-            return Self::next_rcpt(delivering, 0, talk);
+            return self.next_rcpt(delivering, 0, talk);
         }
-        for recipient in &delivering.parcel.envelope.recipients {
-            let refusal = softened(&refusal_of(reply));
-            delivering.tell(recipient.index, Outcome::Refused(refusal), talk);
-        }
+        let refusal = self.about_nobody(refusal_of(reply));
+        let recipients = delivering.parcel.envelope.recipients.iter();
+        delivering.refuse(recipients.map(|recipient| recipient.index), &refusal, talk);
         Next::Idle
     }
 
-    fn next_rcpt(delivering: Delivering, place: usize, talk: &mut Talk<'_>) -> Next<Step> {
+    fn next_rcpt(&self, delivering: Delivering, place: usize, talk: &mut Talk<'_>) -> Next<Step> {
         if let Some(recipient) = delivering.parcel.envelope.recipients.get(place) {
-            let rcpt = Rcpt {
-                index: Some(recipient.index),
-                epoch: delivering.parcel.epochs.get(&recipient.index).copied(),
-                suspect: recipient.suspect,
-                ..Rcpt::to(recipient.address.clone())
+            let epoch = delivering.parcel.epochs.get(&recipient.index).copied();
+            let rcpt = match self.stock {
+                Some(_) => Stock::rcpt(recipient),
+                None => Rcpt {
+                    index: Some(recipient.index),
+                    epoch,
+                    suspect: recipient.suspect,
+                    ..Rcpt::to(recipient.address.clone())
+                },
             };
             talk.line(Command::Rcpt(rcpt).encode());
             return Next::Step(Step::Rcpt(delivering, place));
@@ -116,6 +137,7 @@ impl LmtpClient {
     }
 
     fn rcpt(
+        &self,
         mut delivering: Delivering,
         place: usize,
         reply: &Reply,
@@ -123,24 +145,29 @@ impl LmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         let index = delivering.parcel.envelope.recipients[place].index;
-        if delivering.moved(index, reply, talk) {
-            return Ok(Self::next_rcpt(delivering, place + 1, talk));
+        if self.stock.is_none() && delivering.moved(index, reply, talk) {
+            return Ok(self.next_rcpt(delivering, place + 1, talk));
         }
-        match Self::outcome(index, reply, caller, talk)? {
+        match self.outcome(index, reply, caller, talk)? {
             Outcome::Delivered => delivering.accepted.push_back(index),
             refused @ Outcome::Refused(_) => delivering.tell(index, refused, talk),
         }
-        Ok(Self::next_rcpt(delivering, place + 1, talk))
+        Ok(self.next_rcpt(delivering, place + 1, talk))
     }
 
     /// What a reply says of the recipient with this index. A word about another one, or a yes about
     /// nobody, could be taken for a result that nobody gave.
     fn outcome(
+        &self,
         index: u32,
         reply: &Reply,
         caller: &Caller,
         talk: &mut Talk<'_>,
     ) -> Result<Outcome, Ended> {
+        if self.stock.is_some() {
+            let outcome = Stock::outcome(reply);
+            return outcome.ok_or_else(|| caller.unexpected("a final reply", reply, talk));
+        }
         clause!(SM_073);
         let faults = &talk.config.faults;
         match deliver::decode_result(reply) {
@@ -155,14 +182,25 @@ impl LmtpClient {
         }
     }
 
+    /// A refusal of MAIL or DATA. A stock server has no other words for all recipients.
+    fn about_nobody(&self, refusal: Refusal) -> Refusal {
+        if self.stock.is_some() { refusal } else { softened(&refusal) }
+    }
+
     fn data(
+        &self,
         delivering: Delivering,
         reply: &Reply,
         caller: &Caller,
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         if reply.code() == 354 {
-            let prefix = lines_above(&delivering.parcel.envelope).into_bytes();
+            let accepted = |index| delivering.accepted.contains(&index);
+            let prefix = match self.stock {
+                Some(_) => Stock::prefix(&delivering.parcel, accepted),
+                None => lines_above(&delivering.parcel.envelope),
+            };
+            let prefix = prefix.into_bytes();
             let body = delivering.parcel.body;
             talk.say(Wire::Content { prefix, body, coding: Coding::Dots });
             return Ok(Next::Step(Step::Content(delivering)));
@@ -170,14 +208,14 @@ impl LmtpClient {
         let Some(refusal) = reply.refusal() else {
             return Err(caller.unexpected("354", reply, talk));
         };
-        for index in &delivering.accepted {
-            delivering.tell(*index, Outcome::Refused(softened(&refusal)), talk);
-        }
+        let refusal = self.about_nobody(refusal);
+        delivering.refuse(delivering.accepted.iter().copied(), &refusal, talk);
         talk.line(Command::Rset.encode());
         Ok(Next::Step(Step::Rset))
     }
 
     fn result(
+        &self,
         mut delivering: Delivering,
         reply: &Reply,
         caller: &Caller,
@@ -185,7 +223,7 @@ impl LmtpClient {
     ) -> Result<Next<Step>, Ended> {
         let Some(index) = delivering.accepted.pop_front() else { return Ok(Next::Idle) };
         if !delivering.moved(index, reply, talk) {
-            let outcome = Self::outcome(index, reply, caller, talk)?;
+            let outcome = self.outcome(index, reply, caller, talk)?;
             delivering.tell(index, outcome, talk);
         }
         let is_last = delivering.accepted.is_empty();
@@ -193,10 +231,17 @@ impl LmtpClient {
     }
 
     fn inquire(
+        &self,
         origin: OriginId,
         asked: VecDeque<(u32, Address, Epoch)>,
         talk: &mut Talk<'_>,
     ) -> Next<Step> {
+        if self.stock.is_some() {
+            for (index, ..) in asked {
+                talk.tell(Pdu::NoJournal { origin: origin.clone(), index });
+            }
+            return Next::Idle;
+        }
         let Some((index, address, epoch)) = asked.front().cloned() else { return Next::Idle };
         let inquire = Inquire { origin: origin.clone(), index, epoch, address };
         talk.line(Command::Deliver(inquire).encode());
@@ -204,6 +249,7 @@ impl LmtpClient {
     }
 
     fn found(
+        &self,
         origin: OriginId,
         mut asked: VecDeque<(u32, Address, Epoch)>,
         reply: &Reply,
@@ -221,11 +267,34 @@ impl LmtpClient {
             Found::Unknown => Pdu::NoResult { origin: origin.clone(), index },
             Found::Moved(to) => Pdu::Moved { origin: origin.clone(), index, to },
         });
-        Ok(Self::inquire(origin, asked, talk))
+        Ok(self.inquire(origin, asked, talk))
+    }
+}
+
+/// The MAIL command for a host that keeps a journal.
+fn journalled(parcel: &Parcel) -> Mail {
+    clause!(DE_032);
+    let envelope = &parcel.envelope;
+    Mail {
+        smtputf8: envelope.smtputf8,
+        origin: Some(envelope.origin.clone()),
+        digest: Some(parcel.body.digest),
+        ..Mail::from(envelope.sender.clone())
     }
 }
 
 impl Delivering {
+    fn refuse(
+        &self,
+        recipients: impl Iterator<Item = u32>,
+        refusal: &Refusal,
+        talk: &mut Talk<'_>,
+    ) {
+        for index in recipients {
+            self.tell(index, Outcome::Refused(refusal.clone()), talk);
+        }
+    }
+
     /// Tells custody where the account of a recipient is, if the reply says so.
     fn moved(&self, index: u32, reply: &Reply, talk: &mut Talk<'_>) -> bool {
         let moved = deliver::decode_moved(reply).filter(|(n, _)| *n == index);
@@ -281,20 +350,20 @@ impl Dialogue for LmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         match step {
-            Step::Lhlo => Self::offered(reply, caller, talk),
-            Step::Mail(delivering) => Ok(Self::mail(delivering, reply, talk)),
-            Step::Rcpt(delivering, place) => Self::rcpt(delivering, place, reply, caller, talk),
-            Step::Data(delivering) => Self::data(delivering, reply, caller, talk),
-            Step::Content(delivering) => Self::result(delivering, reply, caller, talk),
-            Step::Inquire(origin, asked) => Self::found(origin, asked, reply, caller, talk),
+            Step::Lhlo => self.offered(reply, caller, talk),
+            Step::Mail(delivering) => Ok(self.mail(delivering, reply, talk)),
+            Step::Rcpt(delivering, place) => self.rcpt(delivering, place, reply, caller, talk),
+            Step::Data(delivering) => self.data(delivering, reply, caller, talk),
+            Step::Content(delivering) => self.result(delivering, reply, caller, talk),
+            Step::Inquire(origin, asked) => self.found(origin, asked, reply, caller, talk),
             Step::Rset => Ok(Next::Idle),
         }
     }
 
     fn begin(&mut self, pdu: Pdu, _: &Caller, talk: &mut Talk<'_>) -> Next<Step> {
         match pdu {
-            Pdu::Deliver(parcel) => Self::deliver(parcel, talk),
-            Pdu::Inquire { origin, recipients } => Self::inquire(origin, recipients.into(), talk),
+            Pdu::Deliver(parcel) => self.deliver(parcel, talk),
+            Pdu::Inquire { origin, recipients } => self.inquire(origin, recipients.into(), talk),
             _ => {
                 talk.log(Tag::Deliver, SessionEvent::Unspoken);
                 Next::Idle

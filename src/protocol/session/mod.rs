@@ -15,6 +15,7 @@ mod received;
 mod relay_client;
 mod smtp_client;
 mod smtp_server;
+mod stock;
 mod talk;
 
 use alloc::string::String;
@@ -22,7 +23,7 @@ use alloc::string::String;
 pub use caller::{GREETING_WAIT, MEMBER_WAIT, QUIT_WAIT};
 pub use event::{QUOTE_LIMIT, SessionEvent, Tag, quote};
 pub use group_server::ATTACH_WAIT;
-pub use received::{WORD_LIMIT, date, received_lines};
+pub use received::{SUSPECT_LINE, WORD_LIMIT, date, received_lines};
 pub use smtp_server::{BODY_WAIT, COMMAND_WAIT, ERRORS_LIMIT, TRANSFERRED_LIMIT};
 
 use calling::Calling;
@@ -72,7 +73,7 @@ impl Session {
             Endpoint::Connector(_, target) | Endpoint::Member(target) => {
                 Self::SmtpClient(SmtpClient::calling(target.clone()))
             }
-            Endpoint::Deliver(_) => Self::LmtpClient(LmtpClient::calling()),
+            Endpoint::Deliver(host) => Self::LmtpClient(LmtpClient::calling(host.clone())),
             Endpoint::Group(target) => Self::GroupClient(GroupClient::new(target.clone())),
             Endpoint::Outside(_) | Endpoint::Frontend(_) => {
                 Self::RelayClient(RelayClient::calling())

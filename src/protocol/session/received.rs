@@ -11,6 +11,10 @@ use crate::wire::message::{Envelope, Hop};
 /// The most characters of one word of a hop that a `Received` line repeats.
 pub const WORD_LIMIT: usize = 255;
 
+/// What a message begins with that may be a second copy (SU-041).
+pub const SUSPECT_LINE: &str =
+    "X-Bridgehead-Suspect: a disk was lost on the way, this may be a second copy\r\n";
+
 const SECONDS_A_DAY: u64 = 86_400;
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] =

@@ -27,7 +27,7 @@ impl Member {
         self.store_change(change, turn);
         if turn.config.policy.suspects == Suspects::Hold && self.spool.queue[&queue].held.is_none()
         {
-            self.hold(queue, "it may be double: a disk was lost", turn);
+            self.hold(queue, "it may be double", turn);
         }
     }
 

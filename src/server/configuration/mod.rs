@@ -71,6 +71,12 @@ pub struct Peer {
 }
 
 impl Configuration {
+    /// The directory of the spool.
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.directory.join("spool")
+    }
+
     /// The socket address behind an endpoint. `None` when none is configured, and for an outside
     /// server that is given by name: the caller asks the resolver for that.
     #[must_use]
@@ -81,7 +87,10 @@ impl Configuration {
                 via.copied().or_else(|| self.peers.get(target)?.smtp)
             }
             Endpoint::Member(member) | Endpoint::Frontend(member) => self.peers.get(member)?.smtp,
-            Endpoint::Deliver(member) => self.peers.get(member)?.deliver,
+            Endpoint::Deliver(host) => match self.member.organization.store(host) {
+                Some(store) => store.lmtp.parse().ok(),
+                None => self.peers.get(host)?.deliver,
+            },
             Endpoint::Group(member) => self.peers.get(member)?.group,
             Endpoint::Outside(address) => address.parse().ok(),
         }

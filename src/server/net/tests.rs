@@ -39,6 +39,7 @@ fn organization() -> Organization {
             uuid: "0123456789abcdef0123456789abcdef".into(),
             members: vec!["rg1-a".into(), "rg1-b".into()],
             master: "rg1-a".into(),
+            stores: Vec::new(),
             rules: Vec::new(),
             settings: Vec::new(),
         }],

@@ -18,6 +18,10 @@ pub(super) fn target(configuration: &Configuration, endpoint: &Endpoint) -> Opti
         Endpoint::Connector(_, member) | Endpoint::Member(member) | Endpoint::Frontend(member) => {
             Target { address: address()?, name: member.0.clone(), is_tls: false }
         }
+        // A mail store is no member: it has no certificate of the organization's authority.
+        Endpoint::Deliver(host) if configuration.member.organization.store(host).is_some() => {
+            Target { address: address()?, name: host.0.clone(), is_tls: false }
+        }
         Endpoint::Deliver(member) | Endpoint::Group(member) => {
             Target { address: address()?, name: member.0.clone(), is_tls }
         }

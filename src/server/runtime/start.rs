@@ -32,9 +32,6 @@ use crate::server::spool::{Opened, Spool as _, SpoolError, SqliteSpool};
 use crate::server::tokens::{Kind, Tokens};
 use crate::wire::message::{Body, BodyKey};
 
-/// The directory of the spool, in the directory of the member.
-const SPOOL_DIRECTORY: &str = "spool";
-
 /// Where a member's choices come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entropy {
@@ -116,7 +113,7 @@ pub async fn start(
     // Bounded by what it carries: one unit for each connection, one answer for each ticket.
     let (host, inputs) = unbounded_channel();
     let settled = host.clone();
-    let opened = SqliteSpool::open(&configuration.directory.join(SPOOL_DIRECTORY), move |news| {
+    let opened = SqliteSpool::open(&configuration.spool(), move |news| {
         let _ = settled.send(ToHost::Settled(news));
     });
     let Opened { spool, durable, problems } = opened.map_err(StartError::Spool)?;
@@ -143,7 +140,7 @@ pub async fn start(
         network.tell(ToHost::Checked { key, damage, token });
     }
     let maildirs = Maildirs::new(&configuration.directory);
-    for place in [configuration.directory.join(SPOOL_DIRECTORY).as_path(), maildirs.root()] {
+    for place in [configuration.spool().as_path(), maildirs.root()] {
         if let Err(error) = take_from_others(place) {
             tracing::warn!(place = %place.display(), %error, "others may read what is kept here");
         }

@@ -81,6 +81,19 @@ pub(super) struct Folded<D> {
     pub(super) snapshot_octets: u64,
 }
 
+impl<D: Default> Folded<D> {
+    /// Of a spool in which nothing was written.
+    pub(super) fn nothing() -> Self {
+        Self {
+            durable: D::default(),
+            sequence: 0,
+            changes_since_snapshot: 0,
+            octets_since_snapshot: 0,
+            snapshot_octets: 0,
+        }
+    }
+}
+
 impl<D> Folded<D> {
     /// A clean close leaves nothing but the snapshot.
     pub(super) const fn is_after_crash(&self) -> bool {
@@ -214,7 +227,7 @@ where
 }
 
 /// Refuses a database that is damaged or of another version.
-fn verify(database: &Path, connection: &Connection) -> Result<(), SpoolError> {
+pub(super) fn verify(database: &Path, connection: &Connection) -> Result<(), SpoolError> {
     clause!(SV_008);
     let damage =
         pragma_check(connection, "quick_check").map_err(SpoolError::database(database, "check"))?;
@@ -275,19 +288,28 @@ where
     M::Change: DeserializeOwned,
     M::Durable: DeserializeOwned,
 {
+    let mut folded = Folded::nothing();
+    fold_into::<M>(&mut folded, database, connection)?;
+    Ok(folded)
+}
+
+/// The same, into `folded`: after an error it holds what could be read before the damage.
+pub(super) fn fold_into<M>(
+    folded: &mut Folded<M::Durable>,
+    database: &Path,
+    connection: &Connection,
+) -> Result<(), SpoolError>
+where
+    M: Machine,
+    M::Change: DeserializeOwned,
+    M::Durable: DeserializeOwned,
+{
     let corrupt = |place: String, problem: String| SpoolError::Corrupt {
         path: database.to_owned(),
         place,
         problem,
     };
     let reading = || SpoolError::database(database, "read the changes of");
-    let mut folded = Folded {
-        durable: M::Durable::default(),
-        sequence: 0,
-        changes_since_snapshot: 0,
-        octets_since_snapshot: 0,
-        snapshot_octets: 0,
-    };
     let select = "SELECT seq, json, digest FROM snapshot ORDER BY seq DESC LIMIT 1";
     let snapshot: Option<(i64, String, Vec<u8>)> = connection
         .query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -320,5 +342,5 @@ where
         folded.changes_since_snapshot += 1;
         folded.octets_since_snapshot += json.len() as u64;
     }
-    Ok(folded)
+    Ok(())
 }

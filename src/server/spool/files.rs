@@ -53,6 +53,11 @@ impl BodyFiles {
         Ok(files)
     }
 
+    /// The directory as it is, to be looked at: nothing is created or removed.
+    pub(super) const fn untouched(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
     /// Starts the file of a body.
     ///
     /// # Errors

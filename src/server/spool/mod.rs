@@ -7,6 +7,7 @@
 mod database;
 mod error;
 mod files;
+mod look;
 mod reserve;
 mod sqlite;
 mod writer;
@@ -16,6 +17,7 @@ use alloc::vec::Vec;
 pub use database::{CREATED, LOCK};
 pub use error::SpoolError;
 pub use files::{BodyFile, BodyFiles, sync_directory};
+pub use look::{Found, Look};
 pub use reserve::{RESERVE, RESERVE_OCTETS};
 pub use sqlite::{BODIES, DATABASE, SqliteSpool};
 
