@@ -68,6 +68,26 @@ fn a_row_that_is_not_what_was_written_is_refused() {
     }
 }
 
+/// SV-020, SV-008: a spool whose last changes are gone, or whose snapshot is, does not begin anew.
+#[test]
+fn a_spool_without_its_last_rows_is_refused() {
+    for (is_folded, damage, missing) in [
+        (false, "DELETE FROM changes WHERE seq > 2", 3),
+        (false, "DELETE FROM changes", 1),
+        (true, "DELETE FROM snapshot", 1),
+        (false, "UPDATE meta SET value = 5 WHERE name = 'latest'", 5),
+    ] {
+        let directory = numbered(is_folded);
+        let path = directory.path().join(DATABASE);
+        let database = rusqlite::Connection::open(&path).expect("it opens");
+        assert!(database.execute(damage, []).expect("it is SQL") > 0, "{damage}");
+        database.close().expect("it closes");
+        let error = open(directory.path()).map(|_| ()).expect_err(damage).to_string();
+        let clue = format!("{}: change {missing}: is missing: the last", path.display());
+        assert!(error.starts_with(&clue), "{damage}: {error}");
+    }
+}
+
 /// A spool with four changes: as a crash leaves it, or folded into a snapshot.
 fn numbered(is_folded: bool) -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");

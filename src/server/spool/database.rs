@@ -175,7 +175,8 @@ pub(super) fn create(directory: &Path, database: &Path) -> Result<(), SpoolError
         connection.pragma_update(None, "synchronous", "FULL")?;
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(SCHEMA)?;
-        let insert = "INSERT INTO meta (name, value) VALUES ('format', ?1), ('openings', 0)";
+        let insert =
+            "INSERT INTO meta (name, value) VALUES ('format', ?1), ('openings', 0), ('latest', 0)";
         transaction.execute(insert, [SPOOL_FORMAT])?;
         transaction.commit()
     };
@@ -342,5 +343,31 @@ where
         folded.changes_since_snapshot += 1;
         folded.octets_since_snapshot += json.len() as u64;
     }
+    expect_latest(folded.sequence, database, connection)
+}
+
+/// Refuses a spool whose last rows are gone: mail that was accepted would be unknown, and its bodies
+/// orphans.
+fn expect_latest(found: i64, database: &Path, connection: &Connection) -> Result<(), SpoolError> {
+    clause!(SV_020);
+    let latest: Option<i64> =
+        meta(connection, "latest").map_err(SpoolError::database(database, "read"))?;
+    if latest == Some(found) {
+        return Ok(());
+    }
+    let written = latest.map_or_else(|| "an unknown one".into(), |latest| latest.to_string());
+    Err(SpoolError::Corrupt {
+        path: database.to_owned(),
+        place: format!("change {}", found + 1),
+        problem: format!("is missing: the last one written was {written}"),
+    })
+}
+
+/// Notes the number of the last change, in the transaction that writes it.
+pub(super) fn note_latest(connection: &Connection, sequence: i64) -> rusqlite::Result<()> {
+    let mut update =
+        connection.prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'latest'")?;
+    let rows = update.execute([sequence])?;
+    assert_eq!(rows, 1, "a spool notes its last change");
     Ok(())
 }

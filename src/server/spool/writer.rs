@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Transaction, params};
 use serde::Serialize;
 
-use super::database::{Folded, Row, integer};
+use super::database::{Folded, Row, integer, note_latest};
 use super::reserve::Reserve;
 use super::{
     BodyFiles, FOLD_AFTER_CHANGES, GROUP_LIMIT, Operation, ROW_LIMIT_OCTETS, Settled, SpoolError,
@@ -179,6 +179,9 @@ where
                 Queued::Discard(key) => remove_body(&transaction, *key),
             }
             .map_err(failed())?;
+        }
+        if !changes.is_empty() {
+            note_latest(&transaction, self.folded.sequence).map_err(failed())?;
         }
         if let Some(json) = snapshot {
             write_snapshot(&transaction, self.folded.sequence, json).map_err(failed())?;
