@@ -147,6 +147,22 @@ fn the_check_shows_who_queues() {
     }
 }
 
+/// Another cluster that is only starting has no socket yet; what it has written is not touched.
+#[test]
+fn a_cluster_is_not_started_over_another() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let lock = fs::File::create(directory.path().join("cluster.lock")).expect("a lock");
+    lock.lock().expect("nobody else has it");
+    let up = ["cluster", "up", EXAMPLE, "--dir", &directory.path().to_string_lossy()];
+    assert_ends(&up, 2, "a cluster runs here already");
+    assert_eq!(fs::read_dir(directory.path()).expect("it is there").count(), 1);
+}
+
+#[test]
+fn a_tape_that_never_ends_is_refused() {
+    assert_ends(&["sim", EXAMPLE, "--tape", "/dev/zero"], 2, "/dev/zero: it is no regular file");
+}
+
 #[test]
 fn a_bad_file_ends_with_two_and_its_line() {
     let directory = tempfile::tempdir().expect("a directory");

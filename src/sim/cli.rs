@@ -256,6 +256,9 @@ fn read_organization(path: &Path) -> Result<Organization, String> {
 
 fn read_tape(path: &Path) -> Result<TapeFile, String> {
     let shown = path.display();
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(format!("{shown}: it is no regular file, expected a choice tape"));
+    }
     let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
     let file: TapeFile =
         serde_json::from_str(&text).map_err(|error| format!("{shown}: {error}"))?;

@@ -2,9 +2,8 @@
 
 use alloc::sync::Arc;
 use core::time::Duration;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -42,6 +41,9 @@ pub struct Arguments {
     base_port: u16,
 }
 
+/// Locked while a cluster is started or runs in the directory.
+const LOCK: &str = "cluster.lock";
+
 /// Starts all members, and stops them when a signal comes.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let organization = match load_organization(&arguments.file) {
@@ -53,11 +55,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             "--time-scale: expected a number above 0 and at most {SCALE_LIMIT}"
         ));
     }
-    if UnixStream::connect(arguments.dir.join(CONTROL_SOCKET)).is_ok() {
-        return refused(&format!("{}: a cluster runs here already", arguments.dir.display()));
-    }
-    let plan = match prepare(arguments, &organization) {
-        Ok(plan) => plan,
+    let (plan, _lock) = match prepare(arguments, &organization) {
+        Ok(prepared) => prepared,
         Err(problem) => return refused(&problem),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -75,15 +74,31 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn prepare(arguments: &Arguments, organization: &Organization) -> Result<Plan, String> {
+/// The plan, written out, and the lock that keeps another cluster from being written over it.
+fn prepare(arguments: &Arguments, organization: &Organization) -> Result<(Plan, File), String> {
     create_privately();
     let base = Some(arguments.base_port).filter(|base| *base != 0);
     let plan = Plan::make(organization, base)?;
     let directory = &arguments.dir;
     fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let lock = lock(directory)?;
     plan.expect_time_scale(directory, arguments.time_scale)?;
     plan.write(directory, &arguments.file, arguments.time_scale)?;
-    Ok(plan)
+    Ok((plan, lock))
+}
+
+/// Taken before anything is written, and held until the process ends, however it ends.
+fn lock(directory: &Path) -> Result<File, String> {
+    let path = directory.join(LOCK);
+    let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = opened.map_err(|error| format!("{}: {error}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(format!("{}: a cluster runs here already", directory.display()))
+        }
+        Err(TryLockError::Error(error)) => Err(format!("{}: {error}", path.display())),
+    }
 }
 
 async fn live(
