@@ -206,6 +206,13 @@ fn bad_members_are_refused_with_their_line() {
             "target = \"rg3-a\"",
             "no target of `RG1-RG2`",
         ),
+        (
+            "[policy]",
+            "[[via]]\nconnector = \"RG1-RG2\"\ntarget = \"rg2-a\"\naddress = \"127.0.0.1:2602\"\n\n\
+             [policy]",
+            "target = \"rg2-a\"",
+            "over `RG1-RG2` stands twice",
+        ),
         ("deliver = \"127.77.1.2:2502\"\n", "", "[[peer]]", "`rg1-b` is of our group"),
         ("smtp = \"127.77.3.1:2501\"\n", "", "[[peer]]", "`rg3-a` is a target of `RG1-RG3`"),
         ("[clock]", "[clock", "[clock", "unclosed table"),
@@ -221,7 +228,7 @@ fn bad_members_are_refused_with_their_line() {
         let errors = configuration::load(&path).map(|_| ()).expect_err(clue);
         let line = match (clue, to) {
             ("is this member itself", _) => line_of(&text, "smtp = \"127.77.3.1:2501\"") - 1,
-            ("stands twice", _) => {
+            ("stands twice" | "over `RG1-RG2` stands twice", _) => {
                 text.lines().enumerate().filter(|(_, line)| line.contains(at)).nth(1).expect("2").0
                     + 1
             }

@@ -1,7 +1,7 @@
 //! Asks over a Unix socket: one JSON line there, one back (format 1).
 
 use core::time::Duration;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -21,8 +21,12 @@ pub(super) fn ask(socket: &Path, op: &str) -> Result<Value, String> {
 
 /// The answer to a whole request.
 pub(super) fn request(socket: &Path, request: &Value) -> Result<Value, String> {
-    let line =
-        converse(socket, request).map_err(|error| format!("{}: {error}", socket.display()))?;
+    let line = converse(socket, request).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+            format!("{}: no answer within {} s", socket.display(), PATIENCE.as_secs())
+        }
+        _ => format!("{}: {error}", socket.display()),
+    })?;
     let mut answer: Value = serde_json::from_str(&line)
         .map_err(|error| format!("{}: the answer is no JSON: {error}", socket.display()))?;
     if let Some(problem) = answer.get("error").and_then(Value::as_str) {

@@ -207,6 +207,12 @@ fn check_names(
             ),
             Some(_) => {}
         }
+        let is_same =
+            |other: &ViaSection| other.connector == via.connector && other.target == via.target;
+        if member.vias[..place].iter().any(is_same) {
+            let problem = format!("`{}` over `{}` stands twice", via.target, via.connector);
+            wrong(format!("via[{place}].target"), problem);
+        }
     }
 }
 
