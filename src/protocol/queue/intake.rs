@@ -164,6 +164,10 @@ impl Member {
 
     /// Starts the clocks of a message and routes it. At a boot, too.
     pub(crate) fn set_going(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) {
+        // What a boot sets going first may end another copy of the same message.
+        if !self.spool.queue.contains_key(&queue) {
+            return;
+        }
         self.start_clocks(queue, turn);
         let message = &self.spool.queue[&queue];
         let places = &self.work[&queue].places;
