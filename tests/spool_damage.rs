@@ -68,7 +68,7 @@ fn a_row_that_is_not_what_was_written_is_refused() {
     }
 }
 
-/// SV-023, SV-008: a spool whose last changes are gone, or whose snapshot is, does not begin anew.
+/// SV-027, SV-008: a spool whose last changes are gone, or whose snapshot is, does not begin anew.
 #[test]
 fn a_spool_without_its_last_rows_is_refused() {
     for (is_folded, damage, missing) in [

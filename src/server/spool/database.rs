@@ -349,7 +349,7 @@ where
 /// Refuses a spool whose last rows are gone: mail that was accepted would be unknown, and its bodies
 /// orphans.
 fn expect_latest(found: i64, database: &Path, connection: &Connection) -> Result<(), SpoolError> {
-    clause!(SV_023);
+    clause!(SV_027);
     let latest: Option<i64> =
         meta(connection, "latest").map_err(SpoolError::database(database, "read"))?;
     if latest == Some(found) {
