@@ -78,6 +78,11 @@ impl Client {
         }
     }
 
+    /// Sends octets that nobody answers yet.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
     /// Sends one line and takes the reply, which has to begin with `expected`.
     pub(crate) fn ask(&mut self, line: &str, expected: &str) -> String {
         write!(self.stream.get_mut(), "{line}\r\n").unwrap();
