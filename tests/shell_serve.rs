@@ -60,6 +60,19 @@ fn the_admin_socket_answers_every_request() {
         let answer = ask(&socket, &request);
         assert!(answer["error"].as_str().is_some_and(|error| error.contains(clue)), "{answer}");
     }
+    let long = |octets| json!({"format": 1, "op": "x".repeat(octets)}).to_string();
+    for (octets, clue) in [(200_000, "unknown op `xxx"), (1 << 20, "may have 1048576 octets")] {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        write!(stream, "{}\n{}\n", long(octets), json!({"format": 1, "op": "status"})).unwrap();
+        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+        let refused = lines.next().unwrap();
+        assert!(refused.contains(clue), "{octets}: {refused:.200}");
+        assert!(lines.next().unwrap().contains("\"member\":\"rg1-a\""), "one answer for each line");
+    }
+    let ids: Vec<String> = (0..4_000).map(|id| format!("{id:016x}")).collect();
+    let hold = json!({"queue": {"action": {"hold": {"reason": null}}, "which": {"ids": ids}}});
+    let held = ask(&socket, &json!({"format": 1, "op": "order", "order": hold}));
+    assert!(held["ok"].is_object(), "an order may name many messages: {held:.200}");
     let slip = ask(&socket, &json!({"format": 1, "op": "order", "order": order(json!({}))}));
     assert!(slip["ok"]["refused"][0]["text"].as_str().unwrap().starts_with("nothing is selected"));
     let nothing = order(json!({"all": true}));
