@@ -438,3 +438,22 @@ fn a_daemon_raises_its_limit_of_open_files() {
     let words: Vec<&str> = files.split_whitespace().collect();
     assert_eq!(words[3], words[4], "{files}");
 }
+
+/// SM-008: content that does not come is waited for only so long, and its client is told.
+#[test]
+fn a_client_inside_content_is_told_when_the_daemon_stops() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = start(directory.path());
+    let mut client = Client::connect(daemon.smtp);
+    client.ask("EHLO client.example.net", "250");
+    client.ask("MAIL FROM:<ann@example.net>", "250");
+    client.ask("RCPT TO:<bob@example.org>", "250");
+    client.ask("DATA", "354");
+    client.say("Subject: never\r\n");
+    daemon.terminate();
+    client.wait_longer();
+    assert!(client.reply().starts_with("421 4.3.2 "), "it is told");
+    assert!(client.is_ended());
+    drop(client);
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
