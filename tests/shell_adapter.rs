@@ -139,3 +139,44 @@ fn stop_keeps_everything_and_reset_nothing() {
     assert_eq!(adapter.refused("start", json!({})).0, "not-configured");
     adapter.kill();
 }
+
+/// Goes on to `to_us`, by the timers on the way.
+fn go_on(adapter: &mut Adapter, to_us: u64) {
+    loop {
+        let next = adapter.idle()["next_us"].as_u64().unwrap_or(u64::MAX).min(to_us);
+        adapter.ok("advance", json!({"to_us": next}));
+        if next == to_us {
+            return;
+        }
+    }
+}
+
+/// SM-010: what counts is when the last octets of content came, however few they were.
+#[test]
+fn silence_within_content_is_told_and_slow_content_is_taken() {
+    const MINUTE: u64 = 60_000_000;
+    let directory = tempfile::tempdir().unwrap();
+    let mut adapter = Adapter::new();
+    let address = adapter.start(directory.path(), "127.0.0.1:0", 0);
+    let mut clients = [Client::connect(address), Client::connect(address)];
+    for client in &mut clients {
+        client.ask("EHLO client.example.net", "250");
+        client.ask("MAIL FROM:<ann@example.net>", "250");
+        client.ask("RCPT TO:<bob@example.org>", "250");
+        client.ask("DATA", "354");
+        client.say("Subject: x\r\n");
+    }
+    let [slow, silent] = &mut clients;
+    for count in 1..=3 {
+        go_on(&mut adapter, count * 4 * MINUTE);
+        slow.say("x");
+        let received = "EHLO client.example.net\r\nMAIL FROM:<ann@example.net>\r\n".len()
+            + "RCPT TO:<bob@example.org>\r\nDATA\r\nSubject: x\r\n".len()
+            + usize::try_from(count).unwrap();
+        while connection(&adapter.idle(), &slow.local()).unwrap()["received"] != received {}
+    }
+    assert!(silent.reply().starts_with("421 4.4.2 "), "five minutes are over");
+    assert!(silent.is_ended());
+    slow.ask("\r\n.", "250 2.");
+    adapter.kill();
+}

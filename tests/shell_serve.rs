@@ -60,6 +60,19 @@ fn the_admin_socket_answers_every_request() {
         let answer = ask(&socket, &request);
         assert!(answer["error"].as_str().is_some_and(|error| error.contains(clue)), "{answer}");
     }
+    let long = |octets| json!({"format": 1, "op": "x".repeat(octets)}).to_string();
+    for (octets, clue) in [(200_000, "unknown op `xxx"), (1 << 20, "may have 1048576 octets")] {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        write!(stream, "{}\n{}\n", long(octets), json!({"format": 1, "op": "status"})).unwrap();
+        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+        let refused = lines.next().unwrap();
+        assert!(refused.contains(clue), "{octets}: {refused:.200}");
+        assert!(lines.next().unwrap().contains("\"member\":\"rg1-a\""), "one answer for each line");
+    }
+    let ids: Vec<String> = (0..4_000).map(|id| format!("{id:016x}")).collect();
+    let hold = json!({"queue": {"action": {"hold": {"reason": null}}, "which": {"ids": ids}}});
+    let held = ask(&socket, &json!({"format": 1, "op": "order", "order": hold}));
+    assert!(held["ok"].is_object(), "an order may name many messages: {held:.200}");
     let slip = ask(&socket, &json!({"format": 1, "op": "order", "order": order(json!({}))}));
     assert!(slip["ok"]["refused"][0]["text"].as_str().unwrap().starts_with("nothing is selected"));
     let nothing = order(json!({"all": true}));
@@ -376,4 +389,71 @@ fn an_account_without_its_journal_waits() {
     let adopt = ["adopt", file.to_str().unwrap(), "bob@example.org", "--without-journal"];
     assert_eq!(account(&adopt).0, Some(0));
     assert_eq!(deliver_to_bob(&serve(), " XEPOCH=2"), "250 2.1.5 [0] delivered");
+}
+
+/// A daemon that may not have more than so many files open.
+fn start_with_files(directory: &Path, limit: &str) -> Daemon {
+    let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
+    let mut shell = Command::new("sh");
+    let script = format!("ulimit {limit}; exec \"$0\" serve \"$1\"");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_bridgehead")]).arg(file);
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Daemon::ready(shell.spawn().unwrap())
+}
+
+/// SV-020: each of these bodies takes a second file, and there is none left for the last of them.
+#[test]
+fn without_a_file_left_a_body_is_refused_and_the_member_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = start_with_files(directory.path(), "-n 64");
+    let line = "0123456789abcdef\r\n";
+    let large = line.repeat(300_000 / line.len());
+    let mut clients: Vec<Client> = (0..30).map(|_| Client::connect(daemon.smtp)).collect();
+    for client in &mut clients {
+        client.ask("EHLO client.example.net", "250");
+        client.ask("MAIL FROM:<ann@example.net>", "250");
+        client.ask("RCPT TO:<bob@example.org>", "250");
+        client.ask("DATA", "354");
+        client.say(&large);
+    }
+    // The first have their file before the last: the last are refused, and then there are files again.
+    let replies: Vec<String> = clients.iter_mut().rev().map(|client| client.ask(".", "")).collect();
+    let refused = replies.iter().filter(|reply| reply.starts_with("452 4.3.1 ")).count();
+    let accepted = replies.iter().filter(|reply| reply.starts_with("250 2.")).count();
+    assert!(refused > 0 && accepted > 0 && refused + accepted == 30, "{replies:?}");
+    drop(clients);
+    assert_eq!(daemon.child.try_wait().unwrap(), None, "the member goes on");
+    Client::connect(daemon.smtp).send(&large);
+    daemon.terminate();
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
+
+/// SV-020: a daemon takes as many files as it may have.
+#[test]
+fn a_daemon_raises_its_limit_of_open_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start_with_files(directory.path(), "-S -n 64");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.child.id())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let words: Vec<&str> = files.split_whitespace().collect();
+    assert_eq!(words[3], words[4], "{files}");
+}
+
+/// SM-008: content that does not come is waited for only so long, and its client is told.
+#[test]
+fn a_client_inside_content_is_told_when_the_daemon_stops() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = start(directory.path());
+    let mut client = Client::connect(daemon.smtp);
+    client.ask("EHLO client.example.net", "250");
+    client.ask("MAIL FROM:<ann@example.net>", "250");
+    client.ask("RCPT TO:<bob@example.org>", "250");
+    client.ask("DATA", "354");
+    client.say("Subject: never\r\n");
+    daemon.terminate();
+    client.wait_longer();
+    assert!(client.reply().starts_with("421 4.3.2 "), "it is told");
+    assert!(client.is_ended());
+    drop(client);
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
+};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::clock::within_real_time;
@@ -18,8 +20,8 @@ use crate::protocol::operator::{Order, Selection};
 
 /// The only value of `format` that this version speaks.
 pub const ADMIN_FORMAT: u32 = 1;
-/// The longest request.
-pub const REQUEST_LIMIT_OCTETS: u64 = 64 * 1024;
+/// The longest request with its end of line: an order that names each message of a long queue.
+pub const REQUEST_LIMIT_OCTETS: usize = 1024 * 1024;
 
 /// How long accepting rests when the system has no file left.
 const REST: Duration = Duration::from_millis(100);
@@ -100,21 +102,45 @@ async fn answer_all(mut stream: UnixStream, observer: &Observer) -> io::Result<(
     let mut reading = BufReader::new(reading);
     loop {
         let mut line = Vec::new();
-        let limited = &mut (&mut reading).take(REQUEST_LIMIT_OCTETS);
+        let limited = &mut (&mut reading).take(REQUEST_LIMIT_OCTETS as u64);
         if limited.read_until(b'\n', &mut line).await? == 0 {
             return Ok(());
         }
-        let mut answer = answer(&line, observer).await.to_string();
+        let is_long = line.len() == REQUEST_LIMIT_OCTETS && !line.ends_with(b"\n");
+        let mut answer = if is_long {
+            skip_line(&mut reading).await?;
+            refusal(&format!("a request may have {REQUEST_LIMIT_OCTETS} octets"))
+        } else {
+            answer(&line, observer).await
+        }
+        .to_string();
         answer.push('\n');
         writing.write_all(answer.as_bytes()).await?;
     }
+}
+
+/// Drops octets up to and with the end of the line.
+async fn skip_line(reading: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
+    loop {
+        let waiting = reading.fill_buf().await?;
+        let end = waiting.iter().position(|octet| *octet == b'\n');
+        let octets = end.map_or(waiting.len(), |place| place + 1);
+        reading.consume(octets);
+        if end.is_some() || octets == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn refusal(problem: &str) -> Value {
+    json!({"format": ADMIN_FORMAT, "error": problem})
 }
 
 async fn answer(line: &[u8], observer: &Observer) -> Value {
     clause!(SV_051);
     match answered(line, observer).await {
         Ok(answer) => json!({"format": ADMIN_FORMAT, "ok": answer}),
-        Err(problem) => json!({"format": ADMIN_FORMAT, "error": problem}),
+        Err(problem) => refusal(&problem),
     }
 }
 

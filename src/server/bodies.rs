@@ -47,6 +47,11 @@ impl IntakeError {
     pub fn problem(self) -> Result<BodyProblem, SpoolError> {
         match self {
             Self::TooLarge => Ok(BodyProblem::TooLarge),
+            Self::Store(error) if error.is_no_file() => {
+                clause!(SV_020);
+                tracing::warn!(%error, "a body is refused");
+                Ok(BodyProblem::NoSpace)
+            }
             Self::Store(error) if error.is_no_space() => Ok(BodyProblem::NoSpace),
             Self::Store(error) => Err(error),
         }

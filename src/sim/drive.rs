@@ -203,6 +203,7 @@ impl World<'_> {
         let opener = End::Member { host, connection: peer };
         let pipe = self.connect(opener, target);
         let socket = Socket {
+            is_news: false,
             pipe,
             side: super::network::OPENER,
             framer: Framer::new(Mode::Paused),
@@ -306,7 +307,13 @@ impl World<'_> {
                 self.ended(host, connection);
                 return false;
             }
-            Ok(None) => return false,
+            Ok(None) => {
+                if core::mem::take(&mut socket.is_news) && socket.mode.is_content() {
+                    let pdu = Wire::Progress;
+                    self.feed(host, Input::Pdu { from: connection, pdu });
+                }
+                return false;
+            }
             Ok(Some(Unit::Body(piece))) => {
                 socket.body.extend_from_slice(&piece);
                 return true;

@@ -27,6 +27,8 @@ pub struct Socket {
     pub mode: Mode,
     /// The body that is being read.
     pub body: Vec<u8>,
+    /// Octets came that the session has not heard of.
+    pub is_news: bool,
     /// The far end has ended its stream.
     pub ended: bool,
 }

@@ -71,9 +71,9 @@ impl Log {
     pub fn step(&mut self, seen: &Seen<'_>) {
         let Seen { now, name, kind, input, acts, node } = seen;
         if self.rows_limit > 0 {
-            match input.map(rows::input) {
-                None => self.push(row(*now, name, kind, "")),
-                Some((what, detail)) => self.push(row(*now, name, what, &detail)),
+            let first = input.map_or_else(|| Some((*kind, String::new())), rows::input);
+            if let Some((what, detail)) = first {
+                self.push(row(*now, name, what, &detail));
             }
             for (what, detail) in acts.iter().filter_map(rows::act) {
                 self.push(row(*now, name, what, &detail));

@@ -8,10 +8,11 @@ use serde::Serialize;
 use crate::kernel::{Act, Input};
 use crate::protocol::server::{Server, Wire};
 
-/// An input: what it is, and the rest.
+/// An input: what it is, and the rest. That content goes on coming starts a timer anew, and makes no row.
 #[must_use]
-pub fn input(input: &Input<Server>) -> (&'static str, String) {
-    match input {
+pub fn input(input: &Input<Server>) -> Option<(&'static str, String)> {
+    Some(match input {
+        Input::Pdu { pdu: Wire::Progress, .. } => return None,
         Input::Pdu { from, pdu } => ("<", format!("{} {}", from.0, octets(pdu))),
         Input::Link { peer, change } => ("link", format!("{} {change:?}", peer.0)),
         Input::Timer(timer) => ("timer", json(timer)),
@@ -19,7 +20,7 @@ pub fn input(input: &Input<Server>) -> (&'static str, String) {
         Input::StoreFailed { reason } => ("failed", reason.clone()),
         Input::Command(command) => ("command", json(command)),
         Input::Configuration => ("config", String::new()),
-    }
+    })
 }
 
 /// An act: what it is, and the rest. How to read on, and how long a timer runs, is the host's business

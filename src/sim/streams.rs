@@ -88,6 +88,7 @@ impl World<'_> {
                     framer: Framer::new(Mode::Paused),
                     mode: Mode::Paused,
                     body: Vec::new(),
+                    is_news: false,
                     ended: false,
                 };
                 self.hosts[host].sockets.insert(connection, socket);
@@ -161,7 +162,10 @@ impl World<'_> {
             (End::Member { host, connection }, parcel) => {
                 let Some(socket) = self.hosts[host].sockets.get_mut(&connection) else { return };
                 match parcel {
-                    Parcel::Octets(octets) => socket.framer.push(&octets),
+                    Parcel::Octets(octets) => {
+                        socket.framer.push(&octets);
+                        socket.is_news = true;
+                    }
                     Parcel::Finish => socket.ended = true,
                 }
                 self.hosts[host].readable.push_back(connection);

@@ -13,6 +13,8 @@ pub const HEADER_OCTETS: usize = 10;
 /// The most octets of the content of one frame.
 pub const FRAME_LIMIT: usize = 4 * 1024 * 1024;
 
+pub(super) const EXPECTED_LENGTH: &str = "a length within the limit";
+
 /// Reads the length of a counted frame off the front of `octets`; `None` while it is incomplete.
 ///
 /// # Errors
@@ -35,7 +37,7 @@ pub fn read_header(octets: &[u8], limit: usize) -> Result<Option<usize>, DecodeE
     }
     if length > limit {
         clause!(WI_031);
-        return Err(DecodeError { offset: 1, expected: "a length within the limit" });
+        return Err(DecodeError { offset: 1, expected: EXPECTED_LENGTH });
     }
     Ok(Some(length))
 }

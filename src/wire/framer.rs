@@ -52,6 +52,14 @@ pub enum Mode {
     Frame(usize),
 }
 
+impl Mode {
+    /// Whether the octets are content, which comes in as many parts as its sender likes.
+    #[must_use]
+    pub const fn is_content(self) -> bool {
+        matches!(self, Self::Dots(_) | Self::Octets(_) | Self::Text(_) | Self::Block(_))
+    }
+}
+
 /// One piece of the stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

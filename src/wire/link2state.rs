@@ -12,7 +12,7 @@ use core::fmt;
 use serde::Serialize;
 
 use super::DecodeError;
-use super::frame::{FRAME_LIMIT, HEADER_OCTETS};
+use super::frame::{EXPECTED_LENGTH, FRAME_LIMIT, HEADER_OCTETS, read_header};
 use super::smtp::{REPLY_TEXT_LIMIT, Reply, Status};
 use crate::clause;
 
@@ -168,7 +168,7 @@ pub enum ReassemblyError {
     Attack,
     /// FIRST, and a message has begun already.
     FirstInside,
-    /// The message is longer than [`MESSAGE_LIMIT`].
+    /// The message is longer than [`MESSAGE_LIMIT`], or its length says that it will be.
     TooLong,
     /// The chunk is malformed, or has an octet that is not printable US-ASCII.
     Malformed(DecodeError),
@@ -257,6 +257,11 @@ impl Reassembly {
             return Err(ReassemblyError::TooLong);
         }
         message.push_str(&chunk.data);
+        // What else may be wrong with the frame is said of the whole of it.
+        let header = read_header(message.as_bytes(), FRAME_LIMIT);
+        if header.is_err_and(|error| error.expected == EXPECTED_LENGTH) {
+            return Err(ReassemblyError::TooLong);
+        }
         if chunk.mark == Mark::Last {
             return Ok(Some(message));
         }

@@ -126,10 +126,35 @@ fn what_is_out_of_place_is_refused() {
     ));
 }
 
+/// SM-010, SM-008: silence within content, and content that a shutdown does not wait for.
+#[test]
+fn silence_within_content_is_told() {
+    for (host, answer) in [
+        ("timer", "421 4.4.2 Timed out within the content"),
+        ("shutdown\n+ shutdown", "421 4.3.2 rg2-a is shutting down"),
+    ] {
+        let mut stage = member_at_our_port();
+        stage.play(&format!(
+            r"C: MAIL FROM:<> XORIGIN={ORIGIN}
+              S: 250 2.1.0 Ok
+              C: RCPT TO:<anna@example.org> XINDEX=1
+              S: 250 2.1.5 [1] ok
+              C: DATA
+              S: 354 End data with <CR><LF>.<CR><LF>
+              ? Dots(10000)"
+        ));
+        stage.show_timer = true;
+        stage.play("C~ half\n+ progress\nT: 300 s");
+        stage.show_timer = false;
+        stage.play(&format!("+ {host}\nS: {answer}\n. close\nM> link Closed"));
+    }
+}
+
 /// SM-075.
 #[test]
 fn bad_content_is_refused_for_each_recipient() {
     let mut stage = member_at_our_port();
+    stage.show_events = true;
     stage.play(&format!(
         r"C: MAIL FROM:<> XORIGIN={ORIGIN}
           S: 250 2.1.0 Ok
@@ -141,6 +166,7 @@ fn bad_content_is_refused_for_each_recipient() {
           S: 354 End data with <CR><LF>.<CR><LF>
           ? Dots(10000)
           C~ a\r\nb\nc\r\n.\r\n
+          E: DELIVER octet 4: expected CR and LF only together, as the end of a line, got `a bare CR or LF`
           S: 554 5.6.0 [1] octet 4: CR and LF only together, as the end of a line
           S: 554 5.6.0 [2] octet 4: CR and LF only together, as the end of a line
           C: NOOP

@@ -303,7 +303,7 @@ fn only_a_proved_member_is_served() {
     );
 }
 
-/// SM-030, SM-031, SM-032: strict reassembly, as far as the session does it.
+/// SM-030, SM-031, SM-032, WI-031: strict reassembly, as far as the session does it.
 #[test]
 fn chunks_out_of_place_are_refused() {
     let mut stage = member_at_our_port();
@@ -327,6 +327,12 @@ fn chunks_out_of_place_are_refused() {
          S: 500 5.5.2 Line too long
          C: X-LINK2STATE LAST CHUNK=x
          S: 503 5.5.1 chunk before FIRST
+         C: X-LINK2STATE FIRST CHUNK={{ffffffff}} M
+         S: 552 5.3.4 message longer than 4,194,304 octets
+         C: X-LINK2STATE FIRST CHUNK={{0040
+         S: 200 NEXT
+         C: X-LINK2STATE NEXT CHUNK=0001}}
+         S: 552 5.3.4 message longer than 4,194,304 octets
          C: X-LINK2STATE FIRST CHUNK=
          S: 200 NEXT
          C: X-LINK2STATE LAST CHUNK=x

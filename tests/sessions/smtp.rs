@@ -156,15 +156,17 @@ fn a_message_over_the_limit_is_refused() {
     ));
 }
 
-/// SM-014: smuggling. The body ends where it ends, and nothing of it is queued.
+/// SM-014, SM-018: smuggling. The body ends where it ends, and nothing of it is queued.
 #[test]
 fn a_bare_line_feed_smuggles_nothing() {
     let mut stage = with_recipient();
+    stage.show_events = true;
     stage.play(
         r"C: DATA
           S: 354 End data with <CR><LF>.<CR><LF>
           ? Dots(10000)
           C~ hello\n.\nMAIL FROM:<evil@example.net>\r\n.\r\n
+          E: SMTP octet 5: expected CR and LF only together, as the end of a line, got `a bare CR or LF`
           S: 554 5.6.0 octet 5: CR and LF only together, as the end of a line
           C: NOOP
           S: 250 2.0.0 Ok",
@@ -233,6 +235,47 @@ fn the_twentieth_bad_command_closes() {
 fn a_silent_client_is_told_so() {
     let mut stage = greeted();
     stage.play("+ timer\nS: 421 4.4.2 Timed out waiting for a command\n. close");
+}
+
+/// SM-010: content may be slow, and must not stand still.
+#[test]
+fn a_client_that_is_silent_within_content_is_told_so() {
+    let mut stage = with_recipient();
+    stage.show_timer = true;
+    stage.play(
+        r"C: DATA
+          S: 354 End data with <CR><LF>.<CR><LF>
+          ? Dots(10000)
+          T: 300 s
+          C~ Subject: slow
+
+          + progress
+          T: 300 s
+          + timer
+          S: 421 4.4.2 Timed out within the content
+          . close
+          M> link Closed",
+    );
+    assert_eq!(stage.server().connections().count(), 0);
+}
+
+/// SM-008: content that has not come when the time to finish is over.
+#[test]
+fn a_shutdown_waits_for_content_and_tells_when_it_waits_no_more() {
+    let mut stage = with_recipient();
+    stage.play(
+        r"C: DATA
+          S: 354 End data with <CR><LF>.<CR><LF>
+          ? Dots(10000)
+          + shutdown
+          C~ Subject: slow
+
+          + progress
+          + shutdown
+          S: 421 4.3.2 rg2-a is shutting down
+          . close
+          M> link Closed",
+    );
 }
 
 /// SM-008: idle at once, busy after its answer.

@@ -11,7 +11,8 @@
 //! | `M< json`, `M<! json` | what custody says: at once, or durably behind a change |
 //! | `M. close` | custody closes the connection |
 //! | `E: text` | what the log is told |
-//! | `+ words` | the host: `up`, `lost`, `end`, `secured [member]`, `timer`, `stored`, `shutdown` |
+//! | `+ words` | the host: `up`, `lost`, `end`, `progress`, `secured [member]`, `timer`, `stored`, `shutdown` |
+//! | `T: time` | our session waits so long from now on, where a test wants to know |
 //! | `. close`, `! words` | our session closes; asks the host for TLS, or to forget a body |
 
 use std::sync::Arc;
@@ -178,6 +179,8 @@ pub(crate) struct Stage {
     log: Vec<String>,
     /// Events and their like can be left out, where a test is not about them.
     pub(crate) show_events: bool,
+    /// How long the session waits from now on: shown where a test is about it.
+    pub(crate) show_timer: bool,
 }
 
 impl Stage {
@@ -199,6 +202,7 @@ impl Stage {
             heard: 0,
             log: Vec::new(),
             show_events: true,
+            show_timer: false,
         }
     }
 
@@ -281,6 +285,7 @@ impl Stage {
         match words.split_once(' ').unwrap_or((words, "")) {
             ("lost", _) => self.step(link(LinkChange::Lost)),
             ("end", _) => self.step(wire(Wire::End)),
+            ("progress", _) => self.step(wire(Wire::Progress)),
             ("secured", "") => self.step(wire(Wire::Secured(None))),
             ("secured", member) => self.step(wire(Wire::Secured(Some(member.into())))),
             ("timer", _) => self.step(Input::Timer(Timer::Session(peer))),
@@ -354,6 +359,9 @@ impl Stage {
                 Act::Close { .. } => self.log.push(". close".into()),
                 Act::Event(Event::Session { tag, event, .. }) if self.show_events => {
                     self.log.push(format!("E: {tag} {event}"));
+                }
+                Act::Arm { within, .. } if self.show_timer => {
+                    self.log.push(format!("T: {} s", within.start().as_seconds()));
                 }
                 _ => {}
             }

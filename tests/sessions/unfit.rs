@@ -50,3 +50,27 @@ fn a_bare_line_end_that_came_on_the_way_is_no_verdict() {
         announced.len(),
     ));
 }
+
+/// SM-010: a member that is silent within an offer, be it the envelope, the body or the chunks of its news.
+#[test]
+fn a_member_that_is_silent_within_content_is_told_so() {
+    let body = "Subject: hi\r\n\r\nbody\r\n";
+    let told = "+ timer\nS: 421 4.4.2 Timed out within the content\n. close\nM> link Closed";
+    for part in ["{", &octets()] {
+        let mut stage = ready_for_offers();
+        stage.play(&format!(
+            "C: {}\nM> {}\nM< \"ok\"\nS: 354 2.0.0 Go ahead\n? Block({})",
+            offer_line_of(body),
+            announce_of(body),
+            octets().len(),
+        ));
+        stage.show_timer = true;
+        let is_whole = part.len() > 1;
+        let next = format!("\n? Text({})\nT: 300 s", body.len());
+        stage.play(&format!("C~ {}{}", escaped(part), if is_whole { &next } else { "" }));
+        stage.play(&format!("+ progress\nT: 300 s\n{told}"));
+    }
+    let mut stage = ready_for_offers();
+    stage.show_timer = true;
+    stage.play("C: X-LINK2STATE FIRST CHUNK={00000009}\nS: 200 NEXT\nT: 300 s");
+}

@@ -78,6 +78,16 @@ impl Client {
         }
     }
 
+    /// What comes next may take as long as a member waits for its clients when it stops.
+    pub(crate) fn wait_longer(&self) {
+        self.stream.get_ref().set_read_timeout(Some(2 * PATIENCE)).unwrap();
+    }
+
+    /// Sends octets that nobody answers yet.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
     /// Sends one line and takes the reply, which has to begin with `expected`.
     pub(crate) fn ask(&mut self, line: &str, expected: &str) -> String {
         write!(self.stream.get_mut(), "{line}\r\n").unwrap();

@@ -35,6 +35,8 @@ pub enum Wire {
     Body(Body),
     /// In: the body was read to its end but is not kept: too large, malformed, no space.
     NoBody(BodyProblem),
+    /// In: more octets of the content at hand have come, and not all of it yet: its sender is alive.
+    Progress,
     /// In: the octets do not fit the mode.
     Bad {
         /// Where, from the first octet of the line or frame, and what was expected there.
@@ -111,7 +113,8 @@ pub enum Command {
         /// address where the organization runs without TLS (tests only).
         member: Option<MemberName>,
     },
-    /// No new connections; finish what is open. The host stops when all have closed.
+    /// No new connections; finish what is open. The host stops when all have closed. Told again, before the
+    /// host stops in any case: clients that are still in the midst of content hear that.
     ShutDown,
     /// For the member.
     Member(member::Command),

@@ -10,7 +10,7 @@ use super::smtp_server::{BODY_WAIT, COMMAND_WAIT, ERRORS_LIMIT, body_refusal};
 use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
-use crate::kernel::{Gate, LinkChange};
+use crate::kernel::{Gate, LinkChange, Time};
 use crate::protocol::member::{Parcel, Pdu, Security};
 use crate::protocol::server::{BodyProblem, Wire};
 use crate::wire::deliver::{self, Found, Inquire};
@@ -34,6 +34,8 @@ pub(in crate::protocol) struct LmtpServer {
     transaction: Option<Transaction>,
     errors: u32,
     finishing: bool,
+    /// When the content at hand has to be complete.
+    content_until: Time,
     state: State,
 }
 
@@ -81,6 +83,7 @@ impl LmtpServer {
             transaction: None,
             errors: 0,
             finishing: false,
+            content_until: Time(0),
             state: State::Command,
         }
     }
@@ -288,7 +291,8 @@ impl LmtpServer {
         }
         say(&Reply::plain(354, "End data with <CR><LF>.<CR><LF>"), talk);
         talk.receive(Mode::Dots(talk.config.policy.message_limit_octets));
-        talk.wait(BODY_WAIT);
+        self.content_until = talk.now + BODY_WAIT;
+        talk.wait_for_content(self.content_until);
         self.state = State::Content;
     }
 
@@ -328,6 +332,9 @@ impl LmtpServer {
 
     fn no_content(&mut self, problem: BodyProblem, talk: &mut Talk<'_>) {
         clause!(SM_075);
+        if let BodyProblem::BareLineEnd(offset) = problem {
+            talk.bare_line_end(Tag::Deliver, offset);
+        }
         let reply = body_refusal(problem, talk.config.policy.message_limit_octets);
         let refusal = reply.refusal();
         let recipients = self.transaction.take().map(|t| t.recipients).unwrap_or_default();
@@ -407,6 +414,10 @@ impl Conversation for LmtpServer {
             (State::Command, Wire::Bad { error, said }) => self.bad_line(error, &said, talk),
             (State::Content, Wire::Body(body)) => self.content(body, talk),
             (State::Content, Wire::NoBody(problem)) => self.no_content(problem, talk),
+            (State::Content, Wire::Progress) => {
+                clause!(SM_010);
+                talk.wait_for_content(self.content_until);
+            }
             // The far end may still read what it waits for.
             (State::Results(_) | State::Found(..), Wire::End) => self.finishing = true,
             (State::Command | State::Content, Wire::End) => self.end(LinkChange::Closed, talk),
@@ -455,37 +466,29 @@ impl Conversation for LmtpServer {
     }
 
     fn leave(&mut self, talk: &mut Talk<'_>) {
-        match self.state {
-            State::Over => {}
-            State::Content => self.end(LinkChange::Closed, talk),
-            _ => {
-                let text = format!("{} closes the connection", talk.config.member);
-                self.hang_up(&Reply::new(421, Status::new(4, 3, 2), &text), talk);
-            }
+        if self.state != State::Over {
+            let text = format!("{} closes the connection", talk.config.member);
+            self.hang_up(&Reply::new(421, Status::new(4, 3, 2), &text), talk);
         }
     }
 
     fn finish(&mut self, talk: &mut Talk<'_>) {
-        self.finishing = true;
-        if self.state == State::Command {
+        clause!(SM_008);
+        let is_told_again = core::mem::replace(&mut self.finishing, true);
+        if self.state == State::Command || (is_told_again && self.state == State::Content) {
             self.listen(talk);
         }
     }
 
     fn overdue(&mut self, talk: &mut Talk<'_>) {
-        match self.state {
-            State::Command => {
-                clause!(SM_010);
-                talk.log(Tag::Deliver, SessionEvent::TimedOut);
-                let text = "Timed out waiting for a command";
-                self.hang_up(&Reply::new(421, Status::new(4, 4, 2), text), talk);
-            }
-            State::Content => {
-                talk.log(Tag::Deliver, SessionEvent::TimedOut);
-                self.end(LinkChange::TimedOut, talk);
-            }
+        let text = match self.state {
+            State::Command => "Timed out waiting for a command",
+            State::Content => "Timed out within the content",
             // Custody or the disk is slow: that is not the client's fault.
-            _ => {}
-        }
+            _ => return,
+        };
+        clause!(SM_010);
+        talk.log(Tag::Deliver, SessionEvent::TimedOut);
+        self.hang_up(&Reply::new(421, Status::new(4, 4, 2), text), talk);
     }
 }

@@ -24,7 +24,7 @@ pub use caller::{GREETING_WAIT, MEMBER_WAIT, QUIT_WAIT};
 pub use event::{QUOTE_LIMIT, SessionEvent, Tag, quote};
 pub use group_server::ATTACH_WAIT;
 pub use received::{SUSPECT_LINE, WORD_LIMIT, date, received_lines};
-pub use smtp_server::{BODY_WAIT, COMMAND_WAIT, ERRORS_LIMIT, TRANSFERRED_LIMIT};
+pub use smtp_server::{BODY_WAIT, COMMAND_WAIT, CONTENT_WAIT, ERRORS_LIMIT, TRANSFERRED_LIMIT};
 
 use calling::Calling;
 use group_client::GroupClient;

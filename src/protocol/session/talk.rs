@@ -4,11 +4,13 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::smtp_server::CONTENT_WAIT;
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange, Span, Time};
 use crate::protocol::member::{MemberConfig, Pdu};
 use crate::protocol::server::Wire;
+use crate::wire::framer::EXPECTED_CRLF;
 use crate::wire::ids::{MemberName, StoreId};
 use crate::wire::{DecodeError, Mode};
 
@@ -117,6 +119,11 @@ impl<'a> Talk<'a> {
         self.actions.push(Action::Wait(span));
     }
 
+    /// Waits for more of the content at hand, which has to be complete at `until`.
+    pub(super) fn wait_for_content(&mut self, until: Time) {
+        self.wait(until.since(self.now).min(CONTENT_WAIT));
+    }
+
     /// Stops the timer of the session.
     pub(super) fn rest(&mut self) {
         self.actions.push(Action::Rest);
@@ -142,6 +149,14 @@ impl<'a> Talk<'a> {
         let DecodeError { offset, expected } = error;
         let (expected, said) = (String::from(expected), super::quote(said, offset));
         self.log(tag, SessionEvent::Misbehaved { expected, offset: Some(offset), said });
+    }
+
+    /// Tells the log of a bare CR or LF at this octet of content, which is how mail is smuggled. Content
+    /// itself is not for logs.
+    pub(super) fn bare_line_end(&mut self, tag: Tag, offset: u64) {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let error = DecodeError { offset, expected: EXPECTED_CRLF };
+        self.malformed(tag, error, b"a bare CR or LF");
     }
 }
 

@@ -72,6 +72,8 @@ pub(super) struct Connection {
     pub(super) mode: Mode,
     /// A unit is with the session: nothing more is given until it says how to read on.
     waits_for_host: bool,
+    /// Octets came that the session has not heard of.
+    is_news: bool,
     /// The far end has ended its stream.
     at_end: bool,
     pub(super) taking: Taking,
@@ -108,6 +110,7 @@ impl Connection {
             framer: Framer::new(Mode::Paused),
             mode: Mode::Paused,
             waits_for_host: true,
+            is_news: false,
             at_end: false,
             taking: Taking::Nothing,
             reading: None,
@@ -207,6 +210,7 @@ impl Connection {
         }
         if self.phase == Phase::Open {
             self.framer.push(octets);
+            self.is_news = true;
         }
         None
     }
@@ -259,6 +263,7 @@ impl Connection {
             let unit = match self.framer.next_unit() {
                 Ok(Some(unit)) => unit,
                 Ok(None) => {
+                    self.give_progress();
                     self.give_end();
                     return Ok(());
                 }
@@ -281,6 +286,14 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// The session is to know that the sender of content is alive: once for each time that octets came.
+    fn give_progress(&mut self) {
+        if core::mem::take(&mut self.is_news) && self.mode.is_content() {
+            let (token, wire) = (self.token(Kind::Input), Wire::Progress);
+            self.network.tell(ToHost::Said { connection: self.id, wire, token });
+        }
     }
 
     /// The end of the stream is given once everything before it was given and answered.

@@ -39,8 +39,9 @@ use crate::protocol::server::Server;
 use crate::wire::ids::ConnectionId;
 
 /// The most connections from others at a time at one port. More wait in the backlog of its listener. Each
-/// port has a limit of its own, so that clients who crowd one of them do not silence the others; together
-/// they leave room for everything else among the 1,024 open files that a process usually has.
+/// port has a limit of its own, so that clients who crowd one of them do not silence the others. Each
+/// connection may take two files, itself and a large body, and a daemon raises its limit of open files as
+/// far as it may. Where that is not far enough, bodies are refused, and nothing else fails.
 pub(crate) const fn connections_limit(port: Port) -> usize {
     match port {
         Port::Smtp => 600,

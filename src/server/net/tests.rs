@@ -121,9 +121,13 @@ impl Stage {
     }
 
     async fn said(&mut self) -> Wire {
-        match self.input().await {
-            ToHost::Said { wire, .. } => wire,
-            other => panic!("{other:?}"),
+        loop {
+            match self.input().await {
+                // How often that comes is a matter of the network.
+                ToHost::Said { wire: Wire::Progress, .. } => {}
+                ToHost::Said { wire, .. } => return wire,
+                other => panic!("{other:?}"),
+            }
         }
     }
 

@@ -133,7 +133,7 @@ impl World<'_> {
     fn keep(&self, octets: &[u8]) -> Result<Answered, String> {
         let taken = match take(self.spool.files(), self.spool.next_key(), octets) {
             Ok(taken) => taken,
-            Err(IntakeError::Store(error)) if !error.is_no_space() => {
+            Err(IntakeError::Store(error)) if !error.is_no_space() && !error.is_no_file() => {
                 return Err(error.to_string());
             }
             Err(_) => {

@@ -287,7 +287,11 @@ impl Host {
             let token = self.network.tokens.take(Kind::Input);
             match due {
                 Due::Machine(timer) => self.step(Input::Timer(timer), &token),
-                Due::Grace => self.exit = Some(Exit::Stopped),
+                Due::Grace => {
+                    clause!(SM_008);
+                    self.step(Input::Command(Command::ShutDown), &token);
+                    self.exit = Some(Exit::Stopped);
+                }
                 Due::Opening(connection) => {
                     let was_opening = self.opening.remove(&connection).is_some();
                     assert!(was_opening, "a connection that is not opening has no deadline");

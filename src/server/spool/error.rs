@@ -4,6 +4,8 @@ use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use crate::server::bodies::DamagedBody;
 
 /// A spool cannot be opened, read or written.
@@ -84,6 +86,14 @@ impl SpoolError {
             }
             _ => Self::Database { path, doing, source },
         }
+    }
+
+    /// Whether the process, or the system, has no file left: what needs one can be refused, and the
+    /// spool itself is intact.
+    #[must_use]
+    pub fn is_no_file(&self) -> bool {
+        let no_file = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
+        matches!(self, Self::Io { source, .. } if no_file.contains(&source.raw_os_error()))
     }
 
     /// Whether the disk is full: new mail can be refused, and the spool itself is intact.

@@ -144,16 +144,18 @@ impl BodyFile {
     /// Completes the body: synced, under its own name, and the name synced.
     ///
     /// # Errors
-    /// Any step fails; the body is then not there.
+    /// Any step fails; the body is then not there, except when its name cannot be synced.
     pub fn finish(mut self) -> Result<(), SpoolError> {
         clause!(SV_005);
         self.file.sync_all().map_err(SpoolError::io(&self.temporary, "sync"))?;
         assert!(!self.complete.exists(), "a body key is used once");
+        let path = self.complete.parent().expect("a body lies in the directory of bodies");
+        // Opened before the name is given: where no file is left for it, nothing is left behind.
+        let directory = File::open(path).map_err(SpoolError::io(path, "open"))?;
         fs::rename(&self.temporary, &self.complete)
             .map_err(SpoolError::io(&self.temporary, "rename"))?;
         self.kept = true;
-        let directory = self.complete.parent().expect("a body lies in the directory of bodies");
-        sync_directory(directory).map_err(SpoolError::io(directory, "sync"))
+        directory.sync_all().map_err(SpoolError::io(path, "sync"))
     }
 }
 

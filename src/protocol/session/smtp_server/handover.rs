@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{BODY_WAIT, SmtpServer, State};
+use super::{SmtpServer, State};
 use crate::clause;
 use crate::protocol::member::{Parcel, Pdu};
 use crate::protocol::server::{BodyProblem, Wire};
@@ -152,15 +152,15 @@ impl SmtpServer {
     /// Custody wants the offer: its octets may come.
     pub(super) fn go_ahead(&mut self, offering: Offering, talk: &mut Talk<'_>) {
         Self::reply(talk, &Reply::new(354, Status::new(2, 0, 0), "Go ahead"));
-        talk.receive(Mode::Block(offering.envelope_octets));
-        talk.wait(BODY_WAIT);
-        self.state = State::Envelope(offering);
+        let mode = Mode::Block(offering.envelope_octets);
+        self.take_content(mode, State::Envelope(offering), talk);
     }
 
     /// The octets of the envelope are here. They are judged with the body: a refusal in between would
     /// leave the body in the stream.
     pub(super) fn envelope(&mut self, offering: Offering, octets: Vec<u8>, talk: &mut Talk<'_>) {
         talk.receive(Mode::Text(offering.body_octets));
+        talk.wait_for_content(self.content_until);
         self.state = State::Parcel(Offering { envelope: octets, ..offering });
     }
 
@@ -197,7 +197,7 @@ impl SmtpServer {
         }
         clause!(SM_029);
         let text = alloc::format!("octet {offset}: a bare CR or LF, which no later hop can carry");
-        talk.misbehaved(Tag::Submit, "CR and LF only together", text.as_bytes());
+        talk.bare_line_end(Tag::Submit, offset);
         self.blame(talk, &Reply::new(554, Status::new(5, 6, 1), &text));
     }
 

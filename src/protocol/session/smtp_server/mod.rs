@@ -11,7 +11,7 @@ use alloc::string::String;
 use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
-use crate::kernel::{LinkChange, Span};
+use crate::kernel::{LinkChange, Span, Time};
 use crate::protocol::member::{Pdu, Security};
 use crate::protocol::server::Wire;
 use crate::wire::framer::EXPECTED_LINE_END;
@@ -30,7 +30,9 @@ pub use handover::TRANSFERRED_LIMIT;
 pub const ERRORS_LIMIT: u32 = 20;
 /// How long a client may think before its next command (RFC 5321, section 4.5.3.2.7).
 pub const COMMAND_WAIT: Span = Span::minutes(5);
-/// How long a client may take for a whole body.
+/// How long a client may be silent within content (RFC 5321, section 4.5.3.2.5, and some patience).
+pub const CONTENT_WAIT: Span = Span::minutes(5);
+/// How long a client may take for a whole body, however alive it is.
 pub const BODY_WAIT: Span = Span::minutes(60);
 
 /// One client's session.
@@ -47,6 +49,8 @@ pub(in crate::protocol) struct SmtpServer {
     errors: u32,
     /// Close as soon as the command at hand is answered.
     finishing: bool,
+    /// When the content at hand has to be complete.
+    content_until: Time,
     state: State,
 }
 
@@ -100,6 +104,7 @@ impl SmtpServer {
             peer: None,
             errors: 0,
             finishing: false,
+            content_until: Time(0),
             state: State::Command,
         }
     }
@@ -168,12 +173,24 @@ impl SmtpServer {
             return self.hang_up(talk, 421, Status::new(4, 3, 2), &text);
         }
         talk.receive(Mode::Line(COMMAND_LINE_LIMIT));
-        // A member that has said hello may be silent for long: custody watches it.
-        if self.peer.is_none() {
+        // A member that has said hello may be silent for long: custody watches it. Not so between chunks.
+        if self.peer.as_ref().is_none_or(|peer| peer.reassembly.is_inside()) {
             talk.wait(COMMAND_WAIT);
         } else {
             talk.rest();
         }
+    }
+
+    /// Asks for content, which may take [`BODY_WAIT`].
+    fn take_content(&mut self, mode: Mode, next: State, talk: &mut Talk<'_>) {
+        talk.receive(mode);
+        self.content_until = talk.now + BODY_WAIT;
+        talk.wait_for_content(self.content_until);
+        self.state = next;
+    }
+
+    const fn is_in_content(&self) -> bool {
+        matches!(self.state, State::Content | State::Envelope(_) | State::Parcel(_))
     }
 
     /// The last words.
@@ -345,6 +362,11 @@ impl Conversation for SmtpServer {
             (State::Parcel(offering), Wire::NoBody(problem)) => {
                 self.no_parcel(&offering, problem, talk);
             }
+            (state @ (State::Content | State::Envelope(_) | State::Parcel(_)), Wire::Progress) => {
+                clause!(SM_010);
+                self.state = state;
+                talk.wait_for_content(self.content_until);
+            }
             (state, Wire::End) => {
                 self.state = state;
                 self.ended(talk);
@@ -394,8 +416,8 @@ impl Conversation for SmtpServer {
     fn leave(&mut self, talk: &mut Talk<'_>) {
         match self.state {
             State::Over => {}
-            // In the midst of a body or of TLS there is nothing to say.
-            State::Content | State::Envelope(_) | State::Parcel(_) | State::Securing => {
+            // In the midst of TLS there is nothing to say.
+            State::Securing => {
                 self.state = State::Over;
                 talk.end(LinkChange::Closed);
             }
@@ -407,8 +429,9 @@ impl Conversation for SmtpServer {
     }
 
     fn finish(&mut self, talk: &mut Talk<'_>) {
-        self.finishing = true;
-        if self.state == State::Command {
+        let is_told_again = core::mem::replace(&mut self.finishing, true);
+        if self.state == State::Command || (is_told_again && self.is_in_content()) {
+            clause!(SM_008);
             self.listen(talk);
         }
     }
@@ -420,7 +443,12 @@ impl Conversation for SmtpServer {
                 talk.log(self.tag(), SessionEvent::TimedOut);
                 self.hang_up(talk, 421, Status::new(4, 4, 2), "Timed out waiting for a command");
             }
-            State::Content | State::Envelope(_) | State::Parcel(_) | State::Securing => {
+            State::Content | State::Envelope(_) | State::Parcel(_) => {
+                clause!(SM_010);
+                talk.log(self.tag(), SessionEvent::TimedOut);
+                self.hang_up(talk, 421, Status::new(4, 4, 2), "Timed out within the content");
+            }
+            State::Securing => {
                 talk.log(self.tag(), SessionEvent::TimedOut);
                 self.state = State::Over;
                 talk.end(LinkChange::TimedOut);

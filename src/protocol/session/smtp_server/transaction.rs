@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{BODY_WAIT, SmtpServer, State};
+use super::{SmtpServer, State};
 use crate::clause;
 use crate::protocol::member::{NewMail, Pdu};
 use crate::protocol::server::BodyProblem;
@@ -96,9 +96,8 @@ impl SmtpServer {
             return self.blame(talk, &reply);
         }
         Self::reply(talk, &Reply::plain(354, "End data with <CR><LF>.<CR><LF>"));
-        talk.receive(Mode::Dots(talk.config.policy.message_limit_octets));
-        talk.wait(BODY_WAIT);
-        self.state = State::Content;
+        let limit = talk.config.policy.message_limit_octets;
+        self.take_content(Mode::Dots(limit), State::Content, talk);
     }
 
     /// The whole body is here, and kept.
@@ -131,6 +130,9 @@ impl SmtpServer {
     /// The body was read to its end, and nothing of it is kept.
     pub(super) fn no_content(&mut self, problem: BodyProblem, talk: &mut Talk<'_>) {
         self.transaction = None;
+        if let BodyProblem::BareLineEnd(offset) = problem {
+            talk.bare_line_end(self.tag(), offset);
+        }
         let reply = body_refusal(problem, talk.config.policy.message_limit_octets);
         self.answer(talk, &reply);
     }
