@@ -44,6 +44,7 @@ fn apart(case: &Case, twin: &Case) -> Option<&'static str> {
             twin.uses_unknown_recipient() && !case.uses_unknown_recipient(),
             "needs an address that does not exist",
         ),
+        (twin.uses_mailbox() && !case.uses_mailbox(), "needs a recipient with a domain"),
         (
             twin.is_negative() && !twin.is_program(),
             "is negative itself; only a long story may be both",

@@ -24,6 +24,9 @@ use crate::{report, runner, twin};
 
 /// As reports name what is under test, when nobody knows.
 const NOTHING: &str = "nothing";
+/// What would bring cases within reach of a run against a bare target.
+const OUT_OF_REACH: &str =
+    "out of reach: without an adapter, a --recipient with a domain, or --unknown";
 
 /// What the arguments put under test.
 fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest, (Exit, String)> {
@@ -176,7 +179,7 @@ fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: usize)
     say!("\n{}", report::table(&results.outcomes));
     explain_failures(plan, &results);
     if out_of_reach > 0 {
-        say!("{} out of reach without an adapter", count(out_of_reach));
+        say!("{} {OUT_OF_REACH}", count(out_of_reach));
     }
     if !results.pending.is_empty() {
         say!("{} not begun, the first is {}", count(results.pending.len()), results.pending[0]);
@@ -243,13 +246,14 @@ fn choose<'a>(
     let reach = |case: &&Case| {
         matches!(under_test, UnderTest::Adapter(_))
             || (case.is_for_any_server()
-                && (run.unknown.is_some() || !case.uses_unknown_recipient()))
+                && (run.unknown.is_some() || !case.uses_unknown_recipient())
+                && (run.recipient.contains('@') || !case.uses_mailbox()))
     };
     let before = chosen.len();
     let mut chosen: Vec<&Case> = chosen.into_iter().filter(reach).collect();
     let out_of_reach = before - chosen.len();
     if chosen.is_empty() {
-        let problem = format!("nothing selected ({out_of_reach} out of reach without an adapter)");
+        let problem = format!("nothing selected ({out_of_reach} {OUT_OF_REACH})");
         return Err((Exit::NothingSelected, problem));
     }
     shuffle(&mut chosen, run.seed);
