@@ -91,6 +91,11 @@ pub(crate) fn counted(
     };
     let came = match verdict_of(twin) {
         Some(Verdict::Pass) => return judgement,
+        Some(Verdict::NotApplicable) => {
+            let reason = format!("its positive twin {twin} does not apply");
+            let verdict = Verdict::NotApplicable;
+            return Judgement { verdict, reason, checks: Vec::new() };
+        }
         Some(other) => format!("came to {}", other.name()),
         None => "was not run".to_owned(),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FrameWant, LINK, QUIET, Script, Step, parse_frame, securing};
+use super::{FrameWant, LINK, QUIET, Script, Step, Terms, parse_frame, securing};
 use crate::case::Findings;
 use crate::event::{How, Way};
 use crate::security::Security;
@@ -31,6 +31,7 @@ pub(crate) struct Cursor<'a> {
     place: usize,
     sends: usize,
     last_send: u64,
+    terms: Terms,
 }
 
 impl<'a> Cursor<'a> {
@@ -46,6 +47,8 @@ impl<'a> Cursor<'a> {
             place: 0,
             sends: 0,
             link: link.to_owned(),
+            // Only a bare target has no way in which members prove their names.
+            terms: Terms::new(transcript.security().is_none()),
             last_send: transcript.attempts(link).first().map_or(u64::MAX, |open| open.n),
         }
     }
@@ -58,7 +61,10 @@ impl<'a> Cursor<'a> {
         findings: &mut Findings,
     ) -> bool {
         steps.iter().all(|step| match step {
-            Step::Send(_) => self.next_send(),
+            Step::Send(octets) => {
+                self.terms.ask(octets);
+                self.next_send()
+            }
             Step::Refused(check, _, want) => self.refused(check, want, replies, findings),
             Step::Secure(check, _) => self.secure(check, findings),
             Step::Barred(check, tries) => self.barred(check, tries, replies, findings),
@@ -131,6 +137,7 @@ impl<'a> Cursor<'a> {
     ) -> bool {
         match parse_reply(&self.back.octets[self.place..]) {
             Parsed::Reply(reply, used) => {
+                self.terms.hear(&reply);
                 let holds = self.replied(check, want, &reply, used, findings);
                 let last = self.back.numbers[self.place - 1];
                 replies.insert(check.to_owned(), (reply, last));
@@ -175,7 +182,7 @@ impl<'a> Cursor<'a> {
         let problem = if early {
             Some(format!("`{}` came before it was asked for", reply.show()))
         } else {
-            want.problem(reply)
+            self.terms.want(want).problem(reply)
         };
         self.place += used;
         match &problem {
