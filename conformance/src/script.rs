@@ -2,9 +2,11 @@
 
 mod frames;
 mod judge;
+mod said;
 mod terms;
 
 pub(crate) use judge::{Cursor, Replies};
+pub(crate) use said::{Words, departure};
 pub(crate) use terms::{Terms, not_offered};
 
 pub(crate) use frames::{frame, parse_frame, read_frame};

@@ -264,9 +264,8 @@ impl Stage {
             return Err(Stop::Bug("the node of the scripts has just been started".into()));
         };
         let (from, name) = match seat {
-            Seat::Outside => (OUTSIDE_ADDRESS, OUTSIDE),
-            Seat::Member => (cluster.address_of("rg2-a"), "rg2-a"),
-            Seat::Fellow => (cluster.address_of("rg1-c"), "rg1-c"),
+            Seat::Outside => (OUTSIDE_ADDRESS, seat.name()),
+            Seat::Member | Seat::Fellow => (cluster.address_of(seat.name()), seat.name()),
         };
         let (member, other) = match seat {
             Seat::Outside => (None, ""),

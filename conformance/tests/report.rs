@@ -45,6 +45,23 @@ fn a_report_is_verified_and_every_forgery_is_noticed() {
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("recorded pass, derived fail"), "{}", ran.out);
 
+    // Another line of the suite, and the hashes repaired: the suite never said that.
+    std::fs::write(&path, &untouched).expect("the events are writable");
+    forge(&path, |body| match body.contains(r#""way":"forward""#) {
+        true => body.replace("MAIL FROM", "MAIL FRXM"),
+        false => body.to_owned(),
+    });
+    let ran = run(&["verify", output]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("the suite never said `MAIL FRXM"), "{}", ran.out);
+
+    // A case that is said not to apply, though it does.
+    std::fs::write(&path, &untouched).expect("the events are writable");
+    forge(&path, |body| body.replace(r#""profiles":["smtp/server""#, r#""profiles":["none""#));
+    let ran = run(&["verify", output]);
+    assert!(ran.out.contains("is not claimed"), "{}", ran.out);
+    std::fs::write(&path, &untouched).expect("the events are writable");
+
     // The forger changes the verdicts along: the exit of the run gives him away.
     forge(&path, |body| {
         body.replace(r#""verdict":"pass","reason":"""#, r#""verdict":"fail","reason":"x""#)

@@ -139,6 +139,7 @@ fn start_of_nothing(under_test: &str, seed: u64, timeout_factor: f64, strict: bo
         timeout_factor: timeout_factor.to_string(),
         strict,
         security: None,
+        parameters: None,
         cases: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FrameWant, LINK, QUIET, Script, Step, Terms, parse_frame, securing};
+use super::{FrameWant, LINK, QUIET, Script, Step, Terms, not_offered, parse_frame, securing};
 use crate::case::Findings;
 use crate::event::{How, Way};
 use crate::security::Security;
@@ -10,6 +10,14 @@ use crate::smtp::{Parsed, Reply, Want, parse_reply, queue_id};
 use crate::transcript::{Stream, Transcript};
 
 impl Script {
+    /// Why the record of the conversation shows that the case does not apply, if it does: at the reply
+    /// with which the conversation ended, the server had not offered what the case uses.
+    pub(crate) fn unoffered(&self, transcript: &Transcript<'_>) -> Option<String> {
+        let mut cursor = Cursor::new(transcript, LINK);
+        cursor.go(&self.steps, &mut Replies::new(), &mut Findings::default());
+        cursor.terms.missing(self).map(|missing| not_offered(&missing))
+    }
+
     /// Judges the record.
     pub(crate) fn judge(&self, transcript: &Transcript<'_>, findings: &mut Findings) {
         let mut cursor = Cursor::new(transcript, LINK);

@@ -33,7 +33,8 @@ impl Terms {
 
     /// Takes note of a reply.
     pub(crate) fn hear(&mut self, reply: &Reply) {
-        if reply.code == 250 && starts_with(&String::from_utf8_lossy(&self.asked), "EHLO") {
+        let asked = core::mem::take(&mut self.asked);
+        if reply.code == 250 && starts_with(&String::from_utf8_lossy(&asked), "EHLO") {
             let word = |line: &String| line.split([' ', '=']).next().map(str::to_ascii_uppercase);
             self.offered = Some(reply.lines.iter().skip(1).filter_map(word).collect());
         }
