@@ -455,3 +455,44 @@ fn vector_with(extension: &str) -> String {
     let found = cases.iter().find(has).expect("there is such a vector");
     found["id"].as_str().expect("text").to_owned()
 }
+
+#[test]
+fn two_runs_do_not_write_one_report() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let target = listen(modest::serve).to_string();
+    let words = ["run", "--target", &target, "-o", output, "--only", "smtp.noop.01"];
+    assert_eq!(run(&words).code, 0);
+    let path = events(place.path());
+    let written = std::fs::read(&path).expect("the events were written");
+    let first = std::fs::File::open(&path).expect("the events are readable");
+    first.try_lock().expect("no run is under way");
+    let second = run(&words);
+    assert_eq!(second.code, 2, "{}{}", second.out, second.err);
+    assert!(second.err.contains("another run writes its report here"), "{}", second.err);
+    assert_eq!(std::fs::read(&path).expect("they are there"), written, "nothing was touched");
+    assert_eq!(run(&["verify", output]).code, 0);
+    drop(first);
+    assert_eq!(run(&words).code, 0);
+}
+
+#[test]
+fn what_a_target_says_does_nothing_to_the_terminal() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let target = listen(|stream| {
+        common::greet_and(stream, |_| b"250 \x1b[2J\x07\xc2\x9b31m\xe2\x80\xae\r\n".to_vec())
+    });
+    let target = target.to_string();
+    let ran = run(&["run", "--target", &target, "-o", output, "--only", "smtp.noop.01"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!ran.out.contains(bad) && !ran.err.contains(bad), "{:?}{:?}", ran.out, ran.err);
+    assert!(ran.out.contains("[2J"), "the rest is shown: {}", ran.out);
+}
+
+#[test]
+fn a_program_says_that_its_steps_are_one() {
+    let explained = run(&["explain", "link.walk.single.01"]);
+    assert!(explained.out.contains("its steps are a program"), "{}", explained.out);
+}

@@ -83,6 +83,11 @@ fn explain_case(case: &Case) {
     for (mutant, check) in &case.kills {
         say!("    kills mutant {mutant} by {check}");
     }
+    if case.is_program() {
+        say!(
+            "    its steps are a program of the suite; what it does and sees is in `events.jsonl`"
+        );
+    }
     if let Body::Play(play) = &case.body {
         say!("    on node {}:", play::NODE);
         for line in play.acts.iter().flat_map(play::show_act) {
