@@ -191,6 +191,11 @@ impl Case {
         matches!(&self.body, Body::Script(script) if script.uses("{unknown}"))
     }
 
+    /// Whether its recipient must have a domain, as one behind a source route must.
+    pub(crate) fn uses_mailbox(&self) -> bool {
+        matches!(&self.body, Body::Script(script) if script.uses("{mailbox}"))
+    }
+
     /// Whether a peer that refuses everything, or does nothing at all, could pass a part of it.
     pub(crate) fn is_negative(&self) -> bool {
         match &self.body {

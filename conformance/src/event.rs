@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::security::Security;
+use crate::stage::Parameters;
 use crate::verdict::{Exit, Verdict};
 
 /// The version of the format of `events.jsonl`.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// Which way octets go on a link: forward is from whoever opened the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -141,6 +142,9 @@ pub(crate) enum Event {
         /// there are none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         security: Option<Security>,
+        /// The addresses in the conversations; nothing where no case was chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parameters: Option<Parameters>,
         /// The cases that were selected, in the order of the run.
         cases: Vec<String>,
     },

@@ -4,7 +4,7 @@
 //! before it (64 zeros at first) and the octets of the record exactly as they stand in the line.
 
 use core::fmt;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,9 +53,19 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Opens the file, which must be new or is replaced.
+    /// Opens the file, which must be new or is replaced. It is locked as long as this recorder or a clone
+    /// lives: two runs that wrote to one report would leave none.
     pub(crate) fn create(path: &Path) -> std::io::Result<Self> {
-        Ok(Self::over(Some(File::create(path)?)))
+        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => std::io::Error::new(
+                std::io::ErrorKind::WouldBlock,
+                "another run writes its report here",
+            ),
+            TryLockError::Error(error) => error,
+        })?;
+        file.set_len(0)?;
+        Ok(Self::over(Some(file)))
     }
 
     /// Records in memory only, for the unit tests and for `doctor`.

@@ -21,7 +21,7 @@ use crate::event::Stop;
 use crate::net::{Port, Rule, Wire};
 use crate::organization::{Blueprint, solo};
 use crate::script::{Cursor, QUIET, Replies, Script, Seat};
-use crate::stage::{OUTSIDE, Stage};
+use crate::stage::Stage;
 use crate::transcript::Transcript;
 use cast::Troupe;
 
@@ -138,8 +138,13 @@ impl Play {
     }
 
     fn scripts(&self) -> impl Iterator<Item = &Script> {
+        self.talks().map(|(_, script)| script)
+    }
+
+    /// The conversations that the suite begins, each with the name of its connection.
+    pub(crate) fn talks(&self) -> impl Iterator<Item = (&'static str, &Script)> {
         self.acts.iter().filter_map(|act| match act {
-            Act::Talk(_, script) => Some(script),
+            Act::Talk(name, script) => Some((*name, script)),
             _ => None,
         })
     }
@@ -242,12 +247,11 @@ impl Running {
         stage: &mut Stage,
     ) -> Result<bool, Stop> {
         let place = script.place;
-        let (from, greeting) = match place.seat {
-            Seat::Outside => (OUTSIDE_ADDRESS, OUTSIDE),
-            Seat::Member => (self.cluster.address_of("rg2-a"), "rg2-a"),
-            Seat::Fellow => (self.cluster.address_of("rg1-c"), "rg1-c"),
+        let from = match place.seat {
+            Seat::Outside => OUTSIDE_ADDRESS,
+            Seat::Member | Seat::Fellow => self.cluster.address_of(place.seat.name()),
         };
-        stage.greet_as(greeting);
+        stage.greet_as(place.seat.name());
         if !self.wires.contains_key(name) {
             let wire = self.cluster.dial(name, from, (NODE, place.port))?;
             self.wires.insert(name, wire);

@@ -21,9 +21,27 @@ pub(crate) use say;
 
 /// Prints a line.
 pub(crate) fn line(text: fmt::Arguments<'_>) {
+    let text = harmless(&text.to_string());
     let mut stdout = io::stdout().lock();
     let written = writeln!(stdout, "{text}");
     remember(written.and_then(|()| stdout.flush()));
+}
+
+/// A text that may have come from outside, without what a terminal would obey.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push('\n'),
+            // Besides the controls, what turns the direction of a line around.
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                shown.extend(character.escape_default());
+            }
+            character if character.is_control() => shown.extend(character.escape_default()),
+            character => shown.push(character),
+        }
+    }
+    shown
 }
 
 /// Takes note of what became of a write to standard output.

@@ -151,13 +151,14 @@ fn status(outcome: &Outcome<'_>) -> TestCaseStatus {
 /// Opens a report: the directory is there, and nothing in it speaks of an earlier run.
 pub(crate) fn open(directory: &Path) -> std::io::Result<Recorder> {
     std::fs::create_dir_all(directory)?;
+    let recorder = Recorder::create(&directory.join("events.jsonl"))?;
     for stale in [SUMMARY, JUNIT] {
         match std::fs::remove_file(directory.join(stale)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    Recorder::create(&directory.join("events.jsonl"))
+    Ok(recorder)
 }
 
 /// The report of a run that could not even choose what to run, or against what.

@@ -88,6 +88,7 @@ pub(crate) fn run<'a>(
         timeout_factor: plan.timeout_factor.to_string(),
         strict: plan.strict,
         security: plan.security,
+        parameters: Some(plan.parameters.clone()),
         cases: plan.cases.iter().map(|case| case.id.clone()).collect(),
     });
     let mut stage = Stage::new(
@@ -139,7 +140,7 @@ fn run_one<'a>(
     stage.begin_case(&case.id, recorder.begin(), security);
     recorder.record(Event::CaseStart { case: case.id.clone(), security });
     let stop = match claimed(case, &plan.hello) {
-        false => Some(Stop::NotApplicable(format!("profile {} is not claimed", case.profile))),
+        false => Some(Stop::NotApplicable(unclaimed(case))),
         true => attempt(|| case.drive(stage)).err(),
     };
     stage.end_case();
@@ -181,8 +182,13 @@ fn panic_text(panic: &(dyn core::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text").to_owned()
 }
 
+/// Why a case does not apply to an implementation that does not claim its profile.
+pub(crate) fn unclaimed(case: &Case) -> String {
+    format!("profile {} is not claimed", case.profile)
+}
+
 /// Whether the implementation claims the profile of the case. A bare target claims to be an SMTP server.
-fn claimed(case: &Case, hello: &Value) -> bool {
+pub(crate) fn claimed(case: &Case, hello: &Value) -> bool {
     match hello["profiles"].as_array() {
         Some(profiles) => profiles.iter().any(|profile| profile == case.profile),
         None => case.is_for_any_server(),

@@ -2,8 +2,12 @@
 
 mod frames;
 mod judge;
+mod said;
+mod terms;
 
 pub(crate) use judge::{Cursor, Replies};
+pub(crate) use said::{Words, departure};
+pub(crate) use terms::{Terms, not_offered};
 
 pub(crate) use frames::{frame, parse_frame, read_frame};
 
@@ -101,7 +105,7 @@ impl Script {
         Self::new(seat, Port::Smtp)
             .reply("greeting", Want::code(220))
             .line("EHLO {ehlo}")
-            .reply("hello", Want::code(250).keyword("SIZE").keyword("ENHANCEDSTATUSCODES"))
+            .reply("hello", Want::code(250))
     }
 
     /// Sends a line.
@@ -297,10 +301,13 @@ impl Script {
 
     /// Holds it on a connection that is open; `false` when it went astray.
     pub(crate) fn drive_on(&self, wire: &Wire, stage: &Stage) -> Result<bool, Stop> {
+        let mut terms = Terms::new(stage.is_bare());
         for step in &self.steps {
             let goes_on = match step {
                 Step::Send(octets) => {
-                    wire.send(&stage.expand(octets)?);
+                    let octets = stage.expand(octets)?;
+                    terms.ask(&octets);
+                    wire.send(&octets);
                     true
                 }
                 Step::Refused(_, octets, want) => {
@@ -317,9 +324,17 @@ impl Script {
                 // Nothing happens on the wire; only the judge compares.
                 Step::Same(..) => true,
                 Step::Reply(_, want) => {
-                    wire.reply().this().is_some_and(|reply| want.problem(&reply).is_none())
+                    let reply = wire.reply().this();
+                    if let Some(reply) = &reply {
+                        terms.hear(reply);
+                    }
+                    if let Some(missing) = terms.missing(self) {
+                        return Err(Stop::NotApplicable(not_offered(&missing)));
+                    }
+                    reply.is_some_and(|reply| terms.want(want).problem(&reply).is_none())
                 }
                 Step::Repeat(_, octets, times, want) => {
+                    let want = terms.want(want);
                     let octets = stage.expand(octets)?;
                     (0..*times).all(|_| {
                         wire.send(&octets);

@@ -182,6 +182,19 @@ impl Want {
         self
     }
 
+    /// What of it may be asked of a server that has promised RFC 5321 alone: no queue id, and a status
+    /// only where it said that its replies have one.
+    pub(crate) fn of_anyone(self, has_status: bool) -> Self {
+        let Self { status, any_status, .. } = self;
+        let status = status.filter(|_| has_status);
+        Self { status, any_status: any_status && has_status, queue_id: false, ..self }
+    }
+
+    /// The words that lines must begin with.
+    pub(crate) fn keywords(&self) -> &[String] {
+        &self.keyword
+    }
+
     /// Says what is wrong with a reply.
     pub(crate) fn problem(&self, reply: &Reply) -> Option<String> {
         let seen = reply.show();

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Patience;
@@ -27,7 +28,7 @@ pub(crate) enum UnderTest {
 }
 
 /// Addresses that the conversations use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Parameters {
     /// A recipient that is accepted.
     pub(crate) recipient: String,
@@ -35,6 +36,35 @@ pub(crate) struct Parameters {
     pub(crate) unknown: Option<String>,
     /// A sender that is accepted.
     pub(crate) sender: String,
+}
+
+impl Parameters {
+    /// The recipient, where it has a domain.
+    pub(crate) fn mailbox(&self) -> Option<&str> {
+        self.recipient.contains('@').then_some(self.recipient.as_str())
+    }
+
+    /// Replaces `{recipient}`, `{mailbox}`, a recipient with a domain, `{unknown}`, `{sender}`, `{ehlo}`,
+    /// and `{fresh}`, a number that stands alone for the case that is the `begun`th of its run.
+    pub(crate) fn expand(&self, octets: &[u8], ehlo: &str, begun: u64) -> Result<Vec<u8>, String> {
+        let mut octets = octets.to_vec();
+        let fresh = (FRESH + begun).to_string();
+        let words = [
+            ("{fresh}", Some(fresh.as_str())),
+            ("{recipient}", Some(self.recipient.as_str())),
+            ("{mailbox}", self.mailbox()),
+            ("{unknown}", self.unknown.as_deref()),
+            ("{sender}", Some(self.sender.as_str())),
+            ("{ehlo}", Some(ehlo)),
+        ];
+        for (word, value) in words {
+            while let Some(place) = find(&octets, word.as_bytes()) {
+                let value = value.ok_or_else(|| format!("needs a value for {word}"))?;
+                octets.splice(place..place + word.len(), value.bytes());
+            }
+        }
+        Ok(octets)
+    }
 }
 
 /// The name that the suite gives when it is nobody in particular.
@@ -234,9 +264,8 @@ impl Stage {
             return Err(Stop::Bug("the node of the scripts has just been started".into()));
         };
         let (from, name) = match seat {
-            Seat::Outside => (OUTSIDE_ADDRESS, OUTSIDE),
-            Seat::Member => (cluster.address_of("rg2-a"), "rg2-a"),
-            Seat::Fellow => (cluster.address_of("rg1-c"), "rg1-c"),
+            Seat::Outside => (OUTSIDE_ADDRESS, seat.name()),
+            Seat::Member | Seat::Fellow => (cluster.address_of(seat.name()), seat.name()),
         };
         let (member, other) = match seat {
             Seat::Outside => (None, ""),
@@ -255,27 +284,14 @@ impl Stage {
         Ok((Some(from), cluster.listens("rg1-a", port)?, tls))
     }
 
-    /// Replaces `{recipient}`, `{unknown}`, `{sender}`, `{ehlo}` and `{fresh}`, a number that stands for
-    /// this case alone.
+    /// Replaces the words that [`Parameters::expand`] knows.
     pub(crate) fn expand(&self, octets: &[u8]) -> Result<Vec<u8>, Stop> {
-        let mut octets = octets.to_vec();
-        let fresh = (FRESH + self.begun).to_string();
-        let words = [
-            ("{fresh}", Some(fresh.as_str())),
-            ("{recipient}", Some(self.parameters.recipient.as_str())),
-            ("{unknown}", self.parameters.unknown.as_deref()),
-            ("{sender}", Some(self.parameters.sender.as_str())),
-            ("{ehlo}", Some(self.ehlo.as_str())),
-        ];
-        for (word, value) in words {
-            while let Some(place) = find(&octets, word.as_bytes()) {
-                let Some(value) = value else {
-                    return Err(Stop::CouldNotRun(format!("needs a value for {word}")));
-                };
-                octets.splice(place..place + word.len(), value.bytes());
-            }
-        }
-        Ok(octets)
+        self.parameters.expand(octets, &self.ehlo, self.begun).map_err(Stop::CouldNotRun)
+    }
+
+    /// Whether a bare target is talked to: a server that promises nothing but RFC 5321.
+    pub(crate) const fn is_bare(&self) -> bool {
+        matches!(self.under_test, UnderTest::Target(_))
     }
 }
 

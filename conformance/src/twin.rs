@@ -44,6 +44,7 @@ fn apart(case: &Case, twin: &Case) -> Option<&'static str> {
             twin.uses_unknown_recipient() && !case.uses_unknown_recipient(),
             "needs an address that does not exist",
         ),
+        (twin.uses_mailbox() && !case.uses_mailbox(), "needs a recipient with a domain"),
         (
             twin.is_negative() && !twin.is_program(),
             "is negative itself; only a long story may be both",
@@ -90,6 +91,11 @@ pub(crate) fn counted(
     };
     let came = match verdict_of(twin) {
         Some(Verdict::Pass) => return judgement,
+        Some(Verdict::NotApplicable) => {
+            let reason = format!("its positive twin {twin} does not apply");
+            let verdict = Verdict::NotApplicable;
+            return Judgement { verdict, reason, checks: Vec::new() };
+        }
         Some(other) => format!("came to {}", other.name()),
         None => "was not run".to_owned(),
     };

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::case::Case;
-use crate::event::{Event, FORMAT, Record};
+use crate::case::{Body, Case};
+use crate::event::{Event, FORMAT, Record, Stop};
 use crate::report::{Head, JUNIT, SUMMARY};
-use crate::runner::{Outcome, Results, SUITE, judge};
+use crate::runner::{Outcome, Results, SUITE, claimed, judge, unclaimed};
+use crate::script::{Words, departure};
+use crate::transcript::Transcript;
 use crate::verdict::Exit;
 use crate::{log, report};
 
@@ -19,6 +21,8 @@ pub(crate) struct Verified<'a> {
     pub(crate) cases: usize,
     /// Where the record and the derivation differ.
     pub(crate) differences: Vec<String>,
+    /// Of these, cases that are programs: what the suite said in them is not derived again.
+    pub(crate) unsaid: usize,
     /// What is missing from the report.
     pub(crate) missing: Vec<String>,
     /// The exit that the run recorded.
@@ -164,7 +168,7 @@ pub(crate) fn derive<'a>(
     records: &[Record],
     cases: &'a [Case],
 ) -> Result<Verified<'a>, VerifyError> {
-    let Some(Event::RunStart { format, suite, strict, cases: selected, .. }) =
+    let Some(Event::RunStart { format, suite, strict, cases: selected, hello, parameters, .. }) =
         records.first().map(|record| &record.event)
     else {
         return Err(VerifyError::Usage("the first record is no run_start".into()));
@@ -174,6 +178,7 @@ pub(crate) fn derive<'a>(
         return Err(VerifyError::Usage(format!("is {found}, expected {FORMAT} of {SUITE}")));
     }
     let mut verified = Verified::default();
+    let mut begun = 0;
     let mut rest = &records[1..];
     while let Some((first, after)) = rest.split_first() {
         match &first.event {
@@ -186,7 +191,12 @@ pub(crate) fn derive<'a>(
                     verified.missing.push(format!("{case}: the record ends within the case"));
                     break;
                 };
+                begun += 1;
                 let outcome = one(case, &rest[..end], cases, &mut verified);
+                if let Some(Outcome { case, .. }) = &outcome {
+                    let words = parameters.as_ref().map(|parameters| Words { parameters, begun });
+                    own_part(case, &rest[..end], hello, words, &mut verified);
+                }
                 verified.outcomes.extend(outcome);
                 rest = &rest[end..];
             }
@@ -228,6 +238,47 @@ fn check_exit(verified: &mut Verified<'_>, derived: Exit) {
             derived.code()
         )),
     }
+}
+
+/// Looks at what the suite itself put into the transcript: what it said, and that the case applies or not.
+fn own_part(
+    case: &Case,
+    records: &[Record],
+    hello: &Value,
+    words: Option<Words<'_>>,
+    verified: &mut Verified<'_>,
+) {
+    let Some(words) = words else {
+        let problem = format!("{}: the run does not say with which addresses it ran", case.id);
+        return verified.differences.push(problem);
+    };
+    let transcript = Transcript::new(records);
+    let departed = match &case.body {
+        Body::Script(script) => departure(core::iter::once((None, script)), &words, &transcript),
+        Body::Play(play) => {
+            let talks = play.talks().map(|(name, script)| (Some(name), script));
+            departure(talks, &words, &transcript)
+        }
+        Body::Program(..) => None,
+    };
+    verified.unsaid += usize::from(case.is_program());
+    let stopped = misapplied(case, hello, &transcript);
+    let problems = departed.into_iter().chain(stopped);
+    verified.differences.extend(problems.map(|problem| format!("{}: {problem}", case.id)));
+}
+
+/// What is wrong with a case that was said not to apply, or should have been.
+fn misapplied(case: &Case, hello: &Value, transcript: &Transcript<'_>) -> Option<String> {
+    let said = match transcript.stop() {
+        Some(Stop::NotApplicable(reason)) => Some(reason.clone()),
+        _ => None,
+    };
+    let derived = match &case.body {
+        _ if !claimed(case, hello) => Some(unclaimed(case)),
+        Body::Script(script) => script.unoffered(transcript),
+        _ => None,
+    };
+    (said != derived).then(|| format!("does not apply because of {said:?}, derived {derived:?}"))
 }
 
 fn one<'a>(

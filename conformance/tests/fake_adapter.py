@@ -101,6 +101,8 @@ class Connection:
         self.hello = rest
         self.clear()
         keywords = ["PIPELINING", f"SIZE {LIMIT}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN"]
+        if OPTIONS.mutant == "no-utf8":
+            keywords.remove("SMTPUTF8")
         if OPTIONS.mutant == "offers-submit":
             keywords.append("X-SUBMIT")
         for word in ["fake.test"] + keywords[:-1]:

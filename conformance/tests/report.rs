@@ -1,8 +1,10 @@
 //! Reports, exit codes, and what `verify` notices.
 
 mod common;
+#[path = "common/modest.rs"]
+mod modest;
 
-use common::{Ran, count, events, fake_adapter, forge, run, summary};
+use common::{Ran, count, events, fake_adapter, forge, listen, run, summary};
 
 /// Runs against the honest small server.
 fn small(output: &str, more: &[&str]) -> Ran {
@@ -42,6 +44,23 @@ fn a_report_is_verified_and_every_forgery_is_noticed() {
     let ran = run(&["verify", output]);
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("recorded pass, derived fail"), "{}", ran.out);
+
+    // Another line of the suite, and the hashes repaired: the suite never said that.
+    std::fs::write(&path, &untouched).expect("the events are writable");
+    forge(&path, |body| match body.contains(r#""way":"forward""#) {
+        true => body.replace("MAIL FROM", "MAIL FRXM"),
+        false => body.to_owned(),
+    });
+    let ran = run(&["verify", output]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("the suite never said `MAIL FRXM"), "{}", ran.out);
+
+    // A case that is said not to apply, though it does.
+    std::fs::write(&path, &untouched).expect("the events are writable");
+    forge(&path, |body| body.replace(r#""profiles":["smtp/server""#, r#""profiles":["none""#));
+    let ran = run(&["verify", output]);
+    assert!(ran.out.contains("is not claimed"), "{}", ran.out);
+    std::fs::write(&path, &untouched).expect("the events are writable");
 
     // The forger changes the verdicts along: the exit of the run gives him away.
     forge(&path, |body| {
@@ -197,7 +216,7 @@ fn an_adapter_that_does_not_start_is_5() {
 }
 
 /// Errors planted in the small server, the case that must find each, and the check that must name it.
-const MUTANTS: [(&str, &str, &str); 11] = [
+const MUTANTS: [(&str, &str, &str); 12] = [
     ("bare-lf", "smtp.data.smuggling.01", "one-answer"),
     ("no-queue-id", "smtp.data.plain.01", "accepted"),
     ("accepts-unknown", "smtp.unknown.01", "unknown"),
@@ -209,6 +228,7 @@ const MUTANTS: [(&str, &str, &str); 11] = [
     ("any-size", "smtp.size.01", "refused"),
     ("open-relay", "smtp.rcpt.04", "refused"),
     ("any-user", "smtp.rcpt.03", "refused"),
+    ("no-utf8", "smtp.ehlo.01", "extensions"),
 ];
 
 #[test]
@@ -383,4 +403,96 @@ fn a_target_that_is_no_host_and_port_is_told_what_is_expected() {
     }
     let ran = run(&["run", "-o", output, "--target", "localhost:1", "--only", "smtp.rset.01"]);
     assert_eq!(ran.code, 5, "a host name is found, and nobody listens: {}", ran.err);
+}
+
+#[test]
+fn a_bare_target_owes_rfc_5321_and_what_it_offered() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let target = listen(modest::serve).to_string();
+    let run_only = |cases: &[&str]| {
+        let only: Vec<&str> = cases.iter().flat_map(|case| ["--only", case]).collect();
+        let ran = run(&[&["run", "--target", &target, "-o", output], &only[..]].concat());
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        assert_eq!(run(&["verify", output]).code, 0, "the same is derived again");
+        (summary(place.path()), ran.out)
+    };
+    let plain = ["smtp.noop.01", "smtp.rset.01", "smtp.mail.0*", "smtp.data.plain.01"];
+    let (found, _) = run_only(&plain);
+    assert_eq!(count(&found, "must", "pass"), found["cases"].as_array().expect("cases").len());
+    for (case, extension) in [
+        ("smtp.ehlo.01", "PIPELINING"),
+        ("smtp.pipelining.01", "PIPELINING"),
+        ("smtp.size.02", "SIZE"),
+        ("smtp.data.8bit.01", "8BITMIME"),
+        ("smtp-mail", "SMTPUTF8"),
+        ("smtp-rcpt", "DSN"),
+    ] {
+        let id = if !case.contains(".") { vector_with(extension) } else { case.to_owned() };
+        let (found, _) = run_only(&[&id]);
+        let reason = format!("the target does not offer {extension}");
+        assert_eq!(result(&found, &id), ("not-applicable", reason.as_str()), "{id}");
+    }
+    // The ordinary recipient has no domain, and a path with a source route must have one.
+    let (found, said) = run_only(&["smtp.noop.01", "smtp-rcpt-0007"]);
+    assert_eq!(found["out_of_reach"], 1, "{found}");
+    assert!(said.contains("1 case out of reach"), "{said}");
+    let words = ["--only", "smtp-rcpt-0007", "--recipient", "amy@modest.test"];
+    let ran = run(&[&["run", "--target", &target, "-o", output], &words[..]].concat());
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert_eq!(count(&summary(place.path()), "must", "pass"), 1);
+}
+
+/// A vector that is accepted where an extension was offered.
+fn vector_with(extension: &str) -> String {
+    let word = if extension == "DSN" { "NOTIFY=DELAY" } else { "> SMTPUTF8" };
+    let listed = run(&["list", "--only", "smtp-*", "--json"]).out;
+    let cases: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let cases = cases.as_array().expect("a list");
+    let has = |case: &&serde_json::Value| {
+        case["title"].as_str().expect("text").contains(word) && case["twin"].is_null()
+    };
+    let found = cases.iter().find(has).expect("there is such a vector");
+    found["id"].as_str().expect("text").to_owned()
+}
+
+#[test]
+fn two_runs_do_not_write_one_report() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let target = listen(modest::serve).to_string();
+    let words = ["run", "--target", &target, "-o", output, "--only", "smtp.noop.01"];
+    assert_eq!(run(&words).code, 0);
+    let path = events(place.path());
+    let written = std::fs::read(&path).expect("the events were written");
+    let first = std::fs::File::open(&path).expect("the events are readable");
+    first.try_lock().expect("no run is under way");
+    let second = run(&words);
+    assert_eq!(second.code, 2, "{}{}", second.out, second.err);
+    assert!(second.err.contains("another run writes its report here"), "{}", second.err);
+    assert_eq!(std::fs::read(&path).expect("they are there"), written, "nothing was touched");
+    assert_eq!(run(&["verify", output]).code, 0);
+    drop(first);
+    assert_eq!(run(&words).code, 0);
+}
+
+#[test]
+fn what_a_target_says_does_nothing_to_the_terminal() {
+    let place = directory();
+    let output = place.path().to_str().expect("a path of text");
+    let target = listen(|stream| {
+        common::greet_and(stream, |_| b"250 \x1b[2J\x07\xc2\x9b31m\xe2\x80\xae\r\n".to_vec())
+    });
+    let target = target.to_string();
+    let ran = run(&["run", "--target", &target, "-o", output, "--only", "smtp.noop.01"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!ran.out.contains(bad) && !ran.err.contains(bad), "{:?}{:?}", ran.out, ran.err);
+    assert!(ran.out.contains("[2J"), "the rest is shown: {}", ran.out);
+}
+
+#[test]
+fn a_program_says_that_its_steps_are_one() {
+    let explained = run(&["explain", "link.walk.single.01"]);
+    assert!(explained.out.contains("its steps are a program"), "{}", explained.out);
 }

@@ -69,7 +69,7 @@ fn commands() -> Vec<Case> {
         case(
             "smtp.ehlo.01",
             "EHLO is answered by the extensions, one to a line",
-            &["RFC5321:4.1.1.1", "RFC2920:3", "RFC6152:2", "RFC3461:4", "SM-002"],
+            &["RFC5321:4.1.1.1", "RFC2920:3", "RFC6152:2", "RFC3461:4", "SM-002", "SM-084"],
             talk().ask(
                 "EHLO {ehlo}",
                 "extensions",
@@ -77,6 +77,7 @@ fn commands() -> Vec<Case> {
                     .keyword("PIPELINING")
                     .keyword("SIZE")
                     .keyword("8BITMIME")
+                    .keyword("SMTPUTF8")
                     .keyword("ENHANCEDSTATUSCODES")
                     .keyword("DSN"),
             ),

@@ -83,6 +83,11 @@ fn explain_case(case: &Case) {
     for (mutant, check) in &case.kills {
         say!("    kills mutant {mutant} by {check}");
     }
+    if case.is_program() {
+        say!(
+            "    its steps are a program of the suite; what it does and sees is in `events.jsonl`"
+        );
+    }
     if let Body::Play(play) = &case.body {
         say!("    on node {}:", play::NODE);
         for line in play.acts.iter().flat_map(play::show_act) {
@@ -128,6 +133,18 @@ pub(super) fn verify(directory: &Path, all: &[Case]) -> Exit {
         return fail(Exit::NothingSelected, &problem);
     }
     say!("{} derived again from the transcript", count(verified.cases));
+    say!(
+        "in {} of them what the suite said on its own connections, too: it is what the case and the \
+         addresses of the run make it",
+        verified.cases - verified.unsaid
+    );
+    if verified.unsaid > 0 {
+        say!(
+            "not derived: what the suite said in {}, which are programs, and what the members said that \
+             it played",
+            count(verified.unsaid)
+        );
+    }
     if !verified.differences.is_empty() {
         return fail(Exit::NonConformant, "the report is not what its transcript shows");
     }

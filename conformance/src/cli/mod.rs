@@ -65,7 +65,7 @@ fn dispatch(command: Command, default_adapter: Vec<OsString>) -> Exit {
 
 fn fail(exit: Exit, problem: &str) -> Exit {
     let name = line::NAME.get().map_or(OWN_NAME, String::as_str);
-    let _ = writeln!(std::io::stderr(), "{name}: {problem}");
+    let _ = writeln!(std::io::stderr(), "{name}: {}", print::harmless(problem));
     exit
 }
 

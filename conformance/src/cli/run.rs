@@ -24,6 +24,9 @@ use crate::{report, runner, twin};
 
 /// As reports name what is under test, when nobody knows.
 const NOTHING: &str = "nothing";
+/// What would bring cases within reach of a run against a bare target.
+const OUT_OF_REACH: &str =
+    "out of reach: without an adapter, a --recipient with a domain, or --unknown";
 
 /// What the arguments put under test.
 fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest, (Exit, String)> {
@@ -33,7 +36,8 @@ fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest
         return Err((Exit::Usage, problem));
     }
     if let Some(target) = &under.target {
-        return resolve(target).map(UnderTest::Target);
+        let patience = Patience::new(under.timeout_factor);
+        return resolve(target, patience).map(UnderTest::Target);
     }
     let adapter = if under.adapter.is_empty() { default_adapter } else { under.adapter.clone() };
     if adapter.is_empty() {
@@ -43,8 +47,9 @@ fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest
     Ok(UnderTest::Adapter(adapter))
 }
 
-/// A target that is no host and port is a slip; one that no resolver knows is dead.
-fn resolve(target: &str) -> Result<SocketAddr, (Exit, String)> {
+/// A target that is no host and port is a slip; one that no resolver knows is dead. Of several addresses
+/// it is the first where somebody listens.
+fn resolve(target: &str, patience: Patience) -> Result<SocketAddr, (Exit, String)> {
     use std::net::ToSocketAddrs as _;
     let port = target.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
     if !matches!(port, Some((host, Ok(_))) if !host.is_empty()) {
@@ -52,10 +57,22 @@ fn resolve(target: &str) -> Result<SocketAddr, (Exit, String)> {
         return Err((Exit::Usage, format!("--target {target}: {expected}")));
     }
     let dead = |problem: String| (Exit::Unusable, format!("--target {target}: {problem}"));
-    let mut addresses = target
+    let addresses: Vec<SocketAddr> = target
         .to_socket_addrs()
-        .map_err(|error| dead(format!("the host is not found: {error}")))?;
-    addresses.next().ok_or_else(|| dead("has no address".into()))
+        .map_err(|error| dead(format!("the host is not found: {error}")))?
+        .collect();
+    let first = addresses.first().copied().ok_or_else(|| dead("has no address".into()))?;
+    Ok(first_that_listens(&addresses, patience).unwrap_or(first))
+}
+
+/// The only address, or the first that takes a connection.
+fn first_that_listens(addresses: &[SocketAddr], patience: Patience) -> Option<SocketAddr> {
+    let listens =
+        |address: &&SocketAddr| crate::net::dial_from(None, **address, patience.connect()).is_ok();
+    match addresses {
+        [only] => Some(*only),
+        several => several.iter().find(listens).copied(),
+    }
 }
 
 /// Runs cases and vectors.
@@ -136,6 +153,7 @@ fn start_of_nothing(under_test: &str, seed: u64, timeout_factor: f64, strict: bo
         timeout_factor: timeout_factor.to_string(),
         strict,
         security: None,
+        parameters: None,
         cases: Vec::new(),
     }
 }
@@ -176,7 +194,7 @@ fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: usize)
     say!("\n{}", report::table(&results.outcomes));
     explain_failures(plan, &results);
     if out_of_reach > 0 {
-        say!("{} out of reach without an adapter", count(out_of_reach));
+        say!("{} {OUT_OF_REACH}", count(out_of_reach));
     }
     if !results.pending.is_empty() {
         say!("{} not begun, the first is {}", count(results.pending.len()), results.pending[0]);
@@ -243,13 +261,14 @@ fn choose<'a>(
     let reach = |case: &&Case| {
         matches!(under_test, UnderTest::Adapter(_))
             || (case.is_for_any_server()
-                && (run.unknown.is_some() || !case.uses_unknown_recipient()))
+                && (run.unknown.is_some() || !case.uses_unknown_recipient())
+                && (run.recipient.contains('@') || !case.uses_mailbox()))
     };
     let before = chosen.len();
     let mut chosen: Vec<&Case> = chosen.into_iter().filter(reach).collect();
     let out_of_reach = before - chosen.len();
     if chosen.is_empty() {
-        let problem = format!("nothing selected ({out_of_reach} out of reach without an adapter)");
+        let problem = format!("nothing selected ({out_of_reach} {OUT_OF_REACH})");
         return Err((Exit::NothingSelected, problem));
     }
     shuffle(&mut chosen, run.seed);
@@ -309,5 +328,25 @@ pub(super) fn doctor(under: &Under, default_adapter: Vec<OsString>) -> Exit {
             say!("{} can be tested", runner::show(&under_test));
             Exit::Conformant
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::first_that_listens;
+    use crate::clock::Patience;
+
+    #[test]
+    fn of_several_addresses_the_first_that_listens_is_taken() {
+        let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let (dead, alive) = (bind(), bind());
+        let [gone, there] = [&dead, &alive].map(|l| l.local_addr().expect("it is bound"));
+        drop(dead);
+        let patience = Patience::new(1.0);
+        assert_eq!(first_that_listens(&[gone, there], patience), Some(there));
+        assert_eq!(first_that_listens(&[gone], patience), Some(gone), "there is no choice");
+        assert_eq!(first_that_listens(&[gone, gone], patience), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FrameWant, LINK, QUIET, Script, Step, parse_frame, securing};
+use super::{FrameWant, LINK, QUIET, Script, Step, Terms, not_offered, parse_frame, securing};
 use crate::case::Findings;
 use crate::event::{How, Way};
 use crate::security::Security;
@@ -10,6 +10,14 @@ use crate::smtp::{Parsed, Reply, Want, parse_reply, queue_id};
 use crate::transcript::{Stream, Transcript};
 
 impl Script {
+    /// Why the record of the conversation shows that the case does not apply, if it does: at the reply
+    /// with which the conversation ended, the server had not offered what the case uses.
+    pub(crate) fn unoffered(&self, transcript: &Transcript<'_>) -> Option<String> {
+        let mut cursor = Cursor::new(transcript, LINK);
+        cursor.go(&self.steps, &mut Replies::new(), &mut Findings::default());
+        cursor.terms.missing(self).map(|missing| not_offered(&missing))
+    }
+
     /// Judges the record.
     pub(crate) fn judge(&self, transcript: &Transcript<'_>, findings: &mut Findings) {
         let mut cursor = Cursor::new(transcript, LINK);
@@ -31,6 +39,7 @@ pub(crate) struct Cursor<'a> {
     place: usize,
     sends: usize,
     last_send: u64,
+    terms: Terms,
 }
 
 impl<'a> Cursor<'a> {
@@ -46,6 +55,8 @@ impl<'a> Cursor<'a> {
             place: 0,
             sends: 0,
             link: link.to_owned(),
+            // Only a bare target has no way in which members prove their names.
+            terms: Terms::new(transcript.security().is_none()),
             last_send: transcript.attempts(link).first().map_or(u64::MAX, |open| open.n),
         }
     }
@@ -58,7 +69,10 @@ impl<'a> Cursor<'a> {
         findings: &mut Findings,
     ) -> bool {
         steps.iter().all(|step| match step {
-            Step::Send(_) => self.next_send(),
+            Step::Send(octets) => {
+                self.terms.ask(octets);
+                self.next_send()
+            }
             Step::Refused(check, _, want) => self.refused(check, want, replies, findings),
             Step::Secure(check, _) => self.secure(check, findings),
             Step::Barred(check, tries) => self.barred(check, tries, replies, findings),
@@ -131,6 +145,7 @@ impl<'a> Cursor<'a> {
     ) -> bool {
         match parse_reply(&self.back.octets[self.place..]) {
             Parsed::Reply(reply, used) => {
+                self.terms.hear(&reply);
                 let holds = self.replied(check, want, &reply, used, findings);
                 let last = self.back.numbers[self.place - 1];
                 replies.insert(check.to_owned(), (reply, last));
@@ -175,7 +190,7 @@ impl<'a> Cursor<'a> {
         let problem = if early {
             Some(format!("`{}` came before it was asked for", reply.show()))
         } else {
-            want.problem(reply)
+            self.terms.want(want).problem(reply)
         };
         self.place += used;
         match &problem {

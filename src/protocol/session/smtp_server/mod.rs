@@ -257,6 +257,7 @@ impl SmtpServer {
 
     fn greet(&mut self, name: String, extended: bool, talk: &mut Talk<'_>) {
         clause!(SM_002);
+        clause!(SM_084);
         self.transaction = None;
         if self.secured && talk.config.faults.is_on("certificate-name-not-checked") {
             self.candidate = Some(MemberName(name.clone()));
