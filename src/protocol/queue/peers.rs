@@ -60,9 +60,13 @@ impl SenderRecord {
     /// Whether the sender has said that this transfer of its own is over.
     #[must_use]
     pub fn is_over(&self, id: &TransferId) -> bool {
-        let ended = id.incarnation == self.incarnation && id.sequence <= self.upto;
-        let named = self.except.contains(&(id.incarnation, id.sequence));
-        (ended || self.closed.contains(&id.incarnation)) && !named
+        self.has_ended(id.incarnation, id.sequence)
+    }
+
+    fn has_ended(&self, incarnation: Incarnation, sequence: u64) -> bool {
+        let ended = incarnation == self.incarnation && sequence <= self.upto;
+        let named = self.except.contains(&(incarnation, sequence));
+        (ended || self.closed.contains(&incarnation)) && !named
     }
 
     /// Folds a statement. `known` are the boots of which something is in the journal.
@@ -72,6 +76,9 @@ impl SenderRecord {
         release: &Release,
         known: impl Iterator<Item = Incarnation>,
     ) {
+        // A disk that was set back may name what is over: it has forgotten that it said so.
+        let live = release.except.iter().copied();
+        let except = live.filter(|(boot, sequence)| !self.has_ended(*boot, *sequence)).collect();
         if self.store != store && self.store != StoreId::default() {
             self.retired.insert(self.store);
         }
@@ -84,6 +91,36 @@ impl SenderRecord {
         self.boot = release.boot;
         self.incarnation = release.incarnation;
         self.upto = release.upto;
-        self.except = release.except.iter().copied().collect();
+        self.except = except;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ids::MemberName;
+
+    fn release(boot: u64, incarnation: u64, upto: u64, except: &[(u64, u64)]) -> Release {
+        let except = except.iter().map(|(boot, sequence)| (Incarnation(*boot), *sequence));
+        Release { boot, incarnation: Incarnation(incarnation), upto, except: except.collect() }
+    }
+
+    /// SU-033: a disk that was set back names what it has released before as live. It stays over, and what
+    /// was live then stays live.
+    #[test]
+    fn what_is_over_stays_over() {
+        let id = |sequence| TransferId {
+            member: MemberName::from("a"),
+            incarnation: Incarnation(11),
+            sequence,
+        };
+        let mut record = SenderRecord::default();
+        record.hear(StoreId(1), &release(1, 11, 5, &[(11, 4)]), core::iter::empty());
+        assert_eq!([2, 4, 7].map(|sequence| record.is_over(&id(sequence))), [true, false, false]);
+        let set_back = release(1, 12, 0, &[(11, 2), (11, 4), (11, 7)]);
+        record.hear(StoreId(2), &set_back, core::iter::empty());
+        assert_eq!([2, 4, 7].map(|sequence| record.is_over(&id(sequence))), [true, false, false]);
+        record.hear(StoreId(2), &release(2, 13, 0, &[]), core::iter::empty());
+        assert!([2, 4, 7].map(|sequence| record.is_over(&id(sequence))) == [true; 3]);
     }
 }
