@@ -109,18 +109,6 @@ fn hold_all(seeds: core::ops::RangeInclusive<u64>, plan: impl Fn(u64) -> Plan) {
     assert!(copies >= messages, "{copies} copies of {messages} messages");
 }
 
-/// Seeds beyond those below that have failed once. 647: a boot ended one copy of a message, and then set
-/// another one going that was gone with it. 552: a disk that was set back called live what it had released.
-#[test]
-fn seeds_that_failed_hold() {
-    for seed in [552, 647] {
-        // They failed in the command's hour.
-        let plan = Plan::new(Arc::clone(&plan().organization), Span::hours(1));
-        let played = run_seed(&plan, seed, Watch::default());
-        assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
-    }
-}
-
 #[test]
 fn seeds_1_to_50_hold() {
     hold(1..=50);
