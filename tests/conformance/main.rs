@@ -1,0 +1,4 @@
+//! The suite against this implementation: with certificates, and with bugs planted.
+
+mod mutants;
+mod tls;

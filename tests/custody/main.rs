@@ -1,0 +1,14 @@
+//! Custody: members and hosts as pure machines, joined by a network of messages.
+
+mod host;
+mod network;
+mod offers;
+mod orders;
+mod policies;
+mod queue;
+mod random;
+mod receiver;
+mod release;
+mod rules;
+mod scenarios;
+mod success;

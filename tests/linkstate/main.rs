@@ -1,0 +1,9 @@
+//! LINK STATE: the machine of one member, and several joined by a network.
+
+mod bench;
+mod chaos;
+mod laws;
+mod master;
+mod member;
+mod network;
+mod scenarios;

@@ -1,0 +1,11 @@
+//! The daemon as a process: sockets, signals, disks.
+
+mod adapter;
+mod durability;
+mod full_disk;
+mod interop_dovecot;
+mod quarantine;
+mod real_and_virtual;
+mod serve;
+mod support;
+mod write_faults;

@@ -1,0 +1,6 @@
+//! The spool and the stores, on real files.
+
+mod damage;
+mod sqlite;
+mod stores;
+mod support;

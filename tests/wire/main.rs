@@ -1,0 +1,9 @@
+//! The grammars: what they read, what they write, and what they refuse.
+
+mod corpus;
+mod framer;
+mod historic;
+mod links;
+mod members;
+mod smtp;
+mod support;
