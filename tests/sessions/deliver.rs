@@ -384,7 +384,7 @@ fn a_mail_store_cannot_be_asked() {
            S: 250 2.1.5 Ok
            C: DATA
            S: 354 go
-           C~ X-Bridgehead-Suspect: a disk was lost on the way, this may be a second copy\r\n{RECEIVED} body 1 Dots
+           C~ X-Bridgehead-Suspect: this may be a second copy; the first one may be lost\r\n{RECEIVED} body 1 Dots
            S: 552 5.2.2 Over quota
            M> {{"result":{{"origin":"{ORIGIN}","index":1,"outcome":{{"refused":{{"code":552,"status":"5.2.2","text":"Over quota"}}}}}}}}"#
     ));

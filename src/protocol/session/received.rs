@@ -13,7 +13,7 @@ pub const WORD_LIMIT: usize = 255;
 
 /// What a message begins with that may be a second copy (SU-041).
 pub const SUSPECT_LINE: &str =
-    "X-Bridgehead-Suspect: a disk was lost on the way, this may be a second copy\r\n";
+    "X-Bridgehead-Suspect: this may be a second copy; the first one may be lost\r\n";
 
 const SECONDS_A_DAY: u64 = 86_400;
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
