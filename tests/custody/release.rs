@@ -3,7 +3,7 @@
 use crate::network::{Network, Trap, member, organization, user};
 use bridgehead::kernel::{Input, Span};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Command, Durable, Event, Pdu, Policy, Suspects};
+use bridgehead::protocol::member::{Command, Durable, Event, Pdu, Policy, Suspects, Timer};
 use bridgehead::protocol::operator::Order;
 use bridgehead::wire::ids::{ConnectionId, MemberName};
 use bridgehead::wire::message::Address;
@@ -64,6 +64,34 @@ fn what_is_in_doubt_is_not_over() {
     assert!(network.heard.iter().any(|(_, _, pdu)| named(pdu)), "RELEASE came while in doubt");
     assert_eq!(network.copies(client, &account), 1);
     assert_eq!(told(&network, |event| matches!(event, Event::Suspected { .. })), 0);
+}
+
+/// SU-080: the time to ask comes round while the connection waits for something else. If that connection is lost,
+/// nothing but the time brings the sender to ask again: a link that works again has no mail to carry.
+#[test]
+fn what_is_in_doubt_is_asked_about_until_it_is_settled() {
+    let mut network = network();
+    let account = user(&member(2, 'a'));
+    // A hand-over that is over, so that the next connection begins with RELEASE.
+    network.mail(&member(1, 'a'), SENDER, core::slice::from_ref(&account));
+    network.run(Span::minutes(1));
+    network.traps.push(Trap::Swallow(|pdu| matches!(pdu, Pdu::HandedOver { .. })));
+    let client = network.mail(&member(1, 'a'), SENDER, core::slice::from_ref(&account));
+    until_sprung(&mut network);
+    network.traps.push(Trap::Swallow(|pdu| matches!(pdu, Pdu::Released)));
+    network.run(Span::minutes(7));
+    assert!(
+        network.traps.is_empty(),
+        "the member waited in vain, and waits on the next connection"
+    );
+    let timers = &network.sites[&member(1, 'a')].timers;
+    let again = Timer::Doubt(member(2, 'a'));
+    assert!(timers.contains_key(&again), "the time to ask came round in vain, and will come again");
+    network.run(Span::minutes(20));
+    assert_eq!(network.copies(client, &account), 1);
+    let waiting = network.sites.values().filter(|site| !site.durable.spool.queue.is_empty());
+    assert_eq!(waiting.count(), 0, "nothing is in doubt for ever");
+    assert!(!network.sites[&member(1, 'a')].timers.contains_key(&again), "nothing is left to ask");
 }
 
 /// SU-031: without the exceptions a transfer in doubt would be taken for over, and its mail for suspect.

@@ -105,6 +105,9 @@ impl Member {
         };
         let transfer = self.spool.queue.get(&queue).and_then(|m| m.transfers.get(&id));
         let Some(way) = transfer.map(|transfer| transfer.way.clone()) else { return };
+        // The connection at hand may be lost before it has come to this, and no mail need bring the next one.
+        clause!(SU_080);
+        turn.arm(Timer::Doubt(peer.clone()), DOUBT_INTERVAL);
         let usable = |line: &Exchange| {
             line.member == *peer && (line.ready.is_some() || line.neighbour.is_none())
         };

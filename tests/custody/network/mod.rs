@@ -114,7 +114,7 @@ pub(crate) struct Site {
     pub(crate) node: Option<Node<Member>>,
     pub(crate) durable: Durable,
     unwritten: VecDeque<Change>,
-    timers: BTreeMap<Timer, Time>,
+    pub(crate) timers: BTreeMap<Timer, Time>,
     connections: BTreeMap<ConnectionId, u64>,
     epoch: u64,
     /// Files that are written and not moved to their place.
