@@ -22,15 +22,13 @@ use crate::clock::{Patience, Stopwatch};
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
 use crate::net::{Ledger, Network, Port, Rule};
-use crate::organization::Blueprint;
+use crate::organization::{Blueprint, SMART_HOST};
 use crate::security::{Authority, SecurityError};
 
 /// The address of a client that is no member.
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 77, 250, 1);
 /// How many timers may fire at one instant before the suite takes the node to run in circles.
 const INSTANT_LIMIT: u32 = 1_000;
-/// Stands in an organization for the address of a smart host that the suite plays.
-pub(crate) const SMART_HOST: &str = "played";
 /// One second of virtual time.
 pub(crate) const SECOND: u64 = 1_000_000;
 /// One hour of virtual time.

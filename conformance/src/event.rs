@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::parameters::Parameters;
 use crate::security::Security;
-use crate::stage::Parameters;
 use crate::verdict::{Exit, Verdict};
 
 /// The version of the format of `events.jsonl`.

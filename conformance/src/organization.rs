@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// Stands in an organization for the address of a smart host that the suite plays.
+pub(crate) const SMART_HOST: &str = "played";
+
 /// What a cluster is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Blueprint {
@@ -227,7 +230,7 @@ pub(crate) fn two_accounts() -> Blueprint {
 /// [`solo`] with a smart host that the suite plays.
 pub(crate) fn with_smart_host() -> Blueprint {
     let mut blueprint = solo();
-    blueprint.organization["smart_host"] = json!(crate::cluster::SMART_HOST);
+    blueprint.organization["smart_host"] = json!(SMART_HOST);
     blueprint
 }
 

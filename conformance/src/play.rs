@@ -15,9 +15,9 @@ pub(crate) use look::{Look, On};
 pub(crate) use mail::Part;
 pub(crate) use show::{show_act, show_look};
 
-use crate::case::Findings;
 use crate::cluster::{Cluster, OUTSIDE as OUTSIDE_ADDRESS};
 use crate::event::Stop;
+use crate::findings::Findings;
 use crate::net::{Port, Rule, Wire};
 use crate::organization::{Blueprint, solo};
 use crate::script::{Cursor, QUIET, Replies, Script, Seat};

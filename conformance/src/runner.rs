@@ -13,8 +13,9 @@ use crate::case::{Case, Judgement};
 use crate::clock::Patience;
 use crate::event::{Event, FORMAT, Record, Stop};
 use crate::log::Recorder;
+use crate::parameters::Parameters;
 use crate::security::Security;
-use crate::stage::{Parameters, Stage, UnderTest};
+use crate::stage::{Stage, UnderTest};
 use crate::twin;
 use crate::verdict::{Exit, Verdict};
 

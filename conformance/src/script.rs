@@ -13,31 +13,10 @@ pub(crate) use frames::{frame, parse_frame, read_frame};
 
 use crate::event::Stop;
 use crate::net::{Got, Port, Wire};
+pub(crate) use crate::seat::{Place, Seat};
 use crate::security::Shown;
 use crate::smtp::Want;
 use crate::stage::Stage;
-
-/// Who the suite is on the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Seat {
-    /// Anyone.
-    Outside,
-    /// A member of another group.
-    Member,
-    /// A member of the node's own group.
-    Fellow,
-}
-
-/// Where the suite sits on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Who it is.
-    pub(crate) seat: Seat,
-    /// To which port.
-    pub(crate) port: Port,
-    /// What it proves that with, where certificates are the proof.
-    pub(crate) shown: Shown,
-}
 
 /// What a counted frame must be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Patience;
@@ -15,7 +14,8 @@ use crate::event::{Event, Stop};
 use crate::log::Recorder;
 use crate::net::{Ledger, Port, Protection, Rule, Setting, Wire};
 use crate::organization::{Blueprint, solo};
-use crate::script::{Place, Seat};
+use crate::parameters::{OUTSIDE, Parameters};
+use crate::seat::{Place, Seat};
 use crate::security::{Authority, Credentials, Security, SecurityError, Shown, Tls};
 
 /// What is under test.
@@ -26,52 +26,6 @@ pub(crate) enum UnderTest {
     /// Nodes that an adapter starts.
     Adapter(Vec<OsString>),
 }
-
-/// Addresses that the conversations use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Parameters {
-    /// A recipient that is accepted.
-    pub(crate) recipient: String,
-    /// A recipient in a domain of the server that does not exist.
-    pub(crate) unknown: Option<String>,
-    /// A sender that is accepted.
-    pub(crate) sender: String,
-}
-
-impl Parameters {
-    /// The recipient, where it has a domain.
-    pub(crate) fn mailbox(&self) -> Option<&str> {
-        self.recipient.contains('@').then_some(self.recipient.as_str())
-    }
-
-    /// Replaces `{recipient}`, `{mailbox}`, a recipient with a domain, `{unknown}`, `{sender}`, `{ehlo}`,
-    /// and `{fresh}`, a number that stands alone for the case that is the `begun`th of its run.
-    pub(crate) fn expand(&self, octets: &[u8], ehlo: &str, begun: u64) -> Result<Vec<u8>, String> {
-        let mut octets = octets.to_vec();
-        let fresh = (FRESH + begun).to_string();
-        let words = [
-            ("{fresh}", Some(fresh.as_str())),
-            ("{recipient}", Some(self.recipient.as_str())),
-            ("{mailbox}", self.mailbox()),
-            ("{unknown}", self.unknown.as_deref()),
-            ("{sender}", Some(self.sender.as_str())),
-            ("{ehlo}", Some(ehlo)),
-        ];
-        for (word, value) in words {
-            while let Some(place) = find(&octets, word.as_bytes()) {
-                let value = value.ok_or_else(|| format!("needs a value for {word}"))?;
-                octets.splice(place..place + word.len(), value.bytes());
-            }
-        }
-        Ok(octets)
-    }
-}
-
-/// The name that the suite gives when it is nobody in particular.
-pub(crate) const OUTSIDE: &str = "client.example.net";
-
-/// The fresh numbers are greater than those that stand in cases and vectors.
-const FRESH: u64 = 1_000_000;
 
 /// What a running case has to work with.
 pub(crate) struct Stage {
@@ -293,8 +247,4 @@ impl Stage {
     pub(crate) const fn is_bare(&self) -> bool {
         matches!(self.under_test, UnderTest::Target(_))
     }
-}
-
-fn find(octets: &[u8], word: &[u8]) -> Option<usize> {
-    octets.windows(word.len()).position(|window| window == word)
 }

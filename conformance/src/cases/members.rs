@@ -1,5 +1,6 @@
 //! What members say to each other, with the suite as the other member: one connection each.
 
+pub(super) use super::parcel::ok;
 use super::parcel::{Parcel, accepted};
 use crate::case::Case;
 use crate::net::Port;
@@ -67,10 +68,6 @@ pub(super) fn bad_order() -> Want {
 /// After the news that must precede mail.
 pub(super) fn ready() -> Script {
     news(proved())
-}
-
-pub(super) fn ok() -> Want {
-    Want::code(250).status("2.0.0")
 }
 
 /// The cases.

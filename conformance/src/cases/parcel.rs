@@ -2,10 +2,14 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::members::ok;
 use crate::event::hex;
 use crate::script::Script;
 use crate::smtp::Want;
+
+/// The reply that says that all is well.
+pub(super) fn ok() -> Want {
+    Want::code(250).status("2.0.0")
+}
 
 /// A message to hand over.
 #[derive(Clone)]

@@ -15,10 +15,11 @@ use crate::clock::Patience;
 use crate::doctor::{self, Probe};
 use crate::event::{Event, FORMAT};
 use crate::log::Recorder;
+use crate::parameters::Parameters;
 use crate::print::say;
 use crate::runner::{Outcome, Plan, Results};
 use crate::select::{SelectError, select};
-use crate::stage::{Parameters, UnderTest};
+use crate::stage::UnderTest;
 use crate::verdict::{Exit, Verdict};
 use crate::{report, runner, twin};
 

@@ -5,9 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use super::end::End;
-use super::network::{Open, Path, Shared, Target};
 use super::pump::Pump;
 use super::rule::Rule;
+use super::shared::{Open, Path, Shared, Target};
 use super::wire::{dial_from, reset};
 use crate::event::Event;
 

@@ -7,6 +7,7 @@ mod lines;
 mod network;
 mod pump;
 mod rule;
+mod shared;
 mod starttls;
 mod wire;
 

@@ -4,52 +4,17 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Ledger;
 use super::admit::accept;
 use super::rule::{Port, Rule};
-use super::wire::reset;
+use super::shared::{Path, Shared, Target, break_off};
 use crate::event::Event;
 use crate::log::Recorder;
 use crate::security::Authority;
-
-/// A connection that is open: what is needed to break it off.
-pub(super) struct Open {
-    pub(super) link: String,
-    pub(super) sockets: Vec<TcpStream>,
-    pub(super) entries: Vec<usize>,
-}
-
-/// What all threads of the network share, and change only under its lock.
-#[derive(Default)]
-pub(super) struct State {
-    pub(super) rules: BTreeMap<String, Rule>,
-    pub(super) counts: BTreeMap<String, u64>,
-    pub(super) targets: BTreeMap<(String, Port), SocketAddr>,
-    pub(super) open: BTreeMap<String, Open>,
-    pub(super) started: bool,
-    /// Nodes are being moved to another time: nothing passes between one that is there and one that
-    /// is not.
-    pub(super) paused: bool,
-    pub(super) stopped: bool,
-    /// Octets that were read and are not yet written, or withheld.
-    pub(super) under_way: u64,
-}
-
-/// What all threads of the network share.
-pub(super) struct Shared {
-    pub(super) recorder: Recorder,
-    pub(super) ledger: Ledger,
-    pub(super) state: Mutex<State>,
-    pub(super) changed: Condvar,
-    pub(super) connect: Duration,
-    /// Where members prove their names by certificates.
-    pub(super) authority: Option<Arc<Authority>>,
-}
 
 /// All links of one cluster.
 #[derive(Clone)]
@@ -64,41 +29,6 @@ impl fmt::Debug for Network {
     }
 }
 
-/// Where a link leads.
-#[derive(Clone, Debug)]
-pub(super) struct Path {
-    pub(super) link: String,
-    /// The member from which it leads, and its address.
-    pub(super) source: (String, Ipv4Addr),
-    pub(super) target: Target,
-}
-
-/// Who is at the end of a link.
-#[derive(Clone, Debug)]
-pub(super) enum Target {
-    Node(String, Port),
-    Suite(Sender<(String, TcpStream)>),
-}
-
-impl Shared {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The state, once nothing is paused.
-    pub(super) fn unpaused(&self) -> MutexGuard<'_, State> {
-        let mut state = self.lock();
-        while state.paused && !state.stopped {
-            state = self.wait(state);
-        }
-        state
-    }
-
-    pub(super) fn wait<'a>(&self, guard: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Network {
     /// Without links.
     pub(crate) fn new(
@@ -107,14 +37,7 @@ impl Network {
         connect: Duration,
         authority: Option<Arc<Authority>>,
     ) -> Self {
-        let shared = Shared {
-            recorder: recorder.clone(),
-            ledger: ledger.clone(),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            connect,
-            authority,
-        };
+        let shared = Shared::new(recorder, ledger, connect, authority);
         Self { shared: Arc::new(shared), listeners: Arc::default() }
     }
 
@@ -230,16 +153,5 @@ impl Network {
             // Wakes the thread that accepts, which then sees that all is over.
             let _ = TcpStream::connect_timeout(address, Duration::from_millis(200));
         }
-    }
-}
-
-/// Resets both ends of a connection and forgets it.
-pub(super) fn break_off(shared: &Shared, state: &mut State, name: &str) {
-    let Some(open) = state.open.remove(name) else { return };
-    for entry in open.entries {
-        shared.ledger.change(entry, |half| half.gone = true);
-    }
-    for socket in &open.sockets {
-        reset(socket);
     }
 }

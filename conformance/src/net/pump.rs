@@ -6,8 +6,8 @@ use std::sync::{Arc, MutexGuard};
 
 use super::end::End;
 use super::lines::Lines;
-use super::network::{Shared, State, break_off};
 use super::rule::{Port, Rule};
+use super::shared::{Shared, State, break_off};
 use super::starttls::{self, Starttls};
 use crate::event::{Event, How, Octets, Way};
 use crate::security::{SecurityError, Tls};

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::mail::{self, Part};
-use crate::case::Findings;
 use crate::event::{Event, Way};
+use crate::findings::Findings;
 use crate::smtp::{parameter, starts_with};
 use crate::transcript::{Passed, Transcript};
 

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{LINK, Script, Seat, Step, securing};
+use super::{LINK, Script, Step, securing};
 use crate::event::{Event, Way};
+use crate::parameters::Parameters;
 use crate::security::Security;
-use crate::stage::{OUTSIDE, Parameters};
 use crate::transcript::Transcript;
 
 /// One sending.
@@ -74,17 +74,6 @@ fn compare(link: &str, wanted: &[Said], transcript: &Transcript<'_>) -> Option<S
 
 /// The most characters of a sending that a complaint shows.
 const SHOWN: usize = 80;
-
-impl Seat {
-    /// The name under which the suite greets from there.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Outside => OUTSIDE,
-            Self::Member => "rg2-a",
-            Self::Fellow => "rg1-c",
-        }
-    }
-}
 
 impl Script {
     /// Everything that it sends, in order.
