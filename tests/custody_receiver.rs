@@ -1,6 +1,8 @@
 //! One member, spoken to by a peer that may say anything: the receiving sides of hand-over and
 //! delivery.
 
+#[path = "receiver_host/accounts.rs"]
+mod accounts;
 mod receiver_host;
 
 use bridgehead::kernel::{Input, LinkChange};
