@@ -69,11 +69,8 @@ fn with_roles(seed: u64) -> Organization {
     organization.connectors = vec![connector(0, 1), connector(1, 0)];
     let backs = groups.iter().flat_map(|group| &group.members);
     let backs = backs.filter(|member| member.as_str().contains("be"));
-    let account = |host: &MemberName| Account {
-        address: Address(format!("user-{host}@example.test")),
-        host: host.clone(),
-        epoch: Default::default(),
-        rules: Vec::new(),
+    let account = |host: &MemberName| {
+        Account::new(Address(format!("user-{host}@example.test")), host.clone())
     };
     organization.accounts = backs.map(account).collect();
     organization.groups = groups;

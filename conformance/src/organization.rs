@@ -269,6 +269,26 @@ pub(crate) fn ruled() -> Blueprint {
     blueprint
 }
 
+/// [`solo`] with accounts at the node that take no mail now, or have an end to what they may hold: each
+/// is named for how it stands to a message of some dozen octets.
+pub(crate) fn limited() -> Blueprint {
+    let mut blueprint = solo();
+    let settings = [
+        ("roomy", json!({"quota_octets": 100_000})),
+        ("closed", json!({"status": "suspended"})),
+        ("full", json!({"quota_octets": 10})),
+        ("strict", json!({"quota_octets": 10, "over_quota": "permanent"})),
+    ];
+    if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
+        accounts.extend(settings.into_iter().map(|(name, mut account)| {
+            account["address"] = json!(format!("{name}@{DOMAIN}"));
+            account["host"] = json!("rg1-a");
+            account
+        }));
+    }
+    blueprint
+}
+
 /// What RG3 says of itself in [`between`].
 pub(crate) const RG3_RECORD: &str = concat!(
     "( 00000000000000000000000000000003 {3}RG3 1 {5}rg3-a 1 1 0 0 ( {5}rg3-a YES ) ",

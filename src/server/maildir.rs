@@ -7,6 +7,7 @@
 
 use core::fmt;
 use core::fmt::Write as _;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -152,6 +153,40 @@ impl Maildirs {
             }
         }
         Ok(())
+    }
+
+    /// The octets of the files of an account, in all its folders: those that its owner sees, and those in
+    /// `tmp/` that are named in `unpublished`; but none that is named in `without`.
+    ///
+    /// # Errors
+    /// A directory cannot be read.
+    pub fn usage(
+        &self,
+        account: &Address,
+        without: &[String],
+        unpublished: &[String],
+    ) -> Result<u64, MaildirError> {
+        clause!(SV_060);
+        let inbox = self.directory(account);
+        let mut octets: u64 = 0;
+        for folder in [inbox.clone()].into_iter().chain(folders(&inbox)?) {
+            // A file moves from `tmp/` to `new/` to `cur/`, so read in this order none is missed; one that
+            // moves meanwhile is seen twice, and counted once.
+            let mut counted = BTreeSet::new();
+            for part in ["tmp", "new", "cur"] {
+                for path in entries(&folder.join(part))? {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    // Behind the colon stand the flags that a mail reader sets.
+                    let base = name.split(':').next().unwrap_or_default().to_owned();
+                    let is_meant = part != "tmp" || unpublished.contains(&base);
+                    if is_meant && !without.contains(&base) && !counted.contains(&base) {
+                        octets = octets.saturating_add(size(&name, &path)?);
+                        counted.insert(base);
+                    }
+                }
+            }
+        }
+        Ok(octets)
     }
 
     /// Every account that has a Maildir, by address, with its published messages.
@@ -304,6 +339,21 @@ fn folders(maildir: &Path) -> Result<Vec<PathBuf>, MaildirError> {
 fn escape_level(level: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_".contains(c);
     level.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
+}
+
+/// The octets of a message: from its name (`,S=`) where that says so, as other mail servers write it.
+fn size(name: &str, path: &Path) -> Result<u64, MaildirError> {
+    let fields = name.split(':').next().unwrap_or_default().split(',').skip(1);
+    let mut named = fields.filter_map(|field| field.strip_prefix("S=")?.parse().ok());
+    if let Some(octets) = named.next() {
+        return Ok(octets);
+    }
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.len()),
+        // A mail reader moved or removed it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(failed(path, "examine")(error)),
+    }
 }
 
 fn letters(directory: &Path) -> Result<Vec<Letter>, MaildirError> {

@@ -18,6 +18,8 @@ pub struct File {
     pub path: Vec<String>,
     /// A crash has left only a part of it.
     pub torn: bool,
+    /// How long its content is.
+    pub octets: u64,
 }
 
 /// What a rename did.
@@ -85,6 +87,16 @@ impl Maildirs {
             None => Renamed::Published(file),
             Some(lost) => Renamed::Over(lost),
         }
+    }
+
+    /// The octets of the files of an account: those in `new/`, and those in `tmp/` that are named in
+    /// `unpublished`; but none that is named in `without`.
+    #[must_use]
+    pub fn usage(&self, account: &Address, without: &[String], unpublished: &[String]) -> u64 {
+        let Some(Directory { tmp, new }) = self.accounts.get(account) else { return 0 };
+        let recorded = tmp.iter().filter(|(name, _)| unpublished.contains(name));
+        let counted = new.iter().chain(recorded).filter(|(name, _)| !without.contains(name));
+        counted.map(|(_, file)| file.octets).sum()
     }
 
     /// The file of that name in `tmp/` or `new/`.

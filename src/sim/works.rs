@@ -70,7 +70,8 @@ impl World<'_> {
                 let at = &mut self.hosts[host];
                 let by = at.disk.passed_on_by(body.key, fields);
                 let token = at.disk.token(body.key);
-                let file = File { token, by, path: path(&octets, hops), torn: false };
+                let file =
+                    File { token, by, path: path(&octets, hops), torn: false, octets: body.octets };
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
             }
@@ -99,6 +100,10 @@ impl World<'_> {
                 self.checkers.look(self.now, &self.hosts[host], host);
                 Answer::Done
             }
+            Query::Usage { account, without, unpublished } => {
+                let maildirs = &self.hosts[host].maildirs;
+                Answer::Octets(maildirs.usage(account, without, unpublished))
+            }
             Query::Discard(key) => {
                 self.hosts[host].disk.discard(*key);
                 self.checkers.look(self.now, &self.hosts[host], host);
@@ -111,7 +116,7 @@ impl World<'_> {
     /// name; the other operations are done or not.
     pub(super) fn tear(&mut self, host: HostIndex, query: &Query) {
         if let Query::Deposit { account, name, .. } = query {
-            let file = File { token: None, by: None, path: Vec::new(), torn: true };
+            let file = File { token: None, by: None, path: Vec::new(), torn: true, octets: 0 };
             self.hosts[host].maildirs.deposit(account, name, file);
         }
     }

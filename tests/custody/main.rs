@@ -1,5 +1,6 @@
 //! Custody: members and hosts as pure machines, joined by a network of messages.
 
+mod accounts;
 mod host;
 mod network;
 mod offers;

@@ -37,12 +37,7 @@ fn cluster(frontends: usize) -> Organization {
     let settings: Vec<MemberSettings> = fronts.chain(backs).collect();
     let members: Vec<MemberName> = settings.iter().map(|settings| settings.name.clone()).collect();
     let accounts = members.iter().cloned();
-    let account = |host: MemberName| Account {
-        address: user(&host),
-        host,
-        epoch: Default::default(),
-        rules: Vec::new(),
-    };
+    let account = |host: MemberName| Account::new(user(&host), host);
     let organization = Organization {
         groups: vec![Group {
             name: GroupName::from("G"),

@@ -116,12 +116,7 @@ fn configs(members: usize, faults: &Faults) -> Vec<MemberConfig> {
             settings: Vec::new(),
         }],
         connectors: Vec::new(),
-        accounts: vec![Account {
-            address: account(),
-            host: names[HOST].clone(),
-            epoch: Default::default(),
-            rules: Vec::new(),
-        }],
+        accounts: vec![Account::new(account(), names[HOST].clone())],
         smart_host: None,
     };
     assert_eq!(organization.check(), []);
@@ -267,6 +262,7 @@ impl Deliver {
             Query::Deposit { .. } | Query::Discard(_) => {}
             Query::Compose(_) => panic!("nothing is ever returned here"),
             Query::Header(_) | Query::Reply(_) => panic!("nobody has rules here"),
+            Query::Usage { .. } => panic!("nobody has a quota here"),
         }
         self.input(state, at, Input::Answer { ticket, answer: Answer::Done });
     }

@@ -337,6 +337,7 @@ fn answer(host: &mut Host, query: Query) -> Answer {
             Answer::Done
         }
         Query::Header(_) | Query::Reply(_) => panic!("nobody has rules here"),
+        Query::Usage { .. } => panic!("nobody has a quota here"),
         Query::Compose(notice) => panic!("nothing bounces here: {notice:?}"),
     }
 }

@@ -218,12 +218,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             targets: members('r', receivers).collect(),
             size_limit_octets: None,
         }],
-        accounts: vec![Account {
-            address: account(),
-            host: MemberName::from(HOST),
-            epoch: Default::default(),
-            rules: Vec::new(),
-        }],
+        accounts: vec![Account::new(account(), MemberName::from(HOST))],
         smart_host: None,
     };
     assert_eq!(organization.check(), []);

@@ -8,6 +8,7 @@ mod handing_over;
 mod handing_over_doubt;
 mod handover_order;
 mod hosts;
+mod hosts_accounts;
 mod hosts_rules;
 mod links;
 mod members;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(fellows::cases());
     all.extend(hosts::cases());
     all.extend(hosts_rules::cases());
+    all.extend(hosts_accounts::cases());
     all.extend(handing_over::cases());
     all.extend(handing_over_doubt::cases());
     all.extend(delivering::cases());

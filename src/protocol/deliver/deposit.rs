@@ -8,6 +8,7 @@ use super::{Deposit, Said, Stage};
 use crate::clause;
 use crate::kernel::{Gate, Span};
 use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
+use crate::protocol::organization::Account;
 use crate::protocol::queue::{Change, Ending, Home, Place, Recorded, Route, home};
 use crate::protocol::submit::{is_conflict, recipient_digest};
 use crate::wire::ids::{Epoch, OriginId, QueueId};
@@ -128,6 +129,7 @@ impl Member {
             }
             if let Some(recorded) = recorded {
                 clause!(DE_024);
+                clause!(DE_084);
                 return Begun::Settled(Said::Outcome(word(recorded)));
             }
         }
@@ -141,37 +143,54 @@ impl Member {
                 return self.refuse_for_ever(&key, (digest, None, Epoch::FIRST), refusal, turn);
             }
         };
+        let filed = turn.config.organization.account(&account);
+        let suspension = filed.and_then(Account::suspension);
+        if let Some(refusal) = suspension.filter(|_| !turn.fault("suspended-takes-mail")) {
+            return Begun::Settled(Said::Outcome(Outcome::Refused(refusal)));
+        }
         let mut name = file_name(&key);
         if turn.fault("second-deposit-on-repeat") && self.spool.recorded(&key.0, key.1).is_some() {
             name.push_str(".again");
         }
         let ruling = Self::ruling(&account, envelope, recipient, turn);
-        let (errand, query, stage) = match &ruling {
-            Some(_) => (Errand::Header(key.clone()), Query::Header(body), Stage::Reading),
-            None => {
-                let query = Query::Deposit {
-                    account: account.clone(),
-                    name: name.clone(),
-                    folder: None,
-                    sender: envelope.sender.clone(),
-                    hops: envelope.hops.clone(),
-                    fields: envelope.fields.clone(),
-                    suspect: recipient.suspect,
-                    body,
-                };
-                (Errand::Deposit(key.clone()), query, Stage::Depositing)
-            }
-        };
-        // The body of a message of ours is in the same transaction as the message.
-        let gate = if queue.is_some() { Gate::Durable } else { Gate::Now };
-        if !self.ask(errand, (query, gate), turn) {
-            return later(452, "4.3.2", "too many deliveries at once");
-        }
+        let stage = if ruling.is_some() { Stage::Reading } else { Stage::Depositing };
+        let held_back = ruling.is_none().then(|| Query::Deposit {
+            account: account.clone(),
+            name: name.clone(),
+            folder: None,
+            sender: envelope.sender.clone(),
+            hops: envelope.hops.clone(),
+            fields: envelope.fields.clone(),
+            suspect: recipient.suspect,
+            body,
+        });
         clause!(DE_025);
         let (askers, folder, epoch) = (BTreeSet::new(), None, open);
-        let deposit =
-            Deposit { digest, account, epoch, name, folder, body, queue, askers, stage, ruling };
-        self.deposits.insert(key, deposit);
+        let deposit = Deposit {
+            digest,
+            account,
+            epoch,
+            name,
+            folder,
+            body,
+            queue,
+            askers,
+            stage,
+            ruling,
+            held_back,
+        };
+        self.deposits.insert(key.clone(), deposit);
+        let is_begun = if stage == Stage::Reading {
+            // The body of a message of ours is in the same transaction as the message.
+            let gate = if queue.is_some() { Gate::Durable } else { Gate::Now };
+            self.ask(Errand::Header(key.clone()), (Query::Header(body), gate), turn)
+        } else {
+            self.write_or_weigh(&key, turn)
+        };
+        if !is_begun {
+            self.deposits.remove(&key);
+            return later(452, "4.3.2", "too many deliveries at once");
+        }
         Begun::Underway
     }
 
@@ -325,6 +344,7 @@ impl Member {
                 askers,
                 stage,
                 ruling,
+                held_back: None,
             };
             self.deposits.insert(key.clone(), deposit);
             self.publish(&key, turn);

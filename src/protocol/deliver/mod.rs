@@ -3,6 +3,7 @@
 mod deposit;
 mod outbox;
 mod ownership;
+mod quota;
 mod readdress;
 mod receiver;
 mod sender;
@@ -11,13 +12,14 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::protocol::member::Pdu;
+use crate::protocol::member::{Pdu, Query};
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId};
 use crate::wire::message::{Address, Body, BodyKey, Digest, Outcome};
 
 pub(crate) use outbox::Ruling;
 pub(crate) use ownership::Grant;
+pub(crate) use quota::Underway;
 pub use readdress::MOVED_LIMIT;
 
 /// What a host says of one recipient.
@@ -109,6 +111,8 @@ pub(crate) struct Deposit {
     pub(crate) stage: Stage,
     /// The say that the rules of the account have.
     pub(crate) ruling: Option<Ruling>,
+    /// The question that has the file written, while it waits for room in the account.
+    pub(crate) held_back: Option<Query>,
 }
 
 /// How far a delivery is.
@@ -118,6 +122,10 @@ pub(crate) enum Stage {
     Reading,
     /// The reply that they want is being composed.
     Composing,
+    /// Another delivery is asking whether the account has room for it.
+    InLine,
+    /// The host is asked whether the account has room.
+    Weighing,
     /// The file is being written.
     Depositing,
     /// It is in the journal, and the file is being moved to its place.

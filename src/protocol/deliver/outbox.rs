@@ -173,13 +173,13 @@ impl Member {
             return;
         }
         deposit.folder.clone_from(&ruling.verdict.folder);
-        deposit.stage = Stage::Depositing;
         let Deposit { account, name, folder, body, .. } = deposit.clone();
         let Envelope { sender, hops, mut fields, recipients, .. } = ruling.envelope.clone();
         let suspect = recipients[0].suspect;
         fields.splice(..0, ruling.verdict.fields.iter().cloned());
         let query = Query::Deposit { account, name, folder, sender, hops, fields, suspect, body };
-        if !self.ask(Errand::Deposit(key.clone()), (query, Gate::Now), turn) {
+        deposit.held_back = Some(query);
+        if !self.write_or_weigh(&key, turn) {
             let refusal = Refusal::new(452, "4.3.2", "too many deliveries at once");
             self.put_off(&key, Answer::Failed(refusal), turn);
         }
@@ -208,13 +208,24 @@ impl Member {
         }
     }
 
-    /// The rules refuse the message for ever: the journal says so, and the custodian returns it.
+    /// The rules refuse the message for ever.
     fn ruled_out(&mut self, key: &(OriginId, u32), refusal: &Refusal, turn: &mut Turn<'_, '_>) {
         clause!(RU_022);
         if self.is_fenced(key, turn) {
             return self.fence_off(key, turn);
         }
+        self.turn_away(key, refusal, turn);
+    }
+
+    /// A delivery ends with a refusal for ever: the journal says so, and the custodian returns it.
+    pub(super) fn turn_away(
+        &mut self,
+        key: &(OriginId, u32),
+        refusal: &Refusal,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let deposit = self.deposits.remove(key).expect("the caller looked it up");
+        self.drop_reply(&deposit, turn);
         let whose = (deposit.digest, Some(deposit.account.clone()), deposit.epoch);
         self.refuse_for_ever(key, whose, refusal.clone(), turn);
         let outcome = Outcome::Refused(refusal.clone());

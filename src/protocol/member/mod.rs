@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::deliver::Deposit;
+use super::deliver::{Deposit, Underway};
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
 use super::queue::{Lanes, QueueRow, Spool, Work};
 use super::submit::Acceptor;
@@ -81,6 +81,8 @@ pub(crate) enum Errand {
     Header((OriginId, u32)),
     /// The reply that the rules of an account want.
     Reply((OriginId, u32)),
+    /// The room in the account of a delivery, beside that of those that were under way.
+    Usage((OriginId, u32), Underway),
     /// The file of a delivery.
     Deposit((OriginId, u32)),
     /// The place of that file.
@@ -178,6 +180,7 @@ impl Member {
             Some(Errand::Due(queue)) => self.due_header(queue, answer, turn),
             Some(Errand::Header(key)) => self.header_read(key, answer, turn),
             Some(Errand::Reply(key)) => self.reply_composed(key, answer, turn),
+            Some(Errand::Usage(key, underway)) => self.weighed(&key, &underway, answer, turn),
             Some(Errand::Deposit(key)) => self.deposited(key, answer, turn),
             Some(Errand::Publish(key)) => self.published(&key, &answer, turn),
             Some(Errand::Discard) | None => {}

@@ -57,6 +57,16 @@ pub enum Query {
     },
     /// Forget a body that no message needs any more. Answered by `Done`.
     Discard(BodyKey),
+    /// How many octets the files of an account have that are published in any of its folders, or
+    /// recorded. Answered by `Octets` or `Failed`.
+    Usage {
+        /// The account.
+        account: Address,
+        /// The names of files that do not count: those of deliveries that are being made.
+        without: Vec<String>,
+        /// The names of files that count before they are published: those that are recorded.
+        unpublished: Vec<String>,
+    },
 }
 
 /// What a DSN is to say.
@@ -122,6 +132,8 @@ pub enum Answer {
     Header(Vec<Field>),
     /// It is done, durably.
     Done,
+    /// So many octets.
+    Octets(u64),
     /// It cannot be done now: full disk, missing directory.
     Failed(Refusal),
 }

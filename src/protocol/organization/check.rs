@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::{
-    Account, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, MemberSettings, ORGANIZATION_FORMAT,
-    Organization, OrganizationError, Role, Submit, WEIGHT_LIMIT,
+    Account, AccountStatus, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, MemberSettings,
+    ORGANIZATION_FORMAT, Organization, OrganizationError, OverQuota, Role, Submit, WEIGHT_LIMIT,
 };
+use crate::clause;
 use crate::protocol::rules::{self, Kind, Rule};
 use crate::wire::ids::{Epoch, GroupName, MemberName};
 use crate::wire::is_name;
@@ -244,6 +245,16 @@ impl<'a> Check<'a> {
         if is_stored && !account.rules.is_empty() {
             let problem = "rules run at a member, and the host of this account is a store".into();
             self.wrong(at("rule"), problem);
+        }
+        clause!(SV_061);
+        if is_stored && (account.status != AccountStatus::Open || account.has_quota()) {
+            let field = if account.has_quota() { "quota_octets" } else { "status" };
+            let problem = "is for the host to keep, and the host of this account is a store".into();
+            self.wrong(at(field), problem);
+        }
+        if !account.has_quota() && account.over_quota != OverQuota::Temporary {
+            let problem = "says how mail over the quota is refused, expected `quota_octets`".into();
+            self.wrong(at("over_quota"), problem);
         }
         if account.epoch < Epoch::FIRST {
             self.wrong(at("epoch"), format!("is {}, expected 1 or more", account.epoch));

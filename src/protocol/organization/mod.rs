@@ -3,6 +3,7 @@
 //! These are the values of `organization.toml`. The shell reads the file and checks it; the pure core
 //! only sees an organization for which [`Organization::check`] found nothing wrong.
 
+mod accounts;
 mod check;
 mod settings;
 
@@ -11,12 +12,12 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clause;
 use crate::protocol::rules::Rule;
-use crate::wire::deliver::Ownership;
-use crate::wire::ids::{ConnectorName, Epoch, GroupName, MemberName};
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 use crate::wire::message::Address;
 
+pub(crate) use accounts::Room;
+pub use accounts::{Account, AccountStatus, OverQuota};
 pub use settings::{MemberSettings, Relay, Role, Submit, SubmitPolicy, WEIGHT_LIMIT};
 
 /// The only value of `format` that this version reads.
@@ -105,31 +106,6 @@ pub struct Connector {
     /// The largest message that it carries, in octets.
     #[serde(default)]
     pub size_limit_octets: Option<u64>,
-}
-
-/// An account and the member that has it open.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Account {
-    /// `local@domain`.
-    pub address: Address,
-    /// The host of the account.
-    pub host: MemberName,
-    /// The ownership: raised whenever the account gets another host.
-    #[serde(default, skip_serializing_if = "Epoch::is_first")]
-    pub epoch: Epoch,
-    /// The account rules.
-    #[serde(rename = "rule", default)]
-    pub rules: Vec<Rule>,
-}
-
-impl Account {
-    /// Who owns it by this file.
-    #[must_use]
-    pub fn ownership(&self) -> Ownership {
-        clause!(DE_051);
-        Ownership { member: self.host.clone(), epoch: self.epoch }
-    }
 }
 
 /// What is wrong with an organization: where, and what was expected.

@@ -94,6 +94,12 @@ impl World<'_> {
                     Err(error) => failed(&error, None, error.refusal()),
                 })
             }
+            Query::Usage { account, without, unpublished } => {
+                Ok(match self.maildirs.usage(&account, &without, &unpublished) {
+                    Ok(octets) => Answer::Octets(octets).into(),
+                    Err(error) => failed(&error, None, error.refusal()),
+                })
+            }
             Query::Discard(key) => {
                 // The spool is closed only when the host loop stops, which then needs no answer.
                 let _ = self.spool.submit(Operation::Discard(key));

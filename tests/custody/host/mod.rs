@@ -10,9 +10,7 @@ use bridgehead::protocol::member::{
     Security,
 };
 use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
-use bridgehead::wire::ids::{
-    ConnectionId, Epoch, GroupName, Incarnation, MemberName, OriginId, StoreId,
-};
+use bridgehead::wire::ids::{ConnectionId, GroupName, Incarnation, MemberName, OriginId, StoreId};
 use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Envelope, Notify, Recipient};
 
 /// A member `a` whose disk is at once; its peer is `b`.
@@ -28,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) events: Vec<Event>,
     /// Questions that were not answered yet are kept back while it is set.
     pub(crate) slow: bool,
+    /// The octets that every account has.
+    pub(crate) used: u64,
     pub(crate) open: Vec<(bridgehead::kernel::Ticket, Query)>,
     /// The connections that it opened itself.
     pub(crate) opened: Vec<ConnectionId>,
@@ -39,12 +39,7 @@ pub(crate) const C2: ConnectionId = ConnectionId(3);
 impl Host {
     pub(crate) fn new(policy: Policy, faults: &[&str]) -> Self {
         let member = |name: &str| MemberName::from(name);
-        let account = |address: &str, host| Account {
-            address: Address::from(address),
-            host,
-            epoch: Epoch::FIRST,
-            rules: Vec::new(),
-        };
+        let account = |address: &str, host| Account::new(Address::from(address), host);
         let organization = Organization {
             format: ORGANIZATION_FORMAT,
             revision: 1,
@@ -77,7 +72,7 @@ impl Host {
         let (mut choose, durable, now) = (Seeded::new(1), Durable::default(), Time(5_000_000));
         let (node, acts) = Node::boot(&config, &durable, now, &mut choose);
         let (said, asked, events) = (Vec::new(), Vec::new(), Vec::new());
-        let (slow, open, keys) = (false, Vec::new(), 100);
+        let (slow, used, open, keys) = (false, 0, Vec::new(), 100);
         let opened = Vec::new();
         let mut host = Self {
             config,
@@ -90,6 +85,7 @@ impl Host {
             asked,
             events,
             slow,
+            used,
             open,
             opened,
         };
@@ -124,6 +120,7 @@ impl Host {
             let (ticket, query) = self.open.remove(0);
             let answer = match query {
                 Query::Header(_) => Answer::Header(Vec::new()),
+                Query::Usage { .. } => Answer::Octets(self.used),
                 _ => Answer::Done,
             };
             self.input(Input::Answer { ticket, answer });

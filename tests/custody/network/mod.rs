@@ -55,14 +55,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         domains: vec!["example.org".into()],
         groups: (1..=groups).map(group).collect(),
         connectors: (1..groups).flat_map(|n| [connector(n, n + 1), connector(n + 1, n)]).collect(),
-        accounts: members
-            .map(|host| Account {
-                address: user(&host),
-                host,
-                epoch: Epoch::FIRST,
-                rules: Vec::new(),
-            })
-            .collect(),
+        accounts: members.map(|host| Account::new(user(&host), host)).collect(),
         smart_host: None,
     };
     assert_eq!(organization.check(), []);
@@ -447,6 +440,7 @@ impl Network {
                 assert!(!named, "{name} lets the body of a message in its queue go");
                 Answer::Done
             }
+            Query::Usage { .. } => Answer::Octets(0),
             Query::Header(body) => {
                 Answer::Header(self.headers.get(&body.digest).cloned().unwrap_or_default())
             }

@@ -1,0 +1,148 @@
+//! Accounts: who has one open, whether it takes mail now, and how much it may hold.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clause;
+use crate::protocol::rules::Rule;
+use crate::wire::deliver::Ownership;
+use crate::wire::ids::{Epoch, MemberName};
+use crate::wire::message::{Address, Refusal};
+
+/// An account and the member that has it open.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// `local@domain`.
+    pub address: Address,
+    /// The host of the account.
+    pub host: MemberName,
+    /// The ownership: raised whenever the account gets another host.
+    #[serde(default, skip_serializing_if = "Epoch::is_first")]
+    pub epoch: Epoch,
+    /// The account rules.
+    #[serde(rename = "rule", default)]
+    pub rules: Vec<Rule>,
+    /// Whether it takes mail now.
+    #[serde(default, skip_serializing_if = "AccountStatus::is_open")]
+    pub status: AccountStatus,
+    /// The most octets that its files may have; 0 is no limit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub quota_octets: u64,
+    /// How mail is refused for which there is no room.
+    #[serde(default, skip_serializing_if = "OverQuota::is_temporary")]
+    pub over_quota: OverQuota,
+    /// The most octets of a message that it may send; 0 is no limit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub send_limit_octets: u64,
+    /// The most recipients of a message that it may send; 0 is no limit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub send_limit_recipients: u64,
+}
+
+/// Whether an account takes mail now.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountStatus {
+    /// It does.
+    #[default]
+    Open,
+    /// It does not, for now.
+    Suspended,
+}
+
+/// How mail is refused for which an account has no room.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverQuota {
+    /// For now: its custodian tries again.
+    #[default]
+    Temporary,
+    /// For ever: its custodian returns it.
+    Permanent,
+}
+
+/// What an account has, beside what is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// The octets of its files, and of what is recorded.
+    pub(crate) used: u64,
+    /// The octets of deliveries that are being made.
+    pub(crate) underway: u64,
+}
+
+impl Account {
+    /// An account without anything that need not be said.
+    #[must_use]
+    pub const fn new(address: Address, host: MemberName) -> Self {
+        Self {
+            address,
+            host,
+            epoch: Epoch::FIRST,
+            rules: Vec::new(),
+            status: AccountStatus::Open,
+            quota_octets: 0,
+            over_quota: OverQuota::Temporary,
+            send_limit_octets: 0,
+            send_limit_recipients: 0,
+        }
+    }
+
+    /// Who owns it by this file.
+    #[must_use]
+    pub fn ownership(&self) -> Ownership {
+        clause!(DE_051);
+        Ownership { member: self.host.clone(), epoch: self.epoch }
+    }
+
+    /// Whether there is an end to what it may hold.
+    #[must_use]
+    pub const fn has_quota(&self) -> bool {
+        self.quota_octets > 0
+    }
+
+    /// Why it takes nothing at all now.
+    #[must_use]
+    pub(crate) fn suspension(&self) -> Option<Refusal> {
+        clause!(DE_080);
+        let is_suspended = self.status == AccountStatus::Suspended;
+        is_suspended.then(|| Refusal::new(450, "4.2.1", "the account takes no mail now"))
+    }
+
+    /// Why it does not take this many octets more. Where they may not be known, it must have room for
+    /// one at least.
+    #[must_use]
+    pub(crate) fn overflow(&self, octets: u64, room: Room) -> Option<Refusal> {
+        let octets = octets.max(1);
+        let exceeds = |has: u64| self.has_quota() && has.saturating_add(octets) > self.quota_octets;
+        if exceeds(room.used) && self.over_quota == OverQuota::Permanent {
+            clause!(DE_082);
+            return Some(Refusal::new(552, "5.2.2", "the account is over its quota"));
+        }
+        clause!(DE_083);
+        let is_over = exceeds(room.used.saturating_add(room.underway));
+        is_over.then(|| Refusal::new(452, "4.2.2", "the account is over its quota"))
+    }
+}
+
+impl AccountStatus {
+    fn is_open(&self) -> bool {
+        *self == Self::Open
+    }
+}
+
+impl OverQuota {
+    fn is_temporary(&self) -> bool {
+        *self == Self::Temporary
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(limit: &u64) -> bool {
+    *limit == 0
+}
