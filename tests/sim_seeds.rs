@@ -217,6 +217,31 @@ fn a_failing_tape_shrinks() {
     assert_eq!(run_tape(&plan, shrunk, Watch::default()).verdict.kind(), "C1");
 }
 
+/// SU-062: connections that break in the midst of a body are gone on with, in many of the seeds above.
+#[test]
+fn bodies_go_on_where_they_broke_off() {
+    let plan = plan();
+    let played = (1..=40).map(|seed| run_seed(&plan, seed, Watch::default()));
+    let resumed: usize = played.map(|played| played.resumed).sum();
+    assert!(resumed >= 10, "{resumed} bodies were gone on with");
+}
+
+/// SU-064: the digest finds a body that goes on at a wrong place; no such body is stored, and the mail
+/// comes to its end all the same.
+#[test]
+fn a_body_that_goes_on_at_a_wrong_place_is_never_stored() {
+    let plan = with_fault("resumes-one-octet-early");
+    let (mut resumed, mut refused) = (0, 0);
+    for seed in 1..=40 {
+        let played = run_seed(&plan, seed, Watch { rows: false, trace: true });
+        assert_eq!(played.verdict, Verdict::Held, "seed {seed}");
+        resumed += played.resumed;
+        refused += played.trace.matches("The digest differs from the announced one").count();
+    }
+    assert!(resumed >= 10, "{resumed} bodies were gone on with");
+    assert!(refused >= resumed / 2, "{refused} of {resumed} were refused for their digest");
+}
+
 /// Two of the five accounts pass everything on, one to the other.
 fn plan_with_rules() -> Plan {
     let organization = load_organization(Path::new("examples/rules.toml"));

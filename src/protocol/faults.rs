@@ -70,6 +70,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("hello-name-not-checked", "lets a member say hello with the name of another"),
     ("goes-on-without-starttls", "talks to a member in clear when it offers no STARTTLS"),
     ("clear-text-survives-starttls", "keeps what came in clear behind STARTTLS"),
+    ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
 ];
 
 impl Faults {

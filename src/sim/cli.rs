@@ -112,7 +112,7 @@ fn try_run(arguments: &Arguments) -> Result<u8, String> {
 
 fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> Result<u8, String> {
     let is_single = seeds.start() == seeds.end();
-    let (mut steps, mut runs, mut lost, mut suspects) = (0, 0, 0, 0);
+    let (mut steps, mut runs, mut lost, mut suspects, mut resumed) = (0, 0, 0, 0, 0);
     for seed in seeds.clone() {
         // A run that nobody watches is much faster; only a failure, or a single run, is run for show.
         let watched = if is_single { watch(arguments) } else { Watch::default() };
@@ -121,6 +121,7 @@ fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> 
         runs += 1;
         lost += played.lost;
         suspects += played.suspects;
+        resumed += played.resumed;
         progress(seed, *seeds.end(), steps);
         if played.verdict != Verdict::Held {
             return fail(arguments, plan, seed, &played);
@@ -132,7 +133,8 @@ fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> 
     }
     if !arguments.json && !is_single {
         let setbacks = format!("{lost} copies lost with a disk, {suspects} marked as suspect");
-        say!("{runs} seeds, {steps} steps, {setbacks}, every property held");
+        let resumed = format!("{resumed} bodies resumed");
+        say!("{runs} seeds, {steps} steps, {setbacks}, {resumed}, every property held");
     }
     Ok(0)
 }
@@ -185,6 +187,7 @@ fn show(arguments: &Arguments, plan: &Plan, seed: Option<u64>, played: &Played) 
     say!("{name}: {steps} steps to second {at} ({minutes} minutes of faults)");
     say!("{} messages promised, {} copies ended", played.messages, played.copies);
     say!("{} copies lost with a disk, {} marked as suspect", played.lost, played.suspects);
+    say!("{} bodies gone on with where they broke off", played.resumed);
     say!("{}", played.verdict);
 }
 

@@ -12,7 +12,7 @@ use super::world::{Happening, World};
 use crate::kernel::{Act, Input, LinkChange, Node, Span};
 use crate::protocol::member::{self, Endpoint, Port, Query, Timer};
 use crate::protocol::operator::Order;
-use crate::protocol::server::{BodyProblem, Coding, Command, Server, Wire};
+use crate::protocol::server::{BodyProblem, Coding, Command, PartialName, Server, Wire};
 use crate::wire::framer::EXPECTED_BODY_END;
 use crate::wire::ids::ConnectionId;
 use crate::wire::message::Body;
@@ -209,6 +209,7 @@ impl World<'_> {
             framer: Framer::new(Mode::Paused),
             mode: Mode::Paused,
             body: Vec::new(),
+            resumable: None,
             ended: false,
         };
         let before = self.hosts[host].sockets.insert(peer, socket);
@@ -232,7 +233,7 @@ impl World<'_> {
     }
 
     fn close(&mut self, host: HostIndex, peer: ConnectionId) {
-        if let Some(socket) = self.hosts[host].sockets.remove(&peer) {
+        if let Some(socket) = self.hosts[host].let_go(peer, self.now) {
             self.put(socket.pipe, socket.side, Parcel::Finish);
             self.network.leave(socket.pipe, socket.side);
         }
@@ -251,9 +252,10 @@ impl World<'_> {
                 octets.extend_from_slice(&content);
                 self.transmit(pipe, side, octets);
             }
-            Wire::Content { prefix, body, coding } => {
-                self.send_content(host, (pipe, side), prefix, body, coding);
+            Wire::Content { prefix, body, coding, from } => {
+                self.send_content(host, (pipe, side), prefix, body, (coding, from));
             }
+            Wire::Resume(name) => self.resume(host, to, name),
             Wire::Receive(mode) => {
                 socket.framer.read_as(mode);
                 socket.mode = mode;
@@ -270,7 +272,7 @@ impl World<'_> {
         (pipe, side): (PipeId, usize),
         mut octets: Vec<u8>,
         body: Body,
-        coding: Coding,
+        (coding, from): (Coding, u64),
     ) {
         let content = match self.read_body(host, body.key) {
             Ok(Some(content)) => content,
@@ -282,13 +284,44 @@ impl World<'_> {
             }
         };
         match coding {
-            Coding::Octets => octets.extend_from_slice(&content),
+            Coding::Octets => {
+                let from = usize::try_from(from).expect("a body here lies in memory");
+                octets.extend_from_slice(&content[from..]);
+            }
             Coding::Dots => {
                 octets.extend_from_slice(&content);
                 octets = super::client::stuffed(&octets);
             }
         }
         self.transmit(pipe, side, octets);
+    }
+
+    /// Goes on with what is kept of a body, and tells the member how much that is.
+    fn resume(&mut self, host: HostIndex, connection: ConnectionId, name: PartialName) {
+        let at = &mut self.hosts[host];
+        if at.is_full {
+            at.partials.clear();
+        }
+        let (octets, body) = at.partials.take(&name, self.now).unwrap_or_default();
+        let Some(socket) = at.sockets.get_mut(&connection) else { return };
+        socket.body = body;
+        socket.resumable = Some(name);
+        self.resumed += usize::from(octets > 0);
+        let life = at.life;
+        self.schedule(Span::ZERO, Happening::Kept(host, life, connection, octets));
+    }
+
+    pub(super) fn tell_kept(
+        &mut self,
+        (host, life): (HostIndex, u32),
+        connection: ConnectionId,
+        octets: u64,
+    ) {
+        let at = &self.hosts[host];
+        if at.life == life && at.sockets.contains_key(&connection) {
+            self.feed(host, Input::Pdu { from: connection, pdu: Wire::Kept(octets) });
+            self.pump(host);
+        }
     }
 
     /// Gives a member everything that can be read now.
@@ -320,6 +353,7 @@ impl World<'_> {
             }
             Ok(Some(Unit::BodyEnd)) => {
                 let octets = core::mem::take(&mut socket.body);
+                socket.resumable = None;
                 return self.body_read(host, connection, octets);
             }
             Ok(Some(Unit::Line(line))) => Wire::Line(line),
@@ -327,6 +361,7 @@ impl World<'_> {
             Ok(Some(Unit::Frame(frame))) => Wire::Frame(frame),
             Err(error) if is_body => {
                 let octets = core::mem::take(&mut socket.body);
+                socket.resumable = None;
                 let offset = error.offset as u64;
                 Wire::NoBody(match socket.mode {
                     _ if error.expected == EXPECTED_BODY_END => BodyProblem::TooLarge,
@@ -377,7 +412,7 @@ impl World<'_> {
     /// The far end ended its stream, and all of it was read.
     fn ended(&mut self, host: HostIndex, connection: ConnectionId) {
         self.feed(host, Input::Pdu { from: connection, pdu: Wire::End });
-        if let Some(socket) = self.hosts[host].sockets.remove(&connection) {
+        if let Some(socket) = self.hosts[host].let_go(connection, self.now) {
             self.put(socket.pipe, socket.side, Parcel::Finish);
             self.network.leave(socket.pipe, socket.side);
             self.feed(host, Input::Link { peer: connection, change: LinkChange::Closed });

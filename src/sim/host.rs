@@ -10,7 +10,7 @@ use super::network::PipeId;
 use super::setback::Image;
 use crate::kernel::{Node, Ticket, Time};
 use crate::protocol::member::{MemberConfig, Query, Timer};
-use crate::protocol::server::Server;
+use crate::protocol::server::{PartialName, Partials, Server};
 use crate::wire::ids::ConnectionId;
 use crate::wire::{Framer, Mode};
 
@@ -27,6 +27,8 @@ pub struct Socket {
     pub mode: Mode,
     /// The body that is being read.
     pub body: Vec<u8>,
+    /// It is kept under this name, where the connection ends before it is complete.
+    pub resumable: Option<PartialName>,
     /// Octets came that the session has not heard of.
     pub is_news: bool,
     /// The far end has ended its stream.
@@ -63,6 +65,8 @@ pub struct Host {
     pub is_full: bool,
     /// A backup of disk and accounts, when one was made.
     pub image: Option<Image>,
+    /// What has come of bodies whose connections broke.
+    pub partials: Partials<Vec<u8>>,
     /// The running timers, each with the sequence number of its arming.
     pub timers: BTreeMap<Timer, u64>,
     /// The connections of the process.
@@ -89,6 +93,7 @@ impl Host {
             maildirs: Maildirs::default(),
             is_full: false,
             image: None,
+            partials: Partials::default(),
             timers: BTreeMap::new(),
             sockets: BTreeMap::new(),
             readable: VecDeque::new(),
@@ -117,11 +122,24 @@ impl Host {
         connection
     }
 
+    /// Lets go of a connection. What has come of a body that its sender can go on with is kept.
+    pub fn let_go(&mut self, connection: ConnectionId, now: Time) -> Option<Socket> {
+        let mut socket = self.sockets.remove(&connection)?;
+        if let Some(name) = socket.resumable.take() {
+            let body = core::mem::take(&mut socket.body);
+            if !matches!(socket.mode, Mode::Text(_)) || socket.framer.is_fair_text() {
+                self.partials.keep(name, body.len() as u64, body, now);
+            }
+        }
+        Some(socket)
+    }
+
     /// The process is gone: everything volatile with it. What is on disk stays.
     pub fn die(&mut self) {
         assert!(self.node.is_some(), "only a running process dies");
         self.node = None;
         self.life += 1;
+        self.partials.clear();
         self.timers.clear();
         self.sockets.clear();
         self.readable.clear();

@@ -8,11 +8,12 @@ use serde::Serialize;
 use crate::kernel::{Act, Input};
 use crate::protocol::server::{Server, Wire};
 
-/// An input: what it is, and the rest. That content goes on coming starts a timer anew, and makes no row.
+/// An input: what it is, and the rest. That content goes on coming starts a timer anew, and makes no row;
+/// nor does it that nothing is kept of a body.
 #[must_use]
 pub fn input(input: &Input<Server>) -> Option<(&'static str, String)> {
     Some(match input {
-        Input::Pdu { pdu: Wire::Progress, .. } => return None,
+        Input::Pdu { pdu: Wire::Progress | Wire::Kept(0), .. } => return None,
         Input::Pdu { from, pdu } => ("<", format!("{} {}", from.0, octets(pdu))),
         Input::Link { peer, change } => ("link", format!("{} {change:?}", peer.0)),
         Input::Timer(timer) => ("timer", json(timer)),
@@ -30,7 +31,9 @@ pub fn act(act: &Act<Server>) -> Option<(&'static str, String)> {
     Some(match act {
         Act::Open { peer, endpoint } => ("open", format!("{} {}", peer.0, json(endpoint))),
         Act::Close { peer } => ("close", format!("{}", peer.0)),
-        Act::Send { pdu: Wire::Receive(_), .. } | Act::Arm { .. } | Act::Disarm(_) => return None,
+        Act::Send { pdu: Wire::Receive(_) | Wire::Resume(_), .. }
+        | Act::Arm { .. }
+        | Act::Disarm(_) => return None,
         Act::Send { to, pdu } => (">", format!("{} {}", to.0, octets(pdu))),
         Act::Ask { ticket, query } => ("ask", format!("{} {}", ticket.0, json(query))),
         Act::Write(change) => ("write", json(change)),
@@ -44,8 +47,9 @@ fn octets(pdu: &Wire) -> String {
         Wire::Line(octets) | Wire::Frame(octets) | Wire::Block(octets) => {
             format!("{}", octets.escape_ascii())
         }
-        Wire::Content { prefix, body, coding } => {
-            format!("{}{} {coding:?}", prefix.escape_ascii(), json(body))
+        Wire::Content { prefix, body, coding, from } => {
+            let from = if *from == 0 { String::new() } else { format!(" from {from}") };
+            format!("{}{} {coding:?}{from}", prefix.escape_ascii(), json(body))
         }
         other => json(other),
     }

@@ -136,6 +136,8 @@ pub struct Played {
     pub lost: usize,
     /// How many recipients were marked as suspect.
     pub suspects: usize,
+    /// How many bodies that broke off were gone on with.
+    pub resumed: usize,
     /// The last rows.
     #[serde(skip)]
     pub rows: Vec<String>,
@@ -205,8 +207,8 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
     let (lost, suspects) = world.checkers.setbacks();
     let rows = world.log.take_rows();
     let trace = String::from(world.log.trace());
-    let (step, now) = (world.step, world.now);
-    Played { verdict, step, now, messages, copies, lost, suspects, rows, trace }
+    let (step, now, resumed) = (world.step, world.now, world.resumed);
+    Played { verdict, step, now, messages, copies, lost, suspects, resumed, rows, trace }
 }
 
 fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {

@@ -25,6 +25,7 @@
 //! | `cut FROM TO`, `silence FROM TO`, `heal FROM TO` | what FROM opens to TO is refused, stands still, works |
 //! | `break FROM TO` | breaks the open connections that FROM opened to TO, with all that is under way |
 //! | `orphan FROM TO` | the same for FROM only: what it has sent arrives |
+//! | `snap FROM TO OCTETS` | they carry so many octets more of what FROM says, and break |
 //! | `advance SPAN` | lets time pass |
 //! | `until MEMBER TEXT` | lets things happen until a row of MEMBER contains TEXT |
 //! | `expect-stored ADDRESS NAME GROUP…` | the copy lies there, and went by these groups |
@@ -187,7 +188,7 @@ impl Stage<'_> {
                 self.world.advance(until);
             }
             [
-                "cut" | "silence" | "heal" | "break" | "orphan" | "stall",
+                "cut" | "silence" | "heal" | "break" | "orphan" | "stall" | "snap",
                 from,
                 to,
                 ref more @ ..,
@@ -232,6 +233,12 @@ impl Stage<'_> {
             }
             ("break", []) => self.break_connections(from, to, &[OPENER, TAKER]),
             ("orphan", []) => self.break_connections(from, to, &[OPENER]),
+            ("snap", [octets]) => {
+                let octets = octets.parse().map_err(|_| format!("`{octets}` is no number"))?;
+                let hit = self.connections(from, to)?;
+                self.world.snaps.extend(hit.into_iter().map(|pipe| (pipe, octets)));
+                Ok(())
+            }
             ("stall", [length]) => {
                 let until = self.world.now + span(length)?;
                 for pipe in self.connections(from, to)? {

@@ -32,10 +32,17 @@ impl World<'_> {
     pub(super) fn transmit(&mut self, pipe: PipeId, side: usize, mut octets: Vec<u8>) {
         let (resets, stalls) = (self.swarm.resets_one_in, self.swarm.stalls_one_in);
         let mut dice = Dice(&mut *self.choose);
-        let breaks = dice.strikes("fault.reset", resets);
+        let mut breaks = dice.strikes("fault.reset", resets);
         if dice.strikes("fault.stall", stalls) {
             let stall = dice.span("fault.stall.span", &self.swarm.stall);
             self.network.stall(pipe, self.now + stall);
+        }
+        if side == OPENER
+            && let Some(left) = self.snaps.get_mut(&pipe)
+        {
+            octets.truncate(*left);
+            *left -= octets.len();
+            breaks |= *left == 0;
         }
         let splits = dice.splits("net.split", octets.len(), self.delays.pieces);
         // The pieces are cut off from the end, and put in order afterwards.
@@ -88,6 +95,7 @@ impl World<'_> {
                     framer: Framer::new(Mode::Paused),
                     mode: Mode::Paused,
                     body: Vec::new(),
+                    resumable: None,
                     is_news: false,
                     ended: false,
                 };
@@ -146,7 +154,7 @@ impl World<'_> {
     fn broken(&mut self, end: End, change: LinkChange) {
         match end {
             End::Member { host, connection } => {
-                if self.hosts[host].sockets.remove(&connection).is_some() {
+                if self.hosts[host].let_go(connection, self.now).is_some() {
                     self.feed(host, Input::Link { peer: connection, change });
                     self.pump(host);
                 }

@@ -65,6 +65,8 @@ pub enum Happening {
         /// The body.
         body: Body,
     },
+    /// The host tells a member how much of a body is kept: in which life, and on which connection.
+    Kept(HostIndex, u32, ConnectionId, u64),
     /// The host tells a member what it found in place of a body.
     BodyChecked {
         /// Whom.
@@ -145,12 +147,16 @@ pub struct World<'c> {
     pub now: Time,
     /// How many inputs the members have taken.
     pub step: u64,
+    /// How many bodies that broke off were gone on with.
+    pub resumed: usize,
     /// The members, in the order of the organization's file.
     pub hosts: Vec<Host>,
     /// Where each member stands in `hosts`.
     pub names: BTreeMap<MemberName, HostIndex>,
     /// The connections.
     pub network: Network,
+    /// Connections that carry so many octets more of what their opener says, and break.
+    pub snaps: BTreeMap<PipeId, usize>,
     /// How long things take.
     pub delays: Delays,
     /// The faults of this run.
@@ -190,9 +196,11 @@ impl<'c> World<'c> {
         Self {
             now: Time(0),
             step: 0,
+            resumed: 0,
             hosts: configs.into_iter().map(Host::new).collect(),
             names,
             network: Network::default(),
+            snaps: BTreeMap::new(),
             delays,
             swarm,
             moves: Vec::new(),
@@ -268,6 +276,9 @@ impl<'c> World<'c> {
             Happening::Worked { host, life, work } => self.work_done(host, life, work),
             Happening::BodySynced { host, life, connection, body } => {
                 self.body_synced(host, life, connection, body);
+            }
+            Happening::Kept(host, life, connection, octets) => {
+                self.tell_kept((host, life), connection, octets);
             }
             Happening::BodyChecked { host, life, key, damage } => {
                 self.tell_body_checked((host, life), key, damage);

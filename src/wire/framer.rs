@@ -44,7 +44,8 @@ pub enum Mode {
     /// Exactly this many octets, as a body.
     Octets(u64),
     /// Exactly this many octets, as a body that is a text. A bare CR or LF is an error, told behind the
-    /// last octet in place of [`Unit::BodyEnd`]; the octets are given all the same.
+    /// last octet in place of [`Unit::BodyEnd`]; the octets are given all the same. Before its end no
+    /// piece ends in CR, so that a text which breaks off can be gone on with as a text of its own.
     Text(u64),
     /// Exactly this many octets, kept in memory and given as one piece; at most [`BLOCK_LIMIT`].
     Block(usize),
@@ -147,6 +148,13 @@ impl Framer {
         self.buffer.drain(..self.start);
         self.start = 0;
         self.buffer.extend_from_slice(octets);
+    }
+
+    /// Whether the text that is being read has had no bare CR or LF so far: what was given of it is the
+    /// beginning of a text that may be kept.
+    #[must_use]
+    pub const fn is_fair_text(&self) -> bool {
+        matches!(&self.state, State::Text { lines, .. } if lines.is_fair())
     }
 
     /// How many octets wait; the host stops reading while they are many.
@@ -308,7 +316,14 @@ impl Framer {
             self.state = State::Paused;
             return lines.verdict().map(|()| Some(Unit::BodyEnd));
         }
-        let Some(piece) = self.next_piece(left) else { return Ok(None) };
+        let Some(mut piece) = self.next_piece(left) else { return Ok(None) };
+        if piece.len() as u64 != left && piece.last() == Some(&b'\r') {
+            self.start -= 1;
+            piece.pop();
+            if piece.is_empty() {
+                return Ok(None);
+            }
+        }
         lines.take(&piece);
         self.state = State::Text { left: left - piece.len() as u64, lines };
         Ok(Some(Unit::Body(piece)))

@@ -74,6 +74,9 @@ pub enum Command {
         body_octets: u64,
         /// Of envelope and body; see [`super::envelope::transfer_digest`].
         digest: Digest,
+        /// Of the body alone, from a sender that can go on where the body broke off.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resume: Option<Digest>,
     },
     /// Take custody.
     Commit {
@@ -171,11 +174,14 @@ impl Command {
     pub fn encode(&self) -> String {
         match self {
             Self::Hello { member, store } => format!("HELLO MEMBER={} STORE={store}", name(member)),
-            Self::Offer { transfer, offer, envelope_octets, body_octets, digest } => format!(
-                "OFFER ID={} OFFER={offer} ENVELOPE={envelope_octets} BODY={body_octets} \
-                 DIGEST={digest}",
-                encode_transfer(transfer)
-            ),
+            Self::Offer { transfer, offer, envelope_octets, body_octets, digest, resume } => {
+                let resume = resume.map(|body| format!(" RESUME={body}")).unwrap_or_default();
+                format!(
+                    "OFFER ID={} OFFER={offer} ENVELOPE={envelope_octets} BODY={body_octets} \
+                     DIGEST={digest}{resume}",
+                    encode_transfer(transfer)
+                )
+            }
             Self::Commit { transfer, offer } => {
                 format!("COMMIT ID={} OFFER={offer}", encode_transfer(transfer))
             }
@@ -260,6 +266,29 @@ impl Answer {
 
 const OK: Status = Status::new(2, 0, 0);
 
+/// The reply to an offer whose octets may come: the body from octet `offset` on.
+#[must_use]
+pub fn go_ahead(offset: u64) -> Reply {
+    match offset {
+        0 => Reply::new(354, OK, "Go ahead"),
+        offset => Reply::new(354, OK, &format!("RESUME={offset}")),
+    }
+}
+
+/// From which octet of the body on a 354 wants it; zero where it says nothing of that.
+///
+/// # Errors
+/// `RESUME=` and something that is no number.
+pub fn go_ahead_from(reply: &Reply) -> Result<u64, DecodeError> {
+    clause!(WI_054);
+    // A 354 has a status of no class of its own, so it is a part of the text.
+    let text = reply.text().strip_prefix("2.0.0 ").unwrap_or(reply.text());
+    if !text.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("RESUME=")) {
+        return Ok(0);
+    }
+    whole(text, "the end of the line", preceded(tag_no_case("RESUME="), cut(number)))
+}
+
 /// A word and what must follow it.
 fn verb<'a, O>(
     word: &'static str,
@@ -287,10 +316,18 @@ fn numbered(input: &str) -> Parsed<'_, (TransferId, u32)> {
 }
 
 fn offered(input: &str) -> Parsed<'_, Command> {
-    let (rest, ((transfer, offer), envelope_octets, body_octets, digest)) =
-        (numbered, field("ENVELOPE=", number), field("BODY=", number), field("DIGEST=", digest))
-            .parse(input)?;
-    Ok((rest, Command::Offer { transfer, offer, envelope_octets, body_octets, digest }))
+    let resume = opt(preceded((char(' '), tag_no_case("RESUME=")), cut(digest)));
+    let parts = (
+        numbered,
+        field("ENVELOPE=", number),
+        field("BODY=", number),
+        field("DIGEST=", digest),
+        resume,
+    );
+    let offer = |((transfer, offer), envelope_octets, body_octets, digest, resume)| {
+        Command::Offer { transfer, offer, envelope_octets, body_octets, digest, resume }
+    };
+    map(parts, offer).parse(input)
 }
 
 fn release(input: &str) -> Parsed<'_, Release> {

@@ -34,6 +34,11 @@ impl LineEnds {
         }
     }
 
+    /// Whether no bare CR or LF has come so far.
+    pub(super) const fn is_fair(&self) -> bool {
+        self.bare.is_none()
+    }
+
     /// Whether every line end was CRLF, once all octets were taken.
     pub(super) fn verdict(&self) -> Result<(), DecodeError> {
         let last = self.behind_cr.then(|| self.offset - 1);

@@ -233,13 +233,17 @@ impl World {
                 self.said.push(format!("{name}: {}", String::from_utf8_lossy(&content).trim()));
                 encode_frame(&content)
             }
-            Wire::Content { prefix, body, coding } => {
+            Wire::Content { prefix, body, coding, .. } => {
                 let body = &host.bodies[&body.key];
                 match coding {
                     Coding::Octets => [prefix, body.clone()].concat(),
                     // No line of these bodies begins with a dot.
                     Coding::Dots => [prefix, body.clone(), b".\r\n".to_vec()].concat(),
                 }
+            }
+            Wire::Resume(_) => {
+                let kept = Input::Pdu { from: connection, pdu: Wire::Kept(0) };
+                return self.inputs.push_back((name.clone(), kept));
             }
             Wire::Forget(key) => {
                 host.bodies.remove(&key);

@@ -8,6 +8,7 @@ mod offer;
 mod random;
 mod received;
 mod relay;
+mod resume;
 mod smtp;
 mod stage;
 mod unfit;

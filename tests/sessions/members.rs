@@ -10,22 +10,22 @@ use bridgehead::wire::orginfo::encode_message;
 use crate::offer::{announce_of, envelope, json, octets, offer_line_of, transfer};
 use crate::stage::Stage;
 
-const BODY: &str = "Subject: hi\r\n\r\nbody\r\n";
+pub(crate) const BODY: &str = "Subject: hi\r\n\r\nbody\r\n";
 
 fn body() -> Body {
     Body { key: BodyKey(1), digest: sha256(BODY.as_bytes()), octets: BODY.len() as u64 }
 }
 
-fn offer() -> Pdu {
+pub(crate) fn offer() -> Pdu {
     let parcel = Parcel { envelope: envelope(), body: body(), epochs: Default::default() };
     Pdu::Offer { transfer: transfer(), offer: 1, parcel }
 }
 
-fn offer_line() -> String {
+pub(crate) fn offer_line() -> String {
     offer_line_of(BODY)
 }
 
-fn announce() -> String {
+pub(crate) fn announce() -> String {
     announce_of(BODY)
 }
 
@@ -33,11 +33,11 @@ pub(crate) fn escaped(text: &str) -> String {
     text.replace('\r', "\\r").replace('\n', "\\n")
 }
 
-fn news() -> Pdu {
+pub(crate) fn news() -> Pdu {
     Pdu::Link(LinkPdu::News { digest: Digest([1; 32]), records: Vec::new() })
 }
 
-fn merged() -> Pdu {
+pub(crate) fn merged() -> Pdu {
     Pdu::Link(LinkPdu::Merged { digest: Digest([2; 32]), records: Vec::new() })
 }
 
@@ -47,13 +47,13 @@ fn message_of(pdu: &Pdu) -> String {
 }
 
 /// The commands that say the news, and the lines of the answer.
-fn chunks_of_news() -> [String; 2] {
+pub(crate) fn chunks_of_news() -> [String; 2] {
     let chunks = split(&message_of(&news()));
     let lines: Vec<_> = chunks.iter().map(|c| format!("X-LINK2STATE {}", c.encode())).collect();
     lines.try_into().expect("a short message has two chunks")
 }
 
-fn lines_of_merged() -> [String; 2] {
+pub(crate) fn lines_of_merged() -> [String; 2] {
     let chunks = split(&message_of(&merged()));
     let [first, last] = chunks.as_slice() else { panic!("a short message has two chunks") };
     [format!("200-{}", first.encode()), format!("200 {}", last.encode())]
@@ -346,20 +346,25 @@ fn chunks_out_of_place_are_refused() {
 }
 
 /// rg1-a calls rg2-a; everything up to hello.
-fn member_that_we_call() -> Stage {
+pub(crate) fn member_that_we_call() -> Stage {
+    member_that_offers("X-SUBMIT")
+}
+
+/// The same, where rg2-a offers the hand-over in these words.
+pub(crate) fn member_that_offers(extension: &str) -> Stage {
     let endpoint = Endpoint::Connector("RG1-RG2".into(), "rg2-a".into());
     let mut stage = Stage::open(Security::Address, endpoint);
-    stage.play(
+    stage.play(&format!(
         r#"S: 220 rg2-a ESMTP ready
            C: EHLO rg1-a
            S: 250-rg2-a
-           S: 250-X-SUBMIT
+           S: 250-{extension}
            S: 250 X-LINK2STATE
            C: X-SUBMIT HELLO MEMBER=rg1-a STORE=0123456789abcdef
            S: 250 2.0.0 MEMBER=rg2-a STORE=0000000000000002
            M> link Up
-           M> {"hello":{"member":"rg2-a","store":2}}"#,
-    );
+           M> {{"hello":{{"member":"rg2-a","store":2}}}}"#,
+    ));
     stage
 }
 

@@ -137,6 +137,7 @@ fn wires() -> impl Strategy<Value = Wire> {
         1 => octets.clone().prop_map(move |said| Wire::Bad { error, said }),
         1 => Just(Wire::Secured(Some("rg2-a".into()))),
         1 => Just(Wire::End),
+        1 => Just(Wire::Kept(1)),
     ]
 }
 

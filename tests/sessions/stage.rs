@@ -11,6 +11,7 @@
 //! | `M< json`, `M<! json` | what custody says: at once, or durably behind a change |
 //! | `M. close` | custody closes the connection |
 //! | `E: text` | what the log is told |
+//! | `+ kept octets` | the host has these of the body, or `0` |
 //! | `+ words` | the host: `up`, `lost`, `end`, `progress`, `secured [member]`, `timer`, `stored`, `shutdown` |
 //! | `T: time` | our session waits so long from now on, where a test wants to know |
 //! | `. close`, `! words` | our session closes; asks the host for TLS, or to forget a body |
@@ -23,7 +24,7 @@ use bridgehead::protocol::member::{
     self, Endpoint, Event, MemberConfig, Pdu, Policy, Port, Security, Timer,
 };
 use bridgehead::protocol::organization::Organization;
-use bridgehead::protocol::server::{BodyProblem, Command, Custody, ServerOf, Wire};
+use bridgehead::protocol::server::{BodyProblem, Command, Custody, PartialName, ServerOf, Wire};
 use bridgehead::wire::envelope::sha256;
 use bridgehead::wire::framer::{EXPECTED_BODY_END, EXPECTED_CRLF};
 use bridgehead::wire::ids::{ConnectionId, StoreId};
@@ -288,6 +289,11 @@ impl Stage {
             ("progress", _) => self.step(wire(Wire::Progress)),
             ("secured", "") => self.step(wire(Wire::Secured(None))),
             ("secured", member) => self.step(wire(Wire::Secured(Some(member.into())))),
+            ("kept", "0") => self.step(wire(Wire::Kept(0))),
+            ("kept", octets) => {
+                self.body = octets.into();
+                self.step(wire(Wire::Kept(octets.len() as u64)));
+            }
             ("timer", _) => self.step(Input::Timer(Timer::Session(peer))),
             ("shutdown", _) => self.step(Input::Command(Command::ShutDown)),
             ("stored", _) => {
@@ -377,10 +383,14 @@ impl Stage {
             Wire::Frame(content) => {
                 self.log.push(format!("{ours}= {}", escape(&text(&content))));
             }
-            Wire::Content { prefix, body, coding } => {
+            Wire::Content { prefix, body, coding, from } => {
                 let key = body.key.0;
                 let prefix = escape(&text(&prefix));
-                self.log.push(format!("{ours}~ {prefix} body {key} {coding:?}"));
+                let from = if from == 0 { String::new() } else { format!(" from {from}") };
+                self.log.push(format!("{ours}~ {prefix} body {key} {coding:?}{from}"));
+            }
+            Wire::Resume(PartialName { member, transfer, octets, .. }) => {
+                self.log.push(format!("! resume {member} {transfer} {octets}"));
             }
             Wire::Receive(mode) => {
                 if !matches!(mode, Mode::Line(_)) {

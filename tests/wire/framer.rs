@@ -217,6 +217,32 @@ fn wi_018_a_text_of_announced_length_has_whole_line_ends() {
 }
 
 /// WI-017.
+/// SU-064: a text may break off anywhere; what was given of it and what follows are texts of their own.
+#[test]
+fn wi_018_a_text_goes_on_behind_any_place_at_which_it_broke_off() {
+    let text = b"one\r\n\r\ntwo\r\n";
+    for cut in 0..text.len() {
+        let mut framer = Framer::new(Mode::Text(text.len() as u64));
+        let mut given = Vec::new();
+        for octet in &text[..cut] {
+            framer.push(&[*octet]);
+            while let Ok(Some(Unit::Body(piece))) = framer.next_unit() {
+                given.extend(piece);
+            }
+        }
+        assert!(framer.is_fair_text(), "{cut}");
+        assert_ne!(given.last(), Some(&b'\r'), "{cut}");
+        let rest = &text[given.len()..];
+        assert_eq!(units(rest, Mode::Text(rest.len() as u64), 1)[..2], [body(rest), END], "{cut}");
+    }
+    let mut framer = Framer::new(Mode::Text(20));
+    framer.push(b"a bare\nlf");
+    assert!(matches!(framer.next_unit(), Ok(Some(Unit::Body(_)))));
+    assert!(!framer.is_fair_text(), "behind it nobody would see the bare LF");
+    framer.read_as(Mode::Line(20));
+    assert!(!framer.is_fair_text(), "and no text is being read");
+}
+
 #[test]
 fn wi_017_a_block_comes_in_one_piece_and_has_a_limit() {
     let block = |octets: &[u8]| Ok(Unit::Block(octets.into()));

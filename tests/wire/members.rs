@@ -8,7 +8,7 @@ use bridgehead::wire::ids::{
 use bridgehead::wire::message::{Address, Digest, Envelope, Outcome, Refusal};
 use bridgehead::wire::smtp::{Command as Smtp, CommandError, Reply, Status};
 use bridgehead::wire::submit::{Answer, Command, Load};
-use bridgehead::wire::{DecodeError, envelope};
+use bridgehead::wire::{DecodeError, envelope, submit};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -36,6 +36,20 @@ fn the_lines_of_x_submit_are_those_of_the_grammar() {
                 envelope_octets: 100,
                 body_octets: 2_000,
                 digest: Digest::default(),
+                resume: None,
+            },
+        ),
+        (
+            format!(
+                "X-SUBMIT OFFER ID={ID} OFFER=3 ENVELOPE=100 BODY=2000 DIGEST={zeros} RESUME={zeros}"
+            ),
+            Command::Offer {
+                transfer: an_id(),
+                offer: 3,
+                envelope_octets: 100,
+                body_octets: 2_000,
+                digest: Digest::default(),
+                resume: Some(Digest::default()),
             },
         ),
         (
@@ -90,6 +104,30 @@ fn wi_060_arguments_stand_in_order_and_alone() {
         let line = format!("X-SUBMIT {arguments}");
         let error = DecodeError { offset, expected };
         assert_eq!(Smtp::decode(line.as_bytes()), Err(CommandError::Syntax(error)), "{line}");
+    }
+}
+
+/// WI-054: where a body is to go on.
+#[test]
+fn wi_054_a_354_may_name_an_offset() {
+    for (text, from) in [
+        ("Go ahead", Ok(0)),
+        ("2.0.0 Go ahead", Ok(0)),
+        ("", Ok(0)),
+        ("RESUME", Ok(0)),
+        ("2.0.0 RESUME=17", Ok(17)),
+        ("resume=17", Ok(17)),
+        ("2.0.0 RESUME=0", Ok(0)),
+        ("2.0.0 RESUME=", Err(7)),
+        ("2.0.0 RESUME=017", Err(7)),
+        ("2.0.0 RESUME=17 octets", Err(9)),
+        ("2.0.0 RESUME=18446744073709551616", Err(7)),
+    ] {
+        let read = submit::go_ahead_from(&Reply::plain(354, text)).map_err(|e| e.offset);
+        assert_eq!(read, from, "{text}");
+    }
+    for from in [0, 1, u64::MAX] {
+        assert_eq!(submit::go_ahead_from(&submit::go_ahead(from)), Ok(from));
     }
 }
 
@@ -376,15 +414,10 @@ fn any_command() -> impl Strategy<Value = Command> {
     let numbered = || (transfer(), any::<u32>());
     prop_oneof![
         (member(), store()).prop_map(|(member, store)| Command::Hello { member, store }),
-        (numbered(), any::<u32>(), any::<u64>(), digest()).prop_map(
-            |((transfer, offer), envelope_octets, body_octets, digest)| Command::Offer {
-                transfer,
-                offer,
-                envelope_octets,
-                body_octets,
-                digest,
-            }
-        ),
+        (numbered(), any::<u32>(), any::<u64>(), digest(), proptest::option::of(digest()))
+            .prop_map(|((transfer, offer), envelope_octets, body_octets, digest, resume)| {
+                Command::Offer { transfer, offer, envelope_octets, body_octets, digest, resume }
+            }),
         numbered().prop_map(|(transfer, offer)| Command::Commit { transfer, offer }),
         numbered().prop_map(|(transfer, offer)| Command::Resolve { transfer, offer }),
         transfer().prop_map(|transfer| Command::Status { transfer }),

@@ -18,6 +18,7 @@ mod parcel;
 mod queue;
 mod receivers;
 mod releases;
+mod resumes;
 mod rule_ids;
 mod seen;
 mod senders;
@@ -45,6 +46,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(members::cases());
     all.extend(handover_order::cases());
     all.extend(releases::cases());
+    all.extend(resumes::cases());
     all.extend(receivers::cases());
     all.extend(fellows::cases());
     all.extend(hosts::cases());

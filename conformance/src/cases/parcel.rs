@@ -97,6 +97,20 @@ impl Parcel {
         self.offer(offer, &self.digest())
     }
 
+    /// OFFER of a body that may go on where it broke off.
+    pub(super) fn resumable(&self, offer: u32) -> String {
+        format!("{} RESUME={}", self.offered(offer), hex(&Sha256::digest(self.body.as_bytes())))
+    }
+
+    pub(super) const fn body_octets(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The whole envelope, and a part of the body.
+    pub(super) fn octets_between(&self, from: usize, to: usize) -> Vec<u8> {
+        [self.envelope.as_bytes(), &self.body.as_bytes()[from..to]].concat()
+    }
+
     pub(super) fn octets(&self) -> Vec<u8> {
         [self.envelope.as_bytes(), self.body.as_bytes()].concat()
     }

@@ -152,6 +152,15 @@ impl Actor {
     }
 }
 
+/// What must follow a 354 to an offer, from this octet of the body on.
+fn octets_of(line: &str, from: Option<&str>) -> Expected {
+    let number = |text: Option<&str>| text.and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
+    let [envelope, body] = ["ENVELOPE", "BODY"].map(|name| number(parameter(line, name)));
+    let [id, offer] = ["ID", "OFFER"].map(|name| parameter(line, name).unwrap_or_default());
+    let octets = envelope + body.saturating_sub(number(from));
+    Expected::Octets(octets, id.to_owned(), offer.to_owned())
+}
+
 fn line_of(octets: &[u8]) -> Option<(String, usize)> {
     let end = octets.windows(2).position(|pair| pair == b"\r\n")?;
     Some((String::from_utf8_lossy(&octets[..end]).into_owned(), end + 2))
@@ -229,6 +238,9 @@ impl Guest {
         if starts_with(line, "RCPT ") && text.starts_with("250") {
             self.indexes.push_back(index.to_owned());
         }
+        if starts_with(line, "X-SUBMIT OFFER ") && text.starts_with("354") {
+            self.expected = octets_of(line, parameter(&text, "RESUME"));
+        }
         self.wire.line(&text);
     }
 
@@ -257,7 +269,7 @@ impl Guest {
             "EHLO" => concat!(
                 "250-ready\r\n250-SIZE 1000000\r\n250-PIPELINING\r\n250-8BITMIME\r\n",
                 "250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n",
-                "250-X-SUBMIT\r\n250 X-LINK2STATE\r\n"
+                "250-X-SUBMIT RESUME\r\n250 X-LINK2STATE\r\n"
             )
             .into(),
             "HELLO" => {
@@ -275,9 +287,7 @@ impl Guest {
             "X-LINK2STATE" => "200 NEXT\r\n".into(),
             "OFFER" if actor.accepted.contains(id) => accepted(id),
             "OFFER" => {
-                let count = |name| parameter(line, name).and_then(|n| n.parse::<usize>().ok());
-                let octets = count("ENVELOPE").unwrap_or(0) + count("BODY").unwrap_or(0);
-                self.expected = Expected::Octets(octets, id.to_owned(), offer.to_owned());
+                self.expected = octets_of(line, None);
                 "354 2.0.0 Go ahead\r\n".into()
             }
             "COMMIT" => {

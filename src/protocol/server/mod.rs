@@ -5,6 +5,7 @@
 //! each unit (a line, a block, a frame, a whole body) nothing more is read until [`Wire::Receive`].
 
 mod custody;
+mod partials;
 mod table;
 
 use alloc::string::String;
@@ -13,6 +14,10 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 pub use custody::Custody;
+pub use partials::{
+    PARTIAL_TIME, PARTIALS_LIMIT, PARTIALS_LIMIT_OCTETS, PARTIALS_OF_A_MEMBER_LIMIT, PartialName,
+    Partials,
+};
 pub use table::{Server, ServerOf};
 
 use super::member::{self, Port};
@@ -46,8 +51,13 @@ pub enum Wire {
     },
     /// In: TLS is on; the certificate proves this member, or none.
     Secured(Option<MemberName>),
+    /// In: so many octets of the body that was named are kept; it goes on behind them.
+    Kept(u64),
     /// In: reading stopped at the end of the stream. The host sends this before `Link Closed`.
     End,
+    /// Out: the next text is what is missing of this body. The host says how much is kept, and gives the
+    /// whole body once the text is complete; where the connection ends before, it keeps what has come.
+    Resume(PartialName),
     /// Out: forget a body that was given; nothing names it, and nothing will.
     Forget(BodyKey),
     /// Out: the answer to an order, to whoever gave it. No session speaks it.
@@ -64,7 +74,16 @@ pub enum Wire {
         body: Body,
         /// How to code it.
         coding: Coding,
+        /// The octets before this one are left out: the far end has them.
+        #[serde(skip_serializing_if = "is_zero")]
+        from: u64,
     },
+}
+
+/// What serde asks.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How a body is put on the wire.

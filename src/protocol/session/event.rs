@@ -78,6 +78,11 @@ pub enum SessionEvent {
     /// The far end is a mail store that keeps no delivery journal: what is in doubt there may come to
     /// be stored twice.
     NoJournal,
+    /// A body that broke off earlier goes on behind so many octets.
+    Resumed {
+        /// How many are here.
+        octets: u64,
+    },
     /// Nothing came for too long.
     TimedOut,
     /// Custody said something that this conversation cannot carry; nothing was put on the wire.
@@ -101,6 +106,7 @@ impl fmt::Display for SessionEvent {
             Self::NoJournal => f.write_str(
                 "the mail store keeps no delivery journal: after a lost reply a copy may be double",
             ),
+            Self::Resumed { octets } => write!(f, "the body goes on at octet {octets}"),
             Self::TimedOut => f.write_str("timed out"),
             Self::Unspoken => f.write_str("nothing was said: it does not fit this conversation"),
             Self::Closed => f.write_str("closed"),

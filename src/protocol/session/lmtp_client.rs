@@ -202,7 +202,7 @@ impl LmtpClient {
             };
             let prefix = prefix.into_bytes();
             let body = delivering.parcel.body;
-            talk.say(Wire::Content { prefix, body, coding: Coding::Dots });
+            talk.say(Wire::Content { prefix, body, coding: Coding::Dots, from: 0 });
             return Ok(Next::Step(Step::Content(delivering)));
         }
         let Some(refusal) = reply.refusal() else {

@@ -164,7 +164,7 @@ impl RelayClient {
         if reply.code() == 354 {
             let prefix = lines_above(&relaying.parcel.envelope).into_bytes();
             let body = relaying.parcel.body;
-            talk.say(Wire::Content { prefix, body, coding: Coding::Dots });
+            talk.say(Wire::Content { prefix, body, coding: Coding::Dots, from: 0 });
             return Ok(Next::Step(Step::Content(relaying)));
         }
         match reply.refusal() {

@@ -27,6 +27,8 @@ use crate::wire::{envelope, orginfo};
 pub(in crate::protocol) struct SmtpClient {
     target: MemberName,
     secured: bool,
+    /// The far end can go on with a body that broke off.
+    resumes: bool,
 }
 
 /// Which reply is awaited.
@@ -57,7 +59,7 @@ pub(in crate::protocol) enum Step {
 impl SmtpClient {
     /// A session with `target`, before its connection is open.
     pub(in crate::protocol) const fn calling(target: MemberName) -> Calling<Self> {
-        let dialogue = Self { target, secured: false };
+        let dialogue = Self { target, secured: false, resumes: false };
         Calling::new(dialogue, Tag::Submit, link2state::REPLY_LINES_LIMIT)
     }
 
@@ -68,7 +70,7 @@ impl SmtpClient {
     }
 
     fn offered(
-        &self,
+        &mut self,
         reply: &Reply,
         caller: &Caller,
         talk: &mut Talk<'_>,
@@ -93,6 +95,7 @@ impl SmtpClient {
             let reason = String::from("a member that does not offer X-SUBMIT and X-LINK2STATE");
             return Err(caller.refused(reason, talk));
         }
+        self.resumes = extensions.resume;
         let hello =
             submit::Command::Hello { member: talk.config.member.clone(), store: talk.store };
         Self::say_submit(hello, talk);
@@ -177,6 +180,7 @@ impl SmtpClient {
     }
 
     fn may_transfer(
+        &self,
         transfer: TransferId,
         offer: u32,
         (prefix, body): (Vec<u8>, Body),
@@ -185,7 +189,18 @@ impl SmtpClient {
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
         if reply.code() == 354 {
-            talk.say(Wire::Content { prefix, body, coding: Coding::Octets });
+            clause!(SU_063);
+            let mut from = match submit::go_ahead_from(reply) {
+                Ok(from) => from,
+                Err(error) => return Err(caller.malformed_reply(error, reply, talk)),
+            };
+            if from > body.octets || (from > 0 && !self.resumes) {
+                return Err(caller.unexpected("an offset within the body", reply, talk));
+            }
+            if from > 0 && talk.config.faults.is_on("resumes-one-octet-early") {
+                from -= 1;
+            }
+            talk.say(Wire::Content { prefix, body, coding: Coding::Octets, from });
             return Ok(Next::Step(Step::Transfer { transfer, offer }));
         }
         Self::concluded(&transfer, reply, caller, talk, |answer| {
@@ -329,7 +344,7 @@ impl Dialogue for SmtpClient {
             Step::Chunk(rest) => Self::chunk(rest, reply, caller, talk),
             Step::News => Self::news(reply, caller, talk),
             Step::Offer { transfer, offer, envelope, body } => {
-                Self::may_transfer(transfer, offer, (envelope, body), reply, caller, talk)
+                self.may_transfer(transfer, offer, (envelope, body), reply, caller, talk)
             }
             Step::Transfer { transfer, offer } => {
                 Self::transferred(&transfer, offer, reply, caller, talk)
@@ -372,7 +387,9 @@ impl Dialogue for SmtpClient {
                     envelope_octets: u32::try_from(envelope.len()).unwrap_or(u32::MAX),
                     body_octets: body.octets,
                     digest: envelope::transfer_digest(&envelope, &body.digest),
+                    resume: self.resumes.then_some(body.digest),
                 };
+                clause!(SU_060);
                 Self::say_submit(command, talk);
                 Next::Step(Step::Offer { transfer, offer, envelope, body })
             }

@@ -33,10 +33,11 @@ use crate::server::private;
 pub const PROTO: u64 = 1;
 
 /// The profiles that this implementation claims.
-pub const PROFILES: [&str; 8] = [
+pub const PROFILES: [&str; 9] = [
     "smtp/server",
     "submit/receiver",
     "submit/sender",
+    "submit/resume",
     "deliver/receiver",
     "deliver/sender",
     "linkstate/core",

@@ -17,7 +17,7 @@ use super::stream::Stream;
 use super::{End, LINGER, Network, UNREAD_LIMIT_OCTETS};
 use crate::clause;
 use crate::kernel::{LinkChange, Time};
-use crate::protocol::server::Wire;
+use crate::protocol::server::{PartialName, Wire};
 use crate::server::bodies::DamagedBody;
 use crate::server::runtime::ToHost;
 use crate::server::spool::SpoolError;
@@ -68,7 +68,7 @@ pub(super) struct Connection {
     end: End,
     stream: Stream,
     phase: Phase,
-    framer: Framer,
+    pub(super) framer: Framer,
     pub(super) mode: Mode,
     /// A unit is with the session: nothing more is given until it says how to read on.
     waits_for_host: bool,
@@ -77,6 +77,8 @@ pub(super) struct Connection {
     /// The far end has ended its stream.
     at_end: bool,
     pub(super) taking: Taking,
+    /// The body that is taken is kept under this name, where the connection ends before it is complete.
+    pub(super) resumable: Option<PartialName>,
     /// Held while octets are here that were not looked at.
     reading: Option<Token>,
     tasks: Tasks,
@@ -113,6 +115,7 @@ impl Connection {
             is_news: false,
             at_end: false,
             taking: Taking::Nothing,
+            resumable: None,
             reading: None,
             tasks,
             outgoing: Outgoing::default(),
@@ -126,7 +129,9 @@ impl Connection {
 
     /// Runs until both sides have closed.
     pub(super) async fn run(mut self) {
-        if matches!(self.serve().await, Ending::Broken) && self.phase == Phase::Open {
+        let ending = self.serve().await;
+        self.keep_partial();
+        if matches!(ending, Ending::Broken) && self.phase == Phase::Open {
             let token = self.token(Kind::Input);
             self.network.tell(ToHost::Gone {
                 connection: self.id,
@@ -221,10 +226,10 @@ impl Connection {
                 self.outgoing.push(&octets);
                 self.writing.push(token);
             }
-            Task::Content(prefix, body, coding) => {
+            Task::Content(prefix, body, coding, from) => {
                 self.outgoing.push(&prefix);
                 match self.network.spool.read(&body) {
-                    Ok(reader) => self.outgoing.push_body(reader, coding),
+                    Ok(reader) => self.outgoing.push_body(reader, coding, from),
                     Err(error) => {
                         if let SpoolError::Damaged(damaged) = &error {
                             self.tell_damage(damaged);
@@ -234,6 +239,12 @@ impl Connection {
                     }
                 }
                 self.writing.push(token);
+            }
+            Task::Resume(name) => {
+                let octets = self.take_partial(name);
+                self.waits_for_host = false;
+                self.reading = Some(token.into_kind(Kind::Read));
+                self.give(Wire::Kept(octets));
             }
             Task::Receive(mode) => {
                 self.mode = mode;
@@ -254,7 +265,7 @@ impl Connection {
         assert_eq!(self.phase, Phase::Open, "a connection closes once");
         self.phase = Phase::Closing(self.network.clock.now() + LINGER);
         self.tls_wanted = None;
-        self.taking = Taking::Nothing;
+        self.keep_partial();
     }
 
     /// Gives the session what is here, one unit at a time. `Err`: the host is told all it needs.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::super::tokens::Token;
-use crate::protocol::server::{Coding, Wire};
+use crate::protocol::server::{Coding, PartialName, Wire};
 use crate::wire::Mode;
 use crate::wire::frame::encode_frame;
 use crate::wire::message::Body;
@@ -23,8 +23,10 @@ const ITEM_OCTETS: usize = 64;
 pub(super) enum Task {
     /// Write these.
     Octets(Vec<u8>),
-    /// Write these, and the body behind them.
-    Content(Vec<u8>, Body, Coding),
+    /// Write these, and behind them the body from an octet on.
+    Content(Vec<u8>, Body, Coding, u64),
+    /// Look for what is kept of this body, and say how much that is.
+    Resume(PartialName),
     /// Read on.
     Receive(Mode),
     /// Start TLS.
@@ -37,8 +39,8 @@ impl Task {
     const fn octets(&self) -> usize {
         ITEM_OCTETS
             + match self {
-                Self::Octets(octets) | Self::Content(octets, _, _) => octets.len(),
-                Self::Receive(_) | Self::StartTls | Self::Close => 0,
+                Self::Octets(octets) | Self::Content(octets, ..) => octets.len(),
+                Self::Resume(_) | Self::Receive(_) | Self::StartTls | Self::Close => 0,
             }
     }
 }
@@ -80,7 +82,10 @@ impl Handle {
                 Task::Octets(line)
             }
             Wire::Frame(content) => Task::Octets(encode_frame(&content)),
-            Wire::Content { prefix, body, coding } => Task::Content(prefix, body, coding),
+            Wire::Content { prefix, body, coding, from } => {
+                Task::Content(prefix, body, coding, from)
+            }
+            Wire::Resume(name) => Task::Resume(name),
             Wire::Receive(mode) => Task::Receive(mode),
             Wire::StartTls => Task::StartTls,
             other => unreachable!("a connection is not told {other:?}"),

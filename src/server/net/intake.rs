@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use crate::clause;
-use crate::protocol::server::{BodyProblem, Wire};
+use crate::protocol::server::{BodyProblem, PartialName, Wire};
 use crate::server::bodies::{Intake, IntakeError, Taken};
 use crate::server::runtime::ToHost;
 use crate::server::spool::{Operation, ROW_LIMIT_OCTETS};
@@ -52,6 +52,37 @@ const fn limit_of(mode: Mode) -> u64 {
 }
 
 impl Connection {
+    /// Goes on with what is kept of a body; how much that is.
+    pub(super) fn take_partial(&mut self, name: PartialName) -> u64 {
+        let now = self.network.clock.now();
+        let mut partials = self.network.partials();
+        if self.network.spool.is_full() {
+            clause!(SU_061);
+            partials.clear();
+        }
+        let kept = partials.take(&name, now);
+        drop(partials);
+        self.resumable = Some(name);
+        let (octets, taking) = match kept {
+            Some((octets, intake)) => (octets, Taking::Body(intake)),
+            None => (0, Taking::Nothing),
+        };
+        self.taking = taking;
+        octets
+    }
+
+    /// The connection ends: what came of a body that its sender can go on with is kept.
+    pub(super) fn keep_partial(&mut self) {
+        let taken = core::mem::replace(&mut self.taking, Taking::Nothing);
+        let (Some(name), Taking::Body(intake)) = (self.resumable.take(), taken) else { return };
+        // Before the first octet of the text the framer is at the envelope: the part is as it was.
+        if matches!(self.mode, Mode::Text(_)) && !self.framer.is_fair_text() {
+            return;
+        }
+        let (octets, now) = (intake.octets(), self.network.clock.now());
+        self.network.partials().keep(name, octets, intake, now);
+    }
+
     /// Takes the next piece of a body. `Err`: the store has failed, and the host knows.
     pub(super) async fn take_piece(&mut self, piece: Vec<u8>) -> Result<(), ()> {
         let mut intake = match core::mem::replace(&mut self.taking, Taking::Nothing) {
@@ -88,6 +119,7 @@ impl Connection {
 
     /// Ends the body; says what the session is told.
     pub(super) async fn end_body(&mut self) -> Result<Wire, ()> {
+        self.resumable = None;
         let intake = match core::mem::replace(&mut self.taking, Taking::Nothing) {
             Taking::Nothing => match self.new_intake().await {
                 Ok(intake) => intake,
@@ -118,6 +150,8 @@ impl Connection {
         let spool = &self.network.spool;
         if spool.is_full() {
             clause!(SV_015);
+            clause!(SU_061);
+            self.network.partials().clear();
             let spool = Arc::clone(spool);
             if !blocking(move || spool.admits()).await {
                 return Err(BodyProblem::NoSpace);

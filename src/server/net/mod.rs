@@ -18,7 +18,7 @@ mod tests;
 
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -29,13 +29,14 @@ pub(crate) use open::Target;
 pub use registry::{Counters, Registry, Shown};
 pub use security::{Security, SecurityError};
 
+use super::bodies::Intake;
 use super::clock::Clock;
 use super::runtime::ToHost;
 use super::spool::Spool;
 use super::tokens::Tokens;
 use crate::kernel::Span;
 use crate::protocol::member::Port;
-use crate::protocol::server::Server;
+use crate::protocol::server::{Partials, Server};
 use crate::wire::ids::ConnectionId;
 
 /// The most connections from others at a time at one port. More wait in the backlog of its listener. Each
@@ -77,6 +78,9 @@ pub(crate) struct Network {
     host: UnboundedSender<ToHost>,
     /// The last number that an accepted connection was given.
     accepted: AtomicU64,
+    /// What has come of bodies whose connections broke. It goes with the process: the files have names
+    /// that the next start removes.
+    partials: Mutex<Partials<Intake>>,
 }
 
 impl Network {
@@ -91,7 +95,12 @@ impl Network {
         host: UnboundedSender<ToHost>,
     ) -> Self {
         let accepted = AtomicU64::new(1);
-        Self { clock, tokens, registry, spool, security, source, host, accepted }
+        let partials = Mutex::default();
+        Self { clock, tokens, registry, spool, security, source, host, accepted, partials }
+    }
+
+    fn partials(&self) -> MutexGuard<'_, Partials<Intake>> {
+        self.partials.lock().expect("no holder of this lock panics")
     }
 
     /// Tells the host loop; a host loop that has stopped needs no telling.

@@ -16,6 +16,9 @@ const CHUNK_OCTETS: usize = 32 * 1024;
 struct Content {
     reader: BodyReader,
     coder: Coder,
+    /// So many octets are still to be left out. They are read all the same: the body is verified as a
+    /// whole.
+    skipped: u64,
 }
 
 /// The octets that wait, and the body behind them.
@@ -33,10 +36,11 @@ impl Outgoing {
         self.octets.extend_from_slice(octets);
     }
 
-    /// Adds a body behind everything else.
-    pub(super) fn push_body(&mut self, reader: BodyReader, coding: Coding) {
+    /// Adds a body from octet `from` on behind everything else.
+    pub(super) fn push_body(&mut self, reader: BodyReader, coding: Coding, from: u64) {
         assert!(self.content.is_none(), "one body at a time");
-        self.content = Some(Content { reader, coder: Coder::new(coding) });
+        assert!(from == 0 || coding == Coding::Octets, "stuffed text has a beginning");
+        self.content = Some(Content { reader, coder: Coder::new(coding), skipped: from });
     }
 
     /// What is to be written next.
@@ -74,12 +78,12 @@ impl Outgoing {
         let Some(mut content) = self.content.take() else { return Ok(()) };
         let result = if content.reader.blocks() {
             let read = tokio::task::spawn_blocking(move || {
-                let chunk = read_chunk(&mut content.reader);
+                let chunk = read_chunk(&mut content);
                 (content, chunk)
             });
             read.await.map_err(io::Error::other)?
         } else {
-            let chunk = read_chunk(&mut content.reader);
+            let chunk = read_chunk(&mut content);
             (content, chunk)
         };
         let (mut content, chunk) = (result.0, result.1?);
@@ -93,11 +97,19 @@ impl Outgoing {
     }
 }
 
-fn read_chunk(reader: &mut BodyReader) -> io::Result<Vec<u8>> {
+fn read_chunk(content: &mut Content) -> io::Result<Vec<u8>> {
     let mut chunk = vec![0; CHUNK_OCTETS];
-    let octets = reader.read(&mut chunk)?;
-    chunk.truncate(octets);
-    Ok(chunk)
+    loop {
+        let octets = content.reader.read(&mut chunk)?;
+        let left_out = usize::try_from(content.skipped).unwrap_or(usize::MAX).min(octets);
+        content.skipped -= left_out as u64;
+        if left_out == octets && octets > 0 {
+            continue;
+        }
+        chunk.truncate(octets);
+        chunk.drain(..left_out);
+        return Ok(chunk);
+    }
 }
 
 /// Codes a body as it passes.

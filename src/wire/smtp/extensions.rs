@@ -29,6 +29,8 @@ pub struct Extensions {
     pub starttls: bool,
     /// `X-SUBMIT`: hand-over between members.
     pub submit: bool,
+    /// `RESUME` behind it: a body that broke off can be gone on with.
+    pub resume: bool,
     /// `X-LINK2STATE`: news of links.
     pub link2state: bool,
     /// `X-DELIVER`: results by recipient index.
@@ -54,7 +56,7 @@ impl Extensions {
         offer(self.dsn, "DSN");
         offer(self.chunking, "CHUNKING");
         offer(self.starttls, "STARTTLS");
-        offer(self.submit, "X-SUBMIT");
+        offer(self.submit, if self.resume { "X-SUBMIT RESUME" } else { "X-SUBMIT" });
         offer(self.link2state, "X-LINK2STATE");
         offer(self.deliver, "X-DELIVER");
         Reply::plain(250, &text)
@@ -77,7 +79,10 @@ impl Extensions {
                 "DSN" => found.dsn = true,
                 "CHUNKING" => found.chunking = true,
                 "STARTTLS" => found.starttls = true,
-                "X-SUBMIT" => found.submit = true,
+                "X-SUBMIT" => {
+                    found.submit = true;
+                    found.resume = words.any(|word| word.eq_ignore_ascii_case("RESUME"));
+                }
                 "X-LINK2STATE" => found.link2state = true,
                 "X-DELIVER" => found.deliver = true,
                 _ => {}

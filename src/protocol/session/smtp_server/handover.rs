@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 use super::{SmtpServer, State};
 use crate::clause;
 use crate::protocol::member::{Parcel, Pdu};
-use crate::protocol::server::{BodyProblem, Wire};
+use crate::protocol::server::{BodyProblem, PartialName, Wire};
 use crate::protocol::session::{SessionEvent, Tag, Talk};
 use crate::wire::ids::{MemberName, StoreId, TransferId};
 use crate::wire::link2state::Reassembly;
 use crate::wire::message::{Body, Digest};
 use crate::wire::smtp::{Reply, Status};
-use crate::wire::submit::{Answer, Command, Load};
+use crate::wire::submit::{Answer, Command, Load, go_ahead};
 use crate::wire::{Mode, envelope};
 
 /// The most offers that are transferred on one connection and not committed.
@@ -40,6 +40,10 @@ pub(super) struct Offering {
     envelope_octets: usize,
     body_octets: u64,
     digest: Digest,
+    /// Of the body alone: its sender can go on where it broke off.
+    resume: Option<Digest>,
+    /// So much of the body is here from an earlier connection.
+    kept_octets: u64,
     envelope: Vec<u8>,
 }
 
@@ -55,12 +59,21 @@ impl SmtpServer {
             }
             (Command::Hello { .. }, true) => self.out_of_order(talk, "HELLO was said already"),
             (_, false) => self.out_of_order(talk, "X-SUBMIT HELLO first"),
-            (Command::Offer { transfer, offer, envelope_octets, body_octets, digest }, true) => {
-                let (envelope, envelope_octets) = (Vec::new(), envelope_octets as usize);
-                self.offer(
-                    Offering { transfer, offer, envelope_octets, body_octets, digest, envelope },
-                    talk,
-                );
+            (
+                Command::Offer { transfer, offer, envelope_octets, body_octets, digest, resume },
+                true,
+            ) => {
+                let offering = Offering {
+                    transfer,
+                    offer,
+                    envelope_octets: envelope_octets as usize,
+                    body_octets,
+                    digest,
+                    resume,
+                    kept_octets: 0,
+                    envelope: Vec::new(),
+                };
+                self.offer(offering, talk);
             }
             (Command::Commit { transfer, offer }, true) => self.commit(transfer, offer, talk),
             (Command::Resolve { transfer, offer }, true) => {
@@ -149,9 +162,33 @@ impl SmtpServer {
         self.state = State::Announced(offering);
     }
 
-    /// Custody wants the offer: its octets may come.
-    pub(super) fn go_ahead(&mut self, offering: Offering, talk: &mut Talk<'_>) {
-        Self::reply(talk, &Reply::new(354, Status::new(2, 0, 0), "Go ahead"));
+    /// Custody wants the offer. Where its sender can go on with a body, the host looks for what it has.
+    pub(super) fn wanted(&mut self, offering: Offering, talk: &mut Talk<'_>) {
+        let (Some(digest), Some(peer)) = (offering.resume, &self.peer) else {
+            return self.go_ahead(offering, talk);
+        };
+        clause!(SU_062);
+        talk.say(Wire::Resume(PartialName {
+            member: peer.name.clone(),
+            transfer: offering.transfer.clone(),
+            digest,
+            octets: offering.body_octets,
+        }));
+        self.state = State::Keeping(offering);
+    }
+
+    /// The host has so much of the body.
+    pub(super) fn kept(&mut self, offering: Offering, octets: u64, talk: &mut Talk<'_>) {
+        assert!(octets <= offering.body_octets, "a part is no longer than the whole");
+        if octets > 0 {
+            talk.log(Tag::Submit, SessionEvent::Resumed { octets });
+        }
+        self.go_ahead(Offering { kept_octets: octets, ..offering }, talk);
+    }
+
+    /// The octets of an offer may come.
+    fn go_ahead(&mut self, offering: Offering, talk: &mut Talk<'_>) {
+        Self::reply(talk, &go_ahead(offering.kept_octets));
         let mode = Mode::Block(offering.envelope_octets);
         self.take_content(mode, State::Envelope(offering), talk);
     }
@@ -159,13 +196,14 @@ impl SmtpServer {
     /// The octets of the envelope are here. They are judged with the body: a refusal in between would
     /// leave the body in the stream.
     pub(super) fn envelope(&mut self, offering: Offering, octets: Vec<u8>, talk: &mut Talk<'_>) {
-        talk.receive(Mode::Text(offering.body_octets));
+        talk.receive(Mode::Text(offering.body_octets - offering.kept_octets));
         talk.wait_for_content(self.content_until);
         self.state = State::Parcel(Offering { envelope: octets, ..offering });
     }
 
     /// The body is here, and kept.
     pub(super) fn parcel(&mut self, offering: Offering, body: Body, talk: &mut Talk<'_>) {
+        clause!(SU_064);
         match judge(&offering, body) {
             Ok(parcel) => {
                 let Offering { transfer, offer, .. } = offering;
@@ -196,6 +234,7 @@ impl SmtpServer {
             return self.blame(talk, &Reply::new(554, Status::new(5, 6, 0), OTHER_DIGEST));
         }
         clause!(SM_029);
+        let offset = offering.kept_octets + offset;
         let text = alloc::format!("octet {offset}: a bare CR or LF, which no later hop can carry");
         talk.bare_line_end(Tag::Submit, offset);
         self.blame(talk, &Reply::new(554, Status::new(5, 6, 1), &text));

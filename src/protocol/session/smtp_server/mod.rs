@@ -79,6 +79,8 @@ enum State {
     Hello,
     /// Custody: is this offer wanted?
     Announced(Offering),
+    /// The host: how much of its body is kept?
+    Keeping(Offering),
     /// The client: the envelope of an offer.
     Envelope(Offering),
     /// The client: the body of an offer.
@@ -277,6 +279,7 @@ impl SmtpServer {
             dsn: true,
             starttls: self.may_start_tls(talk.config.security),
             submit: is_member,
+            resume: is_member,
             link2state: is_member,
             ..Extensions::default()
         };
@@ -329,6 +332,7 @@ impl SmtpServer {
             | State::Mail
             | State::Hello
             | State::Announced(_)
+            | State::Keeping(_)
             | State::Settling
             | State::News => self.finishing = true,
             _ => {
@@ -356,6 +360,7 @@ impl Conversation for SmtpServer {
             (State::Securing, Wire::Secured(member)) => self.secured(member, talk),
             (State::Content, Wire::Body(body)) => self.content(body, talk),
             (State::Content, Wire::NoBody(problem)) => self.no_content(problem, talk),
+            (State::Keeping(offering), Wire::Kept(octets)) => self.kept(offering, octets, talk),
             (State::Envelope(offering), Wire::Block(octets)) => {
                 self.envelope(offering, octets, talk);
             }
@@ -389,7 +394,7 @@ impl Conversation for SmtpServer {
                 State::Recipient(_) | State::Mail | State::Announced(_) | State::Settling,
                 Pdu::Refused(refusal),
             ) => self.pass_refusal(talk, &refusal),
-            (State::Announced(offering), Pdu::Ok) => self.go_ahead(offering, talk),
+            (State::Announced(offering), Pdu::Ok) => self.wanted(offering, talk),
             (State::Announced(_), pdu @ Pdu::HandedOver { .. }) => {
                 clause!(SM_028);
                 self.settled(pdu, talk);
