@@ -488,11 +488,11 @@ proptest! {
     }
 
     #[test]
-    fn extensions_round_trip(flags in any::<[bool; 10]>(), size in option::of(any::<u64>())) {
-        let [pipelining, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls, submit, link2state, deliver] = flags;
+    fn extensions_round_trip(flags in any::<[bool; 11]>(), size in option::of(any::<u64>())) {
+        let [pipelining, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls, submit, link2state, deliver, resume] = flags;
         let offered = Extensions {
             pipelining, size, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls,
-            submit, link2state, deliver,
+            submit, link2state, deliver, resume,
         };
         prop_assert_eq!(Extensions::of(&offered.reply("host")), offered);
     }
