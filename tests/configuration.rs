@@ -357,6 +357,32 @@ fn bad_rules_are_refused_with_their_line() {
     }
 }
 
+/// SM-122, SV-041: the limits have defaults, are checked, and the addresses of members are exempt.
+#[test]
+fn the_limits_are_checked() {
+    let limits = "[limits.client]\nconnections = 7\nexempt = [\"192.0.2.0/24\"]\n\
+                  [limits.destination]\nconnections = 4\n";
+    let text = MEMBER.to_owned() + limits;
+    let (_directory, path) = directory_with(&text);
+    let loaded = configuration::load(&path).expect("it is right").member.policy.limits;
+    assert_eq!((loaded.client.connections, loaded.destination.connections), (7, 4));
+    assert_eq!(loaded.client.messages_per_minute, 300, "the default");
+    let counted = |address: &str| loaded.client.counted(address.parse().expect("an address"));
+    assert_eq!([counted("192.0.2.9"), counted("127.77.3.1")], [None, None]);
+    assert!(counted("127.0.0.1").is_some(), "loopback is exempt by default only");
+    for (from, to, clue) in [
+        ("connections = 7", "connections = 0", "is 0, expected 1 to 1000000"),
+        ("connections = 4", "connections = 1000001", "is 1000001, expected 1 to 1000000"),
+        ("192.0.2.0/24", "192.0.2.0/33", "`192.0.2.0/33` is no network"),
+        ("connections = 7", "connexions = 7", "connexions"),
+    ] {
+        let text = text.replace(from, to);
+        let (_directory, path) = directory_with(&text);
+        let errors = configuration::load(&path).map(|_| ()).expect_err(clue);
+        assert_refused(&errors, &path, Some(line_of(&text, to)), clue);
+    }
+}
+
 /// The rules of one server stand in its own file.
 #[test]
 fn the_rules_of_a_member_are_checked() {

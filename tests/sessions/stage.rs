@@ -17,10 +17,12 @@
 
 use std::sync::Arc;
 
-use bridgehead::kernel::{Act, Cx, Effect, Input, LinkChange, Machine, Node, Seeded, Ticket, Time};
+use bridgehead::kernel::{
+    Act, Cx, Effect, Input, LinkChange, Machine, Node, Seeded, Span, Ticket, Time,
+};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
-    self, Endpoint, Event, MemberConfig, Pdu, Policy, Port, Security, Timer,
+    self, ClientLimits, Endpoint, Event, MemberConfig, Pdu, Policy, Port, Security, Timer,
 };
 use bridgehead::protocol::organization::Organization;
 use bridgehead::protocol::server::{BodyProblem, Command, Custody, ServerOf, Wire};
@@ -177,6 +179,7 @@ pub(crate) struct Stage {
     bodies: u64,
     heard: usize,
     log: Vec<String>,
+    now: Time,
     /// Events and their like can be left out, where a test is not about them.
     pub(crate) show_events: bool,
     /// How long the session waits from now on: shown where a test is about it.
@@ -201,6 +204,7 @@ impl Stage {
             bodies: 0,
             heard: 0,
             log: Vec::new(),
+            now: NOON,
             show_events: true,
             show_timer: false,
         }
@@ -215,6 +219,30 @@ impl Stage {
         let member = member.map(Into::into);
         stage.step(Input::Command(Command::Accepted { connection, port, remote, member }));
         stage
+    }
+
+    /// The same port, from an address whose limits these are.
+    pub(crate) fn accept_within(limits: ClientLimits, security: Security) -> Self {
+        let mut config = config("rg2-a", security);
+        config.policy.limits.client = limits;
+        let mut stage = Self::new(config, ConnectionId(1), 'S');
+        stage.show_events = false;
+        stage.accept_again("192.0.2.1", None);
+        stage
+    }
+
+    /// Another client of the same member.
+    pub(crate) fn accept_again(&mut self, remote: &str, member: Option<&str>) {
+        self.connection = ConnectionId(self.connection.0 + 2);
+        (self.framer, self.mode) = (Framer::new(Mode::Paused), Mode::Paused);
+        let (connection, port, remote) = (self.connection, Port::Smtp, String::from(remote));
+        let member = member.map(Into::into);
+        self.step(Input::Command(Command::Accepted { connection, port, remote, member }));
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, span: Span) {
+        self.now = self.now + span;
     }
 
     /// rg1-a opens a connection; it is up.
@@ -301,7 +329,7 @@ impl Stage {
 
     /// Gives the server one input, and shows what comes of it.
     pub(crate) fn step(&mut self, input: Input<ServerOf<Script>>) {
-        let acts = self.node.step(&self.config, input, NOON, &mut self.choose);
+        let acts = self.node.step(&self.config, input, self.now, &mut self.choose);
         self.perform(acts);
         self.read();
     }
@@ -344,7 +372,7 @@ impl Stage {
                 Err(error) => Wire::Bad { error, said: self.framer.take_spoiled() },
             };
             let input = Input::Pdu { from: self.connection, pdu: wire };
-            let acts = self.node.step(&self.config, input, NOON, &mut self.choose);
+            let acts = self.node.step(&self.config, input, self.now, &mut self.choose);
             self.perform(acts);
         }
     }

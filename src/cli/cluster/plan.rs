@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::member::{Policy, Security};
+use crate::protocol::member::{Limits, Policy, Security};
 use crate::protocol::organization::Organization;
 use crate::server::configuration::{
     ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, SecuritySection,
@@ -244,6 +244,7 @@ impl Plan {
         let peers = self.members.iter().filter(|peer| peer.name != member.name);
         let relays = self.relays.iter().filter(|relay| relay.from == member.group);
         MemberFile {
+            limits: Limits::default(),
             format: MEMBER_FORMAT,
             member: member.name.clone(),
             organization: Path::new("..").join(ORGANIZATION),

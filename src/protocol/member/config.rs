@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::Limits;
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::LinkConfig;
@@ -65,6 +66,9 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// What becomes of mail that may be double because a disk was lost.
     pub suspects: Suspects,
+    /// How much one client and one outside server may take. A section of its own, `[limits]`, names it.
+    #[serde(skip)]
+    pub limits: Limits,
 }
 
 /// What becomes of mail that may be double because a disk was lost or rolled back.
@@ -93,6 +97,7 @@ impl Default for Policy {
             queue_limit: 100_000,
             rules: Vec::new(),
             suspects: Suspects::Resend,
+            limits: Limits::default(),
         }
     }
 }

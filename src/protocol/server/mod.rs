@@ -4,6 +4,7 @@
 //! with a [`crate::wire::Framer`] in the mode that the session asked for, one unit at a time: after
 //! each unit (a line, a block, a frame, a whole body) nothing more is read until [`Wire::Receive`].
 
+mod clients;
 mod custody;
 mod table;
 
@@ -12,6 +13,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
+pub(in crate::protocol) use clients::{Charge, Clients};
 pub use custody::Custody;
 pub use table::{Server, ServerOf};
 

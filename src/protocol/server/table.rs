@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use super::{Command, Custody, Wire};
+use super::{Clients, Command, Custody, Wire};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, LinkChange, Machine};
 use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Pdu, Port, Timer};
@@ -20,6 +20,8 @@ pub struct ServerOf<C> {
     /// This member's disk, which sessions name to other members.
     store: StoreId,
     sessions: BTreeMap<ConnectionId, Entry>,
+    /// What the clients have taken lately.
+    clients: Clients,
     /// The host has said that no new conversation begins.
     shutting_down: bool,
 }
@@ -59,10 +61,10 @@ impl<C: Custody> ServerOf<C> {
         pending: &mut Pending<C>,
         act: impl FnOnce(&mut Session, &mut Talk<'_>),
     ) {
-        let Some(entry) = self.sessions.get_mut(&connection) else { return };
-        let member = &self.member;
+        let Self { member, store, sessions, clients, .. } = self;
+        let Some(entry) = sessions.get_mut(&connection) else { return };
         let knows_the_list = || member.knows_the_list(config);
-        let mut talk = Talk::new(config, self.store, cx.now, gate, &knows_the_list);
+        let mut talk = Talk::new(config, *store, cx.now, gate, &knows_the_list, clients);
         act(&mut entry.session, &mut talk);
         for action in talk.into_actions() {
             self.perform(connection, action, cx, pending);
@@ -271,7 +273,13 @@ impl<C: Custody> Machine for ServerOf<C> {
         let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut out };
         let member = C::boot(config, durable, &mut inner);
         let store = C::store(durable);
-        let mut server = Self { member, store, sessions: BTreeMap::new(), shutting_down: false };
+        let mut server = Self {
+            member,
+            store,
+            sessions: BTreeMap::new(),
+            clients: Clients::default(),
+            shutting_down: false,
+        };
         let mut pending = Pending::new();
         server.carry_out(config, out, cx, &mut pending);
         server.settle(config, cx, pending);

@@ -75,6 +75,13 @@ pub enum SessionEvent {
         /// The reason, as it was said.
         reason: String,
     },
+    /// The client has reached a limit of its address.
+    Limited {
+        /// Its address.
+        remote: String,
+        /// The limit, as the configuration names it.
+        limit: String,
+    },
     /// The far end is a mail store that keeps no delivery journal: what is in doubt there may come to
     /// be stored twice.
     NoJournal,
@@ -97,6 +104,7 @@ impl fmt::Display for SessionEvent {
             Self::Misbehaved { expected, offset: None, said } => {
                 write!(f, "expected {expected}, got `{said}`")
             }
+            Self::Limited { remote, limit } => write!(f, "{remote} is over its {limit}"),
             Self::Refused { reason } => write!(f, "refused: {reason}"),
             Self::NoJournal => f.write_str(
                 "the mail store keeps no delivery journal: after a lost reply a copy may be double",

@@ -9,7 +9,7 @@ use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange, Span, Time};
 use crate::protocol::member::{MemberConfig, Pdu};
-use crate::protocol::server::Wire;
+use crate::protocol::server::{Charge, Clients, Wire};
 use crate::wire::framer::EXPECTED_CRLF;
 use crate::wire::ids::{MemberName, StoreId};
 use crate::wire::{DecodeError, Mode};
@@ -47,6 +47,8 @@ pub(in crate::protocol) struct Talk<'a> {
     pub(super) knows_the_list: &'a dyn Fn() -> bool,
     /// When that to which the session reacts allows it to speak.
     gate: Gate,
+    /// What the clients have taken lately.
+    clients: &'a mut Clients,
     actions: Vec<Action>,
 }
 
@@ -58,8 +60,9 @@ impl<'a> Talk<'a> {
         now: Time,
         gate: Gate,
         knows_the_list: &'a dyn Fn() -> bool,
+        clients: &'a mut Clients,
     ) -> Self {
-        Self { config, store, now, knows_the_list, gate, actions: Vec::new() }
+        Self { config, store, now, knows_the_list, gate, clients, actions: Vec::new() }
     }
 
     /// What the turn came to, in order.
@@ -112,6 +115,31 @@ impl<'a> Talk<'a> {
     /// Ends the conversation.
     pub(super) fn end(&mut self, change: LinkChange) {
         self.actions.push(Action::End(change));
+    }
+
+    /// Charges the client at `remote`. `false`, told to the log, where it has reached its limit.
+    pub(super) fn charge(&mut self, tag: Tag, remote: &str, charge: Charge) -> bool {
+        let limits = &self.config.policy.limits.client;
+        let is_left = self.clients.charge(remote, charge, limits, self.now);
+        if !is_left {
+            self.limited(tag, remote, charge);
+        }
+        is_left
+    }
+
+    /// Whether the client at `remote` has reached its limit already; told to the log where it has.
+    pub(super) fn is_over(&mut self, tag: Tag, remote: &str, charge: Charge) -> bool {
+        let limits = &self.config.policy.limits.client;
+        let is_over = self.clients.is_over(remote, charge, limits, self.now);
+        if is_over {
+            self.limited(tag, remote, charge);
+        }
+        is_over
+    }
+
+    fn limited(&mut self, tag: Tag, remote: &str, charge: Charge) {
+        let (remote, limit) = (String::from(remote), String::from(charge.limit()));
+        self.log(tag, SessionEvent::Limited { remote, limit });
     }
 
     /// Starts the timer of the session anew.

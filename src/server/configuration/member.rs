@@ -11,7 +11,7 @@ use super::file::{TomlFile, read_text};
 use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
 use crate::clause;
 use crate::protocol::faults::Faults;
-use crate::protocol::member::{MemberConfig, Policy, Security};
+use crate::protocol::member::{LIMIT_RANGE, Limits, MemberConfig, Network, Policy, Security};
 use crate::protocol::organization::Organization;
 use crate::protocol::rules::{self, Kind};
 use crate::server::clock::SCALE_LIMIT;
@@ -49,6 +49,9 @@ pub struct MemberFile {
     /// `[clock]`.
     #[serde(default)]
     pub clock: ClockSection,
+    /// `[limits]`.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
 }
 
 /// `[listen]`.
@@ -235,6 +238,7 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         queue_limit,
         rules,
         suspects: _,
+        limits: _,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
         if value == 0 {
@@ -252,6 +256,12 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
     }
     for (place, problem) in rules::check(rules, "policy.rule", Kind::Queue) {
         wrong(place, problem);
+    }
+    for (name, value) in member.limits.values() {
+        if !LIMIT_RANGE.contains(&value) {
+            let (least, most) = LIMIT_RANGE.into_inner();
+            wrong(format!("limits.{name}"), format!("is {value}, expected {least} to {most}"));
+        }
     }
     let scale = member.clock.scale;
     if !is_time_scale(scale) {
@@ -402,18 +412,26 @@ fn configuration(
         let PeerSection { member, smtp, deliver, group, address } = section;
         (member, Peer { smtp, deliver, group, address })
     });
+    let peers: BTreeMap<_, _> = peers.collect();
+    let mut policy = member.policy;
+    policy.limits = member.limits;
+    let known = peers.values().flat_map(|peer: &Peer| {
+        let listens = [peer.smtp, peer.deliver, peer.group].into_iter().flatten();
+        listens.map(|address| address.ip()).chain(peer.address)
+    });
+    policy.limits.client.exempt.extend(known.map(Network::from));
     let vias = member.vias.into_iter().map(|via| ((via.connector, via.target), via.address));
     Configuration {
         member: MemberConfig {
             organization: Arc::new(organization),
             member: member.member,
             security: member.security.members,
-            policy: member.policy,
+            policy,
             faults: Faults::none(),
         },
         listen: Listen { smtp, deliver, group, admin: admin.map(|admin| directory.join(admin)) },
         directory,
-        peers: peers.collect::<BTreeMap<_, _>>(),
+        peers,
         via: vias.collect::<BTreeMap<_, _>>(),
         credentials,
         allow_development_ca: member.security.allow_development_ca,

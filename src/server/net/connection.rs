@@ -7,10 +7,10 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::handle::{Task, Tasks};
 use super::intake::Taking;
+use super::listen::Place;
 use super::outgoing::Outgoing;
 use super::registry::Registered;
 use super::stream::Stream;
@@ -87,7 +87,7 @@ pub(super) struct Connection {
     /// TLS starts when everything is written.
     tls_wanted: Option<Token>,
     _registered: Registered,
-    _permit: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 impl Connection {
@@ -99,7 +99,7 @@ impl Connection {
         stream: Stream,
         tasks: Tasks,
         registered: Registered,
-        permit: Option<OwnedSemaphorePermit>,
+        place: Option<Place>,
     ) -> Self {
         Self {
             network,
@@ -120,7 +120,7 @@ impl Connection {
             writing: Vec::new(),
             tls_wanted: None,
             _registered: registered,
-            _permit: permit,
+            _place: place,
         }
     }
 

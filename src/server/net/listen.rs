@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::connection::Connection;
+use super::crowd::{Present, TOO_MANY_CONNECTIONS};
 use super::handle;
 use super::registry::Counters;
 use super::stream::{Counted, Stream};
@@ -126,7 +127,14 @@ struct Arrival {
     id: ConnectionId,
     port: Port,
     remote: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// What a connection takes of its port, and of what its address may have.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _present: Present,
 }
 
 fn accepted(
@@ -138,12 +146,21 @@ fn accepted(
     token: Token,
 ) {
     let Ok(local) = socket.local_addr() else { return };
+    let Some(present) = network.crowd.enter(remote.ip(), network.security.client_limits()) else {
+        tracing::info!(port = name_of(port), address = %remote.ip(), "too many connections");
+        if port == Port::Smtp {
+            // What a new socket has no room for needs no waiting: the client reads the end all the same.
+            let _ = socket.try_write(TOO_MANY_CONNECTIONS);
+        }
+        return;
+    };
     let _ = socket.set_nodelay(true);
     let counters = Arc::new(Counters::default());
     let id = network.name_accepted();
     let registered = network.registry.add(id, local, remote, Arc::clone(&counters));
     let stream = Counted::new(socket, counters);
-    let arrival = Arrival { network: Arc::clone(network), id, port, remote, permit };
+    let place = Place { _permit: permit, _present: present };
+    let arrival = Arrival { network: Arc::clone(network), id, port, remote, place };
     let member = network.security.member_at(remote.ip());
     if port == Port::Smtp || !network.security.is_tls() {
         tokio::spawn(arrival.serve(Stream::Plain(stream), registered, member, token));
@@ -189,8 +206,8 @@ impl Arrival {
             handle,
             token,
         });
-        let permit = Some(self.permit);
+        let place = Some(self.place);
         let end = End::Server(self.port);
-        Connection::new(self.network, self.id, end, stream, tasks, registered, permit).run().await;
+        Connection::new(self.network, self.id, end, stream, tasks, registered, place).run().await;
     }
 }

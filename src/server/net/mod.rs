@@ -5,6 +5,7 @@
 //! it closes and what is said on it comes from the session, through the host loop.
 
 mod connection;
+mod crowd;
 mod handle;
 mod intake;
 mod listen;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crowd::Crowd;
 pub(crate) use handle::Handle;
 pub use handle::UNWRITTEN_LIMIT_OCTETS;
 pub use listen::{ListenError, Listeners, name_of};
@@ -75,6 +77,7 @@ pub(crate) struct Network {
     /// The address from which we open connections.
     pub(crate) source: Option<IpAddr>,
     host: UnboundedSender<ToHost>,
+    crowd: Crowd,
     /// The last number that an accepted connection was given.
     accepted: AtomicU64,
 }
@@ -91,7 +94,8 @@ impl Network {
         host: UnboundedSender<ToHost>,
     ) -> Self {
         let accepted = AtomicU64::new(1);
-        Self { clock, tokens, registry, spool, security, source, host, accepted }
+        let crowd = Crowd::default();
+        Self { clock, tokens, registry, spool, security, source, host, crowd, accepted }
     }
 
     /// Tells the host loop; a host loop that has stopped needs no telling.

@@ -12,7 +12,7 @@ use super::End;
 use super::stream::{Counted, Stream};
 use crate::clause;
 use crate::protocol::faults::Faults;
-use crate::protocol::member::Port;
+use crate::protocol::member::{ClientLimits, Port};
 use crate::server::configuration::Configuration;
 use crate::server::identity::{Identity, member_of};
 use crate::wire::ids::MemberName;
@@ -70,6 +70,11 @@ impl Security {
     #[must_use]
     pub fn member_at(&self, address: IpAddr) -> Option<MemberName> {
         self.configuration.member_at(address.to_canonical()).cloned()
+    }
+
+    /// How much one client address may take.
+    pub(super) fn client_limits(&self) -> &ClientLimits {
+        &self.configuration.member.policy.limits.client
     }
 
     /// The planted bugs that are on.
