@@ -40,8 +40,8 @@ fn mail_over_the_limits_comes_later() {
     stage.show_events = true;
     stage.play(
         "C: RCPT TO:<cora@example.org>
-         S: 452 4.7.1 Too many recipients from your address, come again later
          E: SMTP 192.0.2.1 is over its recipients_per_minute
+         S: 452 4.7.1 Too many recipients from your address, come again later
          C: DATA
          S: 354 End data with <CR><LF>.<CR><LF>
          ? Dots(10000)",

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::member::{Limits, Policy, Security};
 use crate::protocol::organization::Organization;
 use crate::server::configuration::{
-    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, SecuritySection,
-    ViaSection,
+    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, ProcessSection,
+    SecuritySection, ViaSection,
 };
 use crate::server::identity::DevelopmentCa;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
@@ -245,6 +245,8 @@ impl Plan {
         let relays = self.relays.iter().filter(|relay| relay.from == member.group);
         MemberFile {
             limits: Limits::default(),
+            outside: Vec::new(),
+            process: ProcessSection::default(),
             format: MEMBER_FORMAT,
             member: member.name.clone(),
             organization: Path::new("..").join(ORGANIZATION),

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
+use super::{Limits, OutsidePolicy};
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::LinkConfig;
@@ -69,6 +69,9 @@ pub struct Policy {
     /// How much one client and one outside server may take. A section of its own, `[limits]`, names it.
     #[serde(skip)]
     pub limits: Limits,
+    /// How connections to outside servers are secured: `[[outside]]`.
+    #[serde(skip)]
+    pub outside: Vec<OutsidePolicy>,
 }
 
 /// What becomes of mail that may be double because a disk was lost or rolled back.
@@ -98,6 +101,7 @@ impl Default for Policy {
             rules: Vec::new(),
             suspects: Suspects::Resend,
             limits: Limits::default(),
+            outside: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod event;
 mod limits;
 mod lines;
 mod link;
+mod outside;
 mod pdu;
 mod query;
 mod turn;
@@ -32,6 +33,7 @@ pub use super::queue::Change;
 pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use event::Event;
 pub use limits::{ClientLimits, DestinationLimits, LIMIT_RANGE, Limits, Network};
+pub use outside::{OutsidePolicy, OutsideTls, host_of};
 pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
 pub use query::{Answer, AutoReply, Notice, NoticeKind, Query};
 

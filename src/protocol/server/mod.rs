@@ -48,6 +48,8 @@ pub enum Wire {
     },
     /// In: TLS is on; the certificate proves this member, or none.
     Secured(Option<MemberName>),
+    /// In: TLS with a server outside the organization has failed for this reason; nothing passes any more.
+    Unsecured(String),
     /// In: reading stopped at the end of the stream. The host sends this before `Link Closed`.
     End,
     /// Out: forget a body that was given; nothing names it, and nothing will.

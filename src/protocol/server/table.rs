@@ -1,6 +1,7 @@
 //! The table of sessions, and the way between them and custody.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Clients, Command, Custody, Wire};
@@ -9,6 +10,9 @@ use crate::kernel::{Cx, Effect, Gate, Input, LinkChange, Machine};
 use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Pdu, Port, Timer};
 use crate::protocol::session::{Action, Session, SessionEvent, Talk};
 use crate::wire::ids::{ConnectionId, StoreId};
+
+/// How many outside servers are remembered with which TLS has failed.
+const IN_CLEAR_LIMIT: usize = 1_000;
 
 /// A server.
 pub type Server = ServerOf<Member>;
@@ -22,6 +26,8 @@ pub struct ServerOf<C> {
     sessions: BTreeMap<ConnectionId, Entry>,
     /// What the clients have taken lately.
     clients: Clients,
+    /// The outside servers to which the next connection does without TLS, which has failed with them.
+    in_clear: BTreeSet<String>,
     /// The host has said that no new conversation begins.
     shutting_down: bool,
 }
@@ -98,6 +104,11 @@ impl<C: Custody> ServerOf<C> {
             }
             Action::Wait(span) => cx.arm(Timer::Session(connection), span),
             Action::Rest => cx.disarm(Timer::Session(connection)),
+            Action::InClear(server) => {
+                if self.in_clear.len() < IN_CLEAR_LIMIT {
+                    self.in_clear.insert(server);
+                }
+            }
             Action::Log(tag, event) => cx.event(Event::Session { connection, tag, event }),
             Action::End(change) => {
                 cx.close(connection);
@@ -241,7 +252,11 @@ impl<C: Custody> ServerOf<C> {
             // A member that goes hears nothing of what it can no longer use.
             return;
         }
-        let session = Session::open(&endpoint);
+        let in_clear = match &endpoint {
+            Endpoint::Outside(server) => self.in_clear.remove(server),
+            _ => false,
+        };
+        let session = Session::open(&endpoint, in_clear);
         // Custody waits for this connection: it hears of its end even when it is never up.
         let entry = Entry { session, port: None, known: true };
         let previous = self.sessions.insert(connection, entry);
@@ -278,6 +293,7 @@ impl<C: Custody> Machine for ServerOf<C> {
             store,
             sessions: BTreeMap::new(),
             clients: Clients::default(),
+            in_clear: BTreeSet::new(),
             shutting_down: false,
         };
         let mut pending = Pending::new();

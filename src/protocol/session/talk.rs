@@ -31,6 +31,8 @@ pub(in crate::protocol) enum Action {
     Wait(Span),
     /// Stop the timer of the session.
     Rest,
+    /// TLS with this outside server has failed: the next connection to it does without.
+    InClear(String),
     /// Tell the log.
     Log(Tag, SessionEvent),
 }
@@ -155,6 +157,11 @@ impl<'a> Talk<'a> {
     /// Stops the timer of the session.
     pub(super) fn rest(&mut self) {
         self.actions.push(Action::Rest);
+    }
+
+    /// Has the next connection to an outside server do without TLS, which has failed with it.
+    pub(super) fn in_clear_next(&mut self, server: String) {
+        self.actions.push(Action::InClear(server));
     }
 
     /// Tells the log.

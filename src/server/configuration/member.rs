@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::file::{TomlFile, read_text};
+use super::outside::{OutsideSection, OutsideTrust, outside};
 use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
 use crate::clause;
 use crate::protocol::faults::Faults;
-use crate::protocol::member::{LIMIT_RANGE, Limits, MemberConfig, Network, Policy, Security};
+use crate::protocol::member::{
+    LIMIT_RANGE, Limits, MemberConfig, Network, OutsidePolicy, Policy, Security,
+};
 use crate::protocol::organization::Organization;
 use crate::protocol::rules::{self, Kind};
 use crate::server::clock::SCALE_LIMIT;
@@ -52,6 +55,32 @@ pub struct MemberFile {
     /// `[limits]`.
     #[serde(default, skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
+    /// `[[outside]]`.
+    #[serde(default, rename = "outside", skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<OutsideSection>,
+    /// `[process]`.
+    #[serde(default, skip_serializing_if = "ProcessSection::is_empty")]
+    pub process: ProcessSection,
+}
+
+/// `[process]`: as whom the member runs when root has started it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProcessSection {
+    /// The user, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The group, by name; without it, that of the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+impl ProcessSection {
+    /// Whether nothing is said.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.user.is_none() && self.group.is_none()
+    }
 }
 
 /// `[listen]`.
@@ -152,8 +181,9 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_permission(&member.security, &mut wrong);
     let credentials = credentials(&file, &member.security, &mut errors);
     check_identity(&file, &member, credentials.as_ref(), &mut errors);
+    let outside = outside(&file, &member.outside, &mut errors);
     if errors.is_empty() {
-        Ok(configuration(&file, member, organization, credentials))
+        Ok(configuration(&file, member, organization, credentials, outside))
     } else {
         Err(errors)
     }
@@ -239,6 +269,7 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         rules,
         suspects: _,
         limits: _,
+        outside: _,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
         if value == 0 {
@@ -402,6 +433,7 @@ fn configuration(
     member: MemberFile,
     organization: Organization,
     credentials: Option<Credentials>,
+    (outside, trust): (Vec<OutsidePolicy>, OutsideTrust),
 ) -> Configuration {
     let directory = file.relative(&member.directory);
     let ListenSection { smtp, deliver, group, admin } = member.listen;
@@ -414,7 +446,7 @@ fn configuration(
     });
     let peers: BTreeMap<_, _> = peers.collect();
     let mut policy = member.policy;
-    policy.limits = member.limits;
+    (policy.limits, policy.outside) = (member.limits, outside);
     let known = peers.values().flat_map(|peer: &Peer| {
         let listens = [peer.smtp, peer.deliver, peer.group].into_iter().flatten();
         listens.map(|address| address.ip()).chain(peer.address)
@@ -435,6 +467,8 @@ fn configuration(
         via: vias.collect::<BTreeMap<_, _>>(),
         credentials,
         allow_development_ca: member.security.allow_development_ca,
+        trust,
+        process: member.process,
         source,
         time_scale: member.clock.scale,
     }

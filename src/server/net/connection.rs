@@ -344,15 +344,15 @@ impl Connection {
         // Octets that came in clear must not be read as if TLS had protected them.
         clause!(SM_017);
         clause!(SM_047);
-        if !self.network.security.faults().is_on("clear-text-survives-starttls") {
+        if !self.network.security().faults().is_on("clear-text-survives-starttls") {
             self.framer.discard();
         }
         let Stream::Plain(stream) = core::mem::replace(&mut self.stream, Stream::Gone) else {
             tracing::error!(connection = self.id.0, "TLS was started twice");
             return Err(Ending::Broken);
         };
-        let (network, end) = (Arc::clone(&self.network), self.end.clone());
-        let mut handshake = core::pin::pin!(network.security.secure(stream, &end));
+        let (security, end) = (self.network.security(), self.end.clone());
+        let mut handshake = core::pin::pin!(security.secure(stream, &end));
         let mut meanwhile = Vec::new();
         let secured = loop {
             tokio::select! {
@@ -378,6 +378,11 @@ impl Connection {
             }
             Err(error) => {
                 tracing::info!(connection = self.id.0, %error, "TLS failed");
+                if matches!(self.end, End::Outside(_)) {
+                    // Its session may want to do without it the next time.
+                    self.waits_for_host = false;
+                    self.give(Wire::Unsecured(error.to_string()));
+                }
                 Err(Ending::Broken)
             }
         }

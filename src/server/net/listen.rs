@@ -146,7 +146,8 @@ fn accepted(
     token: Token,
 ) {
     let Ok(local) = socket.local_addr() else { return };
-    let Some(present) = network.crowd.enter(remote.ip(), network.security.client_limits()) else {
+    let security = network.security();
+    let Some(present) = network.crowd.enter(remote.ip(), security.client_limits()) else {
         tracing::info!(port = name_of(port), address = %remote.ip(), "too many connections");
         if port == Port::Smtp {
             // What a new socket has no room for needs no waiting: the client reads the end all the same.
@@ -161,8 +162,8 @@ fn accepted(
     let stream = Counted::new(socket, counters);
     let place = Place { _permit: permit, _present: present };
     let arrival = Arrival { network: Arc::clone(network), id, port, remote, place };
-    let member = network.security.member_at(remote.ip());
-    if port == Port::Smtp || !network.security.is_tls() {
+    let member = security.member_at(remote.ip());
+    if port == Port::Smtp || !security.is_tls() {
         tokio::spawn(arrival.serve(Stream::Plain(stream), registered, member, token));
         return;
     }
@@ -174,7 +175,7 @@ fn accepted(
         let (network, end) = (Arc::clone(&arrival.network), End::Server(port));
         let secured = tokio::select! {
             _ = cancelled => return,
-            secured = network.security.secure(stream, &end) => secured,
+            secured = security.secure(stream, &end) => secured,
         };
         match secured {
             Ok((stream, member)) => {

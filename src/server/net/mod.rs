@@ -19,7 +19,7 @@ mod tests;
 
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -65,6 +65,8 @@ pub(crate) enum End {
     Server(Port),
     /// We opened it, to the host of this name.
     Client(String),
+    /// We opened it, to the outside server `HOST:PORT`.
+    Outside(String),
 }
 
 /// What all connections of one member share.
@@ -73,7 +75,7 @@ pub(crate) struct Network {
     pub(crate) tokens: Tokens,
     pub(crate) registry: Registry,
     pub(crate) spool: Arc<dyn Spool<Server>>,
-    pub(crate) security: Security,
+    security: RwLock<Arc<Security>>,
     /// The address from which we open connections.
     pub(crate) source: Option<IpAddr>,
     host: UnboundedSender<ToHost>,
@@ -94,8 +96,20 @@ impl Network {
         host: UnboundedSender<ToHost>,
     ) -> Self {
         let accepted = AtomicU64::new(1);
+        let security = RwLock::new(Arc::new(security));
         let crowd = Crowd::default();
         Self { clock, tokens, registry, spool, security, source, host, crowd, accepted }
+    }
+
+    /// Who the far ends are, and TLS, by the present configuration.
+    pub(crate) fn security(&self) -> Arc<Security> {
+        Arc::clone(&self.security.read().expect("no holder of this lock panics"))
+    }
+
+    /// The configuration is another one. What is open goes on as it is.
+    pub(crate) fn reconfigure(&self, security: Security) {
+        let mut held = self.security.write().expect("no holder of this lock panics");
+        *held = Arc::new(security);
     }
 
     /// Tells the host loop; a host loop that has stopped needs no telling.

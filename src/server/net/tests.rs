@@ -18,7 +18,7 @@ use crate::protocol::member::{MemberConfig, Policy, Security as Proof};
 use crate::protocol::organization::{Group, Organization};
 use crate::protocol::server::{BodyProblem, Coding, Wire};
 use crate::server::clock::{VirtualClock, within_real_time};
-use crate::server::configuration::{Configuration, Listen, Peer};
+use crate::server::configuration::{Configuration, Listen, OutsideTrust, Peer, ProcessSection};
 use crate::server::identity::{Credentials, DevelopmentCa};
 use crate::server::spool::SqliteSpool;
 use crate::server::tokens::Kind;
@@ -66,6 +66,8 @@ fn configuration(directory: &tempfile::TempDir, credentials: Option<Credentials>
         via: BTreeMap::new(),
         credentials,
         allow_development_ca: true,
+        trust: OutsideTrust::default(),
+        process: ProcessSection::default(),
         source: None,
         time_scale: 1.0,
     }
