@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bridgehead::protocol::member::Endpoint;
+use bridgehead::protocol::member::{Endpoint, OutsideTls};
 use bridgehead::server::configuration::{self, ConfigurationError, Kind};
 use bridgehead::server::identity::DevelopmentCa;
 use bridgehead::wire::ids::{ConnectorName, MemberName};
@@ -380,6 +380,34 @@ fn the_limits_are_checked() {
         let (_directory, path) = directory_with(&text);
         let errors = configuration::load(&path).map(|_| ()).expect_err(clue);
         assert_refused(&errors, &path, Some(line_of(&text, to)), clue);
+    }
+}
+
+/// SM-125, SV-041: how outside servers are secured is checked, with what it names.
+#[test]
+fn the_policies_for_outside_servers_are_checked() {
+    let sections = "[[outside]]\ntls = \"required\"\n[[outside]]\ndomain = \"example.net\"\n\
+                    tls = \"verified\"\nca = \"outside.pem\"\n";
+    let text = MEMBER.to_owned() + sections;
+    let (directory, path) = directory_with(&text);
+    let pem = DevelopmentCa::create().expect("an authority");
+    fs::write(directory.path().join("outside.pem"), pem.certificate_pem()).expect("a file");
+    let loaded = configuration::load(&path).expect("it is right").member.policy;
+    assert_eq!(loaded.outside_tls("mx.example.net:25"), OutsideTls::Verified);
+    assert_eq!(loaded.outside_tls("mx.example.com:25"), OutsideTls::Required);
+    fs::write(directory.path().join("empty.pem"), "").expect("a file");
+    for (from, to, clue) in [
+        ("outside.pem", "missing.pem", "missing.pem: No such file"),
+        ("outside.pem", "empty.pem", "the file has no certificate of an authority"),
+        ("verified", "required", "ca: has no use with tls = \"required\""),
+        ("domain = \"example.net\"\n", "", "what holds for all others stands twice"),
+        ("\"example.net\"", "\".net\"", "expected the name of a server"),
+        ("tls = \"required\"", "tls = \"always\"", "unknown variant `always`"),
+    ] {
+        fs::write(&path, text.replace(from, to)).expect("a file");
+        let errors = configuration::load(&path).map(|_| ()).expect_err(clue);
+        assert!(errors.iter().any(|error| error.problem.contains(clue)), "{clue}: {errors:?}");
+        assert!(errors.iter().all(|error| error.line.is_some()), "{errors:?}");
     }
 }
 

@@ -17,6 +17,7 @@
 //! | [`identity`] | certificates: who a member is |
 //! | [`outside_tls`] | whose certificates are good enough outside |
 //! | [`configuration`] | `member.toml` and `organization.toml` |
+//! | [`privileges`] | gives up what only root may do |
 //! | [`sync`] | the queue in front of the disk, the one object that threads share |
 #![allow(clippy::disallowed_types, reason = "the shell is where the operating system is met")]
 
@@ -32,6 +33,7 @@ pub mod net;
 pub mod notices;
 pub mod outside_tls;
 pub(crate) mod private;
+pub mod privileges;
 pub mod report;
 pub mod runtime;
 pub mod spool;

@@ -22,7 +22,8 @@ use bridgehead::kernel::{
 };
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
-    self, ClientLimits, Endpoint, Event, MemberConfig, Pdu, Policy, Port, Security, Timer,
+    self, ClientLimits, Endpoint, Event, MemberConfig, OutsidePolicy, OutsideTls, Pdu, Policy,
+    Port, Security, Timer,
 };
 use bridgehead::protocol::organization::Organization;
 use bridgehead::protocol::server::{BodyProblem, Command, Custody, ServerOf, Wire};
@@ -255,6 +256,25 @@ impl Stage {
         stage
     }
 
+    /// rg1-a opens a connection to an outside server, secured by `tls`.
+    pub(crate) fn open_outside(tls: OutsideTls) -> Self {
+        let mut config = config("rg1-a", Security::Tls);
+        config.policy.outside = vec![OutsidePolicy { domain: None, tls }];
+        let mut stage = Self::new(config, ConnectionId(0), 'C');
+        stage.show_events = false;
+        stage.open_again();
+        stage
+    }
+
+    /// The same server again.
+    pub(crate) fn open_again(&mut self) {
+        self.connection = ConnectionId(self.connection.0 + 2);
+        (self.framer, self.mode) = (Framer::new(Mode::Paused), Mode::Paused);
+        let order = Order::Open(self.connection, Endpoint::Outside("mail.example.net:25".into()));
+        self.step(Input::Answer { ticket: Ticket(0), answer: order });
+        self.step(Input::Link { peer: self.connection, change: LinkChange::Up });
+    }
+
     /// The server, to look at.
     pub(crate) const fn server(&self) -> &ServerOf<Script> {
         self.node.machine()
@@ -314,6 +334,7 @@ impl Stage {
             ("lost", _) => self.step(link(LinkChange::Lost)),
             ("end", _) => self.step(wire(Wire::End)),
             ("progress", _) => self.step(wire(Wire::Progress)),
+            ("unsecured", why) => self.step(wire(Wire::Unsecured(why.into()))),
             ("secured", "") => self.step(wire(Wire::Secured(None))),
             ("secured", member) => self.step(wire(Wire::Secured(Some(member.into())))),
             ("timer", _) => self.step(Input::Timer(Timer::Session(peer))),

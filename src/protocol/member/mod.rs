@@ -351,6 +351,9 @@ impl Machine for Member {
                     self.reach_host(&host, turn);
                 }
                 self.route_all(turn);
+                clause!(CU_089);
+                self.end_rests(turn);
+                self.forget_idle_rests();
             }
         }
     }

@@ -64,6 +64,12 @@ impl Member {
         }
     }
 
+    /// Forgets the servers for which nothing waits, as those that the configuration names no more.
+    pub(crate) fn forget_idle_rests(&mut self) {
+        let lanes = &self.lanes;
+        self.rests.retain(|server, _| lanes.contains_key(&Route::Outside(server.clone())));
+    }
+
     /// The operator wants everything tried now.
     pub(crate) fn end_rests(&mut self, turn: &mut Turn<'_, '_>) {
         clause!(CU_088);

@@ -5,6 +5,7 @@ mod file;
 mod member;
 mod organization;
 mod outside;
+mod reload;
 
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, SocketAddr};
@@ -21,6 +22,7 @@ pub use member::{
 };
 pub use organization::load_organization;
 pub use outside::{OutsideSection, OutsideTrust};
+pub use reload::{complaint, reload};
 
 use crate::protocol::member::{Endpoint, MemberConfig};
 use crate::server::identity::Credentials;

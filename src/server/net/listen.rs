@@ -62,6 +62,9 @@ pub const fn name_of(port: Port) -> &'static str {
     }
 }
 
+/// Bound listeners outside any runtime.
+pub(crate) type Sockets = Vec<(Port, std::net::TcpListener)>;
+
 /// Bound listeners that accept nothing yet.
 #[derive(Debug)]
 pub struct Listeners {
@@ -82,6 +85,28 @@ impl Listeners {
             sockets.push((port, listener, bound));
         }
         Ok(Self { sockets })
+    }
+
+    /// Takes the listeners out of the runtime in which they were bound.
+    ///
+    /// # Errors
+    /// The system does not let go of one.
+    pub(crate) fn into_sockets(self) -> io::Result<Sockets> {
+        let sockets = self.sockets.into_iter();
+        sockets.map(|(port, listener, _)| Ok((port, listener.into_std()?))).collect()
+    }
+
+    /// Takes bound listeners into the runtime at hand.
+    ///
+    /// # Errors
+    /// The runtime does not take one.
+    pub(crate) fn from_sockets(sockets: Sockets) -> io::Result<Self> {
+        let sockets = sockets.into_iter().map(|(port, socket)| {
+            let listener = TcpListener::from_std(socket)?;
+            let bound = listener.local_addr()?;
+            Ok((port, listener, bound))
+        });
+        Ok(Self { sockets: sockets.collect::<io::Result<_>>()? })
     }
 
     /// The addresses, with the port numbers that the system chose.

@@ -26,6 +26,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crowd::Crowd;
 pub(crate) use handle::Handle;
 pub use handle::UNWRITTEN_LIMIT_OCTETS;
+pub(crate) use listen::Sockets;
 pub use listen::{ListenError, Listeners, name_of};
 pub(crate) use open::Target;
 pub use registry::{Counters, Registry, Shown};
