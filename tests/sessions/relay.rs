@@ -228,7 +228,7 @@ const OFFERED: &str = "S: 220 ready
      S: 250 STARTTLS";
 const STARTED: &str = "C: STARTTLS
      S: 220 go
-     ! start TLS";
+     ! starttls";
 
 /// SM-125, SM-128, SM-129: TLS where it is offered, and what was offered in clear is forgotten.
 #[test]
