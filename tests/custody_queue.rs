@@ -187,6 +187,30 @@ fn an_outside_server_that_cannot_be_reached_rests() {
     assert_eq!(knocked(&network), [0, 1, 10, 13]);
 }
 
+/// CU-089: another smart host gets what waits for the old one, and at once.
+#[test]
+fn what_waits_follows_the_configuration() {
+    let mut network = with_smart_host(Policy::default());
+    let at = member(1, 'a');
+    for _ in 0..2 {
+        network.mail(&at, SENDER, &["x@example.net".into()]);
+        network.run(Span::seconds(10));
+    }
+    assert_eq!(network.knocked.len(), 1, "the first failed, the second is in line while it rests");
+    network.outside = Some(Outcome::Delivered);
+    let site = network.sites.get_mut(&at).unwrap();
+    let mut organization = Organization::clone(&site.config.organization);
+    organization.revision += 1;
+    organization.smart_host = Some("other.example.net:25".into());
+    site.config.organization = organization.into();
+    network.step(&at, Input::Configuration);
+    network.run(Span::seconds(10));
+    assert_eq!((network.relayed.len(), network.knocked.len()), (2, 2));
+    assert!(network.sites[&at].durable.spool.queue.is_empty());
+    network.run(Span::minutes(20));
+    assert_eq!(network.knocked.len(), 2, "nobody calls the old one any more");
+}
+
 /// CU-008: each recipient keeps its index on every way that it goes.
 #[test]
 fn an_index_is_never_renumbered() {

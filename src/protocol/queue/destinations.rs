@@ -28,6 +28,12 @@ impl Rest {
 }
 
 impl Member {
+    /// The outside servers that rest, to look at.
+    pub fn resting(&self) -> impl Iterator<Item = &str> {
+        let resting = self.rests.iter().filter(|(_, rest)| rest.rests);
+        resting.map(|(server, _)| server.as_str())
+    }
+
     /// Whether mail on this route waits for the end of a rest.
     pub(crate) fn rests(&self, route: &Route) -> bool {
         let Route::Outside(server) = route else { return false };

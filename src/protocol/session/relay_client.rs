@@ -96,7 +96,7 @@ impl RelayClient {
         }
         if let Some(server) = self.server.clone() {
             clause!(SM_128);
-            let (secured, after_failure) = (self.secured, self.in_clear);
+            let (secured, after_failure) = (self.secured, self.in_clear && !self.secured);
             talk.log(Tag::Relay, SessionEvent::Outside { server, tls, secured, after_failure });
         }
         caller.up(talk);
@@ -339,7 +339,7 @@ impl Dialogue for RelayClient {
         _: &Caller,
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
-        // What the server has offered in clear is void.
+        clause!(SM_129);
         self.secured = true;
         self.extensions = Extensions::default();
         Ok(Next::Step(Self::ehlo(talk)))

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Mutex, oneshot};
 
 use super::ToHost;
+use crate::clause;
 use crate::server::configuration::{Configuration, reload, report};
 use crate::server::identity::Identity;
 
@@ -35,6 +36,7 @@ impl Reloader {
     pub async fn reload(&self) -> Result<u32, String> {
         let mut current = self.current.lock().await;
         let (file, old) = (self.file.clone(), Arc::clone(&current));
+        clause!(SV_088);
         let read = tokio::task::spawn_blocking(move || {
             let new = reload(&file, &old).map_err(|errors| report(&errors))?;
             let identity = new.credentials.as_ref().map(|own| own.identity()).transpose();
