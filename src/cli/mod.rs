@@ -10,6 +10,7 @@ mod check;
 pub mod cluster;
 mod manual;
 mod queue;
+mod reload;
 mod show;
 mod spool;
 mod table;
@@ -70,6 +71,14 @@ enum Command {
     )]
     Check {
         /// organization.toml or member.toml
+        file: PathBuf,
+    },
+    /// Have a running member read member.toml and its organization again, without a restart
+    #[command(
+        after_help = "Example:\n  bridgehead reload /etc/bridgehead/member.toml\n\nSIGHUP does the same, and the log tells what came of it."
+    )]
+    Reload {
+        /// member.toml
         file: PathBuf,
     },
     /// Run all members of an organization on this machine, look at them, break their links
@@ -166,6 +175,7 @@ fn run(command: Command) -> ExitCode {
         #[cfg(feature = "conformance")]
         Command::Conformance { arguments } => conformance(arguments),
         Command::Check { file } => check::run(&file),
+        Command::Reload { file } => reload::run(&file),
         Command::Cluster(command) => cluster::run(command),
         Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
         Command::Queue(command) => queue::run(command),

@@ -26,7 +26,7 @@ pub const REQUEST_LIMIT_OCTETS: usize = 1024 * 1024;
 /// How long accepting rests when the system has no file left.
 const REST: Duration = Duration::from_millis(100);
 
-/// One request: `status`, `linkstate` and `accounts` take nothing more, `queue` and `show` what is meant,
+/// One request: `status`, `linkstate`, `accounts` and `reload` take nothing more, `queue` and `show` what is meant,
 /// `order` the order.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +41,7 @@ struct Request {
 enum Wish {
     Look(What),
     Order(Order),
+    Reload,
 }
 
 impl Request {
@@ -51,6 +52,7 @@ impl Request {
         match (self.op.as_str(), self.which, self.order) {
             ("queue", which, None) => Ok(Wish::Look(What::Queue(which.unwrap_or_default()))),
             ("show", which, None) => Ok(Wish::Look(What::Messages(which.unwrap_or_default()))),
+            ("reload", None, None) => Ok(Wish::Reload),
             ("order", None, Some(order)) => Ok(Wish::Order(order)),
             ("order", _, _) => Err("`order` takes `order` and nothing else".into()),
             (op, None, None) => match What::named(op) {
@@ -150,6 +152,7 @@ async fn answered(line: &[u8], observer: &Observer) -> Result<Value, String> {
     let answer = match request.wish()? {
         Wish::Look(what) => observer.report(what).await,
         Wish::Order(order) => observer.order(order).await.map(|answer| json!(answer)),
+        Wish::Reload => Some(json!({"revision": observer.reload().await?})),
     };
     answer.ok_or_else(|| "the member is stopping".into())
 }

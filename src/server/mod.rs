@@ -15,7 +15,9 @@
 //! | [`maildir`] | the accounts of this member |
 //! | [`notices`] | writes delivery status notifications |
 //! | [`identity`] | certificates: who a member is |
+//! | [`outside_tls`] | whose certificates are good enough outside |
 //! | [`configuration`] | `member.toml` and `organization.toml` |
+//! | [`privileges`] | gives up what only root may do |
 //! | [`sync`] | the queue in front of the disk, the one object that threads share |
 #![allow(clippy::disallowed_types, reason = "the shell is where the operating system is met")]
 
@@ -29,7 +31,9 @@ pub mod identity;
 pub mod maildir;
 pub mod net;
 pub mod notices;
+pub mod outside_tls;
 pub(crate) mod private;
+pub mod privileges;
 pub mod report;
 pub mod runtime;
 pub mod spool;

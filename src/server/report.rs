@@ -66,6 +66,7 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
         "connections": server.connections().count(),
         "submit": configuration.policy_of_submission(),
         "draining": durable.draining,
+        "resting": member.resting().collect::<Vec<_>>(),
         "messages": durable.queue.len(),
         "quarantined": durable.queue.values().filter(|message| message.damage.is_some()).count(),
     })

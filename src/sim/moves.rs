@@ -13,6 +13,7 @@ use super::network::HostIndex;
 use super::world::{Happening, World};
 use crate::kernel::{Input, Span};
 use crate::protocol::member;
+use crate::protocol::organization::Account;
 use crate::protocol::queue::{AccountJournal, Change};
 use crate::protocol::server::Command;
 use crate::wire::deliver::Ownership;
@@ -68,6 +69,16 @@ impl World<'_> {
             found.host.clone_from(&owner.member);
             found.epoch = owner.epoch;
         }
+        self.feed(host, Input::Configuration);
+        self.pump(host);
+    }
+
+    /// The file of `host`, of the next revision, says from now on that `owner` has one account more.
+    pub fn add_account(&mut self, host: HostIndex, account: &Address, owner: HostIndex) {
+        let member = self.hosts[owner].config.member.clone();
+        let organization = Arc::make_mut(&mut self.hosts[host].config.organization);
+        organization.revision += 1;
+        organization.accounts.push(Account::new(account.clone(), member));
         self.feed(host, Input::Configuration);
         self.pump(host);
     }

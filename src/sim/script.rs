@@ -19,6 +19,7 @@
 //! | `drain MEMBER`, `undrain MEMBER` | its operator lets it queue nothing more for others, or do so again |
 //! | `move ADDRESS MEMBER` | MEMBER gets the account, with its files and its part of the journal |
 //! | `own MEMBER ADDRESS HOST EPOCH` | the file of MEMBER says that HOST has the account under EPOCH |
+//! | `add MEMBER ADDRESS HOST` | MEMBER reads its file again: HOST has one account more, the revision is the next |
 //! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
 //! | `rot MEMBER NAME`, `mend MEMBER` | an octet of the stored content turns over, and is put right |
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
@@ -210,6 +211,10 @@ impl Stage<'_> {
                 let member = self.world.hosts[owner].config.member.clone();
                 let owner = Ownership { member, epoch: Epoch(epoch) };
                 self.world.tell_owner(at, &Address::from(address), &owner);
+            }
+            ["add", member, address, host] => {
+                let (at, owner) = (self.host(member)?, self.host(host)?);
+                self.world.add_account(at, &Address::from(address), owner);
             }
             ["rot", member, name] => self.rot(member, name)?,
             _ => self.expect(words)?,

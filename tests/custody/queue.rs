@@ -4,6 +4,7 @@ use crate::network::{Network, Trap, member, organization, user};
 use bridgehead::kernel::{Input, Span, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{Event, NoticeKind, Pdu, Policy};
+use bridgehead::protocol::operator::{Action, Order, Selection};
 use bridgehead::protocol::organization::Organization;
 use bridgehead::protocol::queue::Ending;
 use bridgehead::wire::ids::ConnectionId;
@@ -118,6 +119,94 @@ fn an_outside_server_is_tried_by_the_schedule() {
     assert_eq!(network.relayed.len(), 2);
     assert!(network.sites[&member(1, 'a')].durable.spool.queue.is_empty());
     assert_eq!(network.notices.len(), 0);
+}
+
+fn with_smart_host(policy: Policy) -> Network {
+    let mut organization = organization(1);
+    organization.smart_host = Some("smart.example.net:25".into());
+    network_of(organization, policy, &[])
+}
+
+/// CU-085, CU-086: no more connections than the limit, and no more messages on each.
+#[test]
+fn an_outside_server_gets_connections_within_the_limits() {
+    let connections = |connections: u32, messages: u32| {
+        let mut policy = Policy::default();
+        policy.limits.destination.connections = connections;
+        policy.limits.destination.messages_per_connection = messages;
+        let mut network = with_smart_host(policy);
+        network.outside = Some(Outcome::Delivered);
+        for _ in 0..5 {
+            network.mail(&member(1, 'a'), SENDER, &["x@example.net".into()]);
+        }
+        network.run(Span::seconds(10));
+        assert_eq!(network.relayed.len(), 5);
+        network.knocked.len()
+    };
+    assert_eq!(connections(1, 100), 1);
+    assert_eq!(connections(3, 100), 3);
+    assert_eq!(connections(9, 100), 5, "one for each message is enough");
+    assert_eq!(connections(1, 2), 3);
+}
+
+/// CU-087, CU-088: a server that cannot be reached rests for all mail, longer each time, until it can be
+/// reached or the operator says so.
+#[test]
+fn an_outside_server_that_cannot_be_reached_rests() {
+    let mut network = with_smart_host(Policy::default());
+    let start = network.now;
+    let mail = |network: &mut Network| {
+        network.mail(&member(1, 'a'), SENDER, &["x@example.net".into()]);
+        network.run(Span::seconds(20));
+    };
+    let knocked = |network: &Network| -> Vec<u64> {
+        network.knocked.iter().map(|time| time.since(start).as_seconds() / 60).collect()
+    };
+    mail(&mut network);
+    assert_eq!(knocked(&network), [0]);
+    mail(&mut network);
+    mail(&mut network);
+    assert_eq!(knocked(&network), [0], "nobody's mail tries it on its own");
+    network.run(Span::minutes(4));
+    assert_eq!(knocked(&network), [0, 1], "one connection for all, and two minutes of rest");
+    let deferred = minutes_of(&network, start, |event| matches!(event, Event::Deferred { .. }));
+    assert_eq!(deferred, [0, 1, 1]);
+    network.run(Span::minutes(8));
+    assert_eq!(knocked(&network), [0, 1, 10], "the first message again, after ten minutes");
+    mail(&mut network);
+    assert_eq!(knocked(&network), [0, 1, 10], "it rests for four minutes");
+    network.outside = Some(Outcome::Delivered);
+    let all = Selection { all: true, ..Selection::default() };
+    let order = Order::Queue { action: Action::Retry, which: all };
+    network.order(&member(1, 'a'), order);
+    network.run(Span::seconds(10));
+    assert_eq!(network.relayed.len(), 4);
+    assert!(network.sites[&member(1, 'a')].durable.spool.queue.is_empty());
+    assert_eq!(knocked(&network), [0, 1, 10, 13]);
+}
+
+/// CU-089: another smart host gets what waits for the old one, and at once.
+#[test]
+fn what_waits_follows_the_configuration() {
+    let mut network = with_smart_host(Policy::default());
+    let at = member(1, 'a');
+    for _ in 0..2 {
+        network.mail(&at, SENDER, &["x@example.net".into()]);
+        network.run(Span::seconds(10));
+    }
+    assert_eq!(network.knocked.len(), 1, "the first failed, the second is in line while it rests");
+    network.outside = Some(Outcome::Delivered);
+    let site = network.sites.get_mut(&at).unwrap();
+    let mut organization = Organization::clone(&site.config.organization);
+    organization.revision += 1;
+    organization.smart_host = Some("other.example.net:25".into());
+    site.config.organization = organization.into();
+    network.step(&at, Input::Configuration);
+    network.run(Span::seconds(10));
+    assert_eq!((network.relayed.len(), network.knocked.len()), (2, 2));
+    assert!(network.sites[&at].durable.spool.queue.is_empty());
+    network.run(Span::minutes(20));
+    assert_eq!(network.knocked.len(), 2, "nobody calls the old one any more");
 }
 
 /// CU-008: each recipient keeps its index on every way that it goes.

@@ -3,6 +3,7 @@
 mod deliver;
 mod group;
 mod joined;
+mod limits;
 mod members;
 mod offer;
 mod random;

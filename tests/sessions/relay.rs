@@ -1,6 +1,6 @@
 //! Our connection to an outside server.
 
-use bridgehead::protocol::member::{Endpoint, Security};
+use bridgehead::protocol::member::{Endpoint, OutsideTls, Security};
 
 use crate::stage::Stage;
 
@@ -219,4 +219,93 @@ fn a_server_that_leaves_gives_no_result() {
          M> link Lost",
         relay(1, false),
     ));
+}
+
+const OFFERED: &str = "S: 220 ready
+     C: EHLO rg1-a
+     S: 250-mail.example.net
+     S: 250-SIZE
+     S: 250 STARTTLS";
+const STARTED: &str = "C: STARTTLS
+     S: 220 go
+     ! starttls";
+
+/// SM-125, SM-128, SM-129: TLS where it is offered, and what was offered in clear is forgotten.
+#[test]
+fn tls_is_started_where_it_is_offered() {
+    for tls in [OutsideTls::Opportunistic, OutsideTls::Required, OutsideTls::Verified] {
+        let mut stage = Stage::open_outside(tls);
+        stage.play(&format!("{OFFERED}\n{STARTED}"));
+        stage.show_events = true;
+        stage.play(&format!(
+            "+ secured
+             C: EHLO rg1-a
+             S: 250 mail.example.net
+             E: RELAY mail for mail.example.net:25 goes under TLS (tls = {tls})
+             M> link Up"
+        ));
+        stage.show_events = false;
+        stage.play(&format!(
+            "M< {}
+             C: MAIL FROM:<anna@example.org>",
+            relay(1, false)
+        ));
+    }
+}
+
+/// SM-125, SM-126: without an offer a strict policy says nothing more, and the others go on in clear.
+#[test]
+fn a_strict_policy_needs_the_offer() {
+    let plain = "S: 220 ready
+         C: EHLO rg1-a
+         S: 250 mail.example.net";
+    for tls in [OutsideTls::None, OutsideTls::Opportunistic] {
+        let mut stage = Stage::open_outside(tls);
+        stage.play(&format!("{plain}\nM> link Up"));
+    }
+    let mut stage = Stage::open_outside(OutsideTls::None);
+    stage.play(&format!("{OFFERED}\nM> link Up"));
+    for tls in [OutsideTls::Required, OutsideTls::Verified] {
+        let mut stage = Stage::open_outside(tls);
+        stage.show_events = true;
+        stage.play(&format!(
+            "{plain}
+             E: RELAY refused: tls = \"{tls}\", and the server does not offer STARTTLS
+             . close
+             E: RELAY closed
+             M> link Refused"
+        ));
+        let mut stage = Stage::open_outside(tls);
+        stage.play(
+            "S: 220 old
+             C: EHLO rg1-a
+             S: 500 what
+             C: HELO rg1-a
+             S: 250 old
+             . close
+             M> link Refused",
+        );
+    }
+}
+
+/// SM-127: TLS that fails ends the connection; only an opportunistic one is followed by one in clear, once.
+#[test]
+fn failed_tls_is_followed_by_clear_text_once() {
+    let failures = [
+        "C: STARTTLS\nS: 454 4.7.0 not now\n. close\nM> link Refused",
+        &format!("{STARTED}\n+ unsecured no certificate\n. close\nM> link Refused"),
+        &format!("{STARTED}\n+ timer\n. close\nM> link TimedOut"),
+    ];
+    for failure in failures {
+        let mut stage = Stage::open_outside(OutsideTls::Opportunistic);
+        stage.play(&format!("{OFFERED}\n{failure}"));
+        stage.open_again();
+        stage.play(&format!("{OFFERED}\nM> link Up\n+ lost\nM> link Lost"));
+        stage.open_again();
+        stage.play(&format!("{OFFERED}\nC: STARTTLS"));
+        let mut stage = Stage::open_outside(OutsideTls::Required);
+        stage.play(&format!("{OFFERED}\n{failure}"));
+        stage.open_again();
+        stage.play(&format!("{OFFERED}\nC: STARTTLS"));
+    }
 }

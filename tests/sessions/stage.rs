@@ -18,10 +18,13 @@
 
 use std::sync::Arc;
 
-use bridgehead::kernel::{Act, Cx, Effect, Input, LinkChange, Machine, Node, Seeded, Ticket, Time};
+use bridgehead::kernel::{
+    Act, Cx, Effect, Input, LinkChange, Machine, Node, Seeded, Span, Ticket, Time,
+};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
-    self, Endpoint, Event, MemberConfig, Pdu, Policy, Port, Security, Timer,
+    self, ClientLimits, Endpoint, Event, MemberConfig, OutsidePolicy, OutsideTls, Pdu, Policy,
+    Port, Security, Timer,
 };
 use bridgehead::protocol::organization::Organization;
 use bridgehead::protocol::server::{BodyProblem, Command, Custody, PartialName, ServerOf, Wire};
@@ -178,6 +181,7 @@ pub(crate) struct Stage {
     bodies: u64,
     heard: usize,
     log: Vec<String>,
+    now: Time,
     /// Events and their like can be left out, where a test is not about them.
     pub(crate) show_events: bool,
     /// How long the session waits from now on: shown where a test is about it.
@@ -202,6 +206,7 @@ impl Stage {
             bodies: 0,
             heard: 0,
             log: Vec::new(),
+            now: NOON,
             show_events: true,
             show_timer: false,
         }
@@ -218,6 +223,30 @@ impl Stage {
         stage
     }
 
+    /// The same port, from an address whose limits these are.
+    pub(crate) fn accept_within(limits: ClientLimits, security: Security) -> Self {
+        let mut config = config("rg2-a", security);
+        config.policy.limits.client = limits;
+        let mut stage = Self::new(config, ConnectionId(1), 'S');
+        stage.show_events = false;
+        stage.accept_again("192.0.2.1", None);
+        stage
+    }
+
+    /// Another client of the same member.
+    pub(crate) fn accept_again(&mut self, remote: &str, member: Option<&str>) {
+        self.connection = ConnectionId(self.connection.0 + 2);
+        (self.framer, self.mode) = (Framer::new(Mode::Paused), Mode::Paused);
+        let (connection, port, remote) = (self.connection, Port::Smtp, String::from(remote));
+        let member = member.map(Into::into);
+        self.step(Input::Command(Command::Accepted { connection, port, remote, member }));
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, span: Span) {
+        self.now = self.now + span;
+    }
+
     /// rg1-a opens a connection; it is up.
     pub(crate) fn open(security: Security, endpoint: Endpoint) -> Self {
         let mut stage = Self::new(config("rg1-a", security), ConnectionId(2), 'C');
@@ -226,6 +255,25 @@ impl Stage {
         stage.step(Input::Answer { ticket: Ticket(0), answer: order });
         stage.step(Input::Link { peer: ConnectionId(2), change: LinkChange::Up });
         stage
+    }
+
+    /// rg1-a opens a connection to an outside server, secured by `tls`.
+    pub(crate) fn open_outside(tls: OutsideTls) -> Self {
+        let mut config = config("rg1-a", Security::Tls);
+        config.policy.outside = vec![OutsidePolicy { domain: None, tls }];
+        let mut stage = Self::new(config, ConnectionId(0), 'C');
+        stage.show_events = false;
+        stage.open_again();
+        stage
+    }
+
+    /// The same server again.
+    pub(crate) fn open_again(&mut self) {
+        self.connection = ConnectionId(self.connection.0 + 2);
+        (self.framer, self.mode) = (Framer::new(Mode::Paused), Mode::Paused);
+        let order = Order::Open(self.connection, Endpoint::Outside("mail.example.net:25".into()));
+        self.step(Input::Answer { ticket: Ticket(0), answer: order });
+        self.step(Input::Link { peer: self.connection, change: LinkChange::Up });
     }
 
     /// The server, to look at.
@@ -287,6 +335,7 @@ impl Stage {
             ("lost", _) => self.step(link(LinkChange::Lost)),
             ("end", _) => self.step(wire(Wire::End)),
             ("progress", _) => self.step(wire(Wire::Progress)),
+            ("unsecured", why) => self.step(wire(Wire::Unsecured(why.into()))),
             ("secured", "") => self.step(wire(Wire::Secured(None))),
             ("secured", member) => self.step(wire(Wire::Secured(Some(member.into())))),
             ("kept", "0") => self.step(wire(Wire::Kept(0))),
@@ -307,7 +356,7 @@ impl Stage {
 
     /// Gives the server one input, and shows what comes of it.
     pub(crate) fn step(&mut self, input: Input<ServerOf<Script>>) {
-        let acts = self.node.step(&self.config, input, NOON, &mut self.choose);
+        let acts = self.node.step(&self.config, input, self.now, &mut self.choose);
         self.perform(acts);
         self.read();
     }
@@ -350,7 +399,7 @@ impl Stage {
                 Err(error) => Wire::Bad { error, said: self.framer.take_spoiled() },
             };
             let input = Input::Pdu { from: self.connection, pdu: wire };
-            let acts = self.node.step(&self.config, input, NOON, &mut self.choose);
+            let acts = self.node.step(&self.config, input, self.now, &mut self.choose);
             self.perform(acts);
         }
     }

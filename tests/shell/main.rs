@@ -1,6 +1,7 @@
 //! The daemon as a process: sockets, signals, disks.
 
 mod adapter;
+mod among_strangers;
 mod durability;
 mod full_disk;
 mod interop_dovecot;

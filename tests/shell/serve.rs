@@ -6,10 +6,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Client, Daemon, bridgehead, letters, write_configuration};
+use crate::support::{Client, Daemon, bridgehead, letters, outside, write_configuration};
 use serde_json::{Value, json};
 
-const FOR_TESTS: &str = "members = \"address\"\nallow_development_ca = true";
+pub(crate) const FOR_TESTS: &str = "members = \"address\"\nallow_development_ca = true";
 
 fn start(directory: &Path) -> Daemon {
     let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
@@ -25,7 +25,7 @@ fn ask(socket: &Path, request: &Value) -> Value {
 }
 
 /// A daemon that must not start: its exit code and what it said.
-fn refused(file: &Path) -> (Option<i32>, String) {
+pub(crate) fn refused(file: &Path) -> (Option<i32>, String) {
     let mut child = bridgehead().arg("serve").arg(file).spawn().unwrap();
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -115,6 +115,31 @@ fn what_a_member_keeps_is_for_its_own_user() {
     assert!(all.iter().any(|path| path.ends_with("admin.sock")), "{all:?}");
     daemon.terminate();
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
+
+/// SV-080: an address that has its share of connections gets no more of them, until one of them ends.
+#[test]
+fn an_address_has_only_its_share_of_connections() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write_configuration(directory.path(), "127.0.0.1:0", FOR_TESTS);
+    let limits = "[limits.client]\nconnections = 2\nexempt = [\"127.0.0.2\"]\n";
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + limits).unwrap();
+    let mut child = bridgehead();
+    let daemon =
+        Daemon::ready(child.env("BRIDGEHEAD_LOG", "info").arg("serve").arg(file).spawn().unwrap());
+    let first = Client::connect(daemon.smtp);
+    let _second = Client::connect(daemon.smtp);
+    let refusal = || {
+        let mut line = String::new();
+        let mut stream = BufReader::new(TcpStream::connect(daemon.smtp).unwrap());
+        stream.read_line(&mut line).unwrap();
+        line
+    };
+    assert_eq!(refusal(), "421 4.7.0 Too many connections from your address\r\n");
+    drop(first);
+    let _third = outside::until(|| Client::try_connect(daemon.smtp), || "no room".into());
+    let log = outside::kill(daemon);
+    assert!(log.contains("too many connections port=\"smtp\" address=127.0.0.1"), "{log}");
 }
 
 #[test]

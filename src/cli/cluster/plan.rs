@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::member::{Policy, Security};
+use crate::protocol::member::{Limits, Policy, Security};
 use crate::protocol::organization::Organization;
 use crate::server::configuration::{
-    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, SecuritySection,
-    ViaSection,
+    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, ProcessSection,
+    SecuritySection, ViaSection,
 };
 use crate::server::identity::DevelopmentCa;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
@@ -244,6 +244,9 @@ impl Plan {
         let peers = self.members.iter().filter(|peer| peer.name != member.name);
         let relays = self.relays.iter().filter(|relay| relay.from == member.group);
         MemberFile {
+            limits: Limits::default(),
+            outside: Vec::new(),
+            process: ProcessSection::default(),
             format: MEMBER_FORMAT,
             member: member.name.clone(),
             organization: Path::new("..").join(ORGANIZATION),

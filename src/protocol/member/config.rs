@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Limits, OutsidePolicy};
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::LinkConfig;
@@ -65,6 +66,12 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// What becomes of mail that may be double because a disk was lost.
     pub suspects: Suspects,
+    /// How much one client and one outside server may take. A section of its own, `[limits]`, names it.
+    #[serde(skip)]
+    pub limits: Limits,
+    /// How connections to outside servers are secured: `[[outside]]`.
+    #[serde(skip)]
+    pub outside: Vec<OutsidePolicy>,
 }
 
 /// What becomes of mail that may be double because a disk was lost or rolled back.
@@ -93,6 +100,8 @@ impl Default for Policy {
             queue_limit: 100_000,
             rules: Vec::new(),
             suspects: Suspects::Resend,
+            limits: Limits::default(),
+            outside: Vec::new(),
         }
     }
 }

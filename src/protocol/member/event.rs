@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::Span;
 use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::session::{SessionEvent, Tag};
 use crate::protocol::submit::SubmitEvent;
@@ -108,6 +109,15 @@ pub enum Event {
         recipients: Vec<u32>,
         /// Why.
         why: String,
+    },
+    /// An outside server could not be reached: for so long nobody tries it.
+    Resting {
+        /// The server.
+        server: String,
+        /// For so long.
+        span: Span,
+        /// How often in a row it could not be reached.
+        failures: u32,
     },
     /// These recipients are given up and the sender is told.
     Returned {

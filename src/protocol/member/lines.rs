@@ -131,10 +131,7 @@ impl Member {
                 sending.up = true;
                 self.pump_delivery(connection, turn);
             }
-            Some(Line::Relaying(relaying)) => {
-                relaying.up = true;
-                self.pump_relay(connection, turn);
-            }
+            Some(Line::Relaying(_)) => self.relaying_up(connection, turn),
             Some(Line::Receiving(_)) | None => {}
         }
     }

@@ -2,21 +2,24 @@
 
 mod config;
 mod event;
+mod limits;
 mod lines;
 mod link;
+mod outside;
 mod pdu;
 mod query;
 mod turn;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::deliver::{Deposit, Underway};
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
-use super::queue::{Lanes, QueueRow, Spool, Work};
+use super::queue::{Lanes, QueueRow, Rest, Spool, Work};
 use super::submit::Acceptor;
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
@@ -29,6 +32,8 @@ use crate::wire::message::{Address, BodyKey};
 pub use super::queue::Change;
 pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use event::Event;
+pub use limits::{ClientLimits, DestinationLimits, LIMIT_RANGE, Limits, Network};
+pub use outside::{OutsidePolicy, OutsideTls, host_of};
 pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
 pub use query::{Answer, AutoReply, Notice, NoticeKind, Query};
 
@@ -126,6 +131,8 @@ pub struct Member {
     pub(crate) inquiries: BTreeMap<MemberName, BTreeSet<QueueId>>,
     /// Who owns an account, where another member has said that it has moved.
     pub(crate) beliefs: BTreeMap<Address, Ownership>,
+    /// The outside servers that could not be reached, since they last could.
+    pub(crate) rests: BTreeMap<String, Rest>,
     pub(crate) deposits: BTreeMap<(OriginId, u32), Deposit>,
     pub(crate) errands: Tickets<Errand>,
 }
@@ -200,6 +207,7 @@ impl Member {
                 }
             }
             Timer::Breaker(member) => self.breaker_due(&member, turn),
+            Timer::Rest(server) => self.rest_over(&server, turn),
             Timer::Publish => self.publish_again(turn),
             Timer::Link(timer) => self.step_link(Input::Timer(timer), turn),
             // The server takes these itself.
@@ -302,6 +310,7 @@ impl Machine for Member {
             acceptors: BTreeMap::new(),
             inquiries: BTreeMap::new(),
             beliefs: BTreeMap::new(),
+            rests: BTreeMap::new(),
             deposits: BTreeMap::new(),
             errands: Tickets::default(),
         };
@@ -345,6 +354,9 @@ impl Machine for Member {
                     self.reach_host(&host, turn);
                 }
                 self.route_all(turn);
+                clause!(CU_089);
+                self.end_rests(turn);
+                self.forget_idle_rests();
             }
         }
     }

@@ -248,6 +248,8 @@ pub enum Timer {
     Doubt(MemberName),
     /// The breaker of this member has been open for long enough: one message may try it.
     Breaker(MemberName),
+    /// An outside server that could not be reached has rested for long enough.
+    Rest(String),
     /// Finish the deliveries whose last step failed.
     Publish,
     /// Of the link-state machine.

@@ -106,6 +106,8 @@ impl Member {
         let queue = case.queue;
         let [waiting, doubtful, ended, others] = self.sorted(&case, |place| match place {
             Place::Table | Place::Retry { .. } => 0,
+            // Mail for a server that rests only looks as if it had been set going.
+            Place::Line(route) if self.rests(route) => 0,
             Place::Doubt(_) => 1,
             Place::Notice(_) => 2,
             Place::Line(_) | Place::Underway(_) => 3,
@@ -132,6 +134,7 @@ impl Member {
             self.compose(queue, turn);
         }
         if !to_try.is_empty() {
+            self.end_rests(turn);
             self.route(queue, to_try, turn);
         }
     }

@@ -1,6 +1,7 @@
 //! The queue: what is durable, where each recipient stands, when it is tried, how it ends.
 
 mod change;
+mod destinations;
 mod intake;
 mod journal;
 mod notices;
@@ -20,6 +21,7 @@ pub use quarantine::Damage;
 pub use report::{AccountRow, MessageRow, QueueRow, RecipientRow};
 pub use spool::{ANSWERED_LIMIT, Spool};
 
+pub(crate) use destinations::Rest;
 pub(crate) use intake::queue_name;
 pub(crate) use peers::Standing;
 pub(crate) use places::{Lanes, Work};

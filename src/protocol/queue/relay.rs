@@ -19,6 +19,8 @@ pub(crate) struct Relaying {
     pub(crate) up: bool,
     /// The message, and the recipients without a result yet.
     pub(crate) open: Option<(QueueId, BTreeSet<u32>)>,
+    /// How many messages it has been given.
+    pub(crate) given: u32,
 }
 
 /// An outside server's word on one recipient.
@@ -44,20 +46,42 @@ impl Relayed {
 impl Member {
     /// There is mail for an outside server, or for any frontend.
     pub(crate) fn reach_outside(&mut self, route: &Route, turn: &mut Turn<'_, '_>) {
-        let open = self.lines.iter().find_map(|(connection, line)| match line {
-            Line::Relaying(relaying) if relaying.route == *route => Some(*connection),
-            _ => None,
-        });
-        if let Some(connection) = open {
-            return self.pump_relay(connection, turn);
+        if self.rests(route) {
+            clause!(CU_087);
+            return;
+        }
+        // A connection that is up takes the next message by itself when it has done with the last one.
+        let connections = self.relaying_on(route).count();
+        let opening = self.relaying_on(route).filter(|relaying| !relaying.up).count();
+        let waiting = self.lanes.get(route).map_or(0, BTreeSet::len);
+        clause!(CU_085);
+        let most = turn.config.policy.limits.destination.connections as usize;
+        if connections >= most || opening >= waiting {
+            return;
         }
         let Some(endpoint) = draw_endpoint(route, turn) else {
             return self.fail_lane(route, "there is no frontend", turn);
         };
         let connection = self.allot();
-        let relaying = Relaying { route: route.clone(), up: false, open: None };
+        let relaying = Relaying { route: route.clone(), up: false, open: None, given: 0 };
         self.lines.insert(connection, Line::Relaying(relaying));
         turn.cx.open(connection, endpoint);
+    }
+
+    fn relaying_on(&self, route: &Route) -> impl Iterator<Item = &Relaying> {
+        self.lines.values().filter_map(move |line| match line {
+            Line::Relaying(relaying) if relaying.route == *route => Some(relaying),
+            _ => None,
+        })
+    }
+
+    /// A connection to an outside server is up.
+    pub(crate) fn relaying_up(&mut self, connection: ConnectionId, turn: &mut Turn<'_, '_>) {
+        let Some(Line::Relaying(relaying)) = self.lines.get_mut(&connection) else { return };
+        relaying.up = true;
+        let route = relaying.route.clone();
+        self.forget_rest(&route, turn);
+        self.pump_relay(connection, turn);
     }
 
     /// Relays the next message on a connection that waits for nothing.
@@ -65,6 +89,10 @@ impl Member {
         let Some(Line::Relaying(relaying)) = self.lines.get(&connection) else { return };
         if !relaying.up || relaying.open.is_some() {
             return;
+        }
+        if relaying.given >= turn.config.policy.limits.destination.messages_per_connection {
+            clause!(CU_086);
+            return self.hang_up(connection, turn);
         }
         let route = relaying.route.clone();
         let Some(queue) = self.first_in_line(&route) else {
@@ -76,6 +104,7 @@ impl Member {
         let open = Some((queue, recipients.into_iter().collect()));
         if let Some(Line::Relaying(relaying)) = self.lines.get_mut(&connection) {
             relaying.open = open;
+            relaying.given += 1;
         }
         turn.cx.send_durable(connection, Pdu::Relay(parcel));
         self.expect_answer(connection, turn);
@@ -163,6 +192,11 @@ impl Member {
         if relaying.up {
             return self.reach_outside(&route, turn);
         }
+        // A server that talks to us on another connection is there: it wants no more of them.
+        if self.relaying_on(&route).any(|other| other.up) {
+            return;
+        }
+        self.begin_rest(&route, turn);
         self.fail_lane(&route, "the server cannot be reached", turn);
     }
 }

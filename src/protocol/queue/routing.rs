@@ -115,7 +115,8 @@ impl Member {
         let queues: Vec<QueueId> = self.work.keys().copied().collect();
         for queue in queues {
             let candidates = self.standing(queue, |place| match place {
-                Place::Table | Place::Retry { .. } | Place::Line(Route::Way(_)) => true,
+                Place::Table | Place::Retry { .. } => true,
+                Place::Line(Route::Way(_) | Route::Outside(_) | Route::Frontends) => true,
                 Place::Doubt(_) => turn.fault("reroute-while-in-doubt"),
                 _ => false,
             });

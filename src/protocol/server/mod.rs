@@ -4,6 +4,7 @@
 //! with a [`crate::wire::Framer`] in the mode that the session asked for, one unit at a time: after
 //! each unit (a line, a block, a frame, a whole body) nothing more is read until [`Wire::Receive`].
 
+mod clients;
 mod custody;
 mod partials;
 mod table;
@@ -13,6 +14,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
+pub(in crate::protocol) use clients::{Charge, Clients};
 pub use custody::Custody;
 pub use partials::{
     PARTIAL_TIME, PARTIALS_LIMIT, PARTIALS_LIMIT_OCTETS, PARTIALS_OF_A_MEMBER_LIMIT, PartialName,
@@ -53,6 +55,8 @@ pub enum Wire {
     Secured(Option<MemberName>),
     /// In: so many octets of the body that was named are kept; it goes on behind them.
     Kept(u64),
+    /// In: TLS with a server outside the organization has failed for this reason; nothing passes any more.
+    Unsecured(String),
     /// In: reading stopped at the end of the stream. The host sends this before `Link Closed`.
     End,
     /// Out: the next text is what is missing of this body. The host says how much is kept, and gives the

@@ -1,14 +1,18 @@
 //! The table of sessions, and the way between them and custody.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Command, Custody, Wire};
+use super::{Clients, Command, Custody, Wire};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, LinkChange, Machine};
 use crate::protocol::member::{self, Endpoint, Event, Member, MemberConfig, Pdu, Port, Timer};
 use crate::protocol::session::{Action, Session, SessionEvent, Talk};
 use crate::wire::ids::{ConnectionId, StoreId};
+
+/// How many outside servers are remembered with which TLS has failed.
+const IN_CLEAR_LIMIT: usize = 1_000;
 
 /// A server.
 pub type Server = ServerOf<Member>;
@@ -20,6 +24,10 @@ pub struct ServerOf<C> {
     /// This member's disk, which sessions name to other members.
     store: StoreId,
     sessions: BTreeMap<ConnectionId, Entry>,
+    /// What the clients have taken lately.
+    clients: Clients,
+    /// The outside servers to which the next connection does without TLS, which has failed with them.
+    in_clear: BTreeSet<String>,
     /// The host has said that no new conversation begins.
     shutting_down: bool,
 }
@@ -59,10 +67,10 @@ impl<C: Custody> ServerOf<C> {
         pending: &mut Pending<C>,
         act: impl FnOnce(&mut Session, &mut Talk<'_>),
     ) {
-        let Some(entry) = self.sessions.get_mut(&connection) else { return };
-        let member = &self.member;
+        let Self { member, store, sessions, clients, .. } = self;
+        let Some(entry) = sessions.get_mut(&connection) else { return };
         let knows_the_list = || member.knows_the_list(config);
-        let mut talk = Talk::new(config, self.store, cx.now, gate, &knows_the_list);
+        let mut talk = Talk::new(config, *store, cx.now, gate, &knows_the_list, clients);
         act(&mut entry.session, &mut talk);
         for action in talk.into_actions() {
             self.perform(connection, action, cx, pending);
@@ -96,6 +104,11 @@ impl<C: Custody> ServerOf<C> {
             }
             Action::Wait(span) => cx.arm(Timer::Session(connection), span),
             Action::Rest => cx.disarm(Timer::Session(connection)),
+            Action::InClear(server) => {
+                if self.in_clear.len() < IN_CLEAR_LIMIT {
+                    self.in_clear.insert(server);
+                }
+            }
             Action::Log(tag, event) => cx.event(Event::Session { connection, tag, event }),
             Action::End(change) => {
                 cx.close(connection);
@@ -239,7 +252,11 @@ impl<C: Custody> ServerOf<C> {
             // A member that goes hears nothing of what it can no longer use.
             return;
         }
-        let session = Session::open(&endpoint);
+        let in_clear = match &endpoint {
+            Endpoint::Outside(server) => self.in_clear.remove(server),
+            _ => false,
+        };
+        let session = Session::open(&endpoint, in_clear);
         // Custody waits for this connection: it hears of its end even when it is never up.
         let entry = Entry { session, port: None, known: true };
         let previous = self.sessions.insert(connection, entry);
@@ -271,7 +288,14 @@ impl<C: Custody> Machine for ServerOf<C> {
         let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut out };
         let member = C::boot(config, durable, &mut inner);
         let store = C::store(durable);
-        let mut server = Self { member, store, sessions: BTreeMap::new(), shutting_down: false };
+        let mut server = Self {
+            member,
+            store,
+            sessions: BTreeMap::new(),
+            clients: Clients::default(),
+            in_clear: BTreeSet::new(),
+            shutting_down: false,
+        };
         let mut pending = Pending::new();
         server.carry_out(config, out, cx, &mut pending);
         server.settle(config, cx, pending);

@@ -56,6 +56,16 @@ pub(in crate::protocol) trait Dialogue {
         unreachable!("this dialogue starts no TLS")
     }
 
+    /// TLS did not come, for this reason.
+    fn unsecured(&mut self, reason: String, caller: &Caller, talk: &mut Talk<'_>) -> Ended {
+        caller.refused(reason, talk)
+    }
+
+    /// The far end has taken too long for the handshake.
+    fn overdue(&mut self, caller: &Caller, talk: &mut Talk<'_>) -> Ended {
+        caller.overdue(talk)
+    }
+
     /// Says what custody wants said.
     fn begin(&mut self, pdu: Pdu, caller: &Caller, talk: &mut Talk<'_>) -> Next<Self::Step>;
 
@@ -200,6 +210,9 @@ impl<D: Dialogue> Conversation for Calling<D> {
             (true, Wire::Secured(member)) => {
                 self.dialogue.secured(member.as_ref(), &self.caller, talk)
             }
+            (true, Wire::Unsecured(reason)) => {
+                Err(self.dialogue.unsecured(reason, &self.caller, talk))
+            }
             (true, _) => return,
             (false, Wire::Line(line)) => match self.caller.line(&line, talk) {
                 Ok(Some(reply)) => self.reply(&reply, talk),
@@ -249,6 +262,9 @@ impl<D: Dialogue> Conversation for Calling<D> {
     fn overdue(&mut self, talk: &mut Talk<'_>) {
         if self.state == State::Quit {
             self.end(talk);
+        } else if self.awaits_host() {
+            self.state = State::Over;
+            let Ended = self.dialogue.overdue(&self.caller, talk);
         } else if self.is_handshake() {
             self.state = State::Over;
             let Ended = self.caller.overdue(talk);

@@ -5,7 +5,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::member::Port;
+use crate::protocol::member::{OutsideTls, Port};
 use crate::wire::ids::MemberName;
 
 /// The most octets of a peer's words that an event repeats.
@@ -75,6 +75,24 @@ pub enum SessionEvent {
         /// The reason, as it was said.
         reason: String,
     },
+    /// Mail may go on a connection to an outside server, secured like this.
+    Outside {
+        /// The server.
+        server: String,
+        /// What is configured for it.
+        tls: OutsideTls,
+        /// Whether TLS is on.
+        secured: bool,
+        /// TLS has failed with it the last time.
+        after_failure: bool,
+    },
+    /// The client has reached a limit of its address.
+    Limited {
+        /// Its address.
+        remote: String,
+        /// The limit, as the configuration names it.
+        limit: String,
+    },
     /// The far end is a mail store that keeps no delivery journal: what is in doubt there may come to
     /// be stored twice.
     NoJournal,
@@ -102,6 +120,12 @@ impl fmt::Display for SessionEvent {
             Self::Misbehaved { expected, offset: None, said } => {
                 write!(f, "expected {expected}, got `{said}`")
             }
+            Self::Outside { server, tls, secured, after_failure } => {
+                let how = if *secured { "under TLS" } else { "in clear" };
+                let why = if *after_failure { ", as TLS has failed" } else { "" };
+                write!(f, "mail for {server} goes {how}{why} (tls = {tls})")
+            }
+            Self::Limited { remote, limit } => write!(f, "{remote} is over its {limit}"),
             Self::Refused { reason } => write!(f, "refused: {reason}"),
             Self::NoJournal => f.write_str(
                 "the mail store keeps no delivery journal: after a lost reply a copy may be double",

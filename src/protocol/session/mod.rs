@@ -68,16 +68,18 @@ impl Session {
     }
 
     /// The session of a connection that custody opens.
-    pub(in crate::protocol) fn open(endpoint: &Endpoint) -> Self {
+    /// `in_clear`: TLS with this outside server has failed the last time.
+    pub(in crate::protocol) fn open(endpoint: &Endpoint, in_clear: bool) -> Self {
         match endpoint {
             Endpoint::Connector(_, target) | Endpoint::Member(target) => {
                 Self::SmtpClient(SmtpClient::calling(target.clone()))
             }
             Endpoint::Deliver(host) => Self::LmtpClient(LmtpClient::calling(host.clone())),
             Endpoint::Group(target) => Self::GroupClient(GroupClient::new(target.clone())),
-            Endpoint::Outside(_) | Endpoint::Frontend(_) => {
-                Self::RelayClient(RelayClient::calling())
+            Endpoint::Outside(server) => {
+                Self::RelayClient(RelayClient::calling(Some(server.clone()), in_clear))
             }
+            Endpoint::Frontend(_) => Self::RelayClient(RelayClient::calling(None, true)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Our session on an outside SMTP server: mail that leaves the organization.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 
 use super::caller::{Caller, Ended, GREETING_WAIT};
@@ -10,14 +11,21 @@ use super::talk::Talk;
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::Span;
-use crate::protocol::member::{Parcel, Pdu};
+use crate::protocol::member::{OutsideTls, Parcel, Pdu};
 use crate::protocol::server::{Coding, Wire};
+use crate::wire::ids::MemberName;
 use crate::wire::message::{Notify, Outcome, Refusal};
 use crate::wire::smtp::{BodyKind, Command, Extensions, Mail, REPLY_LINES_LIMIT, Rcpt, Reply};
 
 /// What is said to one outside server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::protocol) struct RelayClient {
+    /// `HOST:PORT`; `None` is a frontend of our group, to which mail goes in clear.
+    server: Option<String>,
+    /// TLS has failed with it the last time.
+    in_clear: bool,
+    /// TLS is on.
+    secured: bool,
     extensions: Extensions,
 }
 
@@ -28,6 +36,10 @@ pub(in crate::protocol) enum Step {
     Ehlo,
     /// To HELO: the server does not know EHLO.
     Helo,
+    /// To STARTTLS.
+    StartTls,
+    /// The host: TLS.
+    Securing,
     /// To MAIL.
     Mail(Relaying),
     /// To RCPT for the recipient at this place.
@@ -50,8 +62,70 @@ pub(in crate::protocol) struct Relaying {
 
 impl RelayClient {
     /// A session, before its connection is open.
-    pub(in crate::protocol) fn calling() -> Calling<Self> {
-        Calling::new(Self { extensions: Extensions::default() }, Tag::Relay, REPLY_LINES_LIMIT)
+    pub(in crate::protocol) fn calling(server: Option<String>, in_clear: bool) -> Calling<Self> {
+        let extensions = Extensions::default();
+        let dialogue = Self { server, in_clear, secured: false, extensions };
+        Calling::new(dialogue, Tag::Relay, REPLY_LINES_LIMIT)
+    }
+
+    fn ehlo(talk: &mut Talk<'_>) -> Step {
+        talk.line(Command::Ehlo(String::from(talk.config.member.as_str())).encode());
+        talk.wait(GREETING_WAIT);
+        Step::Ehlo
+    }
+
+    /// What is configured for this server.
+    fn tls(&self, talk: &Talk<'_>) -> OutsideTls {
+        clause!(SM_125);
+        let server = self.server.as_ref();
+        server.map_or(OutsideTls::None, |server| talk.config.policy.outside_tls(server))
+    }
+
+    /// The server has said what it can do: starts TLS, or goes on without, or not at all.
+    fn go_on(&self, caller: &mut Caller, talk: &mut Talk<'_>) -> Result<Next<Step>, Ended> {
+        let tls = self.tls(talk);
+        let is_wanted = tls.is_strict() || (tls == OutsideTls::Opportunistic && !self.in_clear);
+        if !self.secured && is_wanted && self.extensions.starttls {
+            talk.line(Command::StartTls.encode());
+            return Ok(Next::Step(Step::StartTls));
+        }
+        if !self.secured && tls.is_strict() {
+            clause!(SM_126);
+            let reason = format!("tls = \"{tls}\", and the server does not offer STARTTLS");
+            return Err(caller.refused(reason, talk));
+        }
+        if let Some(server) = self.server.clone() {
+            clause!(SM_128);
+            let (secured, after_failure) = (self.secured, self.in_clear && !self.secured);
+            talk.log(Tag::Relay, SessionEvent::Outside { server, tls, secured, after_failure });
+        }
+        caller.up(talk);
+        Ok(Next::Idle)
+    }
+
+    fn may_secure(
+        &self,
+        reply: &Reply,
+        caller: &Caller,
+        talk: &mut Talk<'_>,
+    ) -> Result<Next<Step>, Ended> {
+        if reply.code() == 220 {
+            talk.say(Wire::StartTls);
+            return Ok(Next::Step(Step::Securing));
+        }
+        self.note_failure(talk);
+        Err(caller.declined("STARTTLS", reply, talk))
+    }
+
+    /// TLS has failed. Where any security is better than none, none is better than no mail: the next
+    /// connection does without. Not this one, of which nobody knows what state it is in.
+    fn note_failure(&self, talk: &mut Talk<'_>) {
+        clause!(SM_127);
+        if self.tls(talk) == OutsideTls::Opportunistic
+            && let Some(server) = self.server.clone()
+        {
+            talk.in_clear_next(server);
+        }
     }
 
     fn offered(
@@ -63,8 +137,7 @@ impl RelayClient {
         match reply.code() {
             250 => {
                 self.extensions = Extensions::of(reply);
-                caller.up(talk);
-                Ok(Next::Idle)
+                self.go_on(caller, talk)
             }
             500..600 => {
                 clause!(SM_060);
@@ -75,12 +148,16 @@ impl RelayClient {
         }
     }
 
-    fn helo(reply: &Reply, caller: &mut Caller, talk: &mut Talk<'_>) -> Result<Next<Step>, Ended> {
+    fn helo(
+        &self,
+        reply: &Reply,
+        caller: &mut Caller,
+        talk: &mut Talk<'_>,
+    ) -> Result<Next<Step>, Ended> {
         if reply.code() != 250 {
             return Err(caller.declined("HELO", reply, talk));
         }
-        caller.up(talk);
-        Ok(Next::Idle)
+        self.go_on(caller, talk)
     }
 
     fn relay(&self, parcel: Parcel, talk: &mut Talk<'_>) -> Next<Step> {
@@ -245,13 +322,37 @@ impl Dialogue for RelayClient {
     const BANNER_WAIT: Span = GREETING_WAIT;
 
     fn greet(&mut self, talk: &mut Talk<'_>) -> Step {
-        talk.line(Command::Ehlo(String::from(talk.config.member.as_str())).encode());
-        talk.wait(GREETING_WAIT);
-        Step::Ehlo
+        Self::ehlo(talk)
     }
 
     fn is_handshake(step: &Step) -> bool {
-        matches!(step, Step::Ehlo | Step::Helo)
+        matches!(step, Step::Ehlo | Step::Helo | Step::StartTls | Step::Securing)
+    }
+
+    fn awaits_host(step: &Step) -> bool {
+        matches!(step, Step::Securing)
+    }
+
+    fn secured(
+        &mut self,
+        _: Option<&MemberName>,
+        _: &Caller,
+        talk: &mut Talk<'_>,
+    ) -> Result<Next<Step>, Ended> {
+        clause!(SM_129);
+        self.secured = true;
+        self.extensions = Extensions::default();
+        Ok(Next::Step(Self::ehlo(talk)))
+    }
+
+    fn unsecured(&mut self, reason: String, caller: &Caller, talk: &mut Talk<'_>) -> Ended {
+        self.note_failure(talk);
+        caller.refused(format!("TLS has failed: {reason}"), talk)
+    }
+
+    fn overdue(&mut self, caller: &Caller, talk: &mut Talk<'_>) -> Ended {
+        self.note_failure(talk);
+        caller.overdue(talk)
     }
 
     fn reply(
@@ -263,7 +364,9 @@ impl Dialogue for RelayClient {
     ) -> Result<Next<Step>, Ended> {
         match step {
             Step::Ehlo => self.offered(reply, caller, talk),
-            Step::Helo => Self::helo(reply, caller, talk),
+            Step::Helo => self.helo(reply, caller, talk),
+            Step::StartTls => self.may_secure(reply, caller, talk),
+            Step::Securing => unreachable!("the host has the next word"),
             Step::Mail(relaying) => Ok(self.mail(relaying, reply, talk)),
             Step::Rcpt(relaying, place) => Ok(self.rcpt(relaying, place, reply, talk)),
             Step::Data(relaying) => Self::data(relaying, reply, caller, talk),

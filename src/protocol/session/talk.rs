@@ -9,7 +9,7 @@ use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange, Span, Time};
 use crate::protocol::member::{MemberConfig, Pdu};
-use crate::protocol::server::Wire;
+use crate::protocol::server::{Charge, Clients, Wire};
 use crate::wire::framer::EXPECTED_CRLF;
 use crate::wire::ids::{MemberName, StoreId};
 use crate::wire::{DecodeError, Mode};
@@ -31,6 +31,8 @@ pub(in crate::protocol) enum Action {
     Wait(Span),
     /// Stop the timer of the session.
     Rest,
+    /// TLS with this outside server has failed: the next connection to it does without.
+    InClear(String),
     /// Tell the log.
     Log(Tag, SessionEvent),
 }
@@ -47,6 +49,8 @@ pub(in crate::protocol) struct Talk<'a> {
     pub(super) knows_the_list: &'a dyn Fn() -> bool,
     /// When that to which the session reacts allows it to speak.
     gate: Gate,
+    /// What the clients have taken lately.
+    clients: &'a mut Clients,
     actions: Vec<Action>,
 }
 
@@ -58,8 +62,9 @@ impl<'a> Talk<'a> {
         now: Time,
         gate: Gate,
         knows_the_list: &'a dyn Fn() -> bool,
+        clients: &'a mut Clients,
     ) -> Self {
-        Self { config, store, now, knows_the_list, gate, actions: Vec::new() }
+        Self { config, store, now, knows_the_list, gate, clients, actions: Vec::new() }
     }
 
     /// What the turn came to, in order.
@@ -114,6 +119,31 @@ impl<'a> Talk<'a> {
         self.actions.push(Action::End(change));
     }
 
+    /// Charges the client at `remote`. `false`, told to the log, where it has reached its limit.
+    pub(super) fn charge(&mut self, tag: Tag, remote: &str, charge: Charge) -> bool {
+        let limits = &self.config.policy.limits.client;
+        let is_left = self.clients.charge(remote, charge, limits, self.now);
+        if !is_left {
+            self.limited(tag, remote, charge);
+        }
+        is_left
+    }
+
+    /// Whether the client at `remote` has reached its limit already; told to the log where it has.
+    pub(super) fn is_over(&mut self, tag: Tag, remote: &str, charge: Charge) -> bool {
+        let limits = &self.config.policy.limits.client;
+        let is_over = self.clients.is_over(remote, charge, limits, self.now);
+        if is_over {
+            self.limited(tag, remote, charge);
+        }
+        is_over
+    }
+
+    fn limited(&mut self, tag: Tag, remote: &str, charge: Charge) {
+        let (remote, limit) = (String::from(remote), String::from(charge.limit()));
+        self.log(tag, SessionEvent::Limited { remote, limit });
+    }
+
     /// Starts the timer of the session anew.
     pub(super) fn wait(&mut self, span: Span) {
         self.actions.push(Action::Wait(span));
@@ -127,6 +157,11 @@ impl<'a> Talk<'a> {
     /// Stops the timer of the session.
     pub(super) fn rest(&mut self) {
         self.actions.push(Action::Rest);
+    }
+
+    /// Has the next connection to an outside server do without TLS, which has failed with it.
+    pub(super) fn in_clear_next(&mut self, server: String) {
+        self.actions.push(Action::InClear(server));
     }
 
     /// Tells the log.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::super::configuration::{Configuration, Listen, Peer};
+use super::super::configuration::{Configuration, Listen, OutsideTrust, Peer, ProcessSection};
 use super::super::identity::Credentials;
 use super::request::Refused;
 use crate::clause;
@@ -143,6 +143,8 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
         via: vias(asked.via),
         credentials,
         allow_development_ca: true,
+        trust: OutsideTrust::default(),
+        process: ProcessSection::default(),
         source: asked.source,
         time_scale: 1.0,
     };

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::file::{TomlFile, read_text};
+use super::outside::{OutsideSection, OutsideTrust, outside};
 use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
 use crate::clause;
 use crate::protocol::faults::Faults;
-use crate::protocol::member::{MemberConfig, Policy, Security};
+use crate::protocol::member::{
+    LIMIT_RANGE, Limits, MemberConfig, Network, OutsidePolicy, Policy, Security,
+};
 use crate::protocol::organization::Organization;
 use crate::protocol::rules::{self, Kind};
 use crate::server::clock::SCALE_LIMIT;
@@ -49,6 +52,35 @@ pub struct MemberFile {
     /// `[clock]`.
     #[serde(default)]
     pub clock: ClockSection,
+    /// `[limits]`.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
+    /// `[[outside]]`.
+    #[serde(default, rename = "outside", skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<OutsideSection>,
+    /// `[process]`.
+    #[serde(default, skip_serializing_if = "ProcessSection::is_empty")]
+    pub process: ProcessSection,
+}
+
+/// `[process]`: as whom the member runs when root has started it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProcessSection {
+    /// The user, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The group, by name; without it, that of the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+impl ProcessSection {
+    /// Whether nothing is said.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.user.is_none() && self.group.is_none()
+    }
 }
 
 /// `[listen]`.
@@ -149,8 +181,9 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_permission(&member.security, &mut wrong);
     let credentials = credentials(&file, &member.security, &mut errors);
     check_identity(&file, &member, credentials.as_ref(), &mut errors);
+    let outside = outside(&file, &member.outside, &mut errors);
     if errors.is_empty() {
-        Ok(configuration(&file, member, organization, credentials))
+        Ok(configuration(&file, member, organization, credentials, outside))
     } else {
         Err(errors)
     }
@@ -235,6 +268,8 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         queue_limit,
         rules,
         suspects: _,
+        limits: _,
+        outside: _,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
         if value == 0 {
@@ -252,6 +287,12 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
     }
     for (place, problem) in rules::check(rules, "policy.rule", Kind::Queue) {
         wrong(place, problem);
+    }
+    for (name, value) in member.limits.values() {
+        if !LIMIT_RANGE.contains(&value) {
+            let (least, most) = LIMIT_RANGE.into_inner();
+            wrong(format!("limits.{name}"), format!("is {value}, expected {least} to {most}"));
+        }
     }
     let scale = member.clock.scale;
     if !is_time_scale(scale) {
@@ -392,6 +433,7 @@ fn configuration(
     member: MemberFile,
     organization: Organization,
     credentials: Option<Credentials>,
+    (outside, trust): (Vec<OutsidePolicy>, OutsideTrust),
 ) -> Configuration {
     let directory = file.relative(&member.directory);
     let ListenSection { smtp, deliver, group, admin } = member.listen;
@@ -402,21 +444,31 @@ fn configuration(
         let PeerSection { member, smtp, deliver, group, address } = section;
         (member, Peer { smtp, deliver, group, address })
     });
+    let peers: BTreeMap<_, _> = peers.collect();
+    let mut policy = member.policy;
+    (policy.limits, policy.outside) = (member.limits, outside);
+    let known = peers.values().flat_map(|peer: &Peer| {
+        let listens = [peer.smtp, peer.deliver, peer.group].into_iter().flatten();
+        listens.map(|address| address.ip()).chain(peer.address)
+    });
+    policy.limits.client.exempt.extend(known.map(Network::from));
     let vias = member.vias.into_iter().map(|via| ((via.connector, via.target), via.address));
     Configuration {
         member: MemberConfig {
             organization: Arc::new(organization),
             member: member.member,
             security: member.security.members,
-            policy: member.policy,
+            policy,
             faults: Faults::none(),
         },
         listen: Listen { smtp, deliver, group, admin: admin.map(|admin| directory.join(admin)) },
         directory,
-        peers: peers.collect::<BTreeMap<_, _>>(),
+        peers,
         via: vias.collect::<BTreeMap<_, _>>(),
         credentials,
         allow_development_ca: member.security.allow_development_ca,
+        trust,
+        process: member.process,
         source,
         time_scale: member.clock.scale,
     }

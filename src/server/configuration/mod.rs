@@ -4,18 +4,25 @@ mod error;
 mod file;
 mod member;
 mod organization;
+mod outside;
+mod reload;
 
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
 
 pub use error::{ConfigurationError, report};
 pub use file::{Kind, kind_of};
 pub use member::{
-    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, SecuritySection,
-    ViaSection, is_time_scale, load,
+    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, ProcessSection,
+    SecuritySection, ViaSection, is_time_scale, load,
 };
 pub use organization::load_organization;
+pub use outside::{OutsideSection, OutsideTrust};
+pub use reload::{complaint, reload};
 
 use crate::protocol::member::{Endpoint, MemberConfig};
 use crate::server::identity::Credentials;
@@ -38,6 +45,10 @@ pub struct Configuration {
     pub credentials: Option<Credentials>,
     /// Whether a development authority is good enough.
     pub allow_development_ca: bool,
+    /// Whose certificates are good enough outside.
+    pub trust: OutsideTrust,
+    /// As whom it runs.
+    pub process: ProcessSection,
     /// Where outgoing connections come from.
     pub source: Option<IpAddr>,
     /// How many seconds the member lives through in one real second.
@@ -94,6 +105,12 @@ impl Configuration {
             Endpoint::Group(member) => self.peers.get(member)?.group,
             Endpoint::Outside(address) => address.parse().ok(),
         }
+    }
+
+    /// TLS with the outside server `HOST:PORT`.
+    #[must_use]
+    pub fn outside_tls(&self, server: &str) -> Arc<ClientConfig> {
+        self.trust.of(self.member.policy.outside_of(server))
     }
 
     /// The member that connects from `address`, where addresses prove names.

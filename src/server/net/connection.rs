@@ -7,10 +7,10 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::handle::{Task, Tasks};
 use super::intake::Taking;
+use super::listen::Place;
 use super::outgoing::Outgoing;
 use super::registry::Registered;
 use super::stream::Stream;
@@ -89,7 +89,7 @@ pub(super) struct Connection {
     /// TLS starts when everything is written.
     tls_wanted: Option<Token>,
     _registered: Registered,
-    _permit: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 impl Connection {
@@ -101,7 +101,7 @@ impl Connection {
         stream: Stream,
         tasks: Tasks,
         registered: Registered,
-        permit: Option<OwnedSemaphorePermit>,
+        place: Option<Place>,
     ) -> Self {
         Self {
             network,
@@ -123,7 +123,7 @@ impl Connection {
             writing: Vec::new(),
             tls_wanted: None,
             _registered: registered,
-            _permit: permit,
+            _place: place,
         }
     }
 
@@ -355,15 +355,15 @@ impl Connection {
         // Octets that came in clear must not be read as if TLS had protected them.
         clause!(SM_017);
         clause!(SM_047);
-        if !self.network.security.faults().is_on("clear-text-survives-starttls") {
+        if !self.network.security().faults().is_on("clear-text-survives-starttls") {
             self.framer.discard();
         }
         let Stream::Plain(stream) = core::mem::replace(&mut self.stream, Stream::Gone) else {
             tracing::error!(connection = self.id.0, "TLS was started twice");
             return Err(Ending::Broken);
         };
-        let (network, end) = (Arc::clone(&self.network), self.end.clone());
-        let mut handshake = core::pin::pin!(network.security.secure(stream, &end));
+        let (security, end) = (self.network.security(), self.end.clone());
+        let mut handshake = core::pin::pin!(security.secure(stream, &end));
         let mut meanwhile = Vec::new();
         let secured = loop {
             tokio::select! {
@@ -389,6 +389,11 @@ impl Connection {
             }
             Err(error) => {
                 tracing::info!(connection = self.id.0, %error, "TLS failed");
+                if matches!(self.end, End::Outside(_)) {
+                    // Its session may want to do without it the next time.
+                    self.waits_for_host = false;
+                    self.give(Wire::Unsecured(error.to_string()));
+                }
                 Err(Ending::Broken)
             }
         }

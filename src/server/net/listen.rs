@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::connection::Connection;
+use super::crowd::{Present, TOO_MANY_CONNECTIONS};
 use super::handle;
 use super::registry::Counters;
 use super::stream::{Counted, Stream};
@@ -61,6 +62,9 @@ pub const fn name_of(port: Port) -> &'static str {
     }
 }
 
+/// Bound listeners outside any runtime.
+pub(crate) type Sockets = Vec<(Port, std::net::TcpListener)>;
+
 /// Bound listeners that accept nothing yet.
 #[derive(Debug)]
 pub struct Listeners {
@@ -81,6 +85,28 @@ impl Listeners {
             sockets.push((port, listener, bound));
         }
         Ok(Self { sockets })
+    }
+
+    /// Takes the listeners out of the runtime in which they were bound.
+    ///
+    /// # Errors
+    /// The system does not let go of one.
+    pub(crate) fn into_sockets(self) -> io::Result<Sockets> {
+        let sockets = self.sockets.into_iter();
+        sockets.map(|(port, listener, _)| Ok((port, listener.into_std()?))).collect()
+    }
+
+    /// Takes bound listeners into the runtime at hand.
+    ///
+    /// # Errors
+    /// The runtime does not take one.
+    pub(crate) fn from_sockets(sockets: Sockets) -> io::Result<Self> {
+        let sockets = sockets.into_iter().map(|(port, socket)| {
+            let listener = TcpListener::from_std(socket)?;
+            let bound = listener.local_addr()?;
+            Ok((port, listener, bound))
+        });
+        Ok(Self { sockets: sockets.collect::<io::Result<_>>()? })
     }
 
     /// The addresses, with the port numbers that the system chose.
@@ -126,7 +152,14 @@ struct Arrival {
     id: ConnectionId,
     port: Port,
     remote: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// What a connection takes of its port, and of what its address may have.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _present: Present,
 }
 
 fn accepted(
@@ -138,14 +171,24 @@ fn accepted(
     token: Token,
 ) {
     let Ok(local) = socket.local_addr() else { return };
+    let security = network.security();
+    let Some(present) = network.crowd.enter(remote.ip(), security.client_limits()) else {
+        tracing::info!(port = name_of(port), address = %remote.ip(), "too many connections");
+        if port == Port::Smtp {
+            // What a new socket has no room for needs no waiting: the client reads the end all the same.
+            let _ = socket.try_write(TOO_MANY_CONNECTIONS);
+        }
+        return;
+    };
     let _ = socket.set_nodelay(true);
     let counters = Arc::new(Counters::default());
     let id = network.name_accepted();
     let registered = network.registry.add(id, local, remote, Arc::clone(&counters));
     let stream = Counted::new(socket, counters);
-    let arrival = Arrival { network: Arc::clone(network), id, port, remote, permit };
-    let member = network.security.member_at(remote.ip());
-    if port == Port::Smtp || !network.security.is_tls() {
+    let place = Place { _permit: permit, _present: present };
+    let arrival = Arrival { network: Arc::clone(network), id, port, remote, place };
+    let member = security.member_at(remote.ip());
+    if port == Port::Smtp || !security.is_tls() {
         tokio::spawn(arrival.serve(Stream::Plain(stream), registered, member, token));
         return;
     }
@@ -157,7 +200,7 @@ fn accepted(
         let (network, end) = (Arc::clone(&arrival.network), End::Server(port));
         let secured = tokio::select! {
             _ = cancelled => return,
-            secured = network.security.secure(stream, &end) => secured,
+            secured = security.secure(stream, &end) => secured,
         };
         match secured {
             Ok((stream, member)) => {
@@ -189,8 +232,8 @@ impl Arrival {
             handle,
             token,
         });
-        let permit = Some(self.permit);
+        let place = Some(self.place);
         let end = End::Server(self.port);
-        Connection::new(self.network, self.id, end, stream, tasks, registered, permit).run().await;
+        Connection::new(self.network, self.id, end, stream, tasks, registered, place).run().await;
     }
 }

@@ -5,6 +5,7 @@
 //! it closes and what is said on it comes from the session, through the host loop.
 
 mod connection;
+mod crowd;
 mod handle;
 mod intake;
 mod listen;
@@ -18,12 +19,14 @@ mod tests;
 
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crowd::Crowd;
 pub(crate) use handle::Handle;
 pub use handle::UNWRITTEN_LIMIT_OCTETS;
+pub(crate) use listen::Sockets;
 pub use listen::{ListenError, Listeners, name_of};
 pub(crate) use open::Target;
 pub use registry::{Counters, Registry, Shown};
@@ -64,6 +67,8 @@ pub(crate) enum End {
     Server(Port),
     /// We opened it, to the host of this name.
     Client(String),
+    /// We opened it, to the outside server `HOST:PORT`.
+    Outside(String),
 }
 
 /// What all connections of one member share.
@@ -72,10 +77,11 @@ pub(crate) struct Network {
     pub(crate) tokens: Tokens,
     pub(crate) registry: Registry,
     pub(crate) spool: Arc<dyn Spool<Server>>,
-    pub(crate) security: Security,
+    security: RwLock<Arc<Security>>,
     /// The address from which we open connections.
     pub(crate) source: Option<IpAddr>,
     host: UnboundedSender<ToHost>,
+    crowd: Crowd,
     /// The last number that an accepted connection was given.
     accepted: AtomicU64,
     /// What has come of bodies whose connections broke. It goes with the process: the files have names
@@ -96,11 +102,24 @@ impl Network {
     ) -> Self {
         let accepted = AtomicU64::new(1);
         let partials = Mutex::default();
-        Self { clock, tokens, registry, spool, security, source, host, accepted, partials }
+        let security = RwLock::new(Arc::new(security));
+        let crowd = Crowd::default();
+        Self { clock, tokens, registry, spool, security, source, host, crowd, accepted, partials }
     }
 
     fn partials(&self) -> MutexGuard<'_, Partials<Intake>> {
         self.partials.lock().expect("no holder of this lock panics")
+    }
+
+    /// Who the far ends are, and TLS, by the present configuration.
+    pub(crate) fn security(&self) -> Arc<Security> {
+        Arc::clone(&self.security.read().expect("no holder of this lock panics"))
+    }
+
+    /// The configuration is another one. What is open goes on as it is.
+    pub(crate) fn reconfigure(&self, security: Security) {
+        let mut held = self.security.write().expect("no holder of this lock panics");
+        *held = Arc::new(security);
     }
 
     /// Tells the host loop; a host loop that has stopped needs no telling.

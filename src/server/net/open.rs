@@ -28,6 +28,8 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// TLS comes before anything else.
     pub(crate) is_tls: bool,
+    /// It is no member: `address` says whose TLS is how good.
+    pub(crate) is_outside: bool,
 }
 
 impl Network {
@@ -77,7 +79,8 @@ impl Network {
         };
         let (handle, tasks) = handle::pair();
         self.tell(ToHost::Opened { connection, handle, token });
-        let end = End::Client(target.name);
+        let end =
+            if target.is_outside { End::Outside(target.address) } else { End::Client(target.name) };
         Connection::new(self, connection, end, stream, tasks, registered, None).run().await;
     }
 
@@ -97,7 +100,7 @@ impl Network {
         }
         clause!(CO_009);
         let end = End::Client(target.name.clone());
-        let (stream, _) = self.security.secure(stream, &end).await?;
+        let (stream, _) = self.security().secure(stream, &end).await?;
         Ok((stream, registered))
     }
 

@@ -12,7 +12,7 @@ use super::End;
 use super::stream::{Counted, Stream};
 use crate::clause;
 use crate::protocol::faults::Faults;
-use crate::protocol::member::Port;
+use crate::protocol::member::{ClientLimits, Port, host_of};
 use crate::server::configuration::Configuration;
 use crate::server::identity::{Identity, member_of};
 use crate::wire::ids::MemberName;
@@ -72,6 +72,11 @@ impl Security {
         self.configuration.member_at(address.to_canonical()).cloned()
     }
 
+    /// How much one client address may take.
+    pub(super) fn client_limits(&self) -> &ClientLimits {
+        &self.configuration.member.policy.limits.client
+    }
+
     /// The planted bugs that are on.
     pub(super) fn faults(&self) -> &Faults {
         &self.configuration.member.faults
@@ -83,8 +88,17 @@ impl Security {
         socket: Counted,
         end: &End,
     ) -> Result<(Stream, Option<MemberName>), SecurityError> {
+        if let End::Outside(server) = end {
+            let connector = TlsConnector::from(self.configuration.outside_tls(server));
+            let name = String::from(host_of(server));
+            let proved =
+                ServerName::try_from(name.clone()).map_err(|_| SecurityError::Name(name))?;
+            let stream = TlsStream::Client(connector.connect(proved, socket).await?);
+            return Ok((Stream::Tls(Box::new(stream)), None));
+        }
         let identity = self.identity.as_ref().ok_or(SecurityError::NoTls)?;
         let stream = match end {
+            End::Outside(_) => return Err(SecurityError::NoTls),
             End::Server(port) => {
                 let server = match port {
                     Port::Smtp => &identity.open_server,

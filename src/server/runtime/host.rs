@@ -21,8 +21,9 @@ use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::server::{Command, Server, Wire};
 use crate::server::clock::{Timers, pick};
 use crate::server::configuration::Configuration;
+use crate::server::identity::Identity;
 use crate::server::maildir::Maildirs;
-use crate::server::net::{Handle, Network, OPENING_LIMIT};
+use crate::server::net::{Handle, Network, OPENING_LIMIT, Security};
 use crate::server::report;
 use crate::server::spool::{Operation, Settled};
 use crate::server::tokens::{Kind, Token};
@@ -194,6 +195,9 @@ impl Host {
             ToHost::Settled(Settled::Stored(changes)) => self.stored(changes),
             ToHost::Settled(Settled::Failed(error)) => self.fail(error.to_string()),
             ToHost::Fatal { reason } => self.fail(reason),
+            ToHost::Reconfigure { configuration, identity, reply } => {
+                self.reconfigure(configuration, identity.map(|identity| *identity), reply);
+            }
             ToHost::ShutDown => self.shut_down(),
             ToHost::Report { what, reply } => {
                 let (server, now) = (self.node.machine(), self.network.clock.now());
@@ -237,6 +241,26 @@ impl Host {
         let token = self.network.tokens.take(Kind::Input);
         let command = member::Command::Order { from, order };
         self.step(Input::Command(Command::Member(command)), &token);
+    }
+
+    /// Sessions and connections go on; whoever speaks next does so by the new configuration.
+    fn reconfigure(
+        &mut self,
+        configuration: Arc<Configuration>,
+        identity: Option<Identity>,
+        reply: oneshot::Sender<()>,
+    ) {
+        if self.is_stopping {
+            return;
+        }
+        clause!(SV_085);
+        let revision = configuration.member.organization.revision;
+        tracing::info!(revision, "the configuration was read again");
+        self.network.reconfigure(Security::new(Arc::clone(&configuration), identity));
+        self.configuration = configuration;
+        let token = self.network.tokens.take(Kind::Input);
+        self.step(Input::Configuration, &token);
+        let _ = reply.send(());
     }
 
     fn stored(&mut self, changes: usize) {

@@ -3,19 +3,24 @@
 mod asks;
 mod host;
 mod opening;
+mod reload;
 mod serve;
 mod start;
 
 use core::convert::Infallible;
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 pub use host::GRACE;
+pub use reload::Reloader;
 pub use serve::{Logging, Until, log_to_stderr, serve};
 pub use start::{Entropy, Exit, Member, Observer, Settings, StartError, start};
 
+use super::configuration::Configuration;
+use super::identity::Identity;
 use super::net::Handle;
 use super::report::What;
 use super::spool::Settled;
@@ -118,6 +123,15 @@ pub(crate) enum ToHost {
     Fatal {
         /// How.
         reason: String,
+    },
+    /// The configuration is another one.
+    Reconfigure {
+        /// It.
+        configuration: Arc<Configuration>,
+        /// The certificate that it names.
+        identity: Option<Box<Identity>>,
+        /// Told when the machine has taken it; dropped when the member stops before.
+        reply: oneshot::Sender<()>,
     },
     /// Finish what is open and stop. The second time: stop.
     ShutDown,

@@ -1,6 +1,6 @@
 //! Where the connections that the machine wants lead.
 
-use crate::protocol::member::Endpoint;
+use crate::protocol::member::{Endpoint, host_of};
 use crate::server::configuration::Configuration;
 use crate::server::net::Target;
 use crate::wire::ids::ConnectionId;
@@ -16,18 +16,20 @@ pub(super) fn target(configuration: &Configuration, endpoint: &Endpoint) -> Opti
     let address = || configuration.resolve(endpoint).map(|address| address.to_string());
     Some(match endpoint {
         Endpoint::Connector(_, member) | Endpoint::Member(member) | Endpoint::Frontend(member) => {
-            Target { address: address()?, name: member.0.clone(), is_tls: false }
+            Target { address: address()?, name: member.0.clone(), is_tls: false, is_outside: false }
         }
         // A mail store is no member: it has no certificate of the organization's authority.
         Endpoint::Deliver(host) if configuration.member.organization.store(host).is_some() => {
-            Target { address: address()?, name: host.0.clone(), is_tls: false }
+            Target { address: address()?, name: host.0.clone(), is_tls: false, is_outside: false }
         }
         Endpoint::Deliver(member) | Endpoint::Group(member) => {
-            Target { address: address()?, name: member.0.clone(), is_tls }
+            Target { address: address()?, name: member.0.clone(), is_tls, is_outside: false }
         }
-        Endpoint::Outside(outside) => {
-            let host = outside.rsplit_once(':').map_or(outside.as_str(), |(host, _)| host);
-            Target { address: outside.clone(), name: host.to_owned(), is_tls: false }
-        }
+        Endpoint::Outside(outside) => Target {
+            address: outside.clone(),
+            name: host_of(outside).to_owned(),
+            is_tls: false,
+            is_outside: true,
+        },
     })
 }

@@ -14,10 +14,13 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
-use super::start::{Entropy, Exit, Member, Settings, start};
+use super::reload::Reloader;
+use super::start::{Entropy, Exit, Member, Settings, bind, start_on};
 use crate::protocol::member::Port;
 use crate::server::clock::{RealClock, within_real_time};
-use crate::server::configuration::{Configuration, load, report};
+use crate::server::configuration::{Configuration, complaint, load, report};
+use crate::server::net::{Listeners, Sockets};
+use crate::server::privileges::drop_privileges;
 use crate::server::{admin, private};
 
 /// How long the last octets may take to leave when all sessions have finished.
@@ -70,11 +73,30 @@ pub fn serve(file: &Path, logging: Logging, until: Until) -> ExitCode {
     };
     log_to_stderr(logging);
     raise_file_limit();
+    let sockets = match bind_first(file, &configuration) {
+        Ok(sockets) => sockets,
+        Err(problem) => return refuse(&problem),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("the runtime cannot start: {error}")),
     };
-    runtime.block_on(run(Arc::new(configuration), until))
+    runtime.block_on(run(file, Arc::new(configuration), sockets, until))
+}
+
+/// Binds the ports as whoever has started the process, and becomes whom the configuration names. No other
+/// thread runs yet, and nothing was read from the network or from the spool.
+fn bind_first(file: &Path, configuration: &Configuration) -> Result<Sockets, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let runtime = runtime.map_err(|error| format!("the runtime cannot start: {error}"))?;
+    let sockets = runtime.block_on(async {
+        let listeners = bind(configuration).await.map_err(|error| error.to_string())?;
+        listeners.into_sockets().map_err(|error| error.to_string())
+    })?;
+    drop(runtime);
+    drop_privileges(&configuration.process, &configuration.directory)
+        .map_err(|error| complaint(file, error.place, &error.problem).to_string())?;
+    Ok(sockets)
 }
 
 /// The usual limit is for programs that wait with `select`; the hard one is what this process may have.
@@ -93,19 +115,30 @@ fn refuse(problem: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-async fn run(configuration: Arc<Configuration>, until: Until) -> ExitCode {
+async fn run(
+    file: &Path,
+    configuration: Arc<Configuration>,
+    sockets: Sockets,
+    until: Until,
+) -> ExitCode {
     let settings = Settings {
         clock: Arc::new(RealClock::new(configuration.time_scale)),
         entropy: Entropy::System,
         keeps_closed: false,
     };
     let admin = configuration.listen.admin.clone();
-    let mut member = match start(configuration, settings).await {
+    let listeners = match Listeners::from_sockets(sockets) {
+        Ok(listeners) => listeners,
+        Err(error) => return refuse(&format!("the listeners cannot be used: {error}")),
+    };
+    let mut member = match start_on(Arc::clone(&configuration), settings, listeners) {
         Ok(member) => member,
         Err(error) => return refuse(&error.to_string()),
     };
+    let reloader = member.reloader(file.into(), configuration);
+    let observer = member.observer().with_reloader(Arc::clone(&reloader));
     if let Some(path) = &admin
-        && let Err(error) = admin::serve(path, member.observer())
+        && let Err(error) = admin::serve(path, observer)
     {
         return refuse(&format!("{}: cannot listen: {error}", path.display()));
     }
@@ -120,7 +153,7 @@ async fn run(configuration: Arc<Configuration>, until: Until) -> ExitCode {
     {
         return refuse(&format!("stdout: {error}"));
     }
-    let exit = until_stopped(&mut member, signals, until).await;
+    let exit = until_stopped(&mut member, &reloader, signals, until).await;
     let code = end(&member, exit).await;
     if let Some(path) = &admin {
         // The next start removes what is left here.
@@ -142,20 +175,28 @@ fn say_ready(member: &Member) -> io::Result<()> {
     stdout.flush()
 }
 
-/// The signals that stop a member in order.
+/// The signals that a member obeys.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Read the files again.
+    hangup: Signal,
 }
 
 impl Signals {
     fn take() -> io::Result<Self> {
         let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
-        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+        let hangup = signal(SignalKind::hangup())?;
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)?, hangup })
     }
 }
 
-async fn until_stopped(member: &mut Member, mut signals: Signals, until: Until) -> Exit {
+async fn until_stopped(
+    member: &mut Member,
+    reloader: &Arc<Reloader>,
+    mut signals: Signals,
+    until: Until,
+) -> Exit {
     let mut input = match until {
         Until::Signal => None,
         Until::StdinEnds => Some(end_of_stdin()),
@@ -165,12 +206,25 @@ async fn until_stopped(member: &mut Member, mut signals: Signals, until: Until) 
             exit = member.ended() => return exit,
             _ = signals.terminate.recv() => member.shut_down(),
             _ = signals.interrupt.recv() => member.shut_down(),
+            _ = signals.hangup.recv() => reload(reloader),
             () = ended(&mut input) => {
                 tracing::info!("standard input has ended");
                 member.shut_down();
             }
         }
     }
+}
+
+/// Has the files read again, behind what is going on; the log tells what came of it.
+fn reload(reloader: &Arc<Reloader>) {
+    let reloader = Arc::clone(reloader);
+    tokio::spawn(async move {
+        if let Err(problem) = reloader.reload().await {
+            for line in problem.trim_end().lines() {
+                tracing::error!("not reloaded: {line}");
+            }
+        }
+    });
 }
 
 /// Completes when standard input ends. A thread of its own reads it, and nobody waits for that thread: a

@@ -5,6 +5,7 @@ use core::hash::{BuildHasher as _, Hasher as _};
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::hash::RandomState;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::ToHost;
 use super::host::{Host, Parts};
+use super::reload::Reloader;
 use crate::clause;
 use crate::kernel::{Node, Seeded, Time};
 use crate::protocol::member::{Durable, Port};
@@ -107,8 +109,20 @@ pub async fn start(
     configuration: Arc<Configuration>,
     settings: Settings,
 ) -> Result<Member, StartError> {
-    let identity = identity_of(&configuration)?;
     let listeners = bind(&configuration).await.map_err(StartError::Listen)?;
+    start_on(configuration, settings, listeners)
+}
+
+/// The same with listeners that are bound already.
+///
+/// # Errors
+/// What cannot be had. Nothing is left behind.
+pub(super) fn start_on(
+    configuration: Arc<Configuration>,
+    settings: Settings,
+    listeners: Listeners,
+) -> Result<Member, StartError> {
+    let identity = identity_of(&configuration)?;
     let addresses = listeners.addresses();
     // Bounded by what it carries: one unit for each connection, one answer for each ticket.
     let (host, inputs) = unbounded_channel();
@@ -164,7 +178,7 @@ fn identity_of(configuration: &Configuration) -> Result<Option<Identity>, StartE
     credentials.map(|own| own.identity()).transpose().map_err(StartError::Identity)
 }
 
-async fn bind(configuration: &Configuration) -> Result<Listeners, ListenError> {
+pub(super) async fn bind(configuration: &Configuration) -> Result<Listeners, ListenError> {
     let listen = &configuration.listen;
     let addresses = BTreeMap::from([
         (Port::Smtp, listen.smtp),
@@ -239,7 +253,13 @@ impl Member {
     /// A way to look at it, for the admin socket.
     #[must_use]
     pub fn observer(&self) -> Observer {
-        Observer { host: self.host.clone(), maildirs: self.maildirs.clone() }
+        Observer { host: self.host.clone(), maildirs: self.maildirs.clone(), reloader: None }
+    }
+
+    /// A way to have it read `file` again, from which it got `configuration`.
+    #[must_use]
+    pub fn reloader(&self, file: PathBuf, configuration: Arc<Configuration>) -> Arc<Reloader> {
+        Arc::new(Reloader::new(file, configuration, self.host.clone()))
     }
 
     /// The earliest deadline of its timers.
@@ -278,9 +298,28 @@ impl Member {
 pub struct Observer {
     host: UnboundedSender<ToHost>,
     maildirs: Maildirs,
+    reloader: Option<Arc<Reloader>>,
 }
 
 impl Observer {
+    /// One that has the member read its files again, too.
+    #[must_use]
+    pub fn with_reloader(mut self, reloader: Arc<Reloader>) -> Self {
+        self.reloader = Some(reloader);
+        self
+    }
+
+    /// Has the member read its files again; gives the revision of the organization.
+    ///
+    /// # Errors
+    /// All that is wrong, one line each.
+    pub async fn reload(&self) -> Result<u32, String> {
+        match &self.reloader {
+            Some(reloader) => reloader.reload().await,
+            None => Err("this member was not read from a file".into()),
+        }
+    }
+
     /// What came of an order, once that is durable; `None` when the member stopped before.
     pub async fn order(&self, order: Order) -> Option<Ordered> {
         let (reply, answer) = oneshot::channel();

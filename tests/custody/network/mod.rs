@@ -157,6 +157,8 @@ pub(crate) struct Network {
     /// The outside server takes over the duty to tell of a success.
     pub(crate) outside_tells: bool,
     pub(crate) relayed: Vec<Parcel>,
+    /// When somebody connected to the outside server.
+    pub(crate) knocked: Vec<Time>,
     /// The frontends that relay for the connections of other members.
     relays: BTreeMap<(MemberName, ConnectionId), MemberName>,
     connections: BTreeMap<u64, Connection>,
@@ -188,6 +190,7 @@ impl Network {
             outside: None,
             outside_tells: true,
             relayed: Vec::new(),
+            knocked: Vec::new(),
             relays: BTreeMap::new(),
             connections: BTreeMap::new(),
             agenda: BTreeMap::new(),

@@ -63,6 +63,7 @@ impl Network {
                 return self.step(from, Input::Link { peer: client, change });
             }
             Endpoint::Outside(_) => {
+                self.knocked.push(self.now);
                 let change =
                     if self.outside.is_some() { LinkChange::Up } else { LinkChange::Refused };
                 return self.step(from, Input::Link { peer: client, change });

@@ -13,7 +13,7 @@ use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{LinkChange, Span, Time};
 use crate::protocol::member::{Pdu, Security};
-use crate::protocol::server::Wire;
+use crate::protocol::server::{Charge, Wire};
 use crate::wire::framer::EXPECTED_LINE_END;
 use crate::wire::ids::MemberName;
 use crate::wire::message::{Recipient, Refusal};
@@ -34,6 +34,9 @@ pub const COMMAND_WAIT: Span = Span::minutes(5);
 pub const CONTENT_WAIT: Span = Span::minutes(5);
 /// How long a client may take for a whole body, however alive it is.
 pub const BODY_WAIT: Span = Span::minutes(60);
+
+/// What a client is told whose address has said too many bad commands.
+const TOO_MANY_ERRORS: &str = "Too many errors from your address, come again later";
 
 /// One client's session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -153,6 +156,10 @@ impl SmtpServer {
 
     /// Answers a command that should not have been said. Too many of them end the conversation.
     fn blame(&mut self, talk: &mut Talk<'_>, reply: &Reply) {
+        if !self.may(Charge::Error, talk) {
+            clause!(SM_121);
+            return self.hang_up(talk, 421, Status::new(4, 7, 0), TOO_MANY_ERRORS);
+        }
         self.errors += 1;
         if self.errors >= ERRORS_LIMIT {
             clause!(SM_007);
@@ -160,6 +167,11 @@ impl SmtpServer {
             return self.hang_up(talk, 421, Status::new(4, 7, 0), text);
         }
         self.answer(talk, reply);
+    }
+
+    /// Whether this is within the limits of the client's address. Members are not counted.
+    fn may(&self, charge: Charge, talk: &mut Talk<'_>) -> bool {
+        self.proved(talk.config.security).is_some() || talk.charge(self.tag(), &self.remote, charge)
     }
 
     fn out_of_order(&mut self, talk: &mut Talk<'_>, text: &str) {
@@ -345,6 +357,10 @@ impl SmtpServer {
 
 impl Conversation for SmtpServer {
     fn start(&mut self, talk: &mut Talk<'_>) {
+        if talk.is_over(self.tag(), &self.remote, Charge::Error) {
+            clause!(SM_121);
+            return self.hang_up(talk, 421, Status::new(4, 7, 0), TOO_MANY_ERRORS);
+        }
         clause!(SM_001);
         let banner = format!("{} ESMTP Bridgehead ready", talk.config.member);
         self.answer(talk, &Reply::plain(220, &banner));

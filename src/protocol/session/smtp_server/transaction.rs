@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::{SmtpServer, State};
 use crate::clause;
 use crate::protocol::member::{NewMail, Pdu};
-use crate::protocol::server::BodyProblem;
+use crate::protocol::server::{BodyProblem, Charge};
 use crate::protocol::session::Talk;
 use crate::wire::Mode;
 use crate::wire::message::{Address, Body, Recipient};
@@ -43,6 +43,11 @@ impl SmtpServer {
             let text = format!("A message may have {limit} octets");
             return self.refuse(talk, 552, Status::new(5, 3, 4), &text);
         }
+        if !self.may(Charge::Message, talk) {
+            clause!(SM_120);
+            let text = "Too many messages from your address, come again later";
+            return self.refuse(talk, 450, Status::new(4, 7, 1), text);
+        }
         self.transaction = Some(Transaction { mail, recipients: Vec::new() });
         self.answer(talk, &Reply::new(250, Status::new(2, 1, 0), "Ok"));
     }
@@ -66,6 +71,11 @@ impl SmtpServer {
         if count >= talk.config.policy.recipients_limit as usize {
             clause!(SM_012);
             return self.refuse(talk, 452, Status::new(4, 5, 3), "Too many recipients");
+        }
+        if !self.may(Charge::Recipient, talk) {
+            clause!(SM_120);
+            let text = "Too many recipients from your address, come again later";
+            return self.refuse(talk, 452, Status::new(4, 7, 1), text);
         }
         let recipient = Recipient {
             index: u32::try_from(count).expect("a count below a u32 limit is a u32"),

@@ -1,5 +1,7 @@
 //! Configuration: every bad input is refused with file, line and what was expected (SV-032, SV-041).
 
+mod net;
+
 use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};

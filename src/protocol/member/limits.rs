@@ -1,0 +1,230 @@
+//! How much one client, and one outside server, may take of a member.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The greatest value of any limit.
+pub const LIMIT_RANGE: core::ops::RangeInclusive<u32> = 1..=1_000_000;
+/// The octets of an IPv6 address that name its holder: a site has a /64 or more to draw from.
+const HOLDER_BITS: u32 = 64;
+
+/// `[limits]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Of each client address.
+    pub client: ClientLimits,
+    /// Of each outside server.
+    pub destination: DestinationLimits,
+}
+
+/// `[limits.client]`: for each address, an IPv6 address by its /64.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientLimits {
+    /// Connections at once.
+    pub connections: u32,
+    /// Messages that it may begin in a minute.
+    pub messages_per_minute: u32,
+    /// Recipients that it may name in a minute.
+    pub recipients_per_minute: u32,
+    /// Bad commands that it may say in a minute, over all its connections.
+    pub errors_per_minute: u32,
+    /// How many addresses are remembered.
+    pub addresses: u32,
+    /// Who is not counted. The addresses of the configured members are added.
+    pub exempt: Vec<Network>,
+}
+
+/// `[limits.destination]`: for each outside server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DestinationLimits {
+    /// Connections at once.
+    pub connections: u32,
+    /// Messages before a connection is closed and another one opened.
+    pub messages_per_connection: u32,
+    /// The longest rest of a server that cannot be reached.
+    pub rest_minutes: u32,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        let loopback_4 = Network { address: Ipv4Addr::LOCALHOST.into(), bits: 8 };
+        let loopback_6 = Network { address: Ipv6Addr::LOCALHOST.into(), bits: 128 };
+        Self {
+            connections: 50,
+            messages_per_minute: 300,
+            recipients_per_minute: 3_000,
+            errors_per_minute: 60,
+            addresses: 10_000,
+            exempt: Vec::from([loopback_4, loopback_6]),
+        }
+    }
+}
+
+impl Default for DestinationLimits {
+    fn default() -> Self {
+        Self { connections: 1, messages_per_connection: 100, rest_minutes: 10 }
+    }
+}
+
+impl Limits {
+    /// Every limit with its place in the file.
+    #[must_use]
+    pub fn values(&self) -> [(&'static str, u32); 8] {
+        let Self { client, destination } = self;
+        [
+            ("client.connections", client.connections),
+            ("client.messages_per_minute", client.messages_per_minute),
+            ("client.recipients_per_minute", client.recipients_per_minute),
+            ("client.errors_per_minute", client.errors_per_minute),
+            ("client.addresses", client.addresses),
+            ("destination.connections", destination.connections),
+            ("destination.messages_per_connection", destination.messages_per_connection),
+            ("destination.rest_minutes", destination.rest_minutes),
+        ]
+    }
+
+    /// Whether they are the defaults, which no file need name.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl ClientLimits {
+    /// Under which address a client is counted; `None` for one that is not.
+    #[must_use]
+    pub fn counted(&self, remote: IpAddr) -> Option<IpAddr> {
+        let remote = remote.to_canonical();
+        if self.exempt.iter().any(|network| network.holds(remote)) {
+            return None;
+        }
+        Some(match remote {
+            IpAddr::V4(_) => remote,
+            IpAddr::V6(address) => {
+                let holder = address.to_bits() & (u128::MAX << (u128::BITS - HOLDER_BITS));
+                Ipv6Addr::from_bits(holder).into()
+            }
+        })
+    }
+}
+
+/// The addresses that begin with the same bits: `192.0.2.0/24`, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    /// Whether `address` is one of them.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let differing = own.to_bits() ^ other.to_bits();
+                differing.leading_zeros() >= self.bits
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let differing = own.to_bits() ^ other.to_bits();
+                differing.leading_zeros() >= self.bits
+            }
+            _ => false,
+        }
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        Self { address, bits: bits_of(address) }
+    }
+}
+
+const fn bits_of(address: IpAddr) -> u32 {
+    if address.is_ipv4() { u32::BITS } else { u128::BITS }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            let expected = "expected an IP address or NETWORK/BITS, such as 192.0.2.0/24";
+            format!("`{text}` is no network, {expected}")
+        };
+        let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let most = bits_of(address);
+        let bits = bits.map_or(Ok(most), |bits| bits.parse::<u32>().map_err(|_| wrong()))?;
+        if bits > most { Err(wrong()) } else { Ok(Self { address, bits }) }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
+    }
+}
+
+impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_string())
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// SM-122: who is exempt, and under which address the others are counted.
+    #[test]
+    fn an_ipv6_client_is_counted_by_its_site() {
+        let limits = ClientLimits::default();
+        let counted = |text: &str| limits.counted(address(text));
+        assert_eq!(counted("127.0.0.9"), None);
+        assert_eq!(counted("::ffff:127.0.0.9"), None);
+        assert_eq!(counted("::1"), None);
+        assert_eq!(counted("192.0.2.1"), Some(address("192.0.2.1")));
+        assert_eq!(counted("::ffff:192.0.2.1"), Some(address("192.0.2.1")));
+        assert_eq!(counted("2001:db8:1:2:3::4"), counted("2001:db8:1:2:ffff::1"));
+        assert_ne!(counted("2001:db8:1:2::1"), counted("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn a_network_is_read_and_printed() {
+        for (text, inside, outside) in [
+            ("192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
+            ("0.0.0.0/0", "203.0.113.9", "::1"),
+            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
+            ("192.0.2.7/32", "192.0.2.7", "192.0.2.6"),
+        ] {
+            let network: Network = text.parse().unwrap();
+            assert_eq!(network.to_string(), text);
+            assert!(network.holds(address(inside)) && !network.holds(address(outside)), "{text}");
+        }
+        assert_eq!("192.0.2.7".parse(), Ok(Network::from(address("192.0.2.7"))));
+        for bad in ["", "192.0.2", "192.0.2.0/33", "::/129", "192.0.2.0/", "192.0.2.0/-1", "a/8"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What may change while a member runs.
+
+use core::fmt::Display;
+use std::path::Path;
+
+use super::file::TomlFile;
+use super::member::{MEMBER_FORMAT, MemberFile, load};
+use super::{Configuration, ConfigurationError};
+use crate::clause;
+
+/// Reads and checks both files as [`load`] does, and what they say against what holds now.
+///
+/// # Errors
+/// Everything that is wrong, or that needs a restart.
+pub fn reload(path: &Path, old: &Configuration) -> Result<Configuration, Vec<ConfigurationError>> {
+    let mut new = load(path)?;
+    let file = TomlFile::read(path).map_err(|error| vec![error])?;
+    let mut errors: Vec<_> =
+        (fixed(old, &new).into_iter()).map(|(place, problem)| file.at(&place, &problem)).collect();
+    errors.extend(revision(&file, old, &new).map_err(|error| vec![error])?);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    new.member.faults = old.member.faults.clone();
+    Ok(new)
+}
+
+/// An error at a place of a file that was good when it was read.
+#[must_use]
+pub fn complaint(path: &Path, place: &str, problem: &str) -> ConfigurationError {
+    TomlFile::read(path).map_or_else(
+        |_| ConfigurationError::file(path, format!("{place}: {problem}")),
+        |file| file.at(place, problem),
+    )
+}
+
+/// What stands fast for as long as the process lives, where it has changed.
+fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
+    clause!(SV_086);
+    let mut changed = Vec::new();
+    let mut compare = |place: &str, old: &dyn Display, new: &dyn Display| {
+        let (old, new) = (old.to_string(), new.to_string());
+        if old != new {
+            let problem = format!("is {new} and was {old}; that takes a restart");
+            changed.push((place.to_owned(), problem));
+        }
+    };
+    let path = |path: &Path| format!("`{}`", path.display());
+    let admin = |of: &Configuration| of.listen.admin.as_deref().map_or("none".into(), path);
+    compare("member", &old.member.member, &new.member.member);
+    compare("directory", &path(&old.directory), &path(&new.directory));
+    compare("listen.smtp", &old.listen.smtp, &new.listen.smtp);
+    compare("listen.deliver", &old.listen.deliver, &new.listen.deliver);
+    compare("listen.group", &old.listen.group, &new.listen.group);
+    compare("listen.admin", &admin(old), &admin(new));
+    let security = |of: &Configuration| format!("{:?}", of.member.security).to_lowercase();
+    compare("security.members", &security(old), &security(new));
+    compare("clock.scale", &old.time_scale, &new.time_scale);
+    let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "nobody".into());
+    compare("process.user", &named(&old.process.user), &named(&new.process.user));
+    compare("process.group", &named(&old.process.group), &named(&new.process.group));
+    if old.member.member == new.member.member {
+        let group = |of: &Configuration| {
+            let group = of.member.organization.group_of(&of.member.member);
+            group.map_or_else(String::new, |group| format!("of `{}` ({})", group.name, group.uuid))
+        };
+        compare("member", &group(old), &group(new));
+    }
+    changed
+}
+
+/// Another organization has to say that it is a later one: members compare what they know by it.
+fn revision(
+    file: &TomlFile,
+    old: &Configuration,
+    new: &Configuration,
+) -> Result<Option<ConfigurationError>, ConfigurationError> {
+    let (old, new) = (&old.member.organization, &new.member.organization);
+    if old == new || new.revision > old.revision {
+        return Ok(None);
+    }
+    clause!(SV_087);
+    let member: MemberFile = file.parse(MEMBER_FORMAT)?;
+    let organization = TomlFile::read(&file.relative(&member.organization))?;
+    let problem = format!(
+        "is {}, expected more than {}: the organization is not the one that has this revision",
+        new.revision, old.revision
+    );
+    Ok(Some(organization.at("revision", &problem)))
+}
