@@ -284,9 +284,11 @@ impl World<'_> {
             }
         };
         match coding {
+            // A body of its own is hit by faults of its own: many break off in the midst of it.
             Coding::Octets => {
                 let from = usize::try_from(from).expect("a body here lies in memory");
-                octets.extend_from_slice(&content[from..]);
+                self.transmit(pipe, side, octets);
+                octets = content[from..].to_vec();
             }
             Coding::Dots => {
                 octets.extend_from_slice(&content);

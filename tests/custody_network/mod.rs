@@ -451,6 +451,11 @@ impl Network {
             Query::Header(body) => {
                 Answer::Header(self.headers.get(&body.digest).cloned().unwrap_or_default())
             }
+            Query::Filter { body, .. } => {
+                *self.filtered.entry(body.digest).or_default() += 1;
+                let pass = Answer::Filtered(Filtered::Pass { fields: Vec::new() });
+                self.filter.pop_front().unwrap_or(pass)
+            }
             Query::Reply(reply) => {
                 self.replied.push(reply);
                 Answer::Composed(Body { key, digest: Digest([8; 32]), octets: 300 })

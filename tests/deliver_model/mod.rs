@@ -266,7 +266,9 @@ impl Deliver {
             }
             Query::Deposit { .. } | Query::Discard(_) => {}
             Query::Compose(_) => panic!("nothing is ever returned here"),
-            Query::Header(_) | Query::Reply(_) => panic!("nobody has rules here"),
+            Query::Filter { .. } | Query::Header(_) | Query::Reply(_) => {
+                panic!("nobody has rules here")
+            }
         }
         self.input(state, at, Input::Answer { ticket, answer: Answer::Done });
     }

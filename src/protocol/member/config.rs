@@ -65,6 +65,10 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// What becomes of mail that may be double because a disk was lost.
     pub suspects: Suspects,
+    /// A filter sees each message behind the queue rules. That is no word of the policy: it follows from
+    /// whether the host was given one.
+    #[serde(skip)]
+    pub filter: bool,
 }
 
 /// What becomes of mail that may be double because a disk was lost or rolled back.
@@ -93,6 +97,7 @@ impl Default for Policy {
             queue_limit: 100_000,
             rules: Vec::new(),
             suspects: Suspects::Resend,
+            filter: false,
         }
     }
 }
@@ -118,6 +123,12 @@ impl MemberConfig {
     pub fn queue_rules(&self) -> impl Iterator<Item = &Rule> {
         let group = self.organization.group_of(&self.member);
         self.policy.rules.iter().chain(group.into_iter().flat_map(|group| &group.rules))
+    }
+
+    /// Whether a message has to be looked at before it is queued: by rules, or by a filter.
+    #[must_use]
+    pub fn has_queue_rules(&self) -> bool {
+        self.policy.filter || self.queue_rules().next().is_some()
     }
 
     /// Who queues what is born here.

@@ -145,6 +145,7 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
         allow_development_ca: true,
         source: asked.source,
         time_scale: 1.0,
+        filter: None,
     };
     Ok(Configured { configuration: Arc::new(configuration), now_us: asked.now_us })
 }

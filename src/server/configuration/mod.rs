@@ -18,6 +18,7 @@ pub use member::{
 pub use organization::load_organization;
 
 use crate::protocol::member::{Endpoint, MemberConfig};
+use crate::server::filter::FilterConfiguration;
 use crate::server::identity::Credentials;
 use crate::wire::ids::{ConnectorName, MemberName};
 
@@ -42,6 +43,8 @@ pub struct Configuration {
     pub source: Option<IpAddr>,
     /// How many seconds the member lives through in one real second.
     pub time_scale: f64,
+    /// The program that judges each message at enqueue.
+    pub filter: Option<FilterConfiguration>,
 }
 
 /// Where a member listens. Port 0 lets the system pick one.

@@ -68,6 +68,7 @@ fn configuration(directory: &tempfile::TempDir, credentials: Option<Credentials>
         allow_development_ca: true,
         source: None,
         time_scale: 1.0,
+        filter: None,
     }
 }
 
