@@ -1,5 +1,6 @@
 //! One member as a daemon: real time, real signals.
 
+mod serving_filter;
 mod shell_support;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -159,6 +159,7 @@ impl Keeper {
             tracing::error!(%place, %error, "the filter has no directory");
         }
         loop {
+            self.look_at_clock();
             self.start_child();
             self.give();
             let patience = self.patience();
@@ -169,7 +170,7 @@ impl Keeper {
                     None => return self.end(),
                 },
                 Some(event) = happened.recv() => self.take(event),
-                _ = within_real_time(patience, core::future::pending::<()>()) => self.look_at_clock(),
+                _ = within_real_time(patience, core::future::pending::<()>()) => {}
             }
         }
     }

@@ -6,8 +6,8 @@ use bridgehead::kernel::{Act, Input, Machine as _, Node, Seeded, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::LinkPdu;
 use bridgehead::protocol::member::{
-    Answer, Command, Durable, Event, Member, MemberConfig, Parcel, Pdu, Policy, Port, Query,
-    Security,
+    Answer, Command, Durable, Event, Filtered, Member, MemberConfig, Parcel, Pdu, Policy, Port,
+    Query, Security,
 };
 use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
 use bridgehead::wire::ids::{
