@@ -194,7 +194,7 @@ fn senders() -> Vec<Case> {
                 .look(Look::Never("not-in-doubt", RESOLVE, None)),
         )
         .twin("submit.resume.11")
-        .kills(&[("resumes-one-octet-early", "not-in-doubt")]),
+        .kills(&[("resumes-one-octet-early", "offered-once")]),
         lost(
             "submit.resume.13",
             "An offset beyond the body counts as a lost connection",
