@@ -106,7 +106,7 @@ impl Said {
         };
         let at = digits + 1;
         let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-        let behind = at + word.len() + 1;
+        let behind = (at + word.len() + 1).min(line.len());
         let judgement = match word.to_ascii_uppercase().as_str() {
             "INTF" => {
                 let fits = rest.trim().parse().is_ok_and(|v: u32| (1..=INTERFACE).contains(&v));
@@ -229,7 +229,7 @@ mod tests {
             ("7 WHAT", 2),
             ("7 OK then", 2),
             ("7 INTF 4", 7),
-            ("7 INTF", 7),
+            ("7 INTF", 6),
             ("7 ADDHEADER X: y", 12),
             ("7 ADDHEADER \"X: y", 17),
             ("7 ADDHEADER \"no field\" OK", 12),
