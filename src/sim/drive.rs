@@ -286,7 +286,9 @@ impl World<'_> {
         match coding {
             Coding::Octets => {
                 let from = usize::try_from(from).expect("a body here lies in memory");
-                octets.extend_from_slice(&content[from..]);
+                self.transmit(pipe, side, octets);
+                octets = content[from..].to_vec();
+                self.break_off_within(pipe, octets.len());
             }
             Coding::Dots => {
                 octets.extend_from_slice(&content);
@@ -294,6 +296,18 @@ impl World<'_> {
             }
         }
         self.transmit(pipe, side, octets);
+    }
+
+    /// Where connections break at all, they break in the midst of bodies more often than their few octets
+    /// would have it: bodies here are short.
+    fn break_off_within(&mut self, pipe: PipeId, octets: usize) {
+        const MORE_OFTEN: u32 = 10;
+        let one_in = self.swarm.resets_one_in.div_ceil(MORE_OFTEN);
+        let bound = u32::try_from(octets).unwrap_or(u32::MAX);
+        if bound > 1 && self.dice().strikes("fault.body", one_in) {
+            let part = 1 + self.dice().below("fault.body.part", bound - 1) as usize;
+            self.snaps.insert(pipe, part);
+        }
     }
 
     /// Goes on with what is kept of a body, and tells the member how much that is.

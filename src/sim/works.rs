@@ -8,17 +8,23 @@ use super::host::Work;
 use super::maildir::{File, Renamed, path};
 use super::network::HostIndex;
 use super::world::{Happening, World};
-use crate::kernel::Input;
-use crate::protocol::member::{Answer, Notice, Query};
+use crate::kernel::{Input, Span};
+use crate::protocol::member::{Answer, Filtered, Notice, Query};
 use crate::protocol::queue::Ending;
 use crate::wire::header::fields;
-use crate::wire::message::Refusal;
+use crate::wire::message::{Address, BodyKey, Field, Refusal};
+
+/// How long a slow filter takes.
+const SLOW_FILTER: core::ops::RangeInclusive<Span> = Span::seconds(1)..=Span::minutes(4);
 
 impl World<'_> {
     /// Starts a file operation; it is done, and answered, after a delay.
     pub(super) fn ask(&mut self, host: HostIndex, work: Work) {
         let name = self.next_sequence();
-        let delay = self.files_delay();
+        let mut delay = self.files_delay();
+        if matches!(work.query, Query::Filter { .. }) && self.dice().strikes("filter.slow", 5) {
+            delay = self.dice().span("filter.span", &SLOW_FILTER);
+        }
         let at = &mut self.hosts[host];
         at.works.insert(name, work);
         let life = at.life;
@@ -104,11 +110,34 @@ impl World<'_> {
                 let maildirs = &self.hosts[host].maildirs;
                 Answer::Octets(maildirs.usage(account, without, unpublished))
             }
+            Query::Filter { sender, body, .. } => self.filter(host, sender.as_ref(), body.key),
             Query::Discard(key) => {
                 self.hosts[host].disk.discard(*key);
                 self.checkers.look(self.now, &self.hosts[host], host);
                 Answer::Done
             }
+        }
+    }
+
+    /// A filter that does not know, refuses, or adds a field now and then. It refuses nothing of the null
+    /// sender: what was submitted of it would vanish, and the checkers could not tell that from a loss.
+    fn filter(&mut self, host: HostIndex, sender: Option<&Address>, key: BodyKey) -> Answer {
+        match self.read_body(host, key) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Answer::Failed(Refusal::new(451, "4.3.0", "the body is lost")),
+            Err(damage) => {
+                self.body_checked(host, key, Some(damage));
+                return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));
+            }
+        }
+        let field = Field { name: String::from("X-Filtered"), value: String::from("yes") };
+        match self.dice().below("filter", 8) {
+            0 => Answer::Failed(Refusal::new(451, "4.3.0", "the filter has died")),
+            1 if sender.is_some() => {
+                Answer::Filtered(Filtered::Reject { text: String::from("refused") })
+            }
+            2 => Answer::Filtered(Filtered::Pass { fields: Vec::from([field]) }),
+            _ => Answer::Filtered(Filtered::Pass { fields: Vec::new() }),
         }
     }
 

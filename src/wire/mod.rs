@@ -14,6 +14,7 @@ pub mod framer;
 pub mod fuzz;
 pub mod group;
 pub mod header;
+pub mod helper;
 pub mod historic;
 pub mod ids;
 pub mod link2state;

@@ -4,7 +4,7 @@
 use crate::network::{Network, Trap, organization, user};
 use bridgehead::kernel::Span;
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Event, Pdu, Policy};
+use bridgehead::protocol::member::{Answer, Event, Filtered, Pdu, Policy};
 use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
     Account, Group, MemberSettings, Organization, Relay, Role, Submit, SubmitPolicy,
@@ -477,6 +477,77 @@ fn queue_rules_run_once_with_submit_and_twice_with_relaying() {
         assert_eq!(network.relayed.len(), 1, "it has left, and once");
         assert_empty(&network);
     }
+}
+
+/// RU-040: the mark of the queue rules covers the filter: once with SUBMIT, also when the message falls
+/// back into the own queue, and twice with `*`.
+#[test]
+fn a_filter_sees_a_message_once_with_submit_and_twice_with_relaying() {
+    let filtering = |organization| {
+        let policy = Policy { filter: true, ..Policy::default() };
+        let mut network = Network::new(organization, policy, &Faults::none(), 3);
+        network.run(Span::seconds(10));
+        network.outside = Some(Outcome::Delivered);
+        network
+    };
+    let filtered = |network: &Network| -> Vec<String> {
+        network.filtered.iter().map(|(member, _)| member.0.clone()).collect()
+    };
+    let mut submitting = cluster(1);
+    submitting.smart_host = Some("smart.example:25".into());
+    let mut relaying = submitting.clone();
+    for settings in &mut relaying.groups[0].settings[1..] {
+        (settings.submit, settings.relay) = (Submit::Local, Some(Relay::Frontends));
+    }
+    for (organization, expected) in
+        [(submitting.clone(), &["fe1"][..]), (relaying, &["be1", "fe1"])]
+    {
+        let mut network = filtering(organization);
+        send_abroad(&mut network);
+        assert_eq!(filtered(&network), expected);
+        assert_eq!(network.relayed.len(), 1, "it has left, and once");
+        assert_empty(&network);
+    }
+    let mut network = filtering(submitting);
+    network.crash(&name("fe1"));
+    let kept = send(&mut network);
+    network.run(Span::minutes(1));
+    assert_eq!((arrived(&network, kept), filtered(&network)), (1, vec![String::from("be1")]));
+}
+
+/// RU-042, RU-013: what was submitted waits for a filter that fails, is tried again by the schedule, and
+/// is returned where the filter refuses it.
+#[test]
+fn what_is_in_custody_waits_for_the_filter() {
+    let policy = Policy { filter: true, ..Policy::default() };
+    let mut network = Network::new(cluster(1), policy, &Faults::none(), 3);
+    network.run(Span::seconds(10));
+    let failed = Answer::Failed(Refusal::new(451, "4.3.0", "it has died"));
+    network.filter = [failed.clone(), failed].into();
+    let waiting = send(&mut network);
+    network.run(Span::minutes(1));
+    assert_eq!((arrived(&network, waiting), network.filtered.len()), (0, 1));
+    network.run(Span::minutes(30));
+    assert_eq!((arrived(&network, waiting), network.filtered.len()), (1, 3));
+    let reject = Filtered::Reject { text: String::from("it is spam") };
+    network.filter = [Answer::Filtered(reject)].into();
+    let refused = send(&mut network);
+    network.run(Span::minutes(1));
+    assert_eq!((arrived(&network, refused), network.notices.len()), (0, 1));
+    assert_empty(&network);
+}
+
+/// RU-013, RU-041: a discard by the filter ends what was submitted, and a crash before it asks again.
+#[test]
+fn a_filter_discards_what_was_submitted() {
+    let policy = Policy { filter: true, ..Policy::default() };
+    let mut network = Network::new(cluster(1), policy, &Faults::none(), 3);
+    network.run(Span::seconds(10));
+    network.filter = [Answer::Filtered(Filtered::Discard)].into();
+    let client = send(&mut network);
+    network.run(Span::minutes(1));
+    assert_eq!((arrived(&network, client), network.notices.len()), (0, 0));
+    assert_empty(&network);
 }
 
 /// CU-046: each frontend is drawn at some time; while none can be reached, the mail waits.

@@ -4,7 +4,7 @@
 use crate::network::{Network, Trap, member, organization, user};
 use bridgehead::kernel::{Input, Span};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Command, Event, Pdu, Policy};
+use bridgehead::protocol::member::{Answer, Command, Event, Filtered, Pdu, Policy};
 use bridgehead::protocol::organization::Organization;
 use bridgehead::protocol::queue::{
     ANSWERED_LIMIT, Answered, Change, Damage, Ending, Recorded, Spool,
@@ -339,6 +339,58 @@ fn queue_rules_reject_before_the_reply() {
     network.run(Span::minutes(1));
     let Some(Pdu::Refused(refusal)) = network.replies.get(&client) else { panic!("no reply") };
     assert_eq!(refusal.code, 451, "a header that cannot be read says nothing about the message");
+}
+
+/// RU-040, RU-041, RU-042: the client hears what the filter says, and nothing is left of what is refused.
+#[test]
+fn a_filter_judges_before_the_reply() {
+    let add = r#"{ action = "add-header", field = "X-Seen", value = "yes" }"#;
+    let policy = Policy { filter: true, ..policy(add) };
+    let mut network = network_of(organization(2), policy, &[]);
+    let field = Field { name: "X-Spam".into(), value: "no".into() };
+    network.filter = [
+        Answer::Filtered(Filtered::Reject { text: "it is spam".into() }),
+        Answer::Failed(Refusal::new(451, "4.3.0", "it has died")),
+        Answer::Filtered(Filtered::Discard),
+        Answer::Filtered(Filtered::Pass { fields: vec![field.clone()] }),
+    ]
+    .into();
+    for expected in [550, 451] {
+        let client = send(&mut network, &member(2, 'b'));
+        network.run(Span::minutes(1));
+        let Some(Pdu::Refused(refusal)) = network.replies.get(&client) else {
+            panic!("no refusal")
+        };
+        assert_eq!(refusal.code, expected, "{refusal:?}");
+        assert_empty(&network);
+    }
+    for copies in [0, 1] {
+        let client = send(&mut network, &member(2, 'b'));
+        network.run(Span::minutes(1));
+        assert!(matches!(network.replies.get(&client), Some(Pdu::Accepted(_))));
+        assert_eq!(network.copies(client, &user(&member(2, 'b'))), copies);
+        assert_empty(&network);
+    }
+    assert_eq!(network.filtered.len(), 4, "once each, over two hand-overs and a delivery");
+    let fields = network.heard.iter().filter_map(|(_, _, pdu)| match pdu {
+        Pdu::Deliver(parcel) => Some(parcel.envelope.fields.clone()),
+        _ => None,
+    });
+    let seen = Field { name: "X-Seen".into(), value: "yes".into() };
+    assert_eq!(fields.collect::<Vec<_>>(), [vec![seen, field]], "RU-014");
+}
+
+/// RU-040: what the rules refuse, or leave nowhere to go, no filter has to see.
+#[test]
+fn a_filter_is_not_asked_about_what_the_rules_end() {
+    for then in [r#"{ action = "reject", text = "no" }"#, r#"{ action = "discard" }"#] {
+        let policy = Policy { filter: true, ..policy(then) };
+        let mut network = network_of(organization(2), policy, &[]);
+        send(&mut network, &member(2, 'b'));
+        network.run(Span::minutes(1));
+        assert_eq!(network.filtered, [], "{then}");
+        assert_empty(&network);
+    }
 }
 
 /// RU-010, RU-013: two hand-overs and a delivery, and the rules run once.

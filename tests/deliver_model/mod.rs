@@ -261,7 +261,9 @@ impl Deliver {
             }
             Query::Deposit { .. } | Query::Discard(_) => {}
             Query::Compose(_) => panic!("nothing is ever returned here"),
-            Query::Header(_) | Query::Reply(_) => panic!("nobody has rules here"),
+            Query::Filter { .. } | Query::Header(_) | Query::Reply(_) => {
+                panic!("nobody has rules here")
+            }
             Query::Usage { .. } => panic!("nobody has a quota here"),
         }
         self.input(state, at, Input::Answer { ticket, answer: Answer::Done });

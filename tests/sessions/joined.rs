@@ -340,7 +340,9 @@ fn answer(host: &mut Host, query: Query) -> Answer {
             host.bodies.remove(&key);
             Answer::Done
         }
-        Query::Header(_) | Query::Reply(_) => panic!("nobody has rules here"),
+        Query::Filter { .. } | Query::Header(_) | Query::Reply(_) => {
+            panic!("nobody has rules here")
+        }
         Query::Usage { .. } => panic!("nobody has a quota here"),
         Query::Compose(notice) => panic!("nothing bounces here: {notice:?}"),
     }

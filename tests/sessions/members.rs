@@ -72,7 +72,7 @@ fn member_at_our_port() -> Stage {
          S: 250-SMTPUTF8
          S: 250-ENHANCEDSTATUSCODES
          S: 250-DSN
-         S: 250-X-SUBMIT
+         S: 250-X-SUBMIT RESUME
          S: 250 X-LINK2STATE",
     );
     stage

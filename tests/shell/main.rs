@@ -3,6 +3,7 @@
 mod adapter;
 mod among_strangers;
 mod durability;
+mod filter;
 mod full_disk;
 mod interop_dovecot;
 mod quarantine;

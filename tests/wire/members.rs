@@ -8,7 +8,7 @@ use bridgehead::wire::ids::{
 use bridgehead::wire::message::{Address, Digest, Envelope, Outcome, Refusal};
 use bridgehead::wire::smtp::{Command as Smtp, CommandError, Reply, Status};
 use bridgehead::wire::submit::{Answer, Command, Load};
-use bridgehead::wire::{DecodeError, envelope, submit};
+use bridgehead::wire::{DecodeError, envelope, helper, submit};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -499,10 +499,11 @@ proptest! {
     }
 
     #[test]
-    fn no_text_upsets_a_decoder(text in "\\PC{0,60}", verb in "(HELLO|OFFER|COMMIT|STATUS|INQUIRE|REFUSED) ") {
+    fn no_text_upsets_a_decoder(text in "\\PC{0,60}", verb in "(HELLO|OFFER|COMMIT|STATUS|INQUIRE|REFUSED|7|7 ERROR|7 ADDHEADER|7 INTF) \"?") {
         for text in [text.clone(), format!("{verb}{text}")] {
             for error in [
                 Command::decode(&text).err(), Answer::decode(&text).err(), Inquire::decode(&text).err(),
+                helper::Said::decode(&text).err(),
             ].into_iter().flatten() {
                 prop_assert!(error.offset <= text.len());
             }

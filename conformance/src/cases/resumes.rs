@@ -28,7 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
 /// A member that offers the body to go on, and goes in the midst of it.
 fn broken_off(parcel: &Parcel, part: usize) -> Play {
     let script = ready()
-        .ask(&parcel.resumable(1), "first", Want::code(354))
+        .ask(&parcel.resumable(1), "begins", Want::code(354))
         .send(&parcel.octets_between(0, part));
     Play::new().talk("broken", script).act(Act::Leave("broken")).wait(SECOND)
 }
@@ -120,7 +120,7 @@ fn receivers() -> Vec<Case> {
                 .talk(
                     "twice",
                     ready()
-                        .ask(&parcel.resumable(2), "second", Want::code(354).last(told))
+                        .ask(&parcel.resumable(2), "goes-on-once", Want::code(354).last(told))
                         .send(&parcel.octets_between(PART, PART + 5)),
                 )
                 .act(Act::Leave("twice"))
@@ -171,7 +171,7 @@ fn senders() -> Vec<Case> {
                 .look(Look::Count("committed-once", COMMIT, 1))
                 .look(Look::Never("not-in-doubt", RESOLVE, None)),
         )
-        .twin("submit.resume.12")
+        .twin("submit.resume.11")
     };
     vec![
         sender(
@@ -193,7 +193,8 @@ fn senders() -> Vec<Case> {
                 .look(Look::Count("committed-once", COMMIT, 1))
                 .look(Look::Never("not-in-doubt", RESOLVE, None)),
         )
-        .kills(&[("resumes-one-octet-early", "not-in-doubt")]),
+        .twin("submit.resume.11")
+        .kills(&[("resumes-one-octet-early", "offered-once")]),
         lost(
             "submit.resume.13",
             "An offset beyond the body counts as a lost connection",

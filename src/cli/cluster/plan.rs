@@ -282,6 +282,7 @@ impl Plan {
                 .collect(),
             policy: Policy::default(),
             clock: ClockSection { scale: time_scale },
+            filter: None,
         }
     }
 }

@@ -72,6 +72,10 @@ pub struct Policy {
     /// How connections to outside servers are secured: `[[outside]]`.
     #[serde(skip)]
     pub outside: Vec<OutsidePolicy>,
+    /// A filter sees each message behind the queue rules. That is no word of the policy: it follows from
+    /// whether the host was given one.
+    #[serde(skip)]
+    pub filter: bool,
 }
 
 /// What becomes of mail that may be double because a disk was lost or rolled back.
@@ -102,6 +106,7 @@ impl Default for Policy {
             suspects: Suspects::Resend,
             limits: Limits::default(),
             outside: Vec::new(),
+            filter: false,
         }
     }
 }
@@ -127,6 +132,12 @@ impl MemberConfig {
     pub fn queue_rules(&self) -> impl Iterator<Item = &Rule> {
         let group = self.organization.group_of(&self.member);
         self.policy.rules.iter().chain(group.into_iter().flat_map(|group| &group.rules))
+    }
+
+    /// Whether a message has to be looked at before it is queued: by rules, or by a filter.
+    #[must_use]
+    pub fn has_queue_rules(&self) -> bool {
+        self.policy.filter || self.queue_rules().next().is_some()
     }
 
     /// Who queues what is born here.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::deliver::{Deposit, Underway};
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
 use super::queue::{Lanes, QueueRow, Rest, Spool, Work};
+use super::rules::Verdict;
 use super::submit::Acceptor;
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
@@ -35,7 +36,7 @@ pub use event::Event;
 pub use limits::{ClientLimits, DestinationLimits, LIMIT_RANGE, Limits, Network};
 pub use outside::{OutsidePolicy, OutsideTls, host_of};
 pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
-pub use query::{Answer, AutoReply, Notice, NoticeKind, Query};
+pub use query::{Answer, AutoReply, Filtered, Notice, NoticeKind, Query};
 
 pub(crate) use lines::Line;
 pub(crate) use turn::Turn;
@@ -80,8 +81,12 @@ pub(crate) enum Errand {
     Delay { queue: QueueId, to: Address },
     /// The header of a message from outside that waits for the queue rules.
     Arrival(ConnectionId, Box<NewMail>),
+    /// What the filter makes of a message from outside, and what the queue rules have made of it.
+    Screened(ConnectionId, Box<(NewMail, Verdict)>),
     /// The header of a message that was handed over before queue rules have seen it.
     Due(QueueId),
+    /// What the filter makes of such a message, and what the queue rules have made of it.
+    DueScreened(QueueId, Box<Verdict>),
     /// The header of a message that waits for the rules of an account.
     Header((OriginId, u32)),
     /// The reply that the rules of an account want.
@@ -184,7 +189,14 @@ impl Member {
             }
             Some(Errand::Delay { queue, to }) => self.delay_composed((queue, to), answer, turn),
             Some(Errand::Arrival(from, mail)) => self.looked_into((from, *mail), answer, turn),
+            Some(Errand::Screened(from, held)) => {
+                let (mail, verdict) = *held;
+                self.screened((from, mail, verdict), answer, turn);
+            }
             Some(Errand::Due(queue)) => self.due_header(queue, answer, turn),
+            Some(Errand::DueScreened(queue, verdict)) => {
+                self.due_screened((queue, *verdict), answer, turn);
+            }
             Some(Errand::Header(key)) => self.header_read(key, answer, turn),
             Some(Errand::Reply(key)) => self.reply_composed(key, answer, turn),
             Some(Errand::Usage(key, underway)) => self.weighed(&key, &underway, answer, turn),

@@ -55,6 +55,18 @@ pub enum Query {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         folder: Option<String>,
     },
+    /// Let the filter judge a message. Answered by `Filtered` or `Failed`.
+    Filter {
+        /// The return path.
+        sender: Option<Address>,
+        /// Its recipients.
+        recipients: Vec<Address>,
+        /// The fields that rules have added to its header.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<Field>,
+        /// The content.
+        body: Body,
+    },
     /// Forget a body that no message needs any more. Answered by `Done`.
     Discard(BodyKey),
     /// How many octets the files of an account have that are published in any of its folders, or
@@ -122,6 +134,25 @@ pub enum NoticeKind {
     Success,
 }
 
+/// What the filter makes of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filtered {
+    /// It goes on.
+    Pass {
+        /// With these fields above its header.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<Field>,
+    },
+    /// It is refused for ever.
+    Reject {
+        /// In these words.
+        text: String,
+    },
+    /// It vanishes, as if it had been delivered.
+    Discard,
+}
+
 /// The host's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -130,6 +161,8 @@ pub enum Answer {
     Composed(Body),
     /// The fields of a header.
     Header(Vec<Field>),
+    /// What the filter says.
+    Filtered(Filtered),
     /// It is done, durably.
     Done,
     /// So many octets.

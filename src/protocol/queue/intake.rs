@@ -35,10 +35,13 @@ impl Member {
             return turn.say(from, Pdu::Refused(refusal));
         }
         // Where others queue it, it is their rules that see it.
-        if turn.config.queue_rules().next().is_some() && !turn.config.submits() {
+        if turn.config.submits() {
+            return self.take_in(from, mail, &Verdict::default(), turn);
+        }
+        if turn.config.queue_rules().next().is_some() {
             return self.look_into(from, mail, turn);
         }
-        self.take_in(from, mail, &Verdict::default(), turn);
+        self.screen((from, mail), Verdict::default(), turn);
     }
 
     /// Takes a message from outside into our custody, as the queue rules want it.

@@ -12,6 +12,7 @@ mod relay;
 mod report;
 mod routing;
 mod ruling;
+mod screening;
 mod spool;
 
 pub use change::{Acceptance, Change, Doubtful, Ending, Message, Transfer};

@@ -11,6 +11,9 @@ use crate::protocol::rules::{Facts, LOOP_FIELD, Source, Verdict, evaluate, is_lo
 use crate::wire::ids::{ConnectionId, QueueId};
 use crate::wire::message::{Address, Envelope, Field, Notify, Recipient, Refusal};
 
+/// Why a message whose header is not to be had waits.
+const UNREAD: &str = "its header cannot be read now";
+
 impl Member {
     /// A message from outside that the queue rules have to see: they look at its header first.
     pub(super) fn look_into(&mut self, from: ConnectionId, mail: NewMail, turn: &mut Turn<'_, '_>) {
@@ -44,15 +47,7 @@ impl Member {
             source: Source::of(&mail.with),
         };
         let verdict = judge(turn.config, &facts);
-        if let Some(text) = &verdict.reject {
-            turn.tell(Event::Rejected {
-                sender: mail.sender.clone(),
-                rules: verdict.applied.clone(),
-            });
-            self.discard(mail.body.key, Gate::Now, turn);
-            return turn.refuse(from, 550, "5.7.1", text);
-        }
-        self.take_in(from, mail, &verdict, turn);
+        self.screen((from, mail), verdict, turn);
     }
 
     /// A message was handed over before any queue rules have seen it: ours look at it now. Whether its
@@ -68,7 +63,7 @@ impl Member {
             return false;
         }
         let body = message.body;
-        if turn.config.queue_rules().next().is_none() {
+        if !turn.config.has_queue_rules() {
             let Envelope { recipients, fields, .. } = message.envelope.clone();
             self.store_change(Change::Ruled { queue, recipients, fields }, turn);
             return false;
@@ -80,27 +75,38 @@ impl Member {
         self.put_all(queue, indexes, &place);
         let question = (Query::Header(body), Gate::Durable);
         if !asked && !self.ask(Errand::Due(queue), question, turn) {
-            self.rules_must_wait(queue, indexes, turn);
+            self.rules_must_wait(queue, indexes, UNREAD, turn);
         }
         true
     }
 
-    fn rules_must_wait(&mut self, queue: QueueId, indexes: &[u32], turn: &mut Turn<'_, '_>) {
+    pub(super) fn rules_must_wait(
+        &mut self,
+        queue: QueueId,
+        indexes: &[u32],
+        why: &str,
+        turn: &mut Turn<'_, '_>,
+    ) {
         self.work.get_mut(&queue).expect("the caller looked it up").ruling = false;
-        self.retry_later(queue, indexes, None, "its header cannot be read now", turn);
+        self.retry_later(queue, indexes, None, why, turn);
+    }
+
+    /// The recipients that wait for the queue rules.
+    pub(super) fn waiting_for_rules(&self, queue: QueueId) -> Vec<u32> {
+        self.standing(queue, |place| matches!(place, Place::Retry { .. }))
     }
 
     /// The header of a message in the queue is here, or cannot be read.
     pub(crate) fn due_header(&mut self, queue: QueueId, answer: Answer, turn: &mut Turn<'_, '_>) {
-        let waiting = self.standing(queue, |place| matches!(place, Place::Retry { .. }));
+        let waiting = self.waiting_for_rules(queue);
         let Some(work) = self.work.get_mut(&queue).filter(|_| !waiting.is_empty()) else { return };
         work.ruling = false;
         let Answer::Header(header) = answer else {
-            return self.rules_must_wait(queue, &waiting, turn);
+            return self.rules_must_wait(queue, &waiting, UNREAD, turn);
         };
         clause!(RU_013);
         let message = &self.spool.queue[&queue];
-        let mut envelope = message.envelope.clone();
+        let envelope = &message.envelope;
         let header: Vec<Field> = envelope.fields.iter().cloned().chain(header).collect();
         let recipients: Vec<Address> =
             envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect();
@@ -112,6 +118,16 @@ impl Member {
             source: Source::of(envelope.hops.first().map_or("", |hop| hop.with.as_str())),
         };
         let verdict = judge(turn.config, &facts);
+        self.screen_due(queue, verdict, turn);
+    }
+
+    /// Does with a message in the queue what its rules and the filter have said.
+    pub(super) fn ruled(&mut self, queue: QueueId, verdict: &Verdict, turn: &mut Turn<'_, '_>) {
+        let waiting = self.waiting_for_rules(queue);
+        if waiting.is_empty() {
+            return;
+        }
+        let mut envelope = self.spool.queue[&queue].envelope.clone();
         if let Some(text) = &verdict.reject {
             let sender = envelope.sender.clone();
             turn.tell(Event::Rejected { sender, rules: verdict.applied.clone() });
@@ -120,7 +136,7 @@ impl Member {
             }
             return;
         }
-        let stays = apply(&mut envelope, &verdict, turn);
+        let stays = apply(&mut envelope, verdict, turn);
         let gone: Vec<u32> =
             waiting.iter().copied().filter(|index| !envelope.has(*index)).collect();
         if !stays {

@@ -173,7 +173,7 @@ impl Member {
         let hop = self.hop(from, String::from("SUBMIT"), &queue_name(queue), turn);
         envelope.hops.push(hop);
         // A member without queue rules has run them by accepting.
-        envelope.rules_due &= turn.config.queue_rules().next().is_some();
+        envelope.rules_due &= turn.config.has_queue_rules();
         clause!(SU_052);
         envelope.unqueued &= turn.fault("resubmits-what-it-accepted");
         turn.tell(Event::Received { queue, origin: envelope.origin.clone() });

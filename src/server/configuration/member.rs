@@ -3,6 +3,9 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +21,7 @@ use crate::protocol::member::{
 use crate::protocol::organization::Organization;
 use crate::protocol::rules::{self, Kind};
 use crate::server::clock::SCALE_LIMIT;
+use crate::server::filter::FilterConfiguration;
 use crate::server::identity::Credentials;
 use crate::wire::ids::{ConnectorName, MemberName};
 
@@ -61,6 +65,9 @@ pub struct MemberFile {
     /// `[process]`.
     #[serde(default, skip_serializing_if = "ProcessSection::is_empty")]
     pub process: ProcessSection,
+    /// `[filter]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<FilterSection>,
 }
 
 /// `[process]`: as whom the member runs when root has started it.
@@ -150,6 +157,28 @@ pub struct ViaSection {
     pub address: SocketAddr,
 }
 
+/// `[filter]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilterSection {
+    /// The program, an absolute path, and its arguments.
+    pub command: Vec<String>,
+    /// How long it may take for an answer.
+    #[serde(default = "default_time_limit_s")]
+    pub time_limit_s: u32,
+    /// How many questions it has at a time.
+    #[serde(default = "default_at_once")]
+    pub at_once: u32,
+}
+
+const fn default_time_limit_s() -> u32 {
+    60
+}
+
+const fn default_at_once() -> u32 {
+    10
+}
+
 /// `[clock]`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -179,6 +208,7 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_reach(&member, &organization, &mut wrong);
     check_listeners(&member.listen, &mut wrong);
     check_permission(&member.security, &mut wrong);
+    check_filter(member.filter.as_ref(), &mut wrong);
     let credentials = credentials(&file, &member.security, &mut errors);
     check_identity(&file, &member, credentials.as_ref(), &mut errors);
     let outside = outside(&file, &member.outside, &mut errors);
@@ -270,6 +300,7 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         suspects: _,
         limits: _,
         outside: _,
+        filter: _,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
         if value == 0 {
@@ -369,6 +400,30 @@ fn check_permission(security: &SecuritySection, wrong: &mut impl FnMut(String, S
     }
 }
 
+/// The filter can be started.
+fn check_filter(filter: Option<&FilterSection>, wrong: &mut impl FnMut(String, String)) {
+    let Some(FilterSection { command, time_limit_s, at_once }) = filter else { return };
+    clause!(SV_067);
+    for (name, value) in [("time_limit_s", *time_limit_s), ("at_once", *at_once)] {
+        if value == 0 {
+            wrong(format!("filter.{name}"), "is 0, expected at least 1".into());
+        }
+    }
+    let expected = "expected the absolute path of a program, and its arguments";
+    let Some(program) = command.first() else {
+        return wrong("filter.command".into(), format!("is empty, {expected}"));
+    };
+    let path = Path::new(program);
+    let problem = match fs::metadata(path) {
+        _ if !path.is_absolute() => "is no absolute path".into(),
+        Err(error) => format!("cannot be examined: {error}"),
+        Ok(metadata) if !metadata.is_file() => "is no file".into(),
+        Ok(metadata) if metadata.permissions().mode() & 0o111 == 0 => "cannot be executed".into(),
+        Ok(_) => return,
+    };
+    wrong("filter.command".into(), format!("`{program}` {problem}, {expected}"));
+}
+
 /// Reads the PEM files where TLS is on.
 fn credentials(
     file: &TomlFile,
@@ -458,7 +513,7 @@ fn configuration(
             organization: Arc::new(organization),
             member: member.member,
             security: member.security.members,
-            policy,
+            policy: Policy { filter: member.filter.is_some(), ..policy },
             faults: Faults::none(),
         },
         listen: Listen { smtp, deliver, group, admin: admin.map(|admin| directory.join(admin)) },
@@ -471,5 +526,10 @@ fn configuration(
         process: member.process,
         source,
         time_scale: member.clock.scale,
+        filter: member.filter.map(|section| FilterConfiguration {
+            command: section.command,
+            time_limit: Duration::from_secs(u64::from(section.time_limit_s)),
+            at_once: usize::try_from(section.at_once).unwrap_or(usize::MAX),
+        }),
     }
 }

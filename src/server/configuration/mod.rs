@@ -25,6 +25,7 @@ pub use outside::{OutsideSection, OutsideTrust};
 pub use reload::{complaint, reload};
 
 use crate::protocol::member::{Endpoint, MemberConfig};
+use crate::server::filter::FilterConfiguration;
 use crate::server::identity::Credentials;
 use crate::wire::ids::{ConnectorName, MemberName};
 
@@ -53,6 +54,8 @@ pub struct Configuration {
     pub source: Option<IpAddr>,
     /// How many seconds the member lives through in one real second.
     pub time_scale: f64,
+    /// The program that judges each message at enqueue.
+    pub filter: Option<FilterConfiguration>,
 }
 
 /// Where a member listens. Port 0 lets the system pick one.

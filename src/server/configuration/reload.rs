@@ -7,6 +7,7 @@ use super::file::TomlFile;
 use super::member::{MEMBER_FORMAT, MemberFile, load};
 use super::{Configuration, ConfigurationError};
 use crate::clause;
+use crate::server::filter::FilterConfiguration;
 
 /// Reads and checks both files as [`load`] does, and what they say against what holds now.
 ///
@@ -59,6 +60,15 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
     let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "nobody".into());
     compare("process.user", &named(&old.process.user), &named(&new.process.user));
     compare("process.group", &named(&old.process.group), &named(&new.process.group));
+    let filter = |of: &Configuration| {
+        of.filter.as_ref().map_or_else(
+            || "none".into(),
+            |FilterConfiguration { command, time_limit, at_once }| {
+                format!("`{}` ({time_limit:?}, {at_once} at once)", command.join(" "))
+            },
+        )
+    };
+    compare("filter", &filter(old), &filter(new));
     if old.member.member == new.member.member {
         let group = |of: &Configuration| {
             let group = of.member.organization.group_of(&of.member.member);

@@ -161,9 +161,13 @@ impl Connection {
     }
 
     fn problem(&self, error: IntakeError) -> Result<BodyProblem, ()> {
-        error.problem().map_err(|error| {
+        let problem = error.problem().map_err(|error| {
             self.network.tell(ToHost::Fatal { reason: error.to_string() });
-        })
+        })?;
+        if problem == BodyProblem::NoSpace {
+            self.network.partials().clear();
+        }
+        Ok(problem)
     }
 }
 

@@ -100,6 +100,8 @@ impl World<'_> {
                     Err(error) => failed(&error, None, error.refusal()),
                 })
             }
+            // Where the machine asks for a filter there is one, and it is asked in another way.
+            Query::Filter { .. } => Ok(failed(&NoFilter, None, not_read())),
             Query::Discard(key) => {
                 // The spool is closed only when the host loop stops, which then needs no answer.
                 let _ = self.spool.submit(Operation::Discard(key));
@@ -153,6 +155,18 @@ impl World<'_> {
         Ok(Answer::Composed(taken.body).into())
     }
 }
+
+/// The machine asks for a filter that the host was not given.
+#[derive(Debug)]
+struct NoFilter;
+
+impl core::fmt::Display for NoFilter {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("there is no filter")
+    }
+}
+
+impl core::error::Error for NoFilter {}
 
 fn not_read() -> Refusal {
     Refusal::new(451, "4.3.0", "the message cannot be read")

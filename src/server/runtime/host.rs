@@ -15,12 +15,13 @@ use super::asks::ask;
 use super::start::Exit;
 use super::{ToHost, opening};
 use crate::clause;
-use crate::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time, Tracer};
-use crate::protocol::member::{self, Event, Port, Timer};
+use crate::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Ticket, Time, Tracer};
+use crate::protocol::member::{self, Event, Port, Query, Timer};
 use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::server::{Command, Server, Wire};
 use crate::server::clock::{Timers, pick};
 use crate::server::configuration::Configuration;
+use crate::server::filter::{Filter, Question};
 use crate::server::identity::Identity;
 use crate::server::maildir::Maildirs;
 use crate::server::net::{Handle, Network, OPENING_LIMIT, Security};
@@ -49,6 +50,7 @@ pub(super) struct Host {
     configuration: Arc<Configuration>,
     network: Arc<Network>,
     maildirs: Maildirs,
+    filter: Option<Filter>,
     choose: Seeded,
     node: Node<Server>,
     inputs: UnboundedReceiver<ToHost>,
@@ -76,6 +78,7 @@ pub(super) struct Parts {
     pub(super) configuration: Arc<Configuration>,
     pub(super) network: Arc<Network>,
     pub(super) maildirs: Maildirs,
+    pub(super) filter: Option<Filter>,
     pub(super) choose: Seeded,
     pub(super) node: Node<Server>,
     pub(super) inputs: UnboundedReceiver<ToHost>,
@@ -90,6 +93,7 @@ impl Host {
             configuration: parts.configuration,
             network: parts.network,
             maildirs: parts.maildirs,
+            filter: parts.filter,
             choose: parts.choose,
             node: parts.node,
             inputs: parts.inputs,
@@ -127,6 +131,16 @@ impl Host {
             };
             self.take(told);
             self.catch_up();
+        }
+    }
+
+    fn ask(&self, ticket: Ticket, query: Query, token: &Token) {
+        match (query, &self.filter) {
+            (Query::Filter { sender, recipients, fields, body }, Some(filter)) => {
+                let token = token.also(Kind::Ask);
+                filter.ask(Question { ticket, sender, recipients, fields, body, token });
+            }
+            (query, _) => ask(&self.network, &self.maildirs, ticket, query, token),
         }
     }
 
@@ -396,7 +410,7 @@ impl Host {
                 }
                 Act::Ask { ticket, query } => {
                     self.asks += 1;
-                    ask(&self.network, &self.maildirs, ticket, query, token);
+                    self.ask(ticket, query, token);
                 }
                 Act::Arm { timer, within } => {
                     let deadline = self.network.clock.now() + pick(&within, &mut self.choose);

@@ -25,6 +25,7 @@ use crate::protocol::server::Server;
 use crate::server::bodies::DamagedBody;
 use crate::server::clock::Clock;
 use crate::server::configuration::Configuration;
+use crate::server::filter::Filter;
 use crate::server::identity::{Identity, IdentityError};
 use crate::server::maildir::Maildirs;
 use crate::server::net::{ListenError, Listeners, Network, Registry, Security};
@@ -159,8 +160,12 @@ pub(super) fn start_on(
             tracing::warn!(place = %place.display(), %error, "others may read what is kept here");
         }
     }
+    let filter = configuration.filter.clone();
+    let filter =
+        filter.map(|filter| Filter::start(filter, &configuration.directory, Arc::clone(&network)));
     let parts = Parts {
         configuration,
+        filter,
         network: Arc::clone(&network),
         maildirs: maildirs.clone(),
         choose,

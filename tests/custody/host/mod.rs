@@ -6,8 +6,8 @@ use bridgehead::kernel::{Act, Input, Machine as _, Node, Seeded, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::LinkPdu;
 use bridgehead::protocol::member::{
-    Answer, Command, Durable, Event, Member, MemberConfig, Parcel, Pdu, Policy, Port, Query,
-    Security,
+    Answer, Command, Durable, Event, Filtered, Member, MemberConfig, Parcel, Pdu, Policy, Port,
+    Query, Security,
 };
 use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
 use bridgehead::wire::ids::{ConnectionId, GroupName, Incarnation, MemberName, OriginId, StoreId};
@@ -121,6 +121,7 @@ impl Host {
             let answer = match query {
                 Query::Header(_) => Answer::Header(Vec::new()),
                 Query::Usage { .. } => Answer::Octets(self.used),
+                Query::Filter { .. } => Answer::Filtered(Filtered::Pass { fields: Vec::new() }),
                 _ => Answer::Done,
             };
             self.input(Input::Answer { ticket, answer });

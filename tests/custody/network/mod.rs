@@ -14,8 +14,8 @@ use bridgehead::kernel::{
 };
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
-    Answer, AutoReply, Change, Command, Durable, Endpoint, Event, Member, MemberConfig, NewMail,
-    Notice, Parcel, Pdu, Policy, Query, Security, Timer,
+    Answer, AutoReply, Change, Command, Durable, Endpoint, Event, Filtered, Member, MemberConfig,
+    NewMail, Notice, Parcel, Pdu, Policy, Query, Security, Timer,
 };
 use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
@@ -145,6 +145,10 @@ pub(crate) struct Network {
     pub(crate) replied: Vec<AutoReply>,
     /// The headers of the messages, by the digests of their contents.
     pub(crate) headers: BTreeMap<Digest, Vec<Field>>,
+    /// What the filters say, in order; they let everything pass that comes later.
+    pub(crate) filter: VecDeque<Answer>,
+    /// What filters were asked about, by whom.
+    pub(crate) filtered: Vec<(MemberName, Digest)>,
     /// What the clients were answered, by their connections.
     pub(crate) replies: BTreeMap<u64, Pdu>,
     pub(crate) traps: Vec<Trap>,
@@ -183,6 +187,8 @@ impl Network {
             notices: Vec::new(),
             replied: Vec::new(),
             headers: BTreeMap::new(),
+            filter: VecDeque::new(),
+            filtered: Vec::new(),
             replies: BTreeMap::new(),
             traps: Vec::new(),
             heard: Vec::new(),
@@ -446,6 +452,11 @@ impl Network {
             Query::Usage { .. } => Answer::Octets(0),
             Query::Header(body) => {
                 Answer::Header(self.headers.get(&body.digest).cloned().unwrap_or_default())
+            }
+            Query::Filter { body, .. } => {
+                self.filtered.push((name.clone(), body.digest));
+                let pass = Answer::Filtered(Filtered::Pass { fields: Vec::new() });
+                self.filter.pop_front().unwrap_or(pass)
             }
             Query::Reply(reply) => {
                 self.replied.push(reply);

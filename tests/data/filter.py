@@ -1,0 +1,52 @@
+"""An external filter for the tests: it does what the message asks for.
+
+The first argument is a file to which it writes its process id and what it is given.
+"""
+
+import os
+import sys
+
+NONSENSE = "what a nice day"
+
+
+def judge(number, path, log):
+    """The answer to one message, or None for none."""
+    with open(path, newline="") as message:
+        text = message.read()
+    log.write("given %r\n" % text)
+    if "please die" in text:
+        os._exit(1)
+    if "please hang" in text:
+        return None
+    if "please babble" in text:
+        return NONSENSE
+    if "please fail" in text:
+        return f"{number} FAILURE"
+    if "please reject" in text:
+        return f'{number} ERROR "this is \\"spam\\""'
+    if "please discard" in text:
+        return f"{number} DISCARD"
+    if "please mark" in text:
+        return f'{number} ADDHEADER "X-Spam: yes\\eX-Score: 7" OK'
+    return f"{number} OK"
+
+
+def main():
+    log = open(sys.argv[1], "a", buffering=1)
+    log.write(f"pid {os.getpid()}\n")
+    print("* the filter is here", flush=True)
+    for line in sys.stdin:
+        number, verb, *rest = line.split()
+        if verb == "INTF":
+            answer = f"{number} INTF 3"
+        elif verb == "FILE":
+            answer = judge(number, rest[0], log)
+        else:
+            answer = f"{number} OK"
+        if answer is not None:
+            print(answer, flush=True)
+        if verb == "QUIT":
+            return
+
+
+main()

@@ -1,0 +1,177 @@
+//! A daemon with a real external filter: RU-040 to RU-045, SV-065 to SV-067.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use crate::support::{Client, Daemon, bridgehead, letters, write_configuration};
+
+const FOR_TESTS: &str = "members = \"address\"\nallow_development_ca = true";
+/// After this a filter that comes back is back.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a refused client waits before it comes again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The configuration of a member whose filter is this command.
+fn with_filter(directory: &Path, command: &str) -> PathBuf {
+    let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
+    let text = fs::read_to_string(&file).unwrap();
+    let filter = format!("[filter]\ncommand = [{command}]\ntime_limit_s = 3\nat_once = 2\n");
+    fs::write(&file, text + &filter).unwrap();
+    file
+}
+
+fn log_of(directory: &Path) -> PathBuf {
+    directory.join("filter.log")
+}
+
+fn start(directory: &Path) -> Daemon {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/filter.py");
+    let log = log_of(directory);
+    let command =
+        format!("\"/usr/bin/env\", \"python3\", \"{}\", \"{}\"", script.display(), log.display());
+    let file = with_filter(directory, &command);
+    Daemon::ready(bridgehead().arg("serve").arg(file).spawn().unwrap())
+}
+
+fn client(daemon: &Daemon) -> Client {
+    let mut client = Client::connect(daemon.smtp);
+    client.ask("EHLO client.example.net", "250");
+    client
+}
+
+fn send(client: &mut Client, words: &str) -> String {
+    client.try_send(&format!("Subject: test\r\n\r\n{words}")).expect("an answer")
+}
+
+/// Sends until the filter lets it in, as a client does that is refused for now.
+fn insist(client: &mut Client, words: &str) {
+    let begun = Instant::now();
+    loop {
+        let reply = send(client, words);
+        if reply.starts_with("250 ") {
+            return;
+        }
+        assert!(reply.starts_with("451 4.3.0 "), "`{words}`: {reply}");
+        assert!(begun.elapsed() < PATIENCE, "the filter never comes back");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Waits until bob has so many letters.
+fn await_letters(directory: &Path, count: usize) -> Vec<String> {
+    let begun = Instant::now();
+    loop {
+        let found = letters(&directory.join("state/accounts"));
+        if found.len() >= count {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "only {} of {count} letters", found.len());
+        thread::sleep(PAUSE);
+    }
+}
+
+/// RU-041, RU-043, RU-044: each judgement reaches the client and the letter, and no file is left.
+#[test]
+fn a_filter_judges() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    let mut client = client(&daemon);
+    insist(&mut client, "one");
+    assert_eq!(send(&mut client, "please reject"), "550 5.7.1 this is \"spam\"\r\n");
+    assert!(send(&mut client, "please discard").starts_with("250 2.0.0 "));
+    assert!(send(&mut client, "please mark").starts_with("250 2.0.0 "));
+    let found = await_letters(directory.path(), 2);
+    assert_eq!(found.len(), 2, "what is discarded is not stored");
+    let marked = found.iter().filter(|letter| letter.contains("X-Spam: yes\r\nX-Score: 7\r\n"));
+    assert_eq!(marked.count(), 1);
+    let log = fs::read_to_string(log_of(directory.path())).unwrap();
+    let given = log.lines().find_map(|line| line.strip_prefix("given ")).expect("it was asked");
+    assert!(given.starts_with("'P I "), "{given}");
+    let envelope = "<ann@example.net>\\nR W ";
+    let message = "<bob@example.org>\\n\\nSubject: test\\n\\none\\n'";
+    assert!(given.contains(envelope) && given.ends_with(message), "{given}");
+    let left = fs::read_dir(directory.path().join("state/filter/Queue")).unwrap().count();
+    assert_eq!(left, 0, "SV-065");
+}
+
+/// RU-042, SV-066: whatever goes wrong with it, the client hears 451, nothing is stored, and the next
+/// filter judges what follows.
+#[test]
+fn a_filter_that_fails_delays_mail() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    let mut client = client(&daemon);
+    for (number, words) in
+        ["please fail", "please die", "please hang", "please babble"].iter().enumerate()
+    {
+        insist(&mut client, &format!("before {number}"));
+        let reply = send(&mut client, words);
+        assert!(reply.starts_with("451 4.3.0 "), "`{words}`: {reply}");
+    }
+    insist(&mut client, "last");
+    let found = await_letters(directory.path(), 5);
+    assert_eq!(found.len(), 5);
+    assert!(!found.iter().any(|letter| letter.contains("please")), "{found:?}");
+    let log = fs::read_to_string(log_of(directory.path())).unwrap();
+    let lives = log.lines().filter(|line| line.starts_with("pid ")).count();
+    assert_eq!(lives, 4, "FAILURE is an answer; the others end a filter");
+}
+
+/// RU-042, RU-045: of a hundred messages none is lost and none is doubled while filters are killed.
+#[test]
+fn killing_the_filter_loses_nothing() {
+    const CLIENTS: usize = 5;
+    const EACH: usize = 20;
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let mut client = client(&daemon);
+            scope.spawn(move || {
+                (0..EACH).for_each(|n| insist(&mut client, &format!("letter {number}-{n} end")));
+            });
+        }
+        for stored in [10, 40, 70] {
+            await_letters(directory.path(), stored);
+            let log = fs::read_to_string(log_of(directory.path())).unwrap();
+            let pid = log.lines().rev().find_map(|line| line.strip_prefix("pid "));
+            let killed = Command::new("kill").args(["-KILL", pid.expect("it runs")]).status();
+            assert!(killed.unwrap().success(), "the filter runs");
+        }
+    });
+    let found = await_letters(directory.path(), CLIENTS * EACH);
+    assert_eq!(found.len(), CLIENTS * EACH, "none is double");
+    let name = |letter: &String| {
+        letter.lines().find(|line| line.starts_with("letter ")).map(str::to_owned)
+    };
+    let names: BTreeSet<_> = found.iter().filter_map(name).collect();
+    assert_eq!(names.len(), CLIENTS * EACH, "and none is missing");
+}
+
+/// SV-067: a command that cannot be executed is named before anything starts.
+#[test]
+fn a_filter_that_cannot_be_executed_is_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = directory.path().join("plain");
+    fs::write(&plain, "no program").unwrap();
+    let plain = format!("\"{}\"", plain.display());
+    for (command, problem) in [
+        (plain.as_str(), "cannot be executed"),
+        ("\"/nowhere/filter\"", "cannot be examined"),
+        ("\"python3\"", "is no absolute path"),
+        ("\"/usr\"", "is no file"),
+        ("", "is empty"),
+    ] {
+        let file = with_filter(directory.path(), command);
+        let output = bridgehead().arg("check").arg(file).output().unwrap();
+        let said =
+            String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success(), "{command}: {said}");
+        assert!(said.contains("filter.command") && said.contains(problem), "{command}: {said}");
+    }
+}
