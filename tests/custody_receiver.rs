@@ -4,6 +4,8 @@
 #[path = "receiver_host/accounts.rs"]
 mod accounts;
 mod receiver_host;
+#[path = "receiver_host/verify.rs"]
+mod verify;
 
 use bridgehead::kernel::{Input, LinkChange};
 use bridgehead::protocol::deliver::MOVED_LIMIT;

@@ -22,7 +22,7 @@ use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
     Account, Connector, Group, ORGANIZATION_FORMAT, Organization,
 };
-use bridgehead::wire::ids::{ConnectionId, ConnectorName, Epoch, GroupName, MemberName};
+use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 use bridgehead::wire::message::{
     Address, Body, BodyKey, Digest, Field, Notify, Outcome, Recipient, Refusal,
 };

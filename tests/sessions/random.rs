@@ -160,6 +160,7 @@ fn beginnings() -> impl Strategy<Value = (Security, Order)> {
         Endpoint::Member("rg2-a".into()),
         Endpoint::Deliver("rg2-a".into()),
         Endpoint::Group("rg2-a".into()),
+        Endpoint::Consult("rg2-a".into()),
         Endpoint::Outside("x:25".into()),
     ];
     let opened = prop::sample::select(opened.to_vec());

@@ -18,6 +18,7 @@ use super::deliver::{Deposit, Underway};
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
 use super::queue::{Lanes, QueueRow, Spool, Work};
 use super::submit::Acceptor;
+use super::verify::{Asker, Verifier};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
 use crate::wire::deliver::Ownership;
@@ -29,7 +30,7 @@ use crate::wire::message::{Address, BodyKey};
 pub use super::queue::Change;
 pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use event::Event;
-pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
+pub use pdu::{Candidate, Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
 pub use query::{Answer, AutoReply, Notice, NoticeKind, Query};
 
 pub(crate) use lines::Line;
@@ -83,6 +84,8 @@ pub(crate) enum Errand {
     Reply((OriginId, u32)),
     /// The room in the account of a delivery, beside that of those that were under way.
     Usage((OriginId, u32), Underway),
+    /// The room in an account for mail of so many octets that somebody asks about.
+    Room(Asker, Address, u64),
     /// The file of a delivery.
     Deposit((OriginId, u32)),
     /// The place of that file.
@@ -128,6 +131,8 @@ pub struct Member {
     pub(crate) beliefs: BTreeMap<Address, Ownership>,
     pub(crate) deposits: BTreeMap<(OriginId, u32), Deposit>,
     pub(crate) errands: Tickets<Errand>,
+    /// The recipients that wait at the door until the hosts of their accounts have said what they know.
+    pub(crate) verifier: Verifier,
 }
 
 impl Member {
@@ -181,6 +186,9 @@ impl Member {
             Some(Errand::Header(key)) => self.header_read(key, answer, turn),
             Some(Errand::Reply(key)) => self.reply_composed(key, answer, turn),
             Some(Errand::Usage(key, underway)) => self.weighed(&key, &underway, answer, turn),
+            Some(Errand::Room(asker, account, octets)) => {
+                self.room_is_known(asker, (&account, octets), &answer, turn);
+            }
             Some(Errand::Deposit(key)) => self.deposited(key, answer, turn),
             Some(Errand::Publish(key)) => self.published(&key, &answer, turn),
             Some(Errand::Discard) | None => {}
@@ -202,6 +210,8 @@ impl Member {
             Timer::Breaker(member) => self.breaker_due(&member, turn),
             Timer::Publish => self.publish_again(turn),
             Timer::Link(timer) => self.step_link(Input::Timer(timer), turn),
+            Timer::Verify(client) => self.verified_too_late(client, turn),
+            Timer::Consult(host) => self.may_consult_again(&host),
             // The server takes these itself.
             Timer::Session(_) => {}
         }
@@ -304,6 +314,7 @@ impl Machine for Member {
             beliefs: BTreeMap::new(),
             deposits: BTreeMap::new(),
             errands: Tickets::default(),
+            verifier: Verifier::default(),
         };
         let turn = &mut Turn { config, cx };
         let events = member.map_link(effects, turn);

@@ -17,6 +17,7 @@ use crate::wire::message::{
     Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
 };
 use crate::wire::submit::{Load, Release};
+use crate::wire::verify::VerifyPdu;
 
 /// Where a member opens a connection to. The host maps it to a socket address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub enum Endpoint {
     Outside(String),
     /// The SMTP port of a frontend of our group, as a server that relays like any other.
     Frontend(MemberName),
+    /// The group port of a member of our group, to ask about accounts.
+    Consult(MemberName),
 }
 
 /// What custody says on a connection. Sessions turn these into lines and frames, and back.
@@ -41,8 +44,8 @@ pub enum Endpoint {
 #[serde(rename_all = "snake_case")]
 pub enum Pdu {
     // --- an outside client, on the SMTP port; the session is the speaker ---
-    /// May mail for this address enter? Answered by `Ok` or `Refused`, in order.
-    Recipient(Address),
+    /// May mail for this recipient enter? Answered by `Ok` or `Refused`, in order.
+    Recipient(Candidate),
     /// A whole message from outside. Answered by `Accepted` or `Refused`.
     Mail(NewMail),
     /// Yes.
@@ -193,6 +196,23 @@ pub enum Pdu {
     // --- LINK STATE, on the SMTP port and the group port ---
     /// News and its answers.
     Link(LinkPdu),
+
+    // --- questions about accounts, on the group port ---
+    /// A question and its answers.
+    Verify(VerifyPdu),
+}
+
+/// A recipient of a message from outside, before it is let in, and what is known of the message by then.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The recipient.
+    pub address: Address,
+    /// The return path; `None` is the null sender.
+    pub sender: Option<Address>,
+    /// How long the message is, as its sender says; 0 where it has not said.
+    pub octets: u64,
+    /// How many recipients it has, this one included.
+    pub recipients: u64,
 }
 
 /// A message from outside, as the session collected it.
@@ -255,6 +275,10 @@ pub enum Timer {
     /// A session waits too long: for a greeting, for a command, for the answer to `QUIT`. The server
     /// arms it and takes it; a member never sees it.
     Session(ConnectionId),
+    /// A client has waited long enough for what hosts say of its recipient.
+    Verify(ConnectionId),
+    /// A host that did not answer questions about accounts may be asked again.
+    Consult(MemberName),
 }
 
 /// Orders from the sessions and the operator.
