@@ -13,6 +13,8 @@ pub(crate) struct Blueprint {
     pub(crate) members: Vec<String>,
     /// The members that the suite plays itself.
     pub(crate) played: Vec<String>,
+    /// Whether those answer on their group ports, too; otherwise nobody is there.
+    pub(crate) consulted: bool,
 }
 
 impl Blueprint {
@@ -127,6 +129,7 @@ pub(crate) fn five_groups() -> Blueprint {
         policy: Value::Null,
         members,
         played: Vec::new(),
+        consulted: false,
     }
 }
 
@@ -142,6 +145,7 @@ pub(crate) fn five_bridgeheads() -> Blueprint {
         policy: Value::Null,
         members: (1..=5).map(name).collect(),
         played: Vec::new(),
+        consulted: false,
     }
 }
 
@@ -155,6 +159,7 @@ pub(crate) fn two_groups() -> Blueprint {
         policy: Value::Null,
         members,
         played: Vec::new(),
+        consulted: false,
     }
 }
 
@@ -169,6 +174,7 @@ pub(crate) fn ring() -> Blueprint {
         policy: Value::Null,
         members: (1..=4).map(name).collect(),
         played: Vec::new(),
+        consulted: false,
     }
 }
 
@@ -188,6 +194,7 @@ pub(crate) fn solo() -> Blueprint {
         policy: Value::Null,
         members: vec!["rg1-a".into(), "rg1-c".into(), "rg2-a".into()],
         played: vec!["rg1-c".into(), "rg2-a".into()],
+        consulted: false,
     };
     blueprint.policy("message_limit_octets", json!(100_000))
 }
@@ -212,6 +219,7 @@ pub(crate) fn between() -> Blueprint {
         policy: Value::Null,
         members: ["rg1-a", "rg1-c", "rg2-a", "rg3-a"].map(String::from).to_vec(),
         played: ["rg1-c", "rg2-a", "rg3-a"].map(String::from).to_vec(),
+        consulted: false,
     }
 }
 
@@ -275,6 +283,7 @@ pub(crate) fn limited() -> Blueprint {
         ("closed", json!({"status": "suspended"})),
         ("full", json!({"quota_octets": 10})),
         ("strict", json!({"quota_octets": 10, "over_quota": "permanent"})),
+        ("brief", json!({"send_limit_octets": 100, "send_limit_recipients": 2})),
     ];
     if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
         accounts.extend(settings.into_iter().map(|(name, mut account)| {
@@ -284,6 +293,11 @@ pub(crate) fn limited() -> Blueprint {
         }));
     }
     blueprint
+}
+
+/// [`solo`], whose fellow is there to be asked about its accounts.
+pub(crate) fn consulted() -> Blueprint {
+    Blueprint { consulted: true, ..solo() }
 }
 
 /// What RG3 says of itself in [`between`].

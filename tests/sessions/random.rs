@@ -106,6 +106,7 @@ fn pdus() -> impl Strategy<Value = Pdu> {
         Pdu::Inquire {
             origin: origin(),
             recipients: vec![(1, "anna@example.org".into(), Epoch::FIRST)],
+            arrived: None,
         },
         Pdu::Result { origin: origin(), index: 1, outcome: Outcome::Delivered },
         Pdu::NoResult { origin: origin(), index: 1 },

@@ -65,6 +65,9 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// What becomes of mail that may be double because a disk was lost.
     pub suspects: Suspects,
+    /// How long the delivery journal has a message after it entered the organization; longer than twice
+    /// the time after which it is returned.
+    pub journal_retention_days: u32,
 }
 
 /// What becomes of mail that may be double because a disk was lost or rolled back.
@@ -93,6 +96,7 @@ impl Default for Policy {
             queue_limit: 100_000,
             rules: Vec::new(),
             suspects: Suspects::Resend,
+            journal_retention_days: 90,
         }
     }
 }

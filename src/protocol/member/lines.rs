@@ -254,8 +254,8 @@ impl Member {
             (Some(Line::Receiving(_)), Pdu::Deliver(parcel)) => {
                 self.take_delivery(from, parcel, turn);
             }
-            (Some(Line::Receiving(_)), Pdu::Inquire { origin, recipients }) => {
-                self.inquired(from, &origin, recipients, turn);
+            (Some(Line::Receiving(_)), Pdu::Inquire { origin, recipients, arrived }) => {
+                self.inquired(from, (&origin, arrived), recipients, turn);
             }
             // What was on its way when the connection was given up reaches nobody.
             (None, _) => {}

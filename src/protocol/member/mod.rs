@@ -211,6 +211,7 @@ impl Member {
             Timer::Publish => self.publish_again(turn),
             Timer::Link(timer) => self.step_link(Input::Timer(timer), turn),
             Timer::Verify(client) => self.verified_too_late(client, turn),
+            Timer::Journal => self.look_through_journal(turn),
             Timer::Consult(host) => self.may_consult_again(&host),
             // The server takes these itself.
             Timer::Session(_) => {}
@@ -236,6 +237,7 @@ impl Member {
             }
         }
         self.redo_deposits(turn);
+        self.look_through_journal(turn);
         // Whoever is to be asked is asked below.
         let _ = self.readdress_all(turn);
         let peers: Vec<MemberName> = self.doubts.keys().cloned().collect();

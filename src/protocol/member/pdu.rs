@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::Time;
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
 use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::queue::{AccountJournal, Damage};
@@ -155,6 +156,9 @@ pub enum Pdu {
         origin: OriginId,
         /// The recipients, each with the ownership of its account for which this is meant.
         recipients: Vec<(u32, Address, Epoch)>,
+        /// When the message entered the organization, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arrived: Option<Time>,
     },
     /// The account of this recipient is not open at the speaker under the epoch that was meant.
     Moved {
@@ -174,7 +178,8 @@ pub enum Pdu {
         /// The word.
         outcome: Outcome,
     },
-    /// The speaker keeps no journal: nobody can say what became of this recipient.
+    /// The speaker keeps no journal, or none that reaches back that far: nobody can say what became of
+    /// this recipient.
     NoJournal {
         /// The message.
         origin: OriginId,
@@ -279,6 +284,8 @@ pub enum Timer {
     Verify(ConnectionId),
     /// A host that did not answer questions about accounts may be asked again.
     Consult(MemberName),
+    /// Drop what the delivery journal need not have any more.
+    Journal,
 }
 
 /// Orders from the sessions and the operator.

@@ -205,6 +205,7 @@ impl LmtpServer {
             smtputf8: true,
             enhanced_status_codes: true,
             deliver: self.peer.is_some(),
+            arrived: true,
             ..Extensions::default()
         };
         self.answer(&offer.reply(talk.config.member.as_str()), talk);
@@ -311,7 +312,7 @@ impl LmtpServer {
             origin: origin.clone(),
             sender: mail.sender,
             recipients,
-            arrived: talk.now,
+            arrived: mail.arrived.unwrap_or(talk.now),
             expires: talk.now,
             ret: None,
             envid: None,
@@ -376,9 +377,9 @@ impl LmtpServer {
         if self.peer.is_none() {
             return self.not_a_member(talk);
         }
-        let Inquire { origin, index, epoch, address } = inquire;
+        let Inquire { origin, index, epoch, address, arrived } = inquire;
         let recipients = alloc::vec![(index, address, epoch)];
-        talk.tell(Pdu::Inquire { origin: origin.clone(), recipients });
+        talk.tell(Pdu::Inquire { origin: origin.clone(), recipients, arrived });
         self.state = State::Found(origin, index);
     }
 
@@ -451,6 +452,12 @@ impl Conversation for LmtpServer {
                 if origin == o && n == index =>
             {
                 self.found(index, &Found::Unknown, talk);
+            }
+            (State::Found(origin, n), Pdu::NoJournal { origin: o, index })
+                if origin == o && n == index =>
+            {
+                clause!(WI_049);
+                self.found(index, &Found::Forgotten, talk);
             }
             (State::Found(origin, n), Pdu::Moved { origin: o, index, to })
                 if origin == o && n == index =>

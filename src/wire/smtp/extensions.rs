@@ -33,6 +33,8 @@ pub struct Extensions {
     pub link2state: bool,
     /// `X-DELIVER`: results by recipient index.
     pub deliver: bool,
+    /// `X-DELIVER ARRIVED`: and XARRIVED is understood.
+    pub arrived: bool,
 }
 
 impl Extensions {
@@ -56,7 +58,8 @@ impl Extensions {
         offer(self.starttls, "STARTTLS");
         offer(self.submit, "X-SUBMIT");
         offer(self.link2state, "X-LINK2STATE");
-        offer(self.deliver, "X-DELIVER");
+        offer(self.deliver && !self.arrived, "X-DELIVER");
+        offer(self.deliver && self.arrived, "X-DELIVER ARRIVED");
         Reply::plain(250, &text)
     }
 
@@ -79,7 +82,10 @@ impl Extensions {
                 "STARTTLS" => found.starttls = true,
                 "X-SUBMIT" => found.submit = true,
                 "X-LINK2STATE" => found.link2state = true,
-                "X-DELIVER" => found.deliver = true,
+                "X-DELIVER" => {
+                    found.deliver = true;
+                    found.arrived = words.any(|word| word.eq_ignore_ascii_case("ARRIVED"));
+                }
                 _ => {}
             }
         }

@@ -173,6 +173,7 @@ fn not_offered(mail: &Mail, extended: bool) -> Option<&'static str> {
     let never = [
         (mail.origin.is_some(), "XORIGIN"),
         (mail.digest.is_some(), "XDIGEST"),
+        (mail.arrived.is_some(), "XARRIVED"),
         (mail.auth.is_some(), "AUTH"),
         (mail.body == Some(BodyKind::BinaryMime), "BODY=BINARYMIME"),
     ];
