@@ -1,9 +1,12 @@
-//! Questions about accounts on the group port.
+//! Questions about accounts on the group port, and what the delivery port says of forgotten ones.
 
+use bridgehead::kernel::Time;
 use bridgehead::wire::DecodeError;
+use bridgehead::wire::deliver::{self, Found};
 use bridgehead::wire::group::Frame;
 use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::message::{Address, Refusal};
+use bridgehead::wire::smtp::{Command, Extensions};
 use bridgehead::wire::verify::{Question, VerifyPdu};
 
 /// WI-047, WI-048: the frames, both ways.
@@ -53,5 +56,28 @@ fn wi_048_other_questions_are_refused_where_they_are_wrong() {
     ] {
         let error = Frame::decode(content.as_bytes()).expect_err("malformed");
         assert_eq!(error, DecodeError { offset, expected }, "{}", content.escape_debug());
+    }
+}
+
+/// WI-049: when a message arrived, who understands that, and what is forgotten.
+#[test]
+fn wi_049_the_arrival_is_named() {
+    let line = "MAIL FROM:<> XORIGIN=m/0000000000000001/2 XARRIVED=1795300586000000";
+    let Ok(Command::Mail(mail)) = Command::decode(line.as_bytes()) else { panic!("it is MAIL") };
+    assert_eq!(mail.arrived, Some(Time(1_795_300_586_000_000)));
+    assert_eq!(Command::Mail(mail).encode(), line.as_bytes());
+    let line = "X-DELIVER INQUIRE XORIGIN=m/0000000000000001/2 XINDEX=0 XARRIVED=7 ADDRESS=<a@b>";
+    let Ok(Command::Deliver(inquire)) = Command::decode(line.as_bytes()) else { panic!("{line}") };
+    assert_eq!(inquire.arrived, Some(Time(7)));
+    assert_eq!(Command::Deliver(inquire).encode(), line.as_bytes());
+    for wrong in [line.replace("=7", "="), line.replace("=7", "=-7"), line.replace("=7", "=07")] {
+        assert!(Command::decode(wrong.as_bytes()).is_err(), "{wrong}");
+    }
+    let reply = deliver::found_reply(3, &Found::Forgotten);
+    assert_eq!(reply.encode(), [b"250 2.0.0 [3] FORGOTTEN"]);
+    assert_eq!(deliver::decode_found(&reply), Ok((3, Found::Forgotten)));
+    for arrived in [false, true] {
+        let offer = Extensions { deliver: true, arrived, ..Extensions::default() };
+        assert_eq!(Extensions::of(&offer.reply("m")), offer);
     }
 }
