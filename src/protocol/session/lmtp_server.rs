@@ -383,17 +383,26 @@ impl LmtpServer {
         self.state = State::Found(origin, index);
     }
 
-    fn found(&mut self, index: u32, found: &Found, talk: &mut Talk<'_>) {
-        clause!(SM_077);
-        self.answer(&deliver::found_reply(index, found), talk);
-    }
-
     fn bad_line(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_009);
         talk.malformed(Tag::Deliver, error, said);
         let is_long = error.expected == EXPECTED_LINE_END;
         let text = if is_long { String::from("Line too long") } else { format!("{error}") };
         self.blame(&Reply::new(500, Status::new(5, 5, 2), &text), talk);
+    }
+}
+
+/// What custody says to INQUIRE, and of whom.
+fn found_of(pdu: Pdu) -> Option<(OriginId, u32, Found)> {
+    match pdu {
+        Pdu::Result { origin, index, outcome } => Some((origin, index, Found::Final(outcome))),
+        Pdu::NoResult { origin, index } => Some((origin, index, Found::Unknown)),
+        Pdu::NoJournal { origin, index } => {
+            clause!(WI_049);
+            Some((origin, index, Found::Forgotten))
+        }
+        Pdu::Moved { origin, index, to } => Some((origin, index, Found::Moved(to))),
+        _ => None,
     }
 }
 
@@ -443,28 +452,17 @@ impl Conversation for LmtpServer {
                 }
                 self.listen(talk);
             }
-            (State::Found(origin, n), Pdu::Result { origin: o, index, outcome })
-                if origin == o && n == index =>
-            {
-                self.found(index, &Found::Final(outcome), talk);
-            }
-            (State::Found(origin, n), Pdu::NoResult { origin: o, index })
-                if origin == o && n == index =>
-            {
-                self.found(index, &Found::Unknown, talk);
-            }
-            (State::Found(origin, n), Pdu::NoJournal { origin: o, index })
-                if origin == o && n == index =>
-            {
-                clause!(WI_049);
-                self.found(index, &Found::Forgotten, talk);
-            }
-            (State::Found(origin, n), Pdu::Moved { origin: o, index, to })
-                if origin == o && n == index =>
-            {
-                self.found(index, &Found::Moved(to), talk);
-            }
             (State::Found(..), Pdu::Refused(refusal)) => self.answer(&Reply::from(&refusal), talk),
+            (State::Found(origin, n), pdu) => match found_of(pdu) {
+                Some((o, index, found)) if o == origin && index == n => {
+                    clause!(SM_077);
+                    self.answer(&deliver::found_reply(index, &found), talk);
+                }
+                _ => {
+                    self.state = State::Found(origin, n);
+                    talk.log(Tag::Deliver, SessionEvent::Unspoken);
+                }
+            },
             (state, _) => {
                 self.state = state;
                 talk.log(Tag::Deliver, SessionEvent::Unspoken);
