@@ -7,9 +7,10 @@ use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use bridgehead::protocol::organization::Organization;
+use bridgehead::protocol::organization::{Account, AccountStatus, Organization, OverQuota};
 use bridgehead::server::configuration::load_organization;
 use bridgehead::sim::script;
+use bridgehead::wire::message::Address;
 
 fn organization() -> Organization {
     organization_of("")
@@ -87,4 +88,82 @@ fn a_scenario_is_deterministic_and_complete() {
 fn an_unknown_command_is_refused() {
     let problem = script::run("fly rg1-a\n----\n\n", organization()).expect_err("no such verb");
     assert_eq!(problem, "`fly rg1-a`: no such command");
+}
+
+/// How many accounts each of the two hosts has.
+const CROWD: usize = 150;
+/// Of each host, the account that takes no mail, and the one without room.
+const CLOSED: usize = 10;
+const FULL: usize = 20;
+
+/// A frontend, and two hosts with [`CROWD`] accounts each; one host refuses for want of room for ever.
+fn crowd() -> Organization {
+    let path = Path::new("tests/data/limited-accounts.toml");
+    let mut organization = load_organization(path).expect("the file is right");
+    for (letter, host) in [("a", "be1"), ("c", "be2")] {
+        organization.accounts.extend((0..CROWD).map(|number| {
+            let address = Address(format!("{letter}{number}@example.test"));
+            let mut account = Account::new(address, host.into());
+            match number {
+                CLOSED => account.status = AccountStatus::Suspended,
+                FULL => account.quota_octets = 10,
+                _ => {}
+            }
+            if number == FULL && host == "be2" {
+                account.over_quota = OverQuota::Permanent;
+            }
+            account
+        }));
+    }
+    assert_eq!(organization.check(), []);
+    organization
+}
+
+/// DE-080 to DE-083, SM-092: one message for three hundred accounts on two hosts that are away when it
+/// comes. Each account that takes it has it once, and what two of each host refuse is returned: for one
+/// at once, for the others when their time is over.
+#[test]
+fn a_message_for_three_hundred_ends_for_each_once() {
+    let addresses =
+        |letter: char| (0..CROWD).map(move |n| (n, format!("{letter}{n}@example.test")));
+    let all: Vec<(usize, String)> = addresses('a').chain(addresses('c')).collect();
+    let recipients: Vec<&str> = all.iter().map(|(_, address)| address.as_str()).collect();
+    let mut commands = vec![
+        "boot fe1 quiet".to_owned(),
+        format!("send m1 fe1 anna@example.test {}", recipients.join(" ")),
+        "until client0 250 2.0.0 quiet".to_owned(),
+        "boot be1 quiet".to_owned(),
+        "boot be2 quiet".to_owned(),
+        "advance 3h quiet".to_owned(),
+    ];
+    commands.extend(all.iter().map(|(number, address)| {
+        let count = if matches!(*number, CLOSED | FULL) { 0 } else { 1 };
+        format!("expect-files {address} {count}")
+    }));
+    // The one that is refused for ever is returned already; three wait.
+    commands.push("expect-files anna@example.test 1".to_owned());
+    commands.push("expect-queue fe1 1".to_owned());
+    commands.push("advance 50h quiet".to_owned());
+    commands.extend([CLOSED, FULL].iter().flat_map(|number| {
+        ['a', 'c'].map(|letter| format!("expect-files {letter}{number}@example.test 0"))
+    }));
+    // That it is late, and that it is returned, is told once for all three.
+    commands.push("expect-files anna@example.test 3".to_owned());
+    commands.push("expect-queue fe1 0".to_owned());
+    commands.push("expect-settled".to_owned());
+    let text: String = commands.iter().map(|command| format!("{command}\n----\n\n")).collect();
+    script::run(&text, crowd()).expect("each ends as it should");
+}
+
+/// DE-080, SM-090: the same with hosts that are there: who takes no mail is refused at the door.
+#[test]
+fn of_three_hundred_those_that_take_no_mail_are_refused_at_the_door() {
+    let recipients: Vec<String> = (0..CROWD).map(|n| format!("a{n}@example.test")).collect();
+    let text = format!(
+        "boot all quiet\n----\n\nadvance 5s quiet\n----\n\nsend m1 fe1 anna@example.test {}\n----\n\nadvance 60s quiet\n----\n\n\
+         expect-files a{CLOSED}@example.test 0\n----\n\nexpect-files a0@example.test 1\n----\n\n\
+         expect-queue fe1 1\n----\n\nadvance 50h quiet\n----\n\nexpect-settled\n----\n\n",
+        recipients.join(" ")
+    );
+    script::run(&text, crowd()).expect("each ends as it should");
 }

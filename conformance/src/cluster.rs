@@ -225,7 +225,12 @@ impl Cluster {
     ) -> Result<SocketAddr, Stop> {
         let at = Ipv4Addr::new(127, 77, from, to);
         let source = (opener, address(from));
-        let opened = if self.blueprint.played.iter().any(|played| played == target) {
+        let is_played = self.blueprint.played.iter().any(|played| played == target);
+        if is_played && port == Port::Group && !self.blueprint.consulted {
+            // Nobody listens there: whoever calls is refused at once.
+            return Ok(SocketAddr::from((at, 1)));
+        }
+        let opened = if is_played {
             self.network.play(link, at, source).map(|(address, visitors)| {
                 let (opener, played) = (opener.to_owned(), target.to_owned());
                 let door = doors::Door { visitors, opener, played };

@@ -16,6 +16,8 @@ pub(crate) struct Blueprint {
     pub(crate) members: Vec<String>,
     /// The members that the suite plays itself.
     pub(crate) played: Vec<String>,
+    /// Whether those answer on their group ports, too; otherwise nobody is there.
+    pub(crate) consulted: bool,
 }
 
 impl Blueprint {
@@ -130,6 +132,7 @@ pub(crate) fn five_groups() -> Blueprint {
         policy: Value::Null,
         members,
         played: Vec::new(),
+        consulted: false,
     }
 }
 
@@ -145,6 +148,7 @@ pub(crate) fn five_bridgeheads() -> Blueprint {
         policy: Value::Null,
         members: (1..=5).map(name).collect(),
         played: Vec::new(),
+        consulted: false,
     }
 }
 
@@ -158,6 +162,7 @@ pub(crate) fn two_groups() -> Blueprint {
         policy: Value::Null,
         members,
         played: Vec::new(),
+        consulted: false,
     }
 }
 
@@ -172,6 +177,7 @@ pub(crate) fn ring() -> Blueprint {
         policy: Value::Null,
         members: (1..=4).map(name).collect(),
         played: Vec::new(),
+        consulted: false,
     }
 }
 
@@ -191,6 +197,7 @@ pub(crate) fn solo() -> Blueprint {
         policy: Value::Null,
         members: vec!["rg1-a".into(), "rg1-c".into(), "rg2-a".into()],
         played: vec!["rg1-c".into(), "rg2-a".into()],
+        consulted: false,
     };
     blueprint.policy("message_limit_octets", json!(100_000))
 }
@@ -215,6 +222,7 @@ pub(crate) fn between() -> Blueprint {
         policy: Value::Null,
         members: ["rg1-a", "rg1-c", "rg2-a", "rg3-a"].map(String::from).to_vec(),
         played: ["rg1-c", "rg2-a", "rg3-a"].map(String::from).to_vec(),
+        consulted: false,
     }
 }
 
@@ -278,6 +286,7 @@ pub(crate) fn limited() -> Blueprint {
         ("closed", json!({"status": "suspended"})),
         ("full", json!({"quota_octets": 10})),
         ("strict", json!({"quota_octets": 10, "over_quota": "permanent"})),
+        ("brief", json!({"send_limit_octets": 100, "send_limit_recipients": 2})),
     ];
     if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
         accounts.extend(settings.into_iter().map(|(name, mut account)| {
@@ -287,6 +296,11 @@ pub(crate) fn limited() -> Blueprint {
         }));
     }
     blueprint
+}
+
+/// [`solo`], whose fellow is there to be asked about its accounts.
+pub(crate) fn consulted() -> Blueprint {
+    Blueprint { consulted: true, ..solo() }
 }
 
 /// What RG3 says of itself in [`between`].

@@ -40,6 +40,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("journal-left-behind", "opens an account without the journal that came with it"),
     ("suspended-takes-mail", "delivers into an account that takes no mail"),
     ("quota-not-checked", "delivers into an account without room"),
+    ("forgotten-is-unknown", "says that nothing is recorded of what its journal has dropped"),
+    ("journal-dropped-early", "drops what its journal has after a day"),
     ("room-is-not-reserved", "gives the same room of an account to two deliveries"),
     ("epoch-not-checked", "records a delivery into an account that it has lost"),
     ("result-before-publish", "says delivered before the file is in its place"),

@@ -16,3 +16,4 @@ pub mod rules;
 pub mod server;
 pub mod session;
 pub mod submit;
+pub(crate) mod verify;

@@ -197,7 +197,9 @@ impl World<'_> {
             | Endpoint::Member(member)
             | Endpoint::Frontend(member) => Target::Member(self.names[member], Port::Smtp),
             Endpoint::Deliver(member) => Target::Member(self.names[member], Port::Deliver),
-            Endpoint::Group(member) => Target::Member(self.names[member], Port::Group),
+            Endpoint::Group(member) | Endpoint::Consult(member) => {
+                Target::Member(self.names[member], Port::Group)
+            }
             Endpoint::Outside(_) => Target::Outside,
         };
         let opener = End::Member { host, connection: peer };

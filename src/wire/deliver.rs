@@ -16,6 +16,7 @@ use super::fields::{encode_origin, field, member, name, number, origin};
 use super::parse::{Parsed, expect, whole};
 use super::smtp::{Reply, Status, forward_path};
 use crate::clause;
+use crate::kernel::Time;
 use crate::wire::ids::{Epoch, MemberName, OriginId};
 use crate::wire::message::{Address, Outcome, Refusal};
 
@@ -39,6 +40,9 @@ pub struct Inquire {
     pub epoch: Epoch,
     /// The recipient's address: the far end finds the account by it.
     pub address: Address,
+    /// When the message entered the organization, where the far end understands that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<Time>,
 }
 
 /// What the far end has recorded of a recipient.
@@ -51,6 +55,8 @@ pub enum Found {
     Unknown,
     /// The account is not open there under that epoch; this is its ownership.
     Moved(Ownership),
+    /// The journal does not reach back that far.
+    Forgotten,
 }
 
 impl Inquire {
@@ -64,14 +70,16 @@ impl Inquire {
             field("XORIGIN=", origin),
             field("XINDEX=", number),
             opt(field("XEPOCH=", epoch)),
+            opt(field("XARRIVED=", number)),
             field("ADDRESS=", forward_path),
         );
         let inquire = preceded(expect("INQUIRE", tag_no_case("INQUIRE")), fields);
-        let inquire = map(inquire, |(origin, index, epoch, address)| Self {
+        let inquire = map(inquire, |(origin, index, epoch, arrived, address)| Self {
             origin,
             index,
             epoch: epoch.unwrap_or_default(),
             address,
+            arrived: arrived.map(Time),
         });
         whole(text, "the end of the line", inquire)
     }
@@ -79,10 +87,11 @@ impl Inquire {
     /// What stands behind `X-DELIVER `.
     #[must_use]
     pub fn encode(&self) -> String {
-        let Self { origin, index, epoch, address } = self;
+        let Self { origin, index, epoch, address, arrived } = self;
+        let arrived = arrived.map_or_else(String::new, |at| format!(" XARRIVED={}", at.0));
         let origin = encode_origin(origin);
         let epoch = encode_epoch(*epoch);
-        format!("INQUIRE XORIGIN={origin} XINDEX={index}{epoch} ADDRESS=<{address}>")
+        format!("INQUIRE XORIGIN={origin} XINDEX={index}{epoch}{arrived} ADDRESS=<{address}>")
     }
 }
 
@@ -171,6 +180,7 @@ pub fn found_reply(index: u32, found: &Found) -> Reply {
             format!("[{index}] REFUSED {} {status} {}", reply.code(), reply.lines().join(" "))
         }
         Found::Unknown => format!("[{index}] UNKNOWN"),
+        Found::Forgotten => format!("[{index}] FORGOTTEN"),
         Found::Moved(to) => format!("[{index}] {}", encode_moved(to)),
     };
     Reply::new(250, Status::new(2, 0, 0), &text)
@@ -187,7 +197,7 @@ pub fn decode_found(reply: &Reply) -> Result<(u32, Found), DecodeError> {
     }
     whole(reply.text(), "the end of the line", |input| {
         let (rest, index) = index(input)?;
-        let words = "DELIVERED, REFUSED, UNKNOWN or MOVED";
+        let words = "DELIVERED, REFUSED, UNKNOWN, MOVED or FORGOTTEN";
         let (rest, found) = expect(words, found).parse(rest)?;
         Ok((rest, (index, found)))
     })
@@ -224,6 +234,9 @@ fn found(input: &str) -> Parsed<'_, Found> {
     }
     if let Some(rest) = input.strip_prefix("UNKNOWN") {
         return Ok((rest, Found::Unknown));
+    }
+    if let Some(rest) = input.strip_prefix("FORGOTTEN") {
+        return Ok((rest, Found::Forgotten));
     }
     if input.starts_with("MOVED") {
         let (rest, to) = moved(input)?;

@@ -19,6 +19,7 @@ use super::orginfo::{
     member_name, name, state, term, token, word,
 };
 use super::parse::{Failure, Parsed, expect, refuse, whole};
+use super::verify::{self, VerifyPdu};
 use super::{DecodeError, TooLong};
 use crate::clause;
 use crate::wire::ids::{ConnectorName, MemberName};
@@ -34,6 +35,10 @@ pub enum Frame {
     Attach(MemberName),
     /// News, reports and their answers.
     Link(LinkPdu),
+    /// The client's first frame, where it has come to ask about accounts: who it is.
+    Consult(MemberName),
+    /// A question about an account, or an answer.
+    Verify(VerifyPdu),
 }
 
 impl Frame {
@@ -48,6 +53,8 @@ impl Frame {
                 format!(" NODEINFO (6) {}", counted(&text))
             }
             Self::Attach(member) => format!(" ATTACH {}", name(member.as_str())),
+            Self::Consult(member) => format!(" CONSULT {}", name(member.as_str())),
+            Self::Verify(pdu) => verify::encode(pdu),
             Self::Link(LinkPdu::Report { states }) => {
                 let states = states.iter().map(|(connector, state)| {
                     format!("{} {}", name(connector.as_str()), encode_state(*state))
@@ -67,6 +74,7 @@ impl Frame {
     /// What was expected where, counted from the start of the content.
     pub fn decode(content: &[u8]) -> Result<Self, DecodeError> {
         clause!(WI_110);
+        clause!(WI_047);
         let printable = |octet: &u8| matches!(octet, b' '..=b'~' | b'\r' | b'\n');
         if let Some(offset) = content.iter().position(|octet| !printable(octet)) {
             return Err(DecodeError { offset, expected: "printable US-ASCII" });
@@ -81,6 +89,7 @@ const GREETING: &str = "Version: 1 Bridgehead ";
 
 fn frame(input: &str) -> Parsed<'_, Frame> {
     let attach = preceded(word("ATTACH"), cut(token(member_name)));
+    let consult = preceded(word("CONSULT"), cut(token(member_name)));
     let report = preceded(word("REPORT"), cut(listed(report)));
     let reported = preceded(word("REPORTED"), cut(term));
     let verbs = alt((
@@ -88,9 +97,11 @@ fn frame(input: &str) -> Parsed<'_, Frame> {
         map(attach, Frame::Attach),
         map(report, |states| Frame::Link(LinkPdu::Report { states })),
         map(reported, |term| Frame::Link(LinkPdu::Reported { term })),
+        map(consult, Frame::Consult),
+        map(verify::decode, Frame::Verify),
         map(element_or_nothing, Frame::Link),
     ));
-    expect("SP and NODEINFO, ATTACH, NEWS, MERGED, REPORT or REPORTED", verbs).parse(input)
+    expect("SP and a verb of the group port", verbs).parse(input)
 }
 
 /// An element; where the verb is none, this names no expectation of its own.

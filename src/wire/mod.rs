@@ -26,6 +26,7 @@ pub mod record;
 pub mod smtp;
 pub mod submit;
 mod text;
+pub mod verify;
 
 pub use error::{DecodeError, TooLong};
 pub use fields::{NAME_LIMIT, is_name};

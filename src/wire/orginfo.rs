@@ -308,7 +308,7 @@ pub(super) fn token<'a, O>(
 }
 
 /// A hexadecimal number in its one form: lower case, no leading zero.
-fn hex<N: TryFrom<u64>>(input: &str) -> Parsed<'_, N> {
+pub(super) fn hex<N: TryFrom<u64>>(input: &str) -> Parsed<'_, N> {
     let canonical =
         |digits: &str| !digits.is_empty() && (digits == "0" || !digits.starts_with('0'));
     let number = map_opt(verify(lower_hex, canonical), |digits: &str| {
@@ -328,7 +328,7 @@ pub(super) fn counted_text(input: &str) -> Parsed<'_, &str> {
 }
 
 /// A counted string that holds a name.
-fn counted_name(input: &str) -> Parsed<'_, String> {
+pub(super) fn counted_name(input: &str) -> Parsed<'_, String> {
     let (rest, text) = counted_text(input)?;
     match unescape(text) {
         Ok(name) => Ok((rest, name)),

@@ -191,6 +191,12 @@ fn bad_members_are_refused_with_their_line() {
         ("admin = ", "admim = ", "admim = ", "unknown field `admim`"),
         ("members = \"address\"", "members = \"hope\"", "members = \"hope\"", "`hope`"),
         ("expiry_hours = 48", "expiry_hours = 0", "expiry_hours = 0", "is 0, expected at least 1"),
+        (
+            "expiry_hours = 48",
+            "expiry_hours = 1080\njournal_retention_days = 90",
+            "journal_retention_days = 90",
+            "is 90, expected more than twice the expiry",
+        ),
         ("[10, 10, 10]", "[10, 0, 10]", "[10, 0, 10]", "first_retries_minutes[1]: is 0"),
         ("expiry_hours = 48", "expiry_hours = -1", "expiry_hours = -1", "invalid value"),
         ("member = \"rg3-a\"", "member = \"rg7-a\"", "member = \"rg7-a\"", "is in no group"),

@@ -154,9 +154,8 @@ fn both_at_once(faults: &[&str], change: impl Fn(&mut Account)) -> (Host, Vec<u1
         let parcel = host.parcel(sequence, 0, "here@example.org");
         host.input(Input::Pdu { from, pdu: Pdu::Deliver(parcel) });
     }
-    while !host.open.is_empty() {
-        // The newest question first: so the second one is weighed while the first is being written.
-        let (ticket, query) = host.open.pop().expect("one is open");
+    // The newest question first: so the second one is weighed while the first is being written.
+    while let Some((ticket, query)) = host.open.pop() {
         let answer = match query {
             Query::Usage { without, .. } => {
                 assert!(without.len() <= 1, "DE-083: one is weighed at a time");
@@ -239,4 +238,32 @@ fn an_account_moves_while_it_is_weighed() {
     let journal = AccountJournal::default();
     host.input(Input::Command(Command::OpenAccount { account, epoch: Epoch(3), journal }));
     assert_eq!(host.deposits(), 0, "nothing of it comes back");
+}
+
+/// SV-061: status and quota of an account in a mail store are the store's, and a way to refuse needs a
+/// quota.
+#[test]
+fn an_organization_says_what_hosts_can_keep() {
+    let host = Host::new(Policy::default(), &[]);
+    let problems = |change: &dyn Fn(&mut Account)| {
+        let mut organization = Organization::clone(&host.config.organization);
+        let store = bridgehead::protocol::organization::Store {
+            name: "vault".into(),
+            lmtp: "192.0.2.24:24".into(),
+        };
+        organization.groups[0].stores.push(store);
+        organization.accounts[0].host = "vault".into();
+        change(&mut organization.accounts[0]);
+        let errors = organization.check();
+        errors.into_iter().map(|error| error.place).collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(problems(&|_| {}), none);
+    assert_eq!(problems(&|a| a.send_limit_octets = 9), none, "it is for whoever takes its mail");
+    assert_eq!(problems(&quota(9)), ["account[0].quota_octets"]);
+    assert_eq!(problems(&|a| a.status = AccountStatus::Suspended), ["account[0].status"]);
+    let lax = |account: &mut Account| account.over_quota = OverQuota::Permanent;
+    assert_eq!(problems(&lax), ["account[0].over_quota"]);
+    let own = |account: &mut Account| account.host = "a".into();
+    assert_eq!(problems(&|a| (forever(9)(a), own(a)).1), none);
 }

@@ -1,6 +1,7 @@
 //! Custody: members and hosts as pure machines, joined by a network of messages.
 
 mod accounts;
+mod forget;
 mod host;
 mod network;
 mod offers;
@@ -13,3 +14,4 @@ mod release;
 mod rules;
 mod scenarios;
 mod success;
+mod verify;

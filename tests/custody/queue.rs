@@ -3,7 +3,7 @@
 use crate::network::{Network, Trap, member, organization, user};
 use bridgehead::kernel::{Input, Span, Time};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Event, NoticeKind, Pdu, Policy};
+use bridgehead::protocol::member::{Candidate, Event, NoticeKind, Pdu, Policy};
 use bridgehead::protocol::operator::{Action, Order, Selection};
 use bridgehead::protocol::organization::Organization;
 use bridgehead::protocol::queue::Ending;
@@ -229,13 +229,20 @@ fn an_index_is_never_renumbered() {
     assert!(planted.is_err() || planted.unwrap() != [[0], [1], [2], [3]]);
 }
 
+fn candidate(address: &str) -> Pdu {
+    let address = Address::from(address);
+    Pdu::Recipient(Candidate { address, sender: None, octets: 0, recipients: 1 })
+}
+
 /// CU-001: who may be written to.
 #[test]
 fn recipients_are_checked_at_the_door() {
     let ask = |organization: Organization, address: &str| {
         let mut network = network_of(organization, Policy::default(), &[]);
-        let (from, pdu) = (ConnectionId(77), Pdu::Recipient(Address::from(address)));
+        let (from, pdu) = (ConnectionId(77), candidate(address));
         network.step(&member(1, 'a'), Input::Pdu { from, pdu });
+        // The host of the account is asked, and may be away.
+        network.run(Span::seconds(6));
         match network.replies.remove(&77) {
             Some(Pdu::Ok) => (250, "2.1.5".to_owned()),
             Some(Pdu::Refused(refusal)) => (refusal.code, refusal.status),

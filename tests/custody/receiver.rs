@@ -212,6 +212,7 @@ fn whoever_asks_during_a_delivery_gets_its_result() {
     let inquire = Pdu::Inquire {
         origin,
         recipients: vec![(0, address, Epoch::FIRST), (8, "x@y".into(), Epoch::FIRST)],
+        arrived: None,
     };
     assert_eq!(host.say(C2, inquire), [], "in order: the second answer waits for the first");
     let parcel = host.parcel(1, 0, "here@example.org");
@@ -404,7 +405,7 @@ fn an_account_goes_and_comes() {
     assert!(host.durable.spool.journal.is_empty(), "and is not recorded");
     let inquire = |epoch| {
         let recipients = vec![(0, Address::from("here@example.org"), Epoch(epoch))];
-        Pdu::Inquire { origin: origin.clone(), recipients }
+        Pdu::Inquire { origin: origin.clone(), recipients, arrived: None }
     };
     assert!(moved(&host.say(C1, inquire(1)), &to));
 

@@ -309,6 +309,7 @@ fn the_memory_of_an_account_is_bounded() {
             queue,
             outputs,
             answered,
+            arrived: None,
         });
     }
     assert_eq!(spool.answered[&account].len(), ANSWERED_LIMIT);

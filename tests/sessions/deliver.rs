@@ -21,7 +21,7 @@ fn member_at_our_port() -> Stage {
          S: 250-8BITMIME
          S: 250-SMTPUTF8
          S: 250-ENHANCEDSTATUSCODES
-         S: 250 X-DELIVER
+         S: 250 X-DELIVER ARRIVED
          M> inbound rg1-a Deliver",
     );
     stage
@@ -187,6 +187,10 @@ fn inquiries_are_answered() {
             "250 2.0.0 [1] REFUSED 550 5.1.1 gone",
         ),
         (format!(r#"{{"no_result":{{"origin":"{ORIGIN}","index":1}}}}"#), "250 2.0.0 [1] UNKNOWN"),
+        (
+            format!(r#"{{"no_journal":{{"origin":"{ORIGIN}","index":1}}}}"#),
+            "250 2.0.0 [1] FORGOTTEN",
+        ),
     ] {
         stage.play(&format!(
             r#"C: X-DELIVER INQUIRE XORIGIN={ORIGIN} XINDEX=1 ADDRESS=<anna@example.org>
@@ -430,5 +434,34 @@ fn we_inquire() {
            S: 250 2.0.0 [2] UNKNOWN
            M> {{"no_result":{{"origin":"{ORIGIN}","index":2}}}}"#,
         delivered(1),
+    ));
+}
+
+/// DE-088, WI-049: a host that understands it is told when the message arrived.
+#[test]
+fn a_host_is_told_when_a_message_arrived() {
+    let mut stage = Stage::open(Security::Address, Endpoint::Deliver("rg2-a".into()));
+    stage.play(&format!(
+        r#"S: 220 rg2-a LMTP ready
+           C: LHLO rg1-a
+           S: 250-rg2-a
+           S: 250 X-DELIVER ARRIVED
+           M> link Up
+           M< {}
+           C: MAIL FROM:<> XORIGIN={ORIGIN} XDIGEST={DIGEST} XARRIVED=1795300586000000
+           S: 450 4.3.2 not now
+           M> {{"result":{{"origin":"{ORIGIN}","index":1,"outcome":{{"refused":{{"code":450,"status":"4.3.2","text":"not now"}}}}}}}}
+           M< {{"inquire":{{"origin":"{ORIGIN}","recipients":[[1,"anna@example.org",1]],"arrived":77}}}}
+           C: X-DELIVER INQUIRE XORIGIN={ORIGIN} XINDEX=1 XARRIVED=77 ADDRESS=<anna@example.org>
+           S: 250 2.0.0 [1] FORGOTTEN
+           M> {{"no_journal":{{"origin":"{ORIGIN}","index":1}}}}"#,
+        parcel(&[1], HOP),
+    ));
+    let mut stage = member_at_our_port();
+    stage.play(&format!(
+        r#"C: X-DELIVER INQUIRE XORIGIN={ORIGIN} XINDEX=1 XARRIVED=77 ADDRESS=<anna@example.org>
+           M> {{"inquire":{{"origin":"{ORIGIN}","recipients":[[1,"anna@example.org",1]],"arrived":77}}}}
+           M< {{"no_journal":{{"origin":"{ORIGIN}","index":1}}}}
+           S: 250 2.0.0 [1] FORGOTTEN"#
     ));
 }

@@ -104,3 +104,62 @@ fn we_attach() {
     let mut stage = Stage::open(Security::Address, endpoint());
     stage.play("? Frame(4194304)\n+ timer\n. close\nM> link TimedOut");
 }
+
+/// SM-095, WI-047: who has come to ask is answered in any order, and is not attached.
+#[test]
+fn a_member_asks_about_accounts() {
+    const CONSULT: &str = r"C=  CONSULT {5}rg2-b\r\n";
+    let mut stage = master();
+    stage.play(&format!(
+        r#"{CONSULT}
+           ? Frame(4194304)
+           C=  VERIFY 0 RECIPIENT {{10}}anna@example.org 0\r\n
+           ? Frame(4194304)
+           M> {{"verify":{{"verify":{{"id":0,"question":{{"recipient":{{"account":"anna@example.org","octets":0}}}}}}}}}}
+           C=  VERIFY 1 SENDER {{10}}bert@example.org 0 2\r\n
+           ? Frame(4194304)
+           M> {{"verify":{{"verify":{{"id":1,"question":{{"sender":{{"account":"bert@example.org","octets":0,"recipients":2}}}}}}}}}}
+           M< {{"verify":{{"verified":{{"id":1}}}}}}
+           S=  VERIFIED 1\r\n
+           M< {{"verify":{{"refused":{{"id":0,"refusal":{{"code":450,"status":"4.2.1","text":"not now"}}}}}}}}
+           S=  REFUSED 0 450 4.2.1 {{9}}not+20now\r\n
+           C=  REPORT ()\r\n
+           . close
+           M> link Lost"#
+    ));
+    let mut stage = master();
+    stage.play("C=  CONSULT {5}rg2-a\\r\\n\n. close");
+    let mut stage = master();
+    stage.play(&format!(
+        "{ATTACH}\n? Frame(4194304)\nM> inbound rg2-b Group\nC=  VERIFY 0 RECIPIENT {{10}}anna@example.org 0\\r\\n\n. close\nM> link Lost"
+    ));
+}
+
+/// SM-095: the same from the other end; a member that does not know CONSULT closes, and is refused.
+#[test]
+fn we_ask_about_accounts() {
+    let open = || {
+        let mut stage = Stage::open(Security::Address, Endpoint::Consult("rg1-b".into()));
+        stage.play(
+            r"? Frame(4194304)
+              S=  NODEINFO (6) {21}Version: 1 Bridgehead rg1-b ready\r\n
+              C=  CONSULT {5}rg1-a\r\n
+              ? Frame(4194304)
+              M> link Up",
+        );
+        stage
+    };
+    let mut stage = open();
+    stage.play(
+        r#"M< {"verify":{"verify":{"id":0,"question":{"recipient":{"account":"bert@example.org","octets":9}}}}}
+           C=  VERIFY 0 RECIPIENT {10}bert@example.org 9\r\n
+           S=  VERIFIED 0\r\n
+           ? Frame(4194304)
+           M> {"verify":{"verified":{"id":0}}}
+           S=  VERIFY 0 RECIPIENT {10}bert@example.org 9\r\n
+           . close
+           M> link Lost"#,
+    );
+    let mut stage = open();
+    stage.play("+ lost\nM> link Lost");
+}

@@ -106,6 +106,7 @@ fn pdus() -> impl Strategy<Value = Pdu> {
         Pdu::Inquire {
             origin: origin(),
             recipients: vec![(1, "anna@example.org".into(), Epoch::FIRST)],
+            arrived: None,
         },
         Pdu::Result { origin: origin(), index: 1, outcome: Outcome::Delivered },
         Pdu::NoResult { origin: origin(), index: 1 },
@@ -161,6 +162,7 @@ fn beginnings() -> impl Strategy<Value = (Security, Order)> {
         Endpoint::Member("rg2-a".into()),
         Endpoint::Deliver("rg2-a".into()),
         Endpoint::Group("rg2-a".into()),
+        Endpoint::Consult("rg2-a".into()),
         Endpoint::Outside("x:25".into()),
     ];
     let opened = prop::sample::select(opened.to_vec());

@@ -32,7 +32,7 @@ fn with_recipient() -> Stage {
         r#"C: MAIL FROM:<carl@example.net>
            S: 250 2.1.0 Ok
            C: RCPT TO:<anna@example.org>
-           M> {"recipient":"anna@example.org"}
+           M> {"recipient":{"address":"anna@example.org","sender":"carl@example.net","octets":0,"recipients":1}}
            M< "ok"
            S: 250 2.1.5 Ok"#,
     );
@@ -67,10 +67,10 @@ fn pipelined_commands_are_answered_in_order() {
     stage.play(
         r#"C~ MAIL FROM:<carl@example.net>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<none@example.org>\r\nDATA\r\n
            S: 250 2.1.0 Ok
-           M> {"recipient":"anna@example.org"}
+           M> {"recipient":{"address":"anna@example.org","sender":"carl@example.net","octets":0,"recipients":1}}
            M< "ok"
            S: 250 2.1.5 Ok
-           M> {"recipient":"none@example.org"}
+           M> {"recipient":{"address":"none@example.org","sender":"carl@example.net","octets":0,"recipients":2}}
            M< {"refused":{"code":550,"status":"5.1.1","text":"no such account"}}
            S: 550 5.1.1 no such account
            S: 354 End data with <CR><LF>.<CR><LF>
@@ -193,10 +193,13 @@ fn a_bad_line_is_answered_once() {
 fn recipients_beyond_the_limit_are_refused() {
     let mut stage = greeted();
     stage.play("C: MAIL FROM:<>\nS: 250 2.1.0 Ok");
-    for _ in 0..3 {
-        stage.play(
-            "C: RCPT TO:<anna@example.org>\nM> {\"recipient\":\"anna@example.org\"}\nM< \"ok\"\nS: 250 2.1.5 Ok",
+    for count in 1..=3 {
+        let candidate = format!(
+            r#"{{"address":"anna@example.org","sender":null,"octets":0,"recipients":{count}}}"#
         );
+        stage.play(&format!(
+            "C: RCPT TO:<anna@example.org>\nM> {{\"recipient\":{candidate}}}\nM< \"ok\"\nS: 250 2.1.5 Ok",
+        ));
     }
     stage.play(
         "C: RCPT TO:<anna@example.org>
@@ -215,7 +218,7 @@ fn the_postmaster_needs_no_domain() {
         r#"C: MAIL FROM:<>
            S: 250 2.1.0 Ok
            C: RCPT TO:<Postmaster>
-           M> {"recipient":"Postmaster@example.org"}"#,
+           M> {"recipient":{"address":"Postmaster@example.org","sender":null,"octets":0,"recipients":1}}"#,
     );
 }
 
@@ -286,7 +289,7 @@ fn a_shutdown_finishes_what_is_under_way() {
     let mut stage = with_recipient();
     stage.play(
         r#"C: RCPT TO:<bert@example.org>
-           M> {"recipient":"bert@example.org"}
+           M> {"recipient":{"address":"bert@example.org","sender":"carl@example.net","octets":0,"recipients":2}}
            + shutdown
            M< "ok"
            S: 250 2.1.5 Ok

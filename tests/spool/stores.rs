@@ -110,6 +110,38 @@ fn a_deposit_is_whole_or_not_there() {
     assert_eq!(fs::read(&tmp).expect("it is there"), whole);
 }
 
+/// SV-060: every file once, wherever it is and however it is named; and none that is left out.
+#[test]
+fn the_octets_of_an_account_are_counted_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let maildirs = Maildirs::new(directory.path());
+    let account = Address::from("eva@example.test");
+    let usage = |without: &[&str], unpublished: &[&str]| {
+        let owned =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        maildirs.usage(&account, &owned(without), &owned(unpublished)).expect("it is readable")
+    };
+    assert_eq!(usage(&[], &[]), 0, "nothing is there");
+    deposit(&maildirs, "eva@example.test", "one");
+    assert_eq!(usage(&[], &[]), 0, "it is not published");
+    let inbox = maildirs.directory(&account);
+    let octets = fs::metadata(inbox.join("tmp/one")).expect("it is there").len();
+    assert_eq!(usage(&[], &["one"]), octets, "it is recorded");
+    assert_eq!(usage(&["one"], &["one"]), 0);
+    maildirs.publish((&account, None), "one").expect("it is moved");
+    assert_eq!((usage(&[], &[]), usage(&["one"], &[])), (octets, 0));
+    fs::rename(inbox.join("new/one"), inbox.join("cur/one:2,S")).expect("somebody reads it");
+    assert_eq!((usage(&[], &[]), usage(&["one"], &[])), (octets, 0));
+    fs::write(inbox.join("new/one"), b"12345").expect("as if it moved while it is counted");
+    assert_eq!(usage(&[], &[]), 5);
+    fs::remove_file(inbox.join("new/one")).expect("it was there");
+    let folder = maildirs.folder(&account, Some("Lists"));
+    fs::create_dir_all(folder.join("cur")).expect("a folder");
+    fs::write(folder.join("cur/two,S=1000,W=1010:2,"), b"1").expect("another server wrote it");
+    fs::write(folder.join("cur/three"), b"123").expect("a file");
+    assert_eq!(usage(&[], &[]), octets + 1_003);
+}
+
 /// SV-013
 #[test]
 fn no_name_leads_out_of_the_maildir() {

@@ -7,3 +7,4 @@ mod links;
 mod members;
 mod smtp;
 mod support;
+mod verify;

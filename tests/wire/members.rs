@@ -185,6 +185,7 @@ fn an_inquiry() -> Inquire {
         index: 2,
         epoch: Epoch::FIRST,
         address: Address("a@example.org".into()),
+        arrived: None,
     }
 }
 
@@ -481,8 +482,10 @@ proptest! {
     #[test]
     fn inquiries_round_trip(
         origin in origin(), index in any::<u32>(), epoch in 1..u64::MAX, address in address(),
+        arrived in proptest::option::of(any::<u64>()),
     ) {
-        let inquire = Inquire { origin, index, epoch: Epoch(epoch), address };
+        let (epoch, arrived) = (Epoch(epoch), arrived.map(bridgehead::kernel::Time));
+        let inquire = Inquire { origin, index, epoch, address, arrived };
         let text = inquire.encode();
         prop_assert_eq!(Inquire::decode(&text), Ok(inquire));
         for end in 0..text.len() {

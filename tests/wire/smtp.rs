@@ -368,7 +368,7 @@ fn any_mail() -> impl Strategy<Value = Mail> {
         option::of(ret()),
         option::of("[ -~]{1,100}"),
         option::of("[ -~]{1,20}"),
-        option::of((origin(), any::<[u8; 32]>())),
+        option::of((origin(), any::<[u8; 32]>(), any::<u64>())),
     )
         .prop_map(|(sender, size, body, smtputf8, ret, envid, auth, delivery)| Mail {
             sender,
@@ -378,8 +378,9 @@ fn any_mail() -> impl Strategy<Value = Mail> {
             ret,
             envid,
             auth,
-            origin: delivery.as_ref().map(|(origin, _)| origin.clone()),
-            digest: delivery.map(|(_, octets)| Digest(octets)),
+            origin: delivery.as_ref().map(|(origin, ..)| origin.clone()),
+            arrived: delivery.as_ref().map(|(.., at)| bridgehead::kernel::Time(*at)),
+            digest: delivery.map(|(_, octets, _)| Digest(octets)),
         })
 }
 
@@ -488,11 +489,11 @@ proptest! {
     }
 
     #[test]
-    fn extensions_round_trip(flags in any::<[bool; 11]>(), size in option::of(any::<u64>())) {
-        let [pipelining, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls, submit, link2state, deliver, resume] = flags;
+    fn extensions_round_trip(flags in any::<[bool; 12]>(), size in option::of(any::<u64>())) {
+        let [pipelining, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls, submit, link2state, deliver, resume, arrived] = flags;
         let offered = Extensions {
             pipelining, size, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls,
-            submit, link2state, deliver, resume,
+            submit, link2state, deliver, resume, arrived: deliver && arrived,
         };
         prop_assert_eq!(Extensions::of(&offered.reply("host")), offered);
     }

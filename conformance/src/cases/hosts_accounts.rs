@@ -1,10 +1,13 @@
-//! The host of accounts that take no mail now, or have no room for it, with the suite as the member that
-//! delivers.
+//! The host of accounts that take no mail now, or have no room for it, and what its journal forgets; with the
+//! suite as the member that delivers.
+
+use serde_json::json;
 
 use super::fellows::{indexed, inquire, lmtp, mail, recipient};
 use super::hosts::{CONTENT, played, taken};
 use super::members::ok;
 use crate::case::Case;
+use crate::cluster::SECOND;
 use crate::organization::limited;
 use crate::play::{Act, Look, Play};
 use crate::script::Script;
@@ -74,5 +77,68 @@ pub(crate) fn cases() -> Vec<Case> {
                 .talk("again", recorded("[4] REFUSED 552 5.2.2", 0x55)),
         )
         .twin("deliver.accounts.01"),
+    ]
+    .into_iter()
+    .chain(forgetting())
+    .collect()
+}
+
+/// What a journal with a short memory says of a message that arrived before anything that it still has.
+fn forgetting() -> Vec<Case> {
+    const ARRIVED: &str = "XARRIVED=1000000";
+    const DAY: u64 = 24 * 3_600 * SECOND;
+    let asked = |address: &str, arrived: &str, word: &str| {
+        let question =
+            inquire(0x56, 0, address).replace(" ADDRESS", &format!(" {arrived} ADDRESS"));
+        lmtp().ask(&question, "recorded", ok().last(word)).fence()
+    };
+    let after = |span_us: u64, again: Script| {
+        let first = lmtp()
+            .ask(&format!("{} {ARRIVED}", mail(0x56)), "mail", taken())
+            .ask(&recipient("ann", 0), "rcpt", indexed(250, 0))
+            .ask("DATA", "data", Want::code(354))
+            .send(CONTENT)
+            .reply("result", indexed(250, 0));
+        Play::new()
+            .policy("expiry_hours", json!(11))
+            .policy("journal_retention_days", json!(1))
+            .talk("sender", first)
+            .act(Act::Leave("sender"))
+            .wait(span_us)
+            .talk("again", again)
+    };
+    let found = |arrived: &str| asked("ann@example.test", arrived, "[0] DELIVERED");
+    let gone = |address: &str, arrived: &str, word: &str| {
+        after(3 * DAY, asked(&format!("{address}@example.test"), arrived, word))
+    };
+    vec![
+        played(
+            "deliver.forgets.01",
+            "A delivery is found by who says when its message arrived, as by who does not",
+            &["DE-085", "WI-049"],
+            after(SECOND, found(ARRIVED)),
+        ),
+        played(
+            "deliver.forgets.02",
+            "What the journal has dropped is FORGOTTEN, never UNKNOWN",
+            &["DE-085", "DE-086"],
+            gone("ann", ARRIVED, "[0] FORGOTTEN"),
+        )
+        .twin("deliver.forgets.01")
+        .kills(&[("forgotten-is-unknown", "again-recorded")]),
+        played(
+            "deliver.forgets.03",
+            "What arrived later than anything that the journal has dropped is UNKNOWN",
+            &["DE-086"],
+            gone("ann", "XARRIVED=1000001", "[0] UNKNOWN"),
+        )
+        .twin("deliver.forgets.01"),
+        played(
+            "deliver.forgets.04",
+            "An account of which nothing was dropped has forgotten nothing",
+            &["DE-086"],
+            gone("amy", ARRIVED, "[0] UNKNOWN"),
+        )
+        .twin("deliver.forgets.01"),
     ]
 }

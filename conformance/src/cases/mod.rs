@@ -26,6 +26,7 @@ mod smtp_server;
 mod tls;
 mod tls_callers;
 mod transparency;
+mod verifying;
 mod walk_several;
 mod walk_single;
 
@@ -52,6 +53,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(hosts::cases());
     all.extend(hosts_rules::cases());
     all.extend(hosts_accounts::cases());
+    all.extend(verifying::cases());
     all.extend(handing_over::cases());
     all.extend(handing_over_doubt::cases());
     all.extend(delivering::cases());

@@ -114,7 +114,7 @@ impl Troupe {
                 let indexes = VecDeque::new();
                 let (expected, origin) = (Expected::Line, String::new());
                 let guest = Guest { door, wire, expected, origin, indexes, closed: false };
-                guest.wire.line("220 ready");
+                guest.greet();
                 self.guests.push(guest);
                 moved = true;
             }
@@ -174,10 +174,48 @@ fn content_of(octets: &[u8]) -> Option<((), usize)> {
     Some(((), end + 5))
 }
 
+fn frame_of(octets: &[u8]) -> Option<(String, usize)> {
+    const COUNT: usize = 10;
+    let count = core::str::from_utf8(octets.get(1..COUNT - 1)?).ok()?;
+    let end = COUNT + usize::from_str_radix(count, 16).ok()?;
+    let content = String::from_utf8_lossy(octets.get(COUNT..end)?);
+    Some((content.trim_end().to_owned(), end))
+}
+
 impl Guest {
+    fn greet(&self) {
+        if self.door.1 != Port::Group {
+            return self.wire.line("220 ready");
+        }
+        let member = self.door.0.rsplit('>').next().and_then(|name| name.split('/').next());
+        let text = format!("Version: 1 Bridgehead {} ready", member.unwrap_or_default());
+        self.wire.send(frame(&format!(" NODEINFO (6) {{{:x}}}{text}\r\n", text.len())).as_bytes());
+    }
+
+    /// On the group port: a question about an account, to which nothing speaks against it.
+    fn question(&mut self, content: &str, actor: &mut Actor) {
+        let id = content.strip_prefix(" VERIFY ").and_then(|rest| rest.split(' ').next());
+        let answer = match actor.cue(content) {
+            None => " VERIFIED {id}",
+            Some(Answer::Say(text)) => text,
+            Some(Answer::Hang) => return,
+            Some(Answer::Lose | Answer::Close) => {
+                self.closed = true;
+                return;
+            }
+        };
+        if let Some(id) = id {
+            self.wire.send(frame(&format!("{}\r\n", answer.replace("{id}", id))).as_bytes());
+        }
+    }
+
     /// Hears one thing and answers it; `false` when nothing whole is there.
     fn hear(&mut self, actor: &mut Actor) -> bool {
         match &self.expected {
+            Expected::Line if self.door.1 == Port::Group => {
+                let Some(content) = self.wire.now(frame_of) else { return false };
+                self.question(&content, actor);
+            }
             Expected::Line => {
                 let Some(line) = self.wire.now(line_of) else { return false };
                 self.line(&line, actor);

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{Deposit, Said, Stage};
 use crate::clause;
-use crate::kernel::{Gate, Span};
+use crate::kernel::{Gate, Span, Time};
 use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
 use crate::protocol::organization::Account;
 use crate::protocol::queue::{Change, Ending, Home, Place, Recorded, Route, home};
@@ -140,7 +140,8 @@ impl Member {
                 return later(450, "4.1.1", "the account is not known here yet");
             }
             Home::Nobody(refusal) => {
-                return self.refuse_for_ever(&key, (digest, None, Epoch::FIRST), refusal, turn);
+                let whose = (digest, None, Epoch::FIRST, envelope.arrived);
+                return self.refuse_for_ever(&key, whose, refusal, turn);
             }
         };
         let filed = turn.config.organization.account(&account);
@@ -178,6 +179,7 @@ impl Member {
             stage,
             ruling,
             held_back,
+            arrived: envelope.arrived,
         };
         self.deposits.insert(key.clone(), deposit);
         let is_begun = if stage == Stage::Reading {
@@ -197,15 +199,16 @@ impl Member {
     pub(super) fn refuse_for_ever(
         &mut self,
         key: &(OriginId, u32),
-        (digest, account, epoch): (Digest, Option<Address>, Epoch),
+        (digest, account, epoch, arrived): (Digest, Option<Address>, Epoch, Time),
         refusal: Refusal,
         turn: &mut Turn<'_, '_>,
     ) -> Begun {
         clause!(DE_026);
         let (origin, index) = key.clone();
         let recorded = Recorded::Refused { digest, refusal: refusal.clone(), account };
-        let (queue, outputs, answered) = (None, Vec::new(), None);
-        let change = Change::Recorded { origin, index, recorded, epoch, queue, outputs, answered };
+        let (queue, outputs, answered, arrived) = (None, Vec::new(), None, Some(arrived));
+        let change =
+            Change::Recorded { origin, index, recorded, epoch, queue, outputs, answered, arrived };
         self.store_change(change, turn);
         Begun::Settled(Said::Outcome(Outcome::Refused(refusal)))
     }
@@ -345,6 +348,7 @@ impl Member {
                 stage,
                 ruling,
                 held_back: None,
+                arrived: Time(0),
             };
             self.deposits.insert(key.clone(), deposit);
             self.publish(&key, turn);

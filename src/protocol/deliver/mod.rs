@@ -1,6 +1,7 @@
 //! DELIVER: a message reaches the host of an account, with one truthful result for each recipient.
 
 mod deposit;
+mod forget;
 mod outbox;
 mod ownership;
 mod quota;
@@ -12,6 +13,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::kernel::Time;
 use crate::protocol::member::{Pdu, Query};
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId};
@@ -113,6 +115,8 @@ pub(crate) struct Deposit {
     pub(crate) ruling: Option<Ruling>,
     /// The question that has the file written, while it waits for room in the account.
     pub(crate) held_back: Option<Query>,
+    /// When the message entered the organization.
+    pub(crate) arrived: Time,
 }
 
 /// How far a delivery is.

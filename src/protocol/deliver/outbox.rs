@@ -226,7 +226,8 @@ impl Member {
     ) {
         let deposit = self.deposits.remove(key).expect("the caller looked it up");
         self.drop_reply(&deposit, turn);
-        let whose = (deposit.digest, Some(deposit.account.clone()), deposit.epoch);
+        let account = Some(deposit.account.clone());
+        let whose = (deposit.digest, account, deposit.epoch, deposit.arrived);
         self.refuse_for_ever(key, whose, refusal.clone(), turn);
         let outcome = Outcome::Refused(refusal.clone());
         match deposit.queue {
@@ -252,15 +253,23 @@ impl Member {
         let made: Vec<QueueId> = outputs.iter().map(|(queue, _)| *queue).collect();
         let outside = turn.fault("rules-outside-the-commit");
         let late = if outside { core::mem::take(&mut outputs) } else { Vec::new() };
-        let Deposit { queue, body, epoch, .. } = self.deposits[key];
+        let Deposit { queue, body, epoch, arrived, .. } = self.deposits[key];
         let (origin, index) = key.clone();
         let queue = queue.filter(|queue| self.spool.queue.get(queue).is_some_and(|m| m.has(index)));
         // A sender who asked for it is told of the success; until then the recipient stays in the queue,
         // and the journal says that nothing more is to be tried.
         let told = queue.filter(|queue| self.is_to_confirm(*queue, index));
         let leaves = queue.filter(|_| told.is_none());
-        let change =
-            Change::Recorded { origin, index, recorded, epoch, queue: leaves, outputs, answered };
+        let change = Change::Recorded {
+            origin,
+            index,
+            recorded,
+            epoch,
+            queue: leaves,
+            outputs,
+            answered,
+            arrived: Some(arrived),
+        };
         match (leaves, told) {
             (Some(queue), _) => self.finish(queue, &[index], change, turn),
             (None, Some(queue)) => {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::deposit::{Begun, Wanted};
 use super::{Grant, Owed, Receiving, Said};
 use crate::clause;
-use crate::kernel::Gate;
+use crate::kernel::{Gate, Time};
 use crate::protocol::member::{Line, Member, Parcel, Pdu, Turn};
 use crate::protocol::queue::{Home, Recorded, home};
 use crate::wire::deliver::Ownership;
@@ -73,7 +73,7 @@ impl Member {
     pub(crate) fn inquired(
         &mut self,
         connection: ConnectionId,
-        origin: &OriginId,
+        (origin, arrived): (&OriginId, Option<Time>),
         recipients: Vec<(u32, Address, Epoch)>,
         turn: &mut Turn<'_, '_>,
     ) {
@@ -91,7 +91,8 @@ impl Member {
                 continue;
             }
             let recorded = self.spool.recorded(origin, index).filter(|_| !forgets);
-            let said = recorded.map_or(Said::Unknown, |recorded| match recorded {
+            let missing = || self.missing(&address, arrived, turn);
+            let said = recorded.map_or_else(missing, |recorded| match recorded {
                 Recorded::Delivered { .. } | Recorded::Passed { .. } => {
                     Said::Outcome(Outcome::Delivered)
                 }
@@ -101,6 +102,18 @@ impl Member {
             });
             self.answer(connection, &key, said, turn);
         }
+    }
+
+    /// What is said of a recipient that the journal does not have: that nothing is recorded, unless it may
+    /// have been dropped.
+    fn missing(&self, address: &Address, arrived: Option<Time>, turn: &Turn<'_, '_>) -> Said {
+        let Home::Account(account) = home(turn.config, address) else { return Said::Unknown };
+        let is_forgotten = arrived.is_some_and(|arrived| self.spool.is_beyond(&account, arrived));
+        if is_forgotten && !turn.fault("forgotten-is-unknown") {
+            clause!(DE_086);
+            return Said::NoJournal;
+        }
+        Said::Unknown
     }
 
     /// Who is to be asked about a recipient, where it is not this member under this epoch.

@@ -99,10 +99,10 @@ impl Member {
         if recipients.is_empty() {
             return self.pump_delivery(connection, turn);
         }
-        let origin = message.envelope.origin.clone();
+        let (origin, arrived) = (message.envelope.origin.clone(), message.envelope.arrived);
         let open = recipients.iter().map(|(index, ..)| *index).collect();
         self.set_talk(connection, Talk::Inquiring { queue, open, again: Vec::new() });
-        turn.say(connection, Pdu::Inquire { origin, recipients });
+        turn.say(connection, Pdu::Inquire { origin, recipients, arrived: Some(arrived) });
         self.expect_answer(connection, turn);
     }
 
@@ -177,8 +177,9 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         clause!(DE_072);
+        clause!(DE_087);
         self.suspect(queue, &[index], Doubtful::Host(host.clone()), turn);
-        let why = "its result was lost, and the host keeps no journal";
+        let why = "its result was lost, and the host's journal does not have it";
         self.retry_later(queue, &[index], Some(&Route::Deliver(host.clone())), why, turn);
     }
 

@@ -76,6 +76,9 @@ pub struct Policy {
     /// whether the host was given one.
     #[serde(skip)]
     pub filter: bool,
+    /// How long the delivery journal has a message after it entered the organization; longer than twice
+    /// the time after which it is returned.
+    pub journal_retention_days: u32,
 }
 
 /// What becomes of mail that may be double because a disk was lost or rolled back.
@@ -107,6 +110,7 @@ impl Default for Policy {
             limits: Limits::default(),
             outside: Vec::new(),
             filter: false,
+            journal_retention_days: 90,
         }
     }
 }

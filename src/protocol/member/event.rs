@@ -269,6 +269,12 @@ pub enum Event {
         /// What the host knows of it.
         reason: String,
     },
+    /// A host did not say what it knows of its accounts: their mail comes in as the organization's file
+    /// says.
+    Unverified {
+        /// The host.
+        host: MemberName,
+    },
     /// Of a message that others are to queue, or of those that queue for others.
     Submit(SubmitEvent),
     /// Of the link-state machine.

@@ -10,6 +10,7 @@ use crate::protocol::deliver::{Receiving, Said, Sending};
 use crate::protocol::linkstate::{LinkCommand, LinkPdu, Neighbour};
 use crate::wire::ids::{ConnectionId, MemberName, StoreId};
 use crate::wire::submit::Load;
+use crate::wire::verify::VerifyPdu;
 
 use crate::protocol::queue::{Relayed, Relaying};
 use crate::protocol::submit::{DOUBT_INTERVAL, Exchange};
@@ -28,6 +29,8 @@ pub(crate) enum Line {
     Receiving(Receiving),
     /// An outside server.
     Relaying(Relaying),
+    /// Questions about accounts, ours, to this member.
+    Consulting(MemberName),
 }
 
 impl Member {
@@ -132,13 +135,14 @@ impl Member {
                 self.pump_delivery(connection, turn);
             }
             Some(Line::Relaying(_)) => self.relaying_up(connection, turn),
-            Some(Line::Receiving(_)) | None => {}
+            Some(Line::Receiving(_) | Line::Consulting(_)) | None => {}
         }
     }
 
     /// A connection is gone: whoever used it draws the consequences.
     fn lose(&mut self, connection: ConnectionId, change: LinkChange, turn: &mut Turn<'_, '_>) {
         self.drop_offers(connection, None, turn);
+        self.candidate_gone(connection, turn);
         let Some(line) = self.lines.remove(&connection) else { return };
         turn.disarm(Timer::Silence(connection));
         match line {
@@ -152,6 +156,7 @@ impl Member {
             }
             Line::Sending(sending) => self.sending_lost(sending, turn),
             Line::Relaying(relaying) => self.relaying_lost(relaying, turn),
+            Line::Consulting(host) => self.host_lost(&host, turn),
             Line::Receiving(_) => {
                 for deposit in self.deposits.values_mut() {
                     deposit.askers.remove(&connection);
@@ -218,8 +223,12 @@ impl Member {
     /// Somebody said something.
     pub(crate) fn hear(&mut self, from: ConnectionId, pdu: Pdu, turn: &mut Turn<'_, '_>) {
         match (self.lines.get(&from), pdu) {
-            (None, Pdu::Recipient(address)) => self.recipient(from, &address, turn),
+            (None, Pdu::Recipient(candidate)) => self.recipient(from, &candidate, turn),
             (None, Pdu::Mail(mail)) => self.mail(from, mail, turn),
+            (None, Pdu::Verify(VerifyPdu::Verify { id, question })) => {
+                self.consulted(from, id, &question, turn);
+            }
+            (Some(Line::Consulting(_)), Pdu::Verify(pdu)) => self.host_has_said(from, pdu, turn),
             (Some(Line::Exchange(_)), pdu) => self.hear_exchange(from, pdu, turn),
             (Some(Line::Sending(_)), Pdu::Result { origin, index, outcome }) => {
                 self.delivery_result(from, (origin, index), Said::Outcome(outcome), turn);
@@ -242,8 +251,8 @@ impl Member {
             (Some(Line::Receiving(_)), Pdu::Deliver(parcel)) => {
                 self.take_delivery(from, parcel, turn);
             }
-            (Some(Line::Receiving(_)), Pdu::Inquire { origin, recipients }) => {
-                self.inquired(from, &origin, recipients, turn);
+            (Some(Line::Receiving(_)), Pdu::Inquire { origin, recipients, arrived }) => {
+                self.inquired(from, (&origin, arrived), recipients, turn);
             }
             // What was on its way when the connection was given up reaches nobody.
             (None, _) => {}
@@ -272,7 +281,7 @@ impl Member {
             Pdu::Fenced { transfer, offer } => self.released(from, (transfer, offer), turn),
             Pdu::Refused(refusal) => self.refused(from, &refusal, turn),
             // A member may bring its own mail on a connection that has said HELLO before.
-            Pdu::Recipient(address) => self.recipient(from, &address, turn),
+            Pdu::Recipient(candidate) => self.recipient(from, &candidate, turn),
             Pdu::Mail(mail) => self.mail(from, mail, turn),
             _ => self.misbehaved(from, "a PDU that does not belong here", turn),
         }

@@ -22,6 +22,7 @@ use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
 use super::queue::{Lanes, QueueRow, Rest, Spool, Work};
 use super::rules::Verdict;
 use super::submit::Acceptor;
+use super::verify::{Asker, Verifier};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
 use crate::wire::deliver::Ownership;
@@ -35,7 +36,7 @@ pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use event::Event;
 pub use limits::{ClientLimits, DestinationLimits, LIMIT_RANGE, Limits, Network};
 pub use outside::{OutsidePolicy, OutsideTls, host_of};
-pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
+pub use pdu::{Candidate, Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
 pub use query::{Answer, AutoReply, Filtered, Notice, NoticeKind, Query};
 
 pub(crate) use lines::Line;
@@ -93,6 +94,8 @@ pub(crate) enum Errand {
     Reply((OriginId, u32)),
     /// The room in the account of a delivery, beside that of those that were under way.
     Usage((OriginId, u32), Underway),
+    /// The room in an account for mail of so many octets that somebody asks about.
+    Room(Asker, Address, u64),
     /// The file of a delivery.
     Deposit((OriginId, u32)),
     /// The place of that file.
@@ -140,6 +143,8 @@ pub struct Member {
     pub(crate) rests: BTreeMap<String, Rest>,
     pub(crate) deposits: BTreeMap<(OriginId, u32), Deposit>,
     pub(crate) errands: Tickets<Errand>,
+    /// The recipients that wait at the door until the hosts of their accounts have said what they know.
+    pub(crate) verifier: Verifier,
 }
 
 impl Member {
@@ -200,6 +205,9 @@ impl Member {
             Some(Errand::Header(key)) => self.header_read(key, answer, turn),
             Some(Errand::Reply(key)) => self.reply_composed(key, answer, turn),
             Some(Errand::Usage(key, underway)) => self.weighed(&key, &underway, answer, turn),
+            Some(Errand::Room(asker, account, octets)) => {
+                self.room_is_known(asker, (&account, octets), &answer, turn);
+            }
             Some(Errand::Deposit(key)) => self.deposited(key, answer, turn),
             Some(Errand::Publish(key)) => self.published(&key, &answer, turn),
             Some(Errand::Discard) | None => {}
@@ -222,6 +230,9 @@ impl Member {
             Timer::Rest(server) => self.rest_over(&server, turn),
             Timer::Publish => self.publish_again(turn),
             Timer::Link(timer) => self.step_link(Input::Timer(timer), turn),
+            Timer::Verify(client) => self.verified_too_late(client, turn),
+            Timer::Journal => self.look_through_journal(turn),
+            Timer::Consult(host) => self.may_consult_again(&host),
             // The server takes these itself.
             Timer::Session(_) => {}
         }
@@ -246,6 +257,7 @@ impl Member {
             }
         }
         self.redo_deposits(turn);
+        self.look_through_journal(turn);
         // Whoever is to be asked is asked below.
         let _ = self.readdress_all(turn);
         let peers: Vec<MemberName> = self.doubts.keys().cloned().collect();
@@ -325,6 +337,7 @@ impl Machine for Member {
             rests: BTreeMap::new(),
             deposits: BTreeMap::new(),
             errands: Tickets::default(),
+            verifier: Verifier::default(),
         };
         let turn = &mut Turn { config, cx };
         let events = member.map_link(effects, turn);

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::Time;
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
 use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::queue::{AccountJournal, Damage};
@@ -17,6 +18,7 @@ use crate::wire::message::{
     Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
 };
 use crate::wire::submit::{Load, Release};
+use crate::wire::verify::VerifyPdu;
 
 /// Where a member opens a connection to. The host maps it to a socket address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub enum Endpoint {
     Outside(String),
     /// The SMTP port of a frontend of our group, as a server that relays like any other.
     Frontend(MemberName),
+    /// The group port of a member of our group, to ask about accounts.
+    Consult(MemberName),
 }
 
 /// What custody says on a connection. Sessions turn these into lines and frames, and back.
@@ -41,8 +45,8 @@ pub enum Endpoint {
 #[serde(rename_all = "snake_case")]
 pub enum Pdu {
     // --- an outside client, on the SMTP port; the session is the speaker ---
-    /// May mail for this address enter? Answered by `Ok` or `Refused`, in order.
-    Recipient(Address),
+    /// May mail for this recipient enter? Answered by `Ok` or `Refused`, in order.
+    Recipient(Candidate),
     /// A whole message from outside. Answered by `Accepted` or `Refused`.
     Mail(NewMail),
     /// Yes.
@@ -152,6 +156,9 @@ pub enum Pdu {
         origin: OriginId,
         /// The recipients, each with the ownership of its account for which this is meant.
         recipients: Vec<(u32, Address, Epoch)>,
+        /// When the message entered the organization, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arrived: Option<Time>,
     },
     /// The account of this recipient is not open at the speaker under the epoch that was meant.
     Moved {
@@ -171,7 +178,8 @@ pub enum Pdu {
         /// The word.
         outcome: Outcome,
     },
-    /// The speaker keeps no journal: nobody can say what became of this recipient.
+    /// The speaker keeps no journal, or none that reaches back that far: nobody can say what became of
+    /// this recipient.
     NoJournal {
         /// The message.
         origin: OriginId,
@@ -193,6 +201,23 @@ pub enum Pdu {
     // --- LINK STATE, on the SMTP port and the group port ---
     /// News and its answers.
     Link(LinkPdu),
+
+    // --- questions about accounts, on the group port ---
+    /// A question and its answers.
+    Verify(VerifyPdu),
+}
+
+/// A recipient of a message from outside, before it is let in, and what is known of the message by then.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The recipient.
+    pub address: Address,
+    /// The return path; `None` is the null sender.
+    pub sender: Option<Address>,
+    /// How long the message is, as its sender says; 0 where it has not said.
+    pub octets: u64,
+    /// How many recipients it has, this one included.
+    pub recipients: u64,
 }
 
 /// A message from outside, as the session collected it.
@@ -257,6 +282,12 @@ pub enum Timer {
     /// A session waits too long: for a greeting, for a command, for the answer to `QUIT`. The server
     /// arms it and takes it; a member never sees it.
     Session(ConnectionId),
+    /// A client has waited long enough for what hosts say of its recipient.
+    Verify(ConnectionId),
+    /// A host that did not answer questions about accounts may be asked again.
+    Consult(MemberName),
+    /// Drop what the delivery journal need not have any more.
+    Journal,
 }
 
 /// Orders from the sessions and the operator.

@@ -114,6 +114,29 @@ impl Account {
         is_suspended.then(|| Refusal::new(450, "4.2.1", "the account takes no mail now"))
     }
 
+    /// Why it may not send a message of so many octets to so many.
+    #[must_use]
+    pub(crate) fn send_limit(&self, octets: u64, recipients: u64) -> Option<Refusal> {
+        let exceeds = |count: u64, limit: u64| limit > 0 && count > limit;
+        if exceeds(octets, self.send_limit_octets) {
+            let limit = self.send_limit_octets;
+            let text = alloc::format!("a message of this sender may have {limit} octets");
+            return Some(Refusal::new(552, "5.3.4", &text));
+        }
+        if exceeds(recipients, self.send_limit_recipients) {
+            let limit = self.send_limit_recipients;
+            let text = alloc::format!("a message of this sender may have {limit} recipients");
+            return Some(Refusal::new(452, "4.5.3", &text));
+        }
+        None
+    }
+
+    /// Whether there is an end to what it may send.
+    #[must_use]
+    pub const fn has_send_limit(&self) -> bool {
+        self.send_limit_octets > 0 || self.send_limit_recipients > 0
+    }
+
     /// Why it does not take this many octets more. Where they may not be known, it must have room for
     /// one at least.
     #[must_use]

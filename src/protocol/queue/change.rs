@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Damage;
 use super::journal::{AccountJournal, Answered, Recorded};
+use crate::kernel::Time;
 use crate::protocol::linkstate::{TableChange, Way};
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{Epoch, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
@@ -215,6 +216,9 @@ pub enum Change {
         /// Whom the rules of the account have answered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answered: Option<Answered>,
+        /// When the message entered the organization.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arrived: Option<Time>,
     },
     /// The file of a recorded delivery is where the account's owner sees it.
     Published {
@@ -242,6 +246,13 @@ pub enum Change {
     },
     /// Of the link-state machine.
     Link(TableChange),
+    /// The delivery journal drops what is settled of messages that arrived at this time or before.
+    Forgotten {
+        /// The time.
+        until: Time,
+        /// The time of messages of which it does not know when they arrived: now.
+        undated: Time,
+    },
 }
 
 /// How the duty for a recipient ended that its sender is to hear of.

@@ -8,22 +8,27 @@ use super::ruling::apply;
 use super::{Acceptance, Change, Message, Work};
 use crate::clause;
 use crate::kernel::{Gate, Span};
-use crate::protocol::member::{Errand, Event, Member, NewMail, Pdu, Query, Timer, Turn};
+use crate::protocol::member::{Candidate, Errand, Event, Member, NewMail, Pdu, Query, Timer, Turn};
 use crate::protocol::rules::Verdict;
 use crate::wire::envelope::ENVELOPE_LIMIT;
 use crate::wire::ids::{ConnectionId, OriginId, QueueId, TransferId};
-use crate::wire::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
+use crate::wire::message::{Body, BodyKey, Envelope, Hop, Recipient, Refusal};
 
 /// How much of an envelope's limit the recipients of a message from outside may take. The rest is for
 /// what the hops add: their lines in the trace, and the versions of the tables.
 pub(super) const RECIPIENTS_OCTETS_LIMIT: usize = ENVELOPE_LIMIT / 2;
 
 impl Member {
-    /// May mail for this address enter here?
-    pub(crate) fn recipient(&self, from: ConnectionId, address: &Address, turn: &mut Turn<'_, '_>) {
+    /// May mail for this recipient enter here?
+    pub(crate) fn recipient(
+        &mut self,
+        from: ConnectionId,
+        candidate: &Candidate,
+        turn: &mut Turn<'_, '_>,
+    ) {
         clause!(CU_001);
-        match home(turn.config, address) {
-            Home::Account(_) | Home::Foreign(_) => turn.say(from, Pdu::Ok),
+        match home(turn.config, &candidate.address) {
+            Home::Account(_) | Home::Foreign(_) => self.verify(from, candidate, turn),
             Home::Nobody(refusal) => turn.say(from, Pdu::Refused(refusal)),
         }
     }
@@ -106,7 +111,11 @@ impl Member {
         if octets > RECIPIENTS_OCTETS_LIMIT {
             return Some(Refusal::new(452, "4.5.3", "too many recipients with long addresses"));
         }
-        self.no_room(mail.body.octets, turn)
+        let filed = mail.sender.as_ref().and_then(|s| turn.config.organization.account(s));
+        let count = u64::try_from(mail.recipients.len()).unwrap_or(u64::MAX);
+        clause!(CU_080);
+        let limited = filed.and_then(|filed| filed.send_limit(mail.body.octets, count));
+        limited.or_else(|| self.no_room(mail.body.octets, turn))
     }
 
     /// Why a message of this size cannot come into our custody now.

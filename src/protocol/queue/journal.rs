@@ -69,6 +69,12 @@ pub struct AccountJournal {
     /// Whom its rules have answered, and until when they do not answer again.
     #[serde(default)]
     pub answered: BTreeMap<Address, Time>,
+    /// When the messages entered the organization that the delivery journal has.
+    #[serde(default)]
+    pub arrivals: BTreeMap<OriginId, Time>,
+    /// When the latest of those entered that the delivery journal has dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon: Option<Time>,
 }
 
 /// How an account stands at this member.

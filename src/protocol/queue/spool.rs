@@ -43,6 +43,12 @@ pub struct Spool {
     /// By the operator's order nothing more is queued for others.
     #[serde(default)]
     pub draining: bool,
+    /// When the messages entered the organization that the delivery journal has.
+    #[serde(default)]
+    pub arrivals: BTreeMap<OriginId, Time>,
+    /// For each account when the latest message entered of which the delivery journal has dropped it.
+    #[serde(default)]
+    pub horizons: BTreeMap<Address, Time>,
 }
 
 impl Spool {
@@ -154,7 +160,19 @@ impl Spool {
                 envelope.fields.clone_from(fields);
                 envelope.rules_due = false;
             }
-            Change::Recorded { origin, index, recorded, epoch, queue, outputs, answered } => {
+            Change::Recorded {
+                origin,
+                index,
+                recorded,
+                epoch,
+                queue,
+                outputs,
+                answered,
+                arrived,
+            } => {
+                if let Some(arrived) = arrived {
+                    self.arrivals.entry(origin.clone()).or_insert(*arrived);
+                }
                 if let Some(account) = recorded.account() {
                     self.raise(account, *epoch);
                 }
@@ -170,6 +188,7 @@ impl Spool {
             Change::Published { origin, index } => self.publish(origin, *index),
             Change::Closed { account, to } => self.close(account, to),
             Change::Opened { account, epoch, journal } => self.open(account, *epoch, journal),
+            Change::Forgotten { until, undated } => self.forget_journal(*until, *undated),
         }
     }
 
@@ -203,8 +222,15 @@ impl Spool {
         });
         let rows = rows.filter(|(_, _, recorded)| recorded.account() == Some(account));
         let rows = rows.map(|(origin, index, recorded)| (origin.clone(), index, recorded.clone()));
+        let rows: Vec<_> = rows.collect();
         let answered = self.answered.get(account).cloned().unwrap_or_default();
-        AccountJournal { rows: rows.collect(), answered }
+        let dated = |(origin, ..): &(OriginId, u32, Recorded)| {
+            Some((origin.clone(), *self.arrivals.get(origin)?))
+        };
+        clause!(DE_089);
+        let arrivals = rows.iter().filter_map(dated).collect();
+        let horizon = self.horizons.get(account).copied();
+        AccountJournal { rows, answered, arrivals, horizon }
     }
 
     fn close(&mut self, account: &Address, to: &Ownership) {
@@ -212,6 +238,8 @@ impl Spool {
             entries.retain(|_, recorded| recorded.account() != Some(account));
         }
         self.journal.retain(|_, entries| !entries.is_empty());
+        self.arrivals.retain(|origin, _| self.journal.contains_key(origin));
+        self.horizons.remove(account);
         self.answered.remove(account);
         let moved = Some(to.member.clone());
         self.accounts.insert(account.clone(), AccountState { epoch: to.epoch, moved });
@@ -223,9 +251,60 @@ impl Spool {
         for (origin, index, recorded) in &journal.rows {
             self.journal.entry(origin.clone()).or_default().insert(*index, recorded.clone());
         }
+        for (origin, arrived) in &journal.arrivals {
+            self.arrivals.entry(origin.clone()).or_insert(*arrived);
+        }
+        if let Some(horizon) = journal.horizon {
+            self.raise_horizon(account, horizon);
+        }
         if !journal.answered.is_empty() {
             self.answered.insert(account.clone(), journal.answered.clone());
         }
+    }
+
+    /// Whether the delivery journal may have dropped what it had for an account of a message that arrived
+    /// at this time.
+    #[must_use]
+    pub fn is_beyond(&self, account: &Address, arrived: Time) -> bool {
+        self.horizons.get(account).is_some_and(|horizon| arrived <= *horizon)
+    }
+
+    /// Whether dropping what arrived at this time or before, or has no date, would change the journal.
+    #[must_use]
+    pub fn can_forget(&self, until: Time) -> bool {
+        self.journal.iter().any(|(origin, entries)| match self.arrivals.get(origin) {
+            Some(arrived) => *arrived <= until && entries.values().any(Recorded::is_settled),
+            None => true,
+        })
+    }
+
+    /// Drops from the delivery journal what is settled of messages that arrived at this time or before.
+    fn forget_journal(&mut self, until: Time, undated: Time) {
+        let mut raised: Vec<(Address, Time)> = Vec::new();
+        for (origin, entries) in &mut self.journal {
+            let arrived = *self.arrivals.entry(origin.clone()).or_insert(undated);
+            if arrived > until {
+                continue;
+            }
+            clause!(DE_090);
+            entries.retain(|_, recorded| {
+                let stays = !recorded.is_settled();
+                let account = recorded.account().filter(|_| !stays);
+                raised.extend(account.map(|account| (account.clone(), arrived)));
+                stays
+            });
+        }
+        self.journal.retain(|_, entries| !entries.is_empty());
+        self.arrivals.retain(|origin, _| self.journal.contains_key(origin));
+        clause!(DE_085);
+        for (account, arrived) in raised {
+            self.raise_horizon(&account, arrived);
+        }
+    }
+
+    fn raise_horizon(&mut self, account: &Address, arrived: Time) {
+        let horizon = self.horizons.entry(account.clone()).or_insert(arrived);
+        *horizon = arrived.max(*horizon);
     }
 
     /// Notes that a commit was made under this epoch.

@@ -25,6 +25,8 @@ pub enum Tag {
     Deliver,
     /// The group port, either side.
     Group,
+    /// Questions about accounts on the group port, either side.
+    Verify,
 }
 
 impl Tag {
@@ -37,6 +39,7 @@ impl Tag {
             Self::Relay => "RELAY",
             Self::Deliver => "DELIVER",
             Self::Group => "LINKSTATE",
+            Self::Verify => "VERIFY",
         }
     }
 }

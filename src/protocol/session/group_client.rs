@@ -1,29 +1,40 @@
-//! Our session on the group port of the master of our group.
+//! Our session on the group port of a member of our group: of the master, to which we attach, or of the
+//! host of accounts about which we ask.
 
 use alloc::collections::VecDeque;
 use alloc::format;
 
 use super::caller::MEMBER_WAIT;
-use super::group_server::say_link;
+use super::group_server::say;
 use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange};
-use crate::protocol::linkstate::LinkPdu;
 use crate::protocol::member::Pdu;
 use crate::protocol::server::Wire;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
 use crate::wire::ids::MemberName;
+use crate::wire::verify::VerifyPdu;
 use crate::wire::{DecodeError, Mode};
 
-/// A session with one master.
+/// A session with one member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::protocol) struct GroupClient {
     target: MemberName,
+    purpose: Purpose,
     state: State,
     /// What custody wanted to say too early.
-    queue: VecDeque<(LinkPdu, Gate)>,
+    queue: VecDeque<(Frame, Gate)>,
+}
+
+/// What the connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Purpose {
+    /// News and reports.
+    Attach,
+    /// Questions about accounts.
+    Consult,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,9 +50,45 @@ enum State {
 }
 
 impl GroupClient {
-    /// A session with `target`, before its connection is open.
-    pub(in crate::protocol) const fn new(target: MemberName) -> Self {
-        Self { target, state: State::Opening, queue: VecDeque::new() }
+    /// A session with the master, before its connection is open.
+    pub(in crate::protocol) const fn attaching(target: MemberName) -> Self {
+        Self::new(target, Purpose::Attach)
+    }
+
+    /// A session with a host of accounts, before its connection is open.
+    pub(in crate::protocol) const fn consulting(target: MemberName) -> Self {
+        Self::new(target, Purpose::Consult)
+    }
+
+    const fn new(target: MemberName, purpose: Purpose) -> Self {
+        Self { target, purpose, state: State::Opening, queue: VecDeque::new() }
+    }
+
+    /// The tag of its log lines.
+    pub(in crate::protocol) const fn tag(&self) -> Tag {
+        match self.purpose {
+            Purpose::Attach => Tag::Group,
+            Purpose::Consult => Tag::Verify,
+        }
+    }
+
+    /// What custody wants said, where it belongs on this connection.
+    fn word(&self, pdu: Pdu) -> Option<Frame> {
+        match (self.purpose, pdu) {
+            (Purpose::Attach, Pdu::Link(link)) => Some(Frame::Link(link)),
+            (Purpose::Consult, Pdu::Verify(pdu)) => Some(Frame::Verify(pdu)),
+            _ => None,
+        }
+    }
+
+    /// What the far end says to custody, where it belongs on this connection.
+    fn answer(&self, frame: Frame) -> Option<Pdu> {
+        match (self.purpose, frame) {
+            (Purpose::Attach, Frame::Link(link)) => Some(Pdu::Link(link)),
+            (Purpose::Consult, Frame::Verify(VerifyPdu::Verify { .. })) => None,
+            (Purpose::Consult, Frame::Verify(pdu)) => Some(Pdu::Verify(pdu)),
+            _ => None,
+        }
     }
 
     fn frame(&mut self, content: &[u8], talk: &mut Talk<'_>) {
@@ -54,44 +101,49 @@ impl GroupClient {
                 clause!(SM_081);
                 self.attach(talk);
             }
-            (State::Attached, Frame::Link(link)) => {
-                talk.tell(Pdu::Link(link));
-                talk.receive(Mode::Frame(FRAME_LIMIT));
-            }
+            (State::Attached, frame) => match self.answer(frame) {
+                Some(pdu) => {
+                    talk.tell(pdu);
+                    talk.receive(Mode::Frame(FRAME_LIMIT));
+                }
+                None => self.misbehaved("news or an answer", content, talk),
+            },
             (State::Greeting, _) => {
                 clause!(SM_081);
                 let expected = format!("NODEINFO of {}", self.target);
                 self.misbehaved(&expected, content, talk);
             }
-            (State::Attached, _) => self.misbehaved("news or an answer", content, talk),
             (State::Opening | State::Over, _) => {}
         }
     }
 
     fn attach(&mut self, talk: &mut Talk<'_>) {
-        if let Ok(attach) = Frame::Attach(talk.config.member.clone()).encode() {
-            talk.say(Wire::Frame(attach));
-        }
+        let own = talk.config.member.clone();
+        let first = match self.purpose {
+            Purpose::Attach => Frame::Attach(own),
+            Purpose::Consult => Frame::Consult(own),
+        };
+        say(&first, talk);
         talk.receive(Mode::Frame(FRAME_LIMIT));
         talk.rest();
-        talk.log(Tag::Group, SessionEvent::Proved(self.target.clone()));
+        talk.log(self.tag(), SessionEvent::Proved(self.target.clone()));
         talk.up();
         self.state = State::Attached;
-        for (link, gate) in core::mem::take(&mut self.queue) {
+        for (frame, gate) in core::mem::take(&mut self.queue) {
             talk.hold_for(gate);
-            say_link(link, talk);
+            say(&frame, talk);
         }
     }
 
     fn misbehaved(&mut self, expected: &str, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_082);
-        talk.misbehaved(Tag::Group, expected, said);
+        talk.misbehaved(self.tag(), expected, said);
         self.lose(talk);
     }
 
     fn malformed(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_082);
-        talk.malformed(Tag::Group, error, said);
+        talk.malformed(self.tag(), error, said);
         self.lose(talk);
     }
 
@@ -127,12 +179,12 @@ impl Conversation for GroupClient {
     }
 
     fn say(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
-        match (self.state, pdu) {
-            (State::Attached, Pdu::Link(link)) => say_link(link, talk),
-            (State::Opening | State::Greeting, Pdu::Link(link)) => {
-                self.queue.push_back((link, talk.gate()));
+        match (self.state, self.word(pdu)) {
+            (State::Attached, Some(frame)) => say(&frame, talk),
+            (State::Opening | State::Greeting, Some(frame)) => {
+                self.queue.push_back((frame, talk.gate()));
             }
-            _ => talk.log(Tag::Group, SessionEvent::Unspoken),
+            _ => talk.log(self.tag(), SessionEvent::Unspoken),
         }
     }
 
@@ -146,7 +198,7 @@ impl Conversation for GroupClient {
 
     fn overdue(&mut self, talk: &mut Talk<'_>) {
         if self.state == State::Greeting {
-            talk.log(Tag::Group, SessionEvent::TimedOut);
+            talk.log(self.tag(), SessionEvent::TimedOut);
             self.end(LinkChange::TimedOut, talk);
         }
     }

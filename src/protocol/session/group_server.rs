@@ -1,4 +1,5 @@
-//! The session of a member of our group on our group port: this member is the master.
+//! The session of a member on our group port: this member is its master, or the host of accounts about
+//! which it asks.
 
 use alloc::string::String;
 
@@ -11,6 +12,7 @@ use crate::protocol::server::Wire;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
 use crate::wire::ids::MemberName;
+use crate::wire::verify::VerifyPdu;
 use crate::wire::{DecodeError, Mode};
 
 /// How long a member may take to attach.
@@ -29,8 +31,10 @@ pub(in crate::protocol) struct GroupServer {
 enum State {
     /// The member has not attached yet.
     Greeted,
-    /// Frames pass both ways.
+    /// News and reports pass both ways.
     Attached,
+    /// Questions about accounts come, and answers go.
+    Consulted,
     /// The conversation is over.
     Over,
 }
@@ -39,6 +43,11 @@ impl GroupServer {
     /// The session of a client at `remote`, which has proved to be `candidate`, if it is a member.
     pub(in crate::protocol) const fn new(remote: String, candidate: Option<MemberName>) -> Self {
         Self { remote, candidate, state: State::Greeted }
+    }
+
+    /// The tag of its log lines.
+    pub(in crate::protocol) const fn tag(&self) -> Tag {
+        if matches!(self.state, State::Consulted) { Tag::Verify } else { Tag::Group }
     }
 
     fn frame(&mut self, content: &[u8], talk: &mut Talk<'_>) {
@@ -55,28 +64,42 @@ impl GroupServer {
                 self.state = State::Attached;
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
+            (State::Greeted, Frame::Consult(member))
+                if self.candidate.as_ref() == Some(&member) =>
+            {
+                clause!(SM_095);
+                talk.rest();
+                talk.log(Tag::Verify, SessionEvent::Proved(member));
+                self.state = State::Consulted;
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
             (State::Attached, Frame::Link(link)) => {
                 talk.tell(Pdu::Link(link));
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
+            (State::Consulted, Frame::Verify(pdu @ VerifyPdu::Verify { .. })) => {
+                talk.tell(Pdu::Verify(pdu));
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
             (State::Greeted, _) => {
                 clause!(SM_080);
-                self.misbehaved("ATTACH and the name that is proved", content, talk);
+                self.misbehaved("ATTACH or CONSULT, and the name that is proved", content, talk);
             }
             (State::Attached, _) => self.misbehaved("news or a report", content, talk),
+            (State::Consulted, _) => self.misbehaved("a question", content, talk),
             (State::Over, _) => {}
         }
     }
 
     fn misbehaved(&mut self, expected: &str, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_082);
-        talk.misbehaved(Tag::Group, expected, said);
+        talk.misbehaved(self.tag(), expected, said);
         self.end(LinkChange::Lost, talk);
     }
 
     fn malformed(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_082);
-        talk.malformed(Tag::Group, error, said);
+        talk.malformed(self.tag(), error, said);
         self.end(LinkChange::Lost, talk);
     }
 
@@ -115,8 +138,9 @@ impl Conversation for GroupServer {
 
     fn say(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
         match pdu {
-            Pdu::Link(link) if self.state == State::Attached => say_link(link, talk),
-            _ => talk.log(Tag::Group, SessionEvent::Unspoken),
+            Pdu::Link(link) if self.state == State::Attached => say(&Frame::Link(link), talk),
+            Pdu::Verify(pdu) if self.state == State::Consulted => say(&Frame::Verify(pdu), talk),
+            _ => talk.log(self.tag(), SessionEvent::Unspoken),
         }
     }
 
@@ -136,9 +160,9 @@ impl Conversation for GroupServer {
     }
 }
 
-/// Says news or a report; what is longer than a frame is not said at all.
-pub(super) fn say_link(link: crate::protocol::linkstate::LinkPdu, talk: &mut Talk<'_>) {
-    match Frame::Link(link).encode() {
+/// Says a frame; what is longer than a frame can be is not said at all.
+pub(super) fn say(frame: &Frame, talk: &mut Talk<'_>) {
+    match frame.encode() {
         Ok(frame) => talk.say(Wire::Frame(frame)),
         Err(_) => talk.log(Tag::Group, SessionEvent::Unspoken),
     }

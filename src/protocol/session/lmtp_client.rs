@@ -11,7 +11,7 @@ use super::stock::Stock;
 use super::talk::Talk;
 use super::{SessionEvent, Tag};
 use crate::clause;
-use crate::kernel::Span;
+use crate::kernel::{Span, Time};
 use crate::protocol::member::{Parcel, Pdu};
 use crate::protocol::server::{Coding, Wire};
 use crate::wire::deliver::{self, Found, Inquire};
@@ -25,6 +25,8 @@ pub(in crate::protocol) struct LmtpClient {
     host: MemberName,
     /// The host is a mail store without `X-DELIVER`.
     stock: Option<Stock>,
+    /// The host understands XARRIVED.
+    arrived: bool,
 }
 
 /// Which reply is awaited.
@@ -41,9 +43,17 @@ pub(in crate::protocol) enum Step {
     /// To the content: one for each of those that still await it.
     Content(Delivering),
     /// To INQUIRE, with what is still to be asked.
-    Inquire(OriginId, VecDeque<(u32, Address, Epoch)>),
+    Inquire(Inquiry),
     /// To RSET, behind a message that nobody was to get.
     Rset,
+}
+
+/// What is still to be asked about a message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::protocol) struct Inquiry {
+    origin: OriginId,
+    recipients: VecDeque<(u32, Address, Epoch)>,
+    arrived: Option<Time>,
 }
 
 /// A message under way.
@@ -57,7 +67,7 @@ pub(in crate::protocol) struct Delivering {
 impl LmtpClient {
     /// A session, before its connection is open.
     pub(in crate::protocol) const fn calling(host: MemberName) -> Calling<Self> {
-        Calling::new(Self { host, stock: None }, Tag::Deliver, REPLY_LINES_LIMIT)
+        Calling::new(Self { host, stock: None, arrived: false }, Tag::Deliver, REPLY_LINES_LIMIT)
     }
 
     fn offered(
@@ -78,8 +88,9 @@ impl LmtpClient {
             }
             clause!(DE_072);
             talk.log(Tag::Deliver, SessionEvent::NoJournal);
-            self.stock = Some(Stock(offered));
+            self.stock = Some(Stock(offered.clone()));
         }
+        self.arrived = offered.arrived;
         caller.up(talk);
         Ok(Next::Idle)
     }
@@ -87,7 +98,7 @@ impl LmtpClient {
     fn deliver(&self, parcel: Parcel, talk: &mut Talk<'_>) -> Next<Step> {
         let mail = match &self.stock {
             Some(stock) => stock.mail(&parcel),
-            None => Ok(journalled(&parcel)),
+            None => Ok(self.journalled(&parcel)),
         };
         let delivering = Delivering { parcel, accepted: VecDeque::new() };
         match mail {
@@ -230,56 +241,56 @@ impl LmtpClient {
         Ok(if is_last { Next::Idle } else { Next::Step(Step::Content(delivering)) })
     }
 
-    fn inquire(
-        &self,
-        origin: OriginId,
-        asked: VecDeque<(u32, Address, Epoch)>,
-        talk: &mut Talk<'_>,
-    ) -> Next<Step> {
+    fn inquire(&self, inquiry: Inquiry, talk: &mut Talk<'_>) -> Next<Step> {
+        let Inquiry { origin, recipients, arrived } = &inquiry;
         if self.stock.is_some() {
-            for (index, ..) in asked {
-                talk.tell(Pdu::NoJournal { origin: origin.clone(), index });
+            for (index, ..) in recipients {
+                talk.tell(Pdu::NoJournal { origin: origin.clone(), index: *index });
             }
             return Next::Idle;
         }
-        let Some((index, address, epoch)) = asked.front().cloned() else { return Next::Idle };
-        let inquire = Inquire { origin: origin.clone(), index, epoch, address };
+        let Some((index, address, epoch)) = recipients.front().cloned() else { return Next::Idle };
+        clause!(DE_088);
+        let arrived = arrived.filter(|_| self.arrived);
+        let inquire = Inquire { origin: origin.clone(), index, epoch, address, arrived };
         talk.line(Command::Deliver(inquire).encode());
-        Next::Step(Step::Inquire(origin, asked))
+        Next::Step(Step::Inquire(inquiry))
     }
 
     fn found(
         &self,
-        origin: OriginId,
-        mut asked: VecDeque<(u32, Address, Epoch)>,
+        mut inquiry: Inquiry,
         reply: &Reply,
         caller: &Caller,
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
-        let index = asked.pop_front().map(|(index, ..)| index);
+        let index = inquiry.recipients.pop_front().map(|(index, ..)| index);
         let found = match deliver::decode_found(reply) {
             Ok((n, found)) if Some(n) == index => found,
             _ => return Err(caller.unexpected("an answer to INQUIRE", reply, talk)),
         };
-        let index = index.unwrap_or_default();
+        let (origin, index) = (inquiry.origin.clone(), index.unwrap_or_default());
         talk.tell(match found {
-            Found::Final(outcome) => Pdu::Result { origin: origin.clone(), index, outcome },
-            Found::Unknown => Pdu::NoResult { origin: origin.clone(), index },
-            Found::Moved(to) => Pdu::Moved { origin: origin.clone(), index, to },
+            Found::Final(outcome) => Pdu::Result { origin, index, outcome },
+            Found::Unknown => Pdu::NoResult { origin, index },
+            Found::Moved(to) => Pdu::Moved { origin, index, to },
+            Found::Forgotten => Pdu::NoJournal { origin, index },
         });
-        Ok(self.inquire(origin, asked, talk))
+        Ok(self.inquire(inquiry, talk))
     }
-}
 
-/// The MAIL command for a host that keeps a journal.
-fn journalled(parcel: &Parcel) -> Mail {
-    clause!(DE_032);
-    let envelope = &parcel.envelope;
-    Mail {
-        smtputf8: envelope.smtputf8,
-        origin: Some(envelope.origin.clone()),
-        digest: Some(parcel.body.digest),
-        ..Mail::from(envelope.sender.clone())
+    /// The MAIL command for a host that keeps a journal.
+    fn journalled(&self, parcel: &Parcel) -> Mail {
+        clause!(DE_032);
+        clause!(DE_088);
+        let envelope = &parcel.envelope;
+        Mail {
+            smtputf8: envelope.smtputf8,
+            origin: Some(envelope.origin.clone()),
+            digest: Some(parcel.body.digest),
+            arrived: self.arrived.then_some(envelope.arrived),
+            ..Mail::from(envelope.sender.clone())
+        }
     }
 }
 
@@ -355,7 +366,7 @@ impl Dialogue for LmtpClient {
             Step::Rcpt(delivering, place) => self.rcpt(delivering, place, reply, caller, talk),
             Step::Data(delivering) => self.data(delivering, reply, caller, talk),
             Step::Content(delivering) => self.result(delivering, reply, caller, talk),
-            Step::Inquire(origin, asked) => self.found(origin, asked, reply, caller, talk),
+            Step::Inquire(inquiry) => self.found(inquiry, reply, caller, talk),
             Step::Rset => Ok(Next::Idle),
         }
     }
@@ -363,7 +374,9 @@ impl Dialogue for LmtpClient {
     fn begin(&mut self, pdu: Pdu, _: &Caller, talk: &mut Talk<'_>) -> Next<Step> {
         match pdu {
             Pdu::Deliver(parcel) => self.deliver(parcel, talk),
-            Pdu::Inquire { origin, recipients } => self.inquire(origin, recipients.into(), talk),
+            Pdu::Inquire { origin, recipients, arrived } => {
+                self.inquire(Inquiry { origin, recipients: recipients.into(), arrived }, talk)
+            }
             _ => {
                 talk.log(Tag::Deliver, SessionEvent::Unspoken);
                 Next::Idle

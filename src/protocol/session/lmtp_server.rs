@@ -205,6 +205,7 @@ impl LmtpServer {
             smtputf8: true,
             enhanced_status_codes: true,
             deliver: self.peer.is_some(),
+            arrived: true,
             ..Extensions::default()
         };
         self.answer(&offer.reply(talk.config.member.as_str()), talk);
@@ -311,7 +312,7 @@ impl LmtpServer {
             origin: origin.clone(),
             sender: mail.sender,
             recipients,
-            arrived: talk.now,
+            arrived: mail.arrived.unwrap_or(talk.now),
             expires: talk.now,
             ret: None,
             envid: None,
@@ -376,15 +377,10 @@ impl LmtpServer {
         if self.peer.is_none() {
             return self.not_a_member(talk);
         }
-        let Inquire { origin, index, epoch, address } = inquire;
+        let Inquire { origin, index, epoch, address, arrived } = inquire;
         let recipients = alloc::vec![(index, address, epoch)];
-        talk.tell(Pdu::Inquire { origin: origin.clone(), recipients });
+        talk.tell(Pdu::Inquire { origin: origin.clone(), recipients, arrived });
         self.state = State::Found(origin, index);
-    }
-
-    fn found(&mut self, index: u32, found: &Found, talk: &mut Talk<'_>) {
-        clause!(SM_077);
-        self.answer(&deliver::found_reply(index, found), talk);
     }
 
     fn bad_line(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
@@ -393,6 +389,20 @@ impl LmtpServer {
         let is_long = error.expected == EXPECTED_LINE_END;
         let text = if is_long { String::from("Line too long") } else { format!("{error}") };
         self.blame(&Reply::new(500, Status::new(5, 5, 2), &text), talk);
+    }
+}
+
+/// What custody says to INQUIRE, and of whom.
+fn found_of(pdu: Pdu) -> Option<(OriginId, u32, Found)> {
+    match pdu {
+        Pdu::Result { origin, index, outcome } => Some((origin, index, Found::Final(outcome))),
+        Pdu::NoResult { origin, index } => Some((origin, index, Found::Unknown)),
+        Pdu::NoJournal { origin, index } => {
+            clause!(WI_049);
+            Some((origin, index, Found::Forgotten))
+        }
+        Pdu::Moved { origin, index, to } => Some((origin, index, Found::Moved(to))),
+        _ => None,
     }
 }
 
@@ -442,22 +452,17 @@ impl Conversation for LmtpServer {
                 }
                 self.listen(talk);
             }
-            (State::Found(origin, n), Pdu::Result { origin: o, index, outcome })
-                if origin == o && n == index =>
-            {
-                self.found(index, &Found::Final(outcome), talk);
-            }
-            (State::Found(origin, n), Pdu::NoResult { origin: o, index })
-                if origin == o && n == index =>
-            {
-                self.found(index, &Found::Unknown, talk);
-            }
-            (State::Found(origin, n), Pdu::Moved { origin: o, index, to })
-                if origin == o && n == index =>
-            {
-                self.found(index, &Found::Moved(to), talk);
-            }
             (State::Found(..), Pdu::Refused(refusal)) => self.answer(&Reply::from(&refusal), talk),
+            (State::Found(origin, n), pdu) => match found_of(pdu) {
+                Some((o, index, found)) if o == origin && index == n => {
+                    clause!(SM_077);
+                    self.answer(&deliver::found_reply(index, &found), talk);
+                }
+                _ => {
+                    self.state = State::Found(origin, n);
+                    talk.log(Tag::Deliver, SessionEvent::Unspoken);
+                }
+            },
             (state, _) => {
                 self.state = state;
                 talk.log(Tag::Deliver, SessionEvent::Unspoken);

@@ -75,7 +75,8 @@ impl Session {
                 Self::SmtpClient(SmtpClient::calling(target.clone()))
             }
             Endpoint::Deliver(host) => Self::LmtpClient(LmtpClient::calling(host.clone())),
-            Endpoint::Group(target) => Self::GroupClient(GroupClient::new(target.clone())),
+            Endpoint::Group(target) => Self::GroupClient(GroupClient::attaching(target.clone())),
+            Endpoint::Consult(target) => Self::GroupClient(GroupClient::consulting(target.clone())),
             Endpoint::Outside(server) => {
                 Self::RelayClient(RelayClient::calling(Some(server.clone()), in_clear))
             }
@@ -90,7 +91,8 @@ impl Session {
             Self::SmtpClient(session) => session.tag(),
             Self::RelayClient(session) => session.tag(),
             Self::LmtpServer(_) | Self::LmtpClient(_) => Tag::Deliver,
-            Self::GroupServer(_) | Self::GroupClient(_) => Tag::Group,
+            Self::GroupServer(session) => session.tag(),
+            Self::GroupClient(session) => session.tag(),
         }
     }
 

@@ -301,6 +301,7 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         limits: _,
         outside: _,
         filter: _,
+        journal_retention_days,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
         if value == 0 {
@@ -315,6 +316,12 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
     at_least_one("queue_limit", u64::from(*queue_limit));
     for (place, minutes) in first_retries_minutes.iter().enumerate() {
         at_least_one(&format!("first_retries_minutes[{place}]"), u64::from(*minutes));
+    }
+    let (kept, needed) = (24 * u64::from(*journal_retention_days), 2 * u64::from(*expiry_hours));
+    if kept <= needed {
+        clause!(SV_062);
+        let problem = format!("is {journal_retention_days}, expected more than twice the expiry");
+        wrong("policy.journal_retention_days".into(), problem);
     }
     for (place, problem) in rules::check(rules, "policy.rule", Kind::Queue) {
         wrong(place, problem);

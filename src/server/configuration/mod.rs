@@ -105,7 +105,7 @@ impl Configuration {
                 Some(store) => store.lmtp.parse().ok(),
                 None => self.peers.get(host)?.deliver,
             },
-            Endpoint::Group(member) => self.peers.get(member)?.group,
+            Endpoint::Group(member) | Endpoint::Consult(member) => self.peers.get(member)?.group,
             Endpoint::Outside(address) => address.parse().ok(),
         }
     }

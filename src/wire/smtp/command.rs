@@ -14,6 +14,7 @@ use super::path::{client_name, forward_path, reverse_path};
 use super::reply::{Reply, Status};
 use super::xtext;
 use crate::clause;
+use crate::kernel::Time;
 use crate::wire::DecodeError;
 use crate::wire::deliver::Inquire;
 use crate::wire::fields::encode_origin;
@@ -74,6 +75,8 @@ pub struct Mail {
     pub origin: Option<OriginId>,
     /// XDIGEST, on the delivery port: of the content without the trace above it.
     pub digest: Option<Digest>,
+    /// XARRIVED, on the delivery port: when the message entered the organization.
+    pub arrived: Option<Time>,
 }
 
 impl Mail {
@@ -430,6 +433,7 @@ fn encode_mail(mail: &Mail) -> String {
     add("AUTH", mail.auth.as_deref().map(xtext::encode));
     add("XORIGIN", mail.origin.as_ref().map(encode_origin));
     add("XDIGEST", mail.digest.map(|digest| format!("{digest}")));
+    add("XARRIVED", mail.arrived.map(|arrived| format!("{}", arrived.0)));
     if mail.smtputf8 {
         line.push_str(" SMTPUTF8");
     }

@@ -35,6 +35,8 @@ pub struct Extensions {
     pub link2state: bool,
     /// `X-DELIVER`: results by recipient index.
     pub deliver: bool,
+    /// `X-DELIVER ARRIVED`: and XARRIVED is understood.
+    pub arrived: bool,
 }
 
 impl Extensions {
@@ -58,7 +60,8 @@ impl Extensions {
         offer(self.starttls, "STARTTLS");
         offer(self.submit, if self.resume { "X-SUBMIT RESUME" } else { "X-SUBMIT" });
         offer(self.link2state, "X-LINK2STATE");
-        offer(self.deliver, "X-DELIVER");
+        offer(self.deliver && !self.arrived, "X-DELIVER");
+        offer(self.deliver && self.arrived, "X-DELIVER ARRIVED");
         Reply::plain(250, &text)
     }
 
@@ -84,7 +87,10 @@ impl Extensions {
                     found.resume = words.any(|word| word.eq_ignore_ascii_case("RESUME"));
                 }
                 "X-LINK2STATE" => found.link2state = true,
-                "X-DELIVER" => found.deliver = true,
+                "X-DELIVER" => {
+                    found.deliver = true;
+                    found.arrived = words.any(|word| word.eq_ignore_ascii_case("ARRIVED"));
+                }
                 _ => {}
             }
         }

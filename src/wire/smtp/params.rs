@@ -12,6 +12,7 @@ use nom::sequence::{pair, preceded};
 use super::command::{BodyKind, CommandError, Mail, Rcpt};
 use super::xtext;
 use crate::clause;
+use crate::kernel::Time;
 use crate::wire::ids::{Epoch, OriginId};
 use crate::wire::message::{Digest, Notify, Return};
 use crate::wire::parse::{Parsed, decimal, expect, whole};
@@ -142,6 +143,10 @@ pub(super) fn apply_to_mail(
     if parameter.is("XDIGEST") {
         let digest = value.and_then(content_digest);
         return once(&mut mail.digest, digest, &place, "64 lower-case hexadecimal digits");
+    }
+    if parameter.is("XARRIVED") {
+        let arrived = value.and_then(decimal).map(Time);
+        return once(&mut mail.arrived, arrived, &place, "a time in microseconds");
     }
     Err(parameter.unknown(octets))
 }

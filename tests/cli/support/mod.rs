@@ -20,8 +20,16 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts the five groups; `more` are further arguments of `cluster up`.
     pub(crate) fn up(directory: &Path, more: &[&str]) -> Self {
+        let (cluster, said) = Self::up_of(EXAMPLE, directory, more);
+        assert!(said.contains("[10/10]"), "progress is shown: {said}");
+        assert!(said.contains("swaks --server 127.0.0.1:"), "a person learns what to do: {said}");
+        cluster
+    }
+
+    /// Starts the members of another organization; and what was said meanwhile.
+    pub(crate) fn up_of(organization: &str, directory: &Path, more: &[&str]) -> (Self, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_bridgehead"))
-            .args(["cluster", "up", EXAMPLE, "--base-port", "0", "--dir"])
+            .args(["cluster", "up", organization, "--base-port", "0", "--dir"])
             .arg(directory)
             .args(more)
             .stdout(Stdio::piped())
@@ -30,9 +38,7 @@ impl Cluster {
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut cluster = Self { child, stdout, directory: directory.to_owned() };
         let said = cluster.read_until("Ctrl-C stops the cluster.");
-        assert!(said.contains("[10/10]"), "progress is shown: {said}");
-        assert!(said.contains("swaks --server 127.0.0.1:"), "a person learns what to do: {said}");
-        cluster
+        (cluster, said)
     }
 
     fn read_until(&mut self, end: &str) -> String {

@@ -55,7 +55,7 @@ impl Network {
         let (target, port) = match to {
             Endpoint::Connector(_, member) | Endpoint::Member(member) => (member, Port::Smtp),
             Endpoint::Deliver(member) => (member, Port::Deliver),
-            Endpoint::Group(member) => (member, Port::Group),
+            Endpoint::Group(member) | Endpoint::Consult(member) => (member, Port::Group),
             Endpoint::Frontend(member) => {
                 let is_up = self.sites[member].node.is_some();
                 self.relays.insert((from.clone(), client), member.clone());
@@ -85,8 +85,11 @@ impl Network {
         };
         self.connections.insert(id, connection);
         let target = target.clone();
-        let command = Command::Inbound { connection: server, member: from.clone(), port };
-        self.step(&target, Input::Command(command));
+        // Who asks about accounts has a session at the far end, and custody hears the questions.
+        if !matches!(to, Endpoint::Consult(_)) {
+            let command = Command::Inbound { connection: server, member: from.clone(), port };
+            self.step(&target, Input::Command(command));
+        }
         if port == Port::Smtp {
             let store = self.sites[from].node.as_ref().unwrap().machine().store();
             let pdu = Pdu::Hello { member: from.clone(), store, load: None };

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{SmtpServer, State};
 use crate::clause;
-use crate::protocol::member::{NewMail, Pdu};
+use crate::protocol::member::{Candidate, NewMail, Pdu};
 use crate::protocol::server::{BodyProblem, Charge};
 use crate::protocol::session::Talk;
 use crate::wire::Mode;
@@ -84,7 +84,13 @@ impl SmtpServer {
             original: rcpt.original,
             suspect: false,
         };
-        talk.tell(Pdu::Recipient(recipient.address.clone()));
+        let mail = &transaction.mail;
+        talk.tell(Pdu::Recipient(Candidate {
+            address: recipient.address.clone(),
+            sender: mail.sender.clone(),
+            octets: mail.size.unwrap_or(0),
+            recipients: u64::from(recipient.index) + 1,
+        }));
         self.state = State::Recipient(recipient);
     }
 
@@ -177,6 +183,7 @@ fn not_offered(mail: &Mail, extended: bool) -> Option<&'static str> {
     let never = [
         (mail.origin.is_some(), "XORIGIN"),
         (mail.digest.is_some(), "XDIGEST"),
+        (mail.arrived.is_some(), "XARRIVED"),
         (mail.auth.is_some(), "AUTH"),
         (mail.body == Some(BodyKind::BinaryMime), "BODY=BINARYMIME"),
     ];
