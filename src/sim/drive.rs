@@ -92,6 +92,7 @@ impl World<'_> {
 
     /// The operator of a member orders something.
     pub fn order(&mut self, host: HostIndex, order: Order) {
+        self.checkers.ordered(&self.hosts[host], host, &order);
         let from = self.hosts[host].name_inbound();
         let order = member::Command::Order { from, order };
         self.feed(host, Input::Command(Command::Member(order)));

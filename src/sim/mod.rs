@@ -23,6 +23,7 @@ pub mod log;
 pub mod maildir;
 pub mod moves;
 pub mod network;
+mod orders;
 pub mod outside;
 mod rot;
 pub mod rows;

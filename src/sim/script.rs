@@ -40,7 +40,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::client::{Client, Draft};
+use super::client::{Client, Draft, Letter};
 use super::draw::Delays;
 use super::faults::Swarm;
 use super::log::Log;
@@ -286,7 +286,8 @@ impl Stage<'_> {
         }
         let sender = (sender != "-").then(|| Address::from(sender));
         let recipients = recipients.iter().map(|address| Address::from(*address)).collect();
-        let draft = Draft { token, sender, recipients, content: content(token, 1) };
+        let letter = Letter::new(sender, recipients);
+        let draft = Draft { token, letter, content: content(token, 1) };
         let client = Client::new(self.world.clients.len(), Vec::from([draft]), false);
         self.world.come(client, host);
         Ok(())

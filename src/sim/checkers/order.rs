@@ -1,0 +1,63 @@
+//! What operators have ordered about copies, and what follows from the organization alone.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+
+use super::Copy;
+use crate::protocol::operator::Action;
+use crate::protocol::organization::Organization;
+use crate::sim::network::HostIndex;
+use crate::wire::message::Address;
+
+/// An order holds for one life of a member.
+type Post = (HostIndex, u32);
+
+#[derive(Debug)]
+pub(super) struct Orders {
+    bounced: BTreeMap<Copy, BTreeSet<Post>>,
+    removed: BTreeMap<Copy, BTreeSet<Post>>,
+    organization: Option<Arc<Organization>>,
+}
+
+impl Orders {
+    pub(super) const fn new(organization: Option<Arc<Organization>>) -> Self {
+        Self { bounced: BTreeMap::new(), removed: BTreeMap::new(), organization }
+    }
+
+    /// A member is ordered to end this copy.
+    pub(super) fn heard(&mut self, place: HostIndex, life: u32, copy: Copy, action: &Action) {
+        let orders = match action {
+            Action::Bounce { .. } => &mut self.bounced,
+            Action::Remove => &mut self.removed,
+            Action::Hold { .. } | Action::Release | Action::Retry => return,
+        };
+        orders.entry(copy).or_default().insert((place, life));
+    }
+
+    pub(super) fn bounces(&self, place: HostIndex, life: u32, copy: Copy) -> bool {
+        self.bounced.get(&copy).is_some_and(|posts| posts.contains(&(place, life)))
+    }
+
+    pub(super) fn removes(&self, place: HostIndex, life: u32, copy: Copy) -> bool {
+        self.removed.get(&copy).is_some_and(|posts| posts.contains(&(place, life)))
+    }
+
+    /// Whether any member was ever ordered to remove this copy.
+    pub(super) fn ever_removes(&self, copy: Copy) -> bool {
+        self.removed.contains_key(&copy)
+    }
+
+    /// Whether an address is not of the organization.
+    pub(super) fn is_foreign(&self, address: &Address) -> bool {
+        let organization = self.organization.as_ref();
+        organization.is_some_and(|known| !known.is_local_domain(address.domain()))
+    }
+
+    /// Whether nobody can ever have this address: it is of the organization, and no account.
+    pub(super) fn is_nobody(&self, address: &Address) -> bool {
+        let organization = self.organization.as_ref();
+        let is_account = organization.is_some_and(|known| known.account(address).is_some());
+        let has_way_out = organization.is_some_and(|known| known.smart_host.is_some());
+        !is_account && !(self.is_foreign(address) && has_way_out)
+    }
+}
