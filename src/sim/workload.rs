@@ -148,8 +148,8 @@ fn draw_sender(dice: &mut Dice<'_>, organization: &Organization, token: Token) -
     let domain = organization.domains.first().map_or("", String::as_str);
     match dice.below("workload.sender", 16) {
         13 => Some(only_here("stranger-", token, domain)),
-        14 => Some(only_here("friend-", token, OUTSIDE_DOMAIN)),
-        15 => Some(only_here(REFUSED, token, OUTSIDE_DOMAIN)),
+        14 => Some(only_here("sender-", token, OUTSIDE_DOMAIN)),
+        15 => Some(only_here(&format!("{REFUSED}sender-"), token, OUTSIDE_DOMAIN)),
         11 | 12 => None,
         _ => Some(draw_account(dice, organization)),
     }

@@ -3,8 +3,8 @@
 //!
 //! A failure is told by who has the recipient in custody, after somebody who decides about it has refused
 //! it for good, after the time of the message, or by order of the operator; while it is in doubt only a
-//! refusal counts, which ends the doubt. A success is told of what lies in the account or was taken
-//! outside. What a notice says is compared with what the client asked for; that it is due is seen in the
+//! refusal counts, which ends the doubt. A success is told of what the journal of the account has or was
+//! taken outside. What a notice says is compared with what the client asked for; that it is due is seen in the
 //! network, in the journals of the accounts and by the clock of the world.
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -187,7 +187,7 @@ fn success(copy: Copy, name: &str, scene: &Scene<'_>) -> Result<(), String> {
     if scene.ledger.is_told_outside(copy) {
         return Err(format!("a success of {name}, of which the outside server tells"));
     }
-    if !scene.ledger.has_arrived(copy) && !scene.ledger.is_passed(copy) {
+    if !scene.ledger.has_arrived(copy) && !scene.ledger.is_settled(copy) {
         return Err(format!("a success of {name}, which has not arrived"));
     }
     Ok(())

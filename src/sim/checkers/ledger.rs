@@ -48,8 +48,9 @@ pub(super) struct Ledger {
     lost: BTreeSet<Copy>,
     /// The copies that were refused for good.
     refused: BTreeSet<Copy>,
-    /// The copies that the rules of an account have passed on or dropped.
-    passed: BTreeSet<Copy>,
+    /// The copies of which the journal of their account says that they are stored, or that its rules have
+    /// passed them on or dropped them.
+    settled: BTreeSet<Copy>,
     /// The copies that an operator has removed.
     removed: BTreeSet<Copy>,
     /// The copies that ended without a word because nobody wanted to hear one.
@@ -69,7 +70,7 @@ impl Ledger {
             notices: BTreeMap::new(),
             lost: BTreeSet::new(),
             refused: BTreeSet::new(),
-            passed: BTreeSet::new(),
+            settled: BTreeSet::new(),
             removed: BTreeSet::new(),
             dropped: BTreeSet::new(),
             told_outside: BTreeSet::new(),
@@ -166,11 +167,12 @@ impl Ledger {
         }
     }
 
-    /// Whoever decides about it has refused a copy for good. An address that only one message has names it.
+    /// Whoever decides about it has refused this copy for good, or every copy for this address.
     pub(super) fn refused(&mut self, token: Option<Token>, address: &Address) {
-        let mut tokens = self.entries.keys().filter(|named| token.is_none_or(|t| t == **named));
-        let copy = tokens.find_map(|token| Some((*token, self.index_of(*token, address)?)));
-        self.refused.extend(copy);
+        let tokens = self.entries.keys().filter(|named| token.is_none_or(|t| t == **named));
+        let copies = tokens.filter_map(|token| Some((*token, self.index_of(*token, address)?)));
+        let copies: Vec<Copy> = copies.collect();
+        self.refused.extend(copies);
     }
 
     /// The host of an account has refused a copy for good.
@@ -182,13 +184,13 @@ impl Ledger {
         self.refused.contains(&copy)
     }
 
-    /// The rules of an account have passed a copy on, or dropped it.
-    pub(super) fn pass(&mut self, copy: Copy) {
-        self.passed.insert(copy);
+    /// The journal of an account has a copy.
+    pub(super) fn settle(&mut self, copy: Copy) {
+        self.settled.insert(copy);
     }
 
-    pub(super) fn is_passed(&self, copy: Copy) -> bool {
-        self.passed.contains(&copy)
+    pub(super) fn is_settled(&self, copy: Copy) -> bool {
+        self.settled.contains(&copy)
     }
 
     /// An operator has removed a copy.
@@ -270,9 +272,13 @@ impl Ledger {
 
     /// Whether a copy may vanish without a word: nobody is to be told, and it may be given up.
     pub(super) fn may_vanish(&self, now: Time, copy: Copy) -> bool {
-        let Some(letter) = self.letter(copy.0) else { return false };
-        let wants = self.recipient(copy).is_some_and(|(_, notify)| notify.failure);
-        (letter.sender.is_none() || !wants) && self.cause(now, copy).is_some()
+        self.nobody_hears(copy) && self.cause(now, copy).is_some()
+    }
+
+    /// Whether nobody is to be told that a copy failed.
+    pub(super) fn nobody_hears(&self, copy: Copy) -> bool {
+        let has_sender = self.letter(copy.0).is_some_and(|letter| letter.sender.is_some());
+        !has_sender || !self.recipient(copy).is_some_and(|(_, notify)| notify.failure)
     }
 
     /// The DSNs that say that a copy failed.

@@ -242,15 +242,18 @@ impl Checkers {
             && let Some(copy) = self.names.recorded(origin, *index, &self.ledger)
         {
             match recorded {
-                Recorded::Delivered { .. } => {}
-                Recorded::Passed { .. } => self.ledger.pass(copy),
+                Recorded::Delivered { .. } | Recorded::Passed { .. } => self.ledger.settle(copy),
                 Recorded::Refused { .. } => self.ledger.refuse(copy),
             }
         }
-        if let Change::Removed { queue, recipients, notice: None } = change {
+        if let Change::Removed { queue, recipients, notice } = change {
             for copy in self.names.copies(place, *queue, recipients, &self.ledger) {
-                if self.orders.removes(place, host.life, copy) {
+                if notice.is_none() && self.orders.removes(place, host.life, copy) {
                     self.ledger.remove(copy);
+                } else if self.orders.bounces(place, host.life, copy)
+                    && self.ledger.nobody_hears(copy)
+                {
+                    self.ledger.drop(copy);
                 }
             }
         }
@@ -264,10 +267,11 @@ impl Checkers {
             unsettled: &self.unsettled,
         };
         let mut verdict = Ok(());
+        let mut fated = Vec::new();
         if let Change::Ended { queue, recipients, ending: Ending::Refused(_) } = change {
-            let mut copies = self.names.copies(place, *queue, recipients, &self.ledger);
-            copies.retain(|copy| !self.unsettled.contains(copy));
-            verdict = copies.into_iter().try_for_each(|copy| scene.may_end(copy));
+            fated = self.names.copies(place, *queue, recipients, &self.ledger);
+            let mut settled = fated.iter().filter(|copy| !self.unsettled.contains(copy));
+            verdict = settled.try_for_each(|copy| scene.may_end(*copy));
         }
         let (notice, late) = match change {
             Change::Queued { message, accepted: None, .. } => (Some(message), None),
@@ -282,6 +286,7 @@ impl Checkers {
             verdict = verdict.and(self.truthful_bounce.issued(token, origin, late, &scene));
         }
         self.judge("C7", verdict);
+        fated.into_iter().for_each(|copy| self.orders.fated(place, copy));
     }
 
     /// The disk of a member is another one: an empty one, or its own of an earlier time. `gone` were the

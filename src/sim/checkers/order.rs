@@ -12,6 +12,9 @@ use crate::wire::message::Address;
 /// An order holds for one life of a member.
 type Post = (HostIndex, u32);
 
+/// The life of an order that is durable.
+const ANY_LIFE: u32 = u32::MAX;
+
 #[derive(Debug)]
 pub(super) struct Orders {
     bounced: BTreeMap<Copy, BTreeSet<Post>>,
@@ -34,8 +37,14 @@ impl Orders {
         orders.entry(copy).or_default().insert((place, life));
     }
 
+    /// That a copy is returned is durable at a member, and outlives its process.
+    pub(super) fn fated(&mut self, place: HostIndex, copy: Copy) {
+        self.bounced.entry(copy).or_default().insert((place, ANY_LIFE));
+    }
+
     pub(super) fn bounces(&self, place: HostIndex, life: u32, copy: Copy) -> bool {
-        self.bounced.get(&copy).is_some_and(|posts| posts.contains(&(place, life)))
+        let posts = self.bounced.get(&copy);
+        posts.is_some_and(|on| on.contains(&(place, life)) || on.contains(&(place, ANY_LIFE)))
     }
 
     pub(super) fn removes(&self, place: HostIndex, life: u32, copy: Copy) -> bool {
