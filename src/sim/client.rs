@@ -62,8 +62,7 @@ fn rcpt((address, notify): &(Address, Notify)) -> String {
     if *notify == Notify::default() {
         return format!("RCPT TO:<{address}>\r\n");
     }
-    let words =
-        [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
+    let words = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
     let wanted: Vec<&str> = words.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
     let wanted = if wanted.is_empty() { String::from("NEVER") } else { wanted.join(",") };
     format!("RCPT TO:<{address}> NOTIFY={wanted}\r\n")

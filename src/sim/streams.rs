@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use super::client::ClientAct;
 use super::draw::Dice;
-use super::host::Socket;
 use super::faults::Swarm;
+use super::host::Socket;
 use super::network::{Cut, End, HostIndex, OPENER, Parcel, PipeId, TAKER, Target};
 use super::outside::{Conversation, Word};
 use super::world::{Happening, World};

@@ -49,9 +49,8 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     /// Whether a copy may be given up by this custodian, now.
     pub(super) fn may_end(&self, copy: Copy) -> Result<(), String> {
-        let name = |what: &str| {
-            Err(format!("recipient {} of {} was given up {what}", copy.1, copy.0))
-        };
+        let name =
+            |what: &str| Err(format!("recipient {} of {} was given up {what}", copy.1, copy.0));
         let cause = self.ledger.cause(self.now, copy);
         match (self.held.get(&copy), cause) {
             (None | Some(Hold::Journal), _) => name("by a member that has not got it"),

@@ -324,9 +324,4 @@ impl Ledger {
         let ended = self.entries.values().flat_map(|entry| &entry.ends).filter(|ends| **ends > 0);
         (owed, ended.count())
     }
-
-    /// How many copies an operator has removed, and how many ended because nobody was to be told.
-    pub(super) fn silent(&self) -> (usize, usize) {
-        (self.removed.len(), self.dropped.len())
-    }
 }
