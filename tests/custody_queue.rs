@@ -309,7 +309,7 @@ fn a_boot_sets_nothing_going_that_it_has_ended() {
     let spool = &site.durable.spool;
     let (queue, message) = spool.queue.iter().next().expect("it waits for its host");
     let (queue, origin) = (*queue, message.envelope.origin.clone());
-    let (account, epoch) = (user(&host), Epoch(1));
+    let (account, epoch) = (user(&host), Epoch(2));
     let recorded = Recorded::Delivered {
         digest: message.body.digest,
         account: account.clone(),

@@ -330,6 +330,6 @@ fn a_journal_that_is_left_behind_is_found() {
     let faults = Faults::named(["journal-left-behind"]).expect("a planted bug");
     let plan = plan_of(&plan_with_moves(), faults);
     let found =
-        (1..=60).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict != Verdict::Held);
-    assert!(found.is_some(), "sixty seeds find it");
+        (1..=120).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict != Verdict::Held);
+    assert!(found.is_some(), "these seeds find it");
 }

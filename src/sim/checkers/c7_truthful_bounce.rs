@@ -56,9 +56,9 @@ impl Scene<'_> {
             (None | Some(Hold::Journal), _) => name("by a member that has not got it"),
             (Some(_), Some(Cause::Refused)) => Ok(()),
             (Some(Hold::Doubt), _) => name("while it is in doubt"),
-            (Some(Hold::Free), Some(Cause::Over)) => Ok(()),
-            (Some(Hold::Free), None) if self.orders.bounces(self.place, self.life, copy) => Ok(()),
-            (Some(Hold::Free), None) => name("early"),
+            (Some(Hold::Free | Hold::Ended), Some(Cause::Over)) => Ok(()),
+            _ if self.orders.bounces(self.place, self.life, copy) => Ok(()),
+            (Some(Hold::Free | Hold::Ended), None) => name("early"),
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) enum Hold {
     Free,
     /// In its queue, in doubt with another member.
     Doubt,
+    /// In its queue, and nothing is tried for it any more: its sender is to be told how it has ended.
+    Ended,
     /// In its delivery journal, with the file in place.
     Journal,
 }
@@ -176,7 +178,12 @@ pub(super) fn held(host: &Host, journal: &Journal, ledger: &Ledger) -> BTreeMap<
         let doubts = message.doubts();
         for recipient in &message.envelope.recipients {
             let in_doubt = doubts.contains_key(&recipient.index);
-            let hold = if in_doubt { Hold::Doubt } else { Hold::Free };
+            let has_ended = message.ended.contains_key(&recipient.index);
+            let hold = match (in_doubt, has_ended) {
+                (true, _) => Hold::Doubt,
+                (false, true) => Hold::Ended,
+                (false, false) => Hold::Free,
+            };
             held.insert(copy(ledger, token, recipient.index, by.as_ref()), hold);
         }
     }

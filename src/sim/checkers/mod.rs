@@ -157,8 +157,9 @@ impl Checkers {
         for queue in which.ids.iter().filter_map(|id| id.parse::<QueueId>().ok()) {
             for copy in self.names.all(host, place, queue, &self.ledger) {
                 // Who is in doubt stays, unless the doubt is over already.
-                let is_refused = || self.ledger.is_refused(copy);
-                if self.held[place].get(&copy) == Some(&Hold::Free) || is_refused() {
+                let is_free =
+                    matches!(self.held[place].get(&copy), Some(Hold::Free | Hold::Ended));
+                if is_free || self.ledger.is_refused(copy) {
                     self.orders.heard(place, host.life, copy, action);
                 }
             }
