@@ -83,7 +83,8 @@ impl TruthfulBounce {
         if letter.sender.as_ref() != Some(&notice.to) {
             return Err(format!("a notice about {token} goes to {}", notice.to));
         }
-        if (&letter.envid, letter.ret) != (&notice.envid, notice.ret) {
+        let has_same = (&letter.envid, letter.ret) == (&notice.envid, notice.ret);
+        if !has_same && !about.is_passed_on {
             let said = format!("{:?} and {:?}", notice.envid, notice.ret);
             return Err(format!("a notice about {token} has {said} for ENVID and RET"));
         }
@@ -108,14 +109,14 @@ impl TruthfulBounce {
             return Err(format!("a notice about {message}, which is from nobody"));
         }
         for copy in &about.copies {
-            self.told(about.kind, *copy, late, scene)?;
+            self.told(&about, *copy, late, scene)?;
         }
         Ok(())
     }
 
     fn told(
         &mut self,
-        kind: NoticeKind,
+        about: &About,
         copy: Copy,
         late: Option<QueueId>,
         scene: &Scene<'_>,
@@ -124,13 +125,15 @@ impl TruthfulBounce {
             return Err(format!("a notice about recipient {} of {}, who is none", copy.1, copy.0));
         };
         let name = format!("recipient {} <{address}> of {}", copy.1, copy.0);
+        let kind = about.kind;
+        let wants = |wants: bool| wants || about.is_passed_on;
         let (wanted, known) = match kind {
-            NoticeKind::Failure => (notify.failure, self.failures.entry(copy).or_default()),
+            NoticeKind::Failure => (wants(notify.failure), self.failures.entry(copy).or_default()),
             NoticeKind::Success => (notify.success, self.successes.entry(copy).or_default()),
             NoticeKind::Delay => {
                 let queue = late.ok_or_else(|| format!("{name} is late, and nobody keeps that"))?;
                 let is_news = self.late.insert((scene.place, queue, copy));
-                return match (notify.delay, is_news) {
+                return match (wants(notify.delay), is_news) {
                     (false, _) => Err(format!("a delay of {name}, which nobody wants to hear")),
                     (true, false) => Err(format!("a delay of {name} was told twice")),
                     _ if scene.is_exempt(copy) => Ok(()),

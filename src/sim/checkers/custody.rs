@@ -132,18 +132,15 @@ impl Names {
     }
 }
 
-/// These recipients of the message with this origin id, in whose body `token` stands.
-pub(super) fn copies_of(
-    host: &Host,
-    origin: &OriginId,
-    token: Option<Token>,
-    indexes: &[u32],
-    ledger: &Ledger,
-) -> Vec<Copy> {
-    let Some(token) = token else { return Vec::new() };
+/// The account that has passed on the message with this origin id.
+pub(super) fn passed_on_by(host: &Host, origin: &OriginId) -> Option<Address> {
     let mut messages = host.disk.durable().spool.queue.values();
-    let message = messages.find(|message| message.envelope.origin == *origin);
-    let by = message.and_then(|m| host.disk.passed_on_by(m.body.key, &m.envelope.fields));
+    let message = messages.find(|message| message.envelope.origin == *origin)?;
+    host.disk.passed_on_by(message.body.key, &message.envelope.fields)
+}
+
+/// These recipients of a message.
+pub(super) fn copies_of((token, by): Mail, indexes: &[u32], ledger: &Ledger) -> Vec<Copy> {
     indexes.iter().map(|index| copy(ledger, token, *index, by.as_ref())).collect()
 }
 

@@ -16,6 +16,9 @@ pub(super) struct About {
     pub(super) message: Option<Token>,
     pub(super) kind: NoticeKind,
     pub(super) copies: Vec<Copy>,
+    /// Rules have passed that message on. DELIVER does not carry what RFC 3461 lets a client ask for, so what
+    /// rules send asks for nothing special.
+    pub(super) is_passed_on: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -161,8 +164,11 @@ impl Ledger {
     pub(super) fn relayed(&mut self, token: Token, address: &Address, tells: bool) {
         if let Some(index) = self.index_of(token, address) {
             self.end((token, index));
+            // It may take a copy twice where its first reply is lost; the last word counts.
             if tells {
                 self.told_outside.insert((token, index));
+            } else {
+                self.told_outside.remove(&(token, index));
             }
         }
     }
@@ -310,7 +316,7 @@ impl Ledger {
     pub(super) fn describe(&self, token: Token) -> alloc::string::String {
         match self.about(token) {
             None => alloc::format!("{token}"),
-            Some(About { message, kind, copies }) => {
+            Some(About { message, kind, copies, .. }) => {
                 let message =
                     message.map_or_else(alloc::string::String::new, |m| alloc::format!("{m}"));
                 let indexes: Vec<u32> = copies.iter().map(|(_, index)| *index).collect();

@@ -157,8 +157,7 @@ impl Checkers {
         for queue in which.ids.iter().filter_map(|id| id.parse::<QueueId>().ok()) {
             for copy in self.names.all(host, place, queue, &self.ledger) {
                 // Who is in doubt stays, unless the doubt is over already.
-                let is_free =
-                    matches!(self.held[place].get(&copy), Some(Hold::Free | Hold::Ended));
+                let is_free = matches!(self.held[place].get(&copy), Some(Hold::Free | Hold::Ended));
                 if is_free || self.ledger.is_refused(copy) {
                     self.orders.heard(place, host.life, copy, action);
                 }
@@ -181,8 +180,11 @@ impl Checkers {
     pub fn composed(&mut self, now: Time, host: &Host, notice: &Notice) -> Token {
         let message = notice.body.and_then(|body| host.disk.token(body.key));
         let indexes: Vec<u32> = notice.recipients.iter().map(|(r, _)| r.index).collect();
-        let copies = custody::copies_of(host, &notice.origin, message, &indexes, &self.ledger);
-        let about = About { message, kind: notice.kind, copies };
+        let by = custody::passed_on_by(host, &notice.origin);
+        let is_passed_on = by.is_some();
+        let copies = message
+            .map_or_else(Vec::new, |token| custody::copies_of((token, by), &indexes, &self.ledger));
+        let about = About { message, kind: notice.kind, copies, is_passed_on };
         let verdict = TruthfulBounce::composed(notice, &about, &self.ledger);
         self.judge("C7", verdict);
         let token = self.ledger.composed(now, about, &notice.to);
