@@ -19,6 +19,8 @@
 //! | `drain MEMBER`, `undrain MEMBER` | its operator lets it queue nothing more for others, or do so again |
 //! | `move ADDRESS MEMBER` | MEMBER gets the account, with its files and its part of the journal |
 //! | `own MEMBER ADDRESS HOST EPOCH` | the file of MEMBER says that HOST has the account under EPOCH |
+//! | `master MEMBER MASTER REVISION` | the file of MEMBER has this revision, and MASTER for the master of its group |
+//! | `speak MEMBER WORD OTHER…`, `speak MEMBER plainly` | its lines have OTHER for WORD, as a neighbouring version may |
 //! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
 //! | `rot MEMBER NAME`, `mend MEMBER` | an octet of the stored content turns over, and is put right |
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
@@ -210,6 +212,15 @@ impl Stage<'_> {
                 let owner = Ownership { member, epoch: Epoch(epoch) };
                 self.world.tell_owner(at, &Address::from(address), &owner);
             }
+            ["master", member, master, revision] => self.name_master(member, master, revision)?,
+            ["speak", member, "plainly"] => {
+                let host = self.host(member)?;
+                self.world.hosts[host].dialect = None;
+            }
+            ["speak", member, word, ref other @ ..] if !other.is_empty() => {
+                let host = self.host(member)?;
+                self.world.hosts[host].dialect = Some((String::from(word), other.join(" ")));
+            }
             ["rot", member, name] => self.rot(member, name)?,
             _ => self.expect(words)?,
         }
@@ -290,6 +301,14 @@ impl Stage<'_> {
         let draft = Draft { token, letter, content: content(token, 1) };
         let client = Client::new(self.world.clients.len(), Vec::from([draft]), false);
         self.world.come(client, host);
+        Ok(())
+    }
+
+    fn name_master(&mut self, member: &str, master: &str, revision: &str) -> Result<(), String> {
+        let (at, master) = (self.host(member)?, self.host(master)?);
+        let revision = revision.parse().map_err(|_| format!("`{revision}` is no revision"))?;
+        let master = self.world.hosts[master].config.member.clone();
+        self.world.tell_master(at, &master, revision);
         Ok(())
     }
 
