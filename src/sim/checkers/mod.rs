@@ -286,7 +286,8 @@ impl Checkers {
             && let Some(token) = host.disk.token(message.body.key)
         {
             let origin = &message.envelope.origin;
-            verdict = verdict.and(self.truthful_bounce.issued(token, origin, late, &scene));
+            let issued = self.truthful_bounce.issued(token, origin, late, &scene);
+            verdict = verdict.and(issued);
         }
         self.judge("C7", verdict);
         fated.into_iter().for_each(|copy| self.orders.fated(place, copy));

@@ -67,6 +67,7 @@ impl Orders {
         let organization = self.organization.as_ref();
         let is_account = organization.is_some_and(|known| known.account(address).is_some());
         let has_way_out = organization.is_some_and(|known| known.smart_host.is_some());
-        !is_account && !(self.is_foreign(address) && has_way_out)
+        let is_reached = is_account || (self.is_foreign(address) && has_way_out);
+        !is_reached
     }
 }
