@@ -39,6 +39,16 @@ fn an_account_that_moves_gets_the_delivery_at_most_once() {
     }
 }
 
+/// The same with a lost connection and a crash.
+#[test]
+#[ignore = "minutes in a debug build; .ci/long runs it"]
+fn long_an_account_that_moves_with_a_lost_connection_and_a_crash() {
+    let model = Deliver::moving(1, 1, &[]);
+    let checker = model.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    checker.assert_properties();
+    assert_eq!(checker.unique_state_count(), 108_857);
+}
+
 /// What is left behind at a move, and what is written by a host that has lost the account, is found.
 #[test]
 fn planted_bugs_of_a_move_are_found() {

@@ -35,6 +35,11 @@ pub const NAMES: &[(&str, &str)] = &[
         "confirmed-before-removal",
         "queues the word of success first and removes the recipient later",
     ),
+    (
+        "returned-before-removal",
+        "queues the notice of a failure first and removes the recipient later",
+    ),
+    ("lost-result-is-success", "takes a lost result of DELIVER for a delivery"),
     ("hold-not-stored", "confirms a hold that it keeps in memory only"),
     ("order-ignores-doubt", "returns or removes recipients in doubt when the operator orders it"),
     ("journal-left-behind", "opens an account without the journal that came with it"),

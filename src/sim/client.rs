@@ -7,19 +7,65 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::token::Token;
-use crate::wire::message::Address;
+use crate::wire::message::{Address, Notify, Return};
+
+/// The envelope of a message as its client has it, with what RFC 3461 lets a client ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Letter {
+    /// The return path.
+    pub sender: Option<Address>,
+    /// Whom it is for, and what of each the sender wants to hear.
+    pub recipients: Vec<(Address, Notify)>,
+    /// RET.
+    pub ret: Option<Return>,
+    /// ENVID, of characters that need no encoding.
+    pub envid: Option<String>,
+}
 
 /// A message to be sent.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// Its name in this run.
     pub token: Token,
-    /// The return path.
-    pub sender: Option<Address>,
-    /// Whom it is for.
-    pub recipients: Vec<Address>,
+    /// The envelope.
+    pub letter: Letter,
     /// Header and text.
     pub content: Vec<u8>,
+}
+
+impl Letter {
+    /// A letter that asks for nothing special.
+    #[must_use]
+    pub fn new(sender: Option<Address>, recipients: Vec<Address>) -> Self {
+        let recipients = recipients.into_iter().map(|address| (address, Notify::default()));
+        Self { sender, recipients: recipients.collect(), ret: None, envid: None }
+    }
+
+    fn mail(&self) -> String {
+        let sender = self.sender.as_ref().map_or("", |sender| sender.0.as_str());
+        let mut line = format!("MAIL FROM:<{sender}>");
+        match self.ret {
+            None => {}
+            Some(Return::Full) => line.push_str(" RET=FULL"),
+            Some(Return::Headers) => line.push_str(" RET=HDRS"),
+        }
+        if let Some(envid) = &self.envid {
+            line.push_str(&format!(" ENVID={envid}"));
+        }
+        line.push_str("\r\n");
+        line
+    }
+}
+
+/// RCPT; what the server supposes anyway is not said.
+fn rcpt((address, notify): &(Address, Notify)) -> String {
+    if *notify == Notify::default() {
+        return format!("RCPT TO:<{address}>\r\n");
+    }
+    let words = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
+    let wanted: Vec<&str> = words.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
+    let wanted = if wanted.is_empty() { String::from("NEVER") } else { wanted.join(",") };
+    format!("RCPT TO:<{address}> NOTIFY={wanted}\r\n")
 }
 
 /// What a client does, and what it learns.
@@ -33,10 +79,8 @@ pub enum ClientAct {
     Offered {
         /// Which message.
         token: Token,
-        /// The return path.
-        sender: Option<Address>,
-        /// The recipients that the server took, in order.
-        recipients: Vec<Address>,
+        /// The envelope, with the recipients that the server took, in order.
+        letter: Letter,
     },
     /// The final reply: a promise (2yz), or none.
     Answered {
@@ -71,7 +115,7 @@ pub struct Client {
     /// Says these lines and listens to nothing.
     noise: Vec<Vec<u8>>,
     expected: VecDeque<Expected>,
-    taken: Vec<Address>,
+    taken: Vec<(Address, Notify)>,
     buffer: Vec<u8>,
     over: bool,
 }
@@ -152,7 +196,7 @@ impl Client {
             Expected::Sender => self.after(acts, Some(0)),
             Expected::Recipient(place) => {
                 if is_good && let Some(draft) = self.drafts.front() {
-                    self.taken.push(draft.recipients[place].clone());
+                    self.taken.push(draft.letter.recipients[place].clone());
                 }
                 self.after(acts, Some(place + 1));
             }
@@ -175,8 +219,8 @@ impl Client {
             return;
         }
         let (Some(place), Some(draft)) = (place, self.drafts.front()) else { return };
-        if let Some(recipient) = draft.recipients.get(place) {
-            let line = format!("RCPT TO:<{recipient}>\r\n");
+        if let Some(recipient) = draft.letter.recipients.get(place) {
+            let line = rcpt(recipient);
             self.say(acts, line.as_bytes(), Expected::Recipient(place));
         } else if self.taken.is_empty() {
             self.skip(acts);
@@ -188,12 +232,9 @@ impl Client {
     fn next_draft(&mut self, acts: &mut Vec<ClientAct>) {
         self.taken.clear();
         let Some(draft) = self.drafts.front() else { return self.quit(acts) };
-        let sender = draft.sender.as_ref().map_or("", |sender| sender.0.as_str());
-        let mut lines = format!("MAIL FROM:<{sender}>\r\n");
-        let count = if self.pipelines { draft.recipients.len() } else { 0 };
-        for recipient in &draft.recipients[..count] {
-            lines.push_str(&format!("RCPT TO:<{recipient}>\r\n"));
-        }
+        let mut lines = draft.letter.mail();
+        let count = if self.pipelines { draft.letter.recipients.len() } else { 0 };
+        draft.letter.recipients[..count].iter().for_each(|taken| lines.push_str(&rcpt(taken)));
         self.expected.push_back(Expected::Sender);
         if self.pipelines {
             lines.push_str("DATA\r\n");
@@ -205,11 +246,8 @@ impl Client {
 
     fn content(&mut self, acts: &mut Vec<ClientAct>) {
         let Some(draft) = self.drafts.front() else { return self.close(acts) };
-        let offered = ClientAct::Offered {
-            token: draft.token,
-            sender: draft.sender.clone(),
-            recipients: self.taken.clone(),
-        };
+        let letter = Letter { recipients: self.taken.clone(), ..draft.letter.clone() };
+        let offered = ClientAct::Offered { token: draft.token, letter };
         let content = stuffed(&draft.content);
         acts.push(offered);
         self.say(acts, &content, Expected::Content);

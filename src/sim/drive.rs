@@ -1,6 +1,8 @@
 //! Drives the members: inputs in, acts out, exactly as the tokio shell does it.
 
 use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::disk::{RIDING_LIMIT_OCTETS, digest_of};
@@ -14,7 +16,7 @@ use crate::protocol::member::{self, Endpoint, Port, Query, Timer};
 use crate::protocol::operator::Order;
 use crate::protocol::server::{BodyProblem, Coding, Command, PartialName, Server, Wire};
 use crate::wire::framer::EXPECTED_BODY_END;
-use crate::wire::ids::ConnectionId;
+use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::Body;
 use crate::wire::{Framer, Mode, Unit};
 
@@ -92,9 +94,22 @@ impl World<'_> {
 
     /// The operator of a member orders something.
     pub fn order(&mut self, host: HostIndex, order: Order) {
+        self.checkers.ordered(&self.hosts[host], host, &order);
         let from = self.hosts[host].name_inbound();
         let order = member::Command::Order { from, order };
         self.feed(host, Input::Command(Command::Member(order)));
+        self.pump(host);
+    }
+
+    /// The file of `host` has another revision from now on, which names this master of its group.
+    pub fn tell_master(&mut self, host: HostIndex, master: &MemberName, revision: u32) {
+        let organization = Arc::make_mut(&mut self.hosts[host].config.organization);
+        organization.revision = revision;
+        let groups = organization.groups.iter_mut();
+        for group in groups.filter(|group| group.members.contains(master)) {
+            group.master.clone_from(master);
+        }
+        self.feed(host, Input::Configuration);
         self.pump(host);
     }
 
@@ -246,6 +261,9 @@ impl World<'_> {
         let (pipe, side) = (socket.pipe, socket.side);
         match pdu {
             Wire::Line(mut line) => {
+                if let Some((word, other)) = &self.hosts[host].dialect {
+                    line = String::from_utf8_lossy(&line).replace(word, other).into_bytes();
+                }
                 line.extend_from_slice(b"\r\n");
                 self.transmit(pipe, side, line);
             }

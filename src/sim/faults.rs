@@ -39,6 +39,10 @@ pub struct Swarm {
     pub one_way_cuts: bool,
     /// Between one account that moves and the next; `None` is none.
     pub moves_every: Option<RangeInclusive<Span>>,
+    /// Between one order of an operator and the next; `None` is none.
+    pub orders_every: Option<RangeInclusive<Span>>,
+    /// Operators may also say that a member will not come back, although it will.
+    pub forgets: bool,
     /// By how many parts per million a member's clock may be too fast or too slow.
     pub drift_ppm: u32,
     /// By how much a member's clock may be ahead.
@@ -64,6 +68,8 @@ impl Swarm {
             silent_cuts: false,
             one_way_cuts: false,
             moves_every: None,
+            orders_every: None,
+            forgets: false,
             drift_ppm: 0,
             ahead: Span::ZERO,
         }
@@ -88,6 +94,8 @@ impl Swarm {
         let ahead_seconds = rate("swarm.ahead", &[0, 1, 600]);
         let setbacks_one_in = rate("swarm.setbacks", &[0, 0, 0, 6]);
         let moves = rate("swarm.moves", &[0, 10, 2]);
+        let orders = rate("swarm.orders", &[0, 0, 5, 1]);
+        let forgets = rate("swarm.forgets", &[0, 0, 0, 1]);
         // Of an account whose journal went with a disk nobody can say what was delivered.
         let moves = if setbacks_one_in == 0 { moves } else { 0 };
         Self {
@@ -105,9 +113,39 @@ impl Swarm {
             silent_cuts: silent == 1,
             one_way_cuts: one_way == 1,
             moves_every: (moves != 0).then(|| Span::ZERO..=Span::minutes(u64::from(moves))),
+            orders_every: (orders != 0).then(|| Span::ZERO..=Span::minutes(u64::from(orders))),
+            forgets: forgets == 1,
             drift_ppm,
             ahead: Span::seconds(u64::from(ahead_seconds)),
         }
+    }
+}
+
+/// The times after which mail is late and over in a run, and how long its phase with faults lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// When the sender is told that a message is late, in hours.
+    pub delay_notice_hours: u32,
+    /// When a message is returned, in hours.
+    pub expiry_hours: u32,
+    /// The least length of the phase with faults.
+    pub least: Span,
+}
+
+impl Terms {
+    /// Draws the terms of a run, mostly those of its policy. Where mail is over within the run, cuts and
+    /// crashes last long enough for that.
+    pub fn draw(dice: &mut Dice<'_>, swarm: &mut Swarm) -> Option<Self> {
+        let hours = dice.pick("terms.expiry", &[0, 0, 0, 0, 0, 0, 1, 2]).copied().unwrap_or(0);
+        if hours == 0 {
+            return None;
+        }
+        // The time of a message runs in whole hours, so one that is told of after one is over after two.
+        let delay_notice_hours = if hours == 1 { 12 } else { 1 };
+        swarm.down = *swarm.down.start()..=Span::minutes(80);
+        swarm.cut_lasts = *swarm.cut_lasts.start()..=Span::minutes(100);
+        let least = Span::minutes(60 * u64::from(hours) + 30);
+        Some(Self { delay_notice_hours, expiry_hours: hours, least })
     }
 }
 
@@ -178,6 +216,7 @@ impl World<'_> {
         self.mend_bodies();
         for host in 0..self.hosts.len() {
             self.boot(host);
+            self.end_orders(host);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One member's machine room: the process with its timers and connections, the disk, the Maildirs.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::clock::HostClock;
@@ -61,6 +62,8 @@ pub struct Host {
     pub disk_busy_until: Time,
     /// The accounts' files.
     pub maildirs: Maildirs,
+    /// In its lines the first stands as the second: it speaks a neighbouring version of the protocols.
+    pub dialect: Option<(String, String)>,
     /// The disk takes no mail.
     pub is_full: bool,
     /// A backup of disk and accounts, when one was made.
@@ -91,6 +94,7 @@ impl Host {
             disk: Disk::default(),
             disk_busy_until: Time(0),
             maildirs: Maildirs::default(),
+            dialect: None,
             is_full: false,
             image: None,
             partials: Partials::default(),

@@ -6,7 +6,7 @@
 //! same trace, byte for byte.
 //!
 //! A run has two phases. In the first, faults of the kinds that the run drew strike while clients send
-//! mail, and after every durable change the checkers say whether C1 to C4 hold. In some runs disks are
+//! mail, and after every durable change the checkers say whether C1 to C4 and C7 hold. In some runs disks are
 //! lost or set back: what such a disk alone had, and what it may double, is not asked for. Then all faults end, and
 //! every promised recipient has to come to its end within [`LIVENESS_BOUND`].
 
@@ -23,6 +23,7 @@ pub mod log;
 pub mod maildir;
 pub mod moves;
 pub mod network;
+mod orders;
 pub mod outside;
 mod rot;
 pub mod rows;

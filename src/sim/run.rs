@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::checkers::Violation;
 use super::clock::HostClock;
 use super::draw::Dice;
-use super::faults::{Swarm, draw_delays};
+use super::faults::{Swarm, Terms, draw_delays};
 use super::log::Log;
 use super::workload::Workload;
 use super::world::{Happening, World};
@@ -48,6 +48,20 @@ impl Plan {
     #[must_use]
     pub fn new(organization: Arc<Organization>, span: Span) -> Self {
         Self { organization, policy: Policy::default(), span, faults: Faults::none() }
+    }
+
+    /// The same for one run, which may have shorter terms, and a way out where the file has none.
+    fn configs_of_run(&self, terms: Option<Terms>, has_way_out: bool) -> Vec<MemberConfig> {
+        let mut plan = self.clone();
+        if let Some(terms) = terms {
+            plan.policy.delay_notice_hours = terms.delay_notice_hours;
+            plan.policy.expiry_hours = terms.expiry_hours;
+        }
+        if has_way_out && plan.organization.smart_host.is_none() {
+            let way_out = Some(String::from("outside.example:25"));
+            Arc::make_mut(&mut plan.organization).smart_host = way_out;
+        }
+        plan.configs()
     }
 
     /// What each member is configured with, in the order of the file.
@@ -183,18 +197,23 @@ pub fn run_tape(plan: &Plan, tape: Tape, watch: Watch) -> Played {
 
 fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
     let mut dice = Dice(choose);
-    let swarm = Swarm::draw(&mut dice);
+    let mut swarm = Swarm::draw(&mut dice);
     let delays = draw_delays(&mut dice);
-    let workload = Workload::draw(&mut dice, plan.span);
-    let configs = plan.configs();
+    let terms = Terms::draw(&mut dice, &mut swarm);
+    let span = terms.map_or(plan.span, |terms| plan.span.max(terms.least));
+    let workload = Workload::draw(&mut dice, span);
+    let has_way_out = dice.below("organization.outside", 2) == 1;
+    let configs = plan.configs_of_run(terms, has_way_out);
     let clocks: Vec<_> = configs.iter().map(|_| HostClock::draw(&mut dice, &swarm)).collect();
+    let clock_limits = (swarm.ahead, swarm.drift_ppm);
     let mut world = World::new(configs, delays, swarm, watch.log(), choose);
+    world.checkers.set_clocks(clock_limits.0, clock_limits.1);
     for (host, clock) in world.hosts.iter_mut().zip(clocks) {
         host.clock = clock;
     }
     world.plan = workload;
     // The world is looked at after a panic, and never run again.
-    let caught = catch_unwind(AssertUnwindSafe(|| both_phases(&mut world, plan.span)));
+    let caught = catch_unwind(AssertUnwindSafe(|| both_phases(&mut world, span)));
     let verdict = match caught {
         Err(panic) => Verdict::Crashed(words_of(panic.as_ref())),
         Ok(open) => match world.checkers.violation() {
@@ -222,6 +241,9 @@ fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {
     if world.swarm.moves_every.is_some() {
         world.schedule(Span::seconds(1), Happening::MoveNext);
     }
+    if world.swarm.orders_every.is_some() {
+        world.schedule(Span::seconds(1), Happening::OrderNext);
+    }
     let healed = Time(0) + span;
     while world.checkers.violation().is_none() && world.turn(healed) {
         assert!(world.step < STEPS_LIMIT, "a run of this length ends");
@@ -244,7 +266,7 @@ fn settle(world: &mut World<'_>, bound: Time) -> Vec<String> {
         assert!(world.step < STEPS_LIMIT, "a run of this length ends");
         turns += 1;
         if turns % LOOK_EVERY == 0 && world.is_idle() && world.checkers.is_settled() {
-            return Vec::new();
+            return world.checkers.ended_badly();
         }
     }
     if world.checkers.violation().is_some() {

@@ -20,6 +20,8 @@
 //! | `move ADDRESS MEMBER` | MEMBER gets the account, with its files and its part of the journal |
 //! | `own MEMBER ADDRESS HOST EPOCH` | the file of MEMBER says that HOST has the account under EPOCH |
 //! | `add MEMBER ADDRESS HOST` | MEMBER reads its file again: HOST has one account more, the revision is the next |
+//! | `master MEMBER MASTER REVISION` | the file of MEMBER has this revision, and MASTER for the master of its group |
+//! | `speak MEMBER WORD OTHER…`, `speak MEMBER plainly` | its lines have OTHER for WORD, as a neighbouring version may |
 //! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
 //! | `rot MEMBER NAME`, `mend MEMBER` | an octet of the stored content turns over, and is put right |
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
@@ -42,7 +44,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::client::{Client, Draft};
+use super::client::{Client, Draft, Letter};
 use super::draw::Delays;
 use super::faults::Swarm;
 use super::log::Log;
@@ -216,6 +218,15 @@ impl Stage<'_> {
                 let (at, owner) = (self.host(member)?, self.host(host)?);
                 self.world.add_account(at, &Address::from(address), owner);
             }
+            ["master", member, master, revision] => self.name_master(member, master, revision)?,
+            ["speak", member, "plainly"] => {
+                let host = self.host(member)?;
+                self.world.hosts[host].dialect = None;
+            }
+            ["speak", member, word, ref other @ ..] if !other.is_empty() => {
+                let host = self.host(member)?;
+                self.world.hosts[host].dialect = Some((String::from(word), other.join(" ")));
+            }
             ["rot", member, name] => self.rot(member, name)?,
             _ => self.expect(words)?,
         }
@@ -298,9 +309,18 @@ impl Stage<'_> {
         }
         let sender = (sender != "-").then(|| Address::from(sender));
         let recipients = recipients.iter().map(|address| Address::from(*address)).collect();
-        let draft = Draft { token, sender, recipients, content: content(token, 1) };
+        let letter = Letter::new(sender, recipients);
+        let draft = Draft { token, letter, content: content(token, 1) };
         let client = Client::new(self.world.clients.len(), Vec::from([draft]), false);
         self.world.come(client, host);
+        Ok(())
+    }
+
+    fn name_master(&mut self, member: &str, master: &str, revision: &str) -> Result<(), String> {
+        let (at, master) = (self.host(member)?, self.host(master)?);
+        let revision = revision.parse().map_err(|_| format!("`{revision}` is no revision"))?;
+        let master = self.world.hosts[master].config.member.clone();
+        self.world.tell_master(at, &master, revision);
         Ok(())
     }
 

@@ -6,8 +6,10 @@ use alloc::vec::Vec;
 
 use super::client::ClientAct;
 use super::draw::Dice;
+use super::faults::Swarm;
 use super::host::Socket;
 use super::network::{Cut, End, HostIndex, OPENER, Parcel, PipeId, TAKER, Target};
+use super::outside::{Conversation, Word};
 use super::world::{Happening, World};
 use crate::kernel::{Input, LinkChange, Span};
 use crate::protocol::server::Command;
@@ -107,7 +109,8 @@ impl World<'_> {
             }
             Target::Outside => {
                 let conversation = self.outside.len();
-                self.outside.push(super::outside::Conversation::new());
+                let tells = self.dice().below("outside.tells", 2) == 1;
+                self.outside.push(Conversation::new(tells));
                 let end = End::Outside(conversation);
                 if let Some(known) = self.network.take(pipe, end, self.now, delay) {
                     self.schedule_at(known, Happening::Established(pipe));
@@ -184,10 +187,9 @@ impl World<'_> {
                 self.client_acts(client, pipe, acts);
             }
             (End::Outside(conversation), Parcel::Octets(octets)) => {
-                let said = self.outside[conversation].take(&octets);
-                for (token, address) in self.outside[conversation].accepted() {
-                    self.checkers.relayed(token, &address);
-                }
+                let is_calm = self.swarm == Swarm::calm();
+                let said = self.outside[conversation].take(&octets, is_calm);
+                self.outside_words(conversation);
                 if !said.is_empty() {
                     self.transmit(pipe, TAKER, said);
                 }
@@ -208,6 +210,17 @@ impl World<'_> {
         }
     }
 
+    fn outside_words(&mut self, conversation: usize) {
+        let tells = self.outside[conversation].tells();
+        for word in self.outside[conversation].words() {
+            match word {
+                Word::Taken(token, address) => self.checkers.relayed(token, &address, tells),
+                Word::Never(token, address) => self.checkers.refused(Some(token), &address),
+                Word::NeverFor(address) => self.checkers.refused(None, &address),
+            }
+        }
+    }
+
     pub(super) fn client_acts(&mut self, client: usize, pipe: PipeId, acts: Vec<ClientAct>) {
         for act in acts {
             match act {
@@ -216,8 +229,8 @@ impl World<'_> {
                     self.put(pipe, OPENER, Parcel::Finish);
                     self.network.leave(pipe, OPENER);
                 }
-                ClientAct::Offered { token, sender, recipients } => {
-                    self.checkers.offered(token, sender, recipients);
+                ClientAct::Offered { token, letter } => {
+                    self.checkers.offered(self.now, token, letter);
                 }
                 ClientAct::Answered { token, code, text } => {
                     let name = self.clients[client].name();

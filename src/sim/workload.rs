@@ -5,14 +5,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use super::client::{Client, Draft};
+use super::client::{Client, Draft, Letter};
 use super::draw::Dice;
 use super::network::{End, HostIndex, Target};
+use super::outside::{BUSY, REFUSED, UNWANTED};
 use super::token::Token;
 use super::world::{Happening, World};
 use crate::kernel::Span;
 use crate::protocol::member::Port;
-use crate::wire::message::Address;
+use crate::protocol::organization::Organization;
+use crate::wire::message::{Address, Notify, Return};
 
 /// The workload of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,9 @@ pub struct Workload {
     /// One in so many bodies is larger than what rides with a change.
     pub large_one_in: u32,
 }
+
+/// Where the addresses are that no member knows.
+const OUTSIDE_DOMAIN: &str = "outside.test";
 
 /// The words from which noise is made.
 const WORDS: &[&str] = &[
@@ -106,28 +111,78 @@ impl World<'_> {
         let organization = alloc::sync::Arc::clone(&self.hosts[0].config.organization);
         let large_one_in = self.plan.large_one_in;
         let mut dice = self.dice();
-        let mut account = |site| {
-            let account = dice.pick(site, &organization.accounts);
-            account.map_or_else(|| Address::from("postmaster"), |account| account.address.clone())
-        };
-        let sender = Some(account("workload.sender"));
-        let first = account("workload.recipient");
-        let second = account("workload.recipient");
-        let third = account("workload.recipient");
-        let count = 1 + dice.below("workload.recipients", 3) as usize;
-        let mut recipients: Vec<Address> = Vec::new();
-        for recipient in [first, second, third].into_iter().take(count) {
-            if !recipients.contains(&recipient) {
-                recipients.push(recipient);
+        let sender = draw_sender(&mut dice, &organization, token);
+        let count = 1 + dice.below("workload.recipients", 3);
+        let mut recipients: Vec<(Address, Notify)> = Vec::new();
+        for _ in 0..count {
+            let address = draw_recipient(&mut dice, &organization, token);
+            let notify = draw_notify(&mut dice);
+            if recipients.iter().all(|(known, _)| *known != address) {
+                recipients.push((address, notify));
             }
         }
-        let sender = if dice.strikes("workload.null", 8) { None } else { sender };
+        let ret = [None, Some(Return::Full), Some(Return::Headers)];
+        let ret = dice.pick("workload.ret", &ret).copied().flatten();
+        let envid = dice.strikes("workload.envid", 2).then(|| format!("envelope-{token}"));
         let lines = match dice.strikes("workload.large.body", large_one_in) {
             true => 5_000,
             false => dice.below("workload.lines", 10),
         };
-        Draft { token, sender, recipients, content: content(token, lines) }
+        let letter = Letter { sender, recipients, ret, envid };
+        Draft { token, letter, content: content(token, lines) }
     }
+}
+
+/// An address of `domain` that no other message has.
+fn only_here(kind: &str, token: Token, domain: &str) -> Address {
+    Address(format!("{kind}{token}@{domain}"))
+}
+
+fn draw_account(dice: &mut Dice<'_>, organization: &Organization) -> Address {
+    let account = dice.pick("workload.account", &organization.accounts);
+    account.map_or_else(|| Address::from("postmaster"), |account| account.address.clone())
+}
+
+/// Mostly somebody who reads notices; now and then nobody, or somebody whom they do not reach.
+fn draw_sender(dice: &mut Dice<'_>, organization: &Organization, token: Token) -> Option<Address> {
+    let domain = organization.domains.first().map_or("", String::as_str);
+    match dice.below("workload.sender", 16) {
+        13 => Some(only_here("stranger-", token, domain)),
+        14 => Some(only_here("sender-", token, OUTSIDE_DOMAIN)),
+        15 => Some(only_here(&format!("{REFUSED}sender-"), token, OUTSIDE_DOMAIN)),
+        11 | 12 => None,
+        _ => Some(draw_account(dice, organization)),
+    }
+}
+
+/// Mostly an account; now and then nobody, or somebody outside.
+fn draw_recipient(dice: &mut Dice<'_>, organization: &Organization, token: Token) -> Address {
+    let domain = organization.domains.first().map_or("", String::as_str);
+    match dice.below("workload.recipient", 16) {
+        10 => only_here("stranger-", token, domain),
+        11 | 12 => only_here("friend-", token, OUTSIDE_DOMAIN),
+        13 => only_here(REFUSED, token, OUTSIDE_DOMAIN),
+        14 => only_here(BUSY, token, OUTSIDE_DOMAIN),
+        15 => only_here(UNWANTED, token, OUTSIDE_DOMAIN),
+        _ => draw_account(dice, organization),
+    }
+}
+
+fn draw_notify(dice: &mut Dice<'_>) -> Notify {
+    const fn on(success: bool, failure: bool, delay: bool) -> Notify {
+        Notify { success, failure, delay }
+    }
+    let all = [
+        on(false, true, true),
+        on(false, true, true),
+        on(true, true, true),
+        on(true, false, false),
+        on(false, true, false),
+        on(false, false, true),
+        on(true, true, false),
+        on(false, false, false),
+    ];
+    dice.pick("workload.notify", &all).copied().unwrap_or_default()
 }
 
 /// Header and text of a message; some lines begin with a dot.

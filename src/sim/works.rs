@@ -158,9 +158,7 @@ impl World<'_> {
             self.body_checked(host, body.key, Some(damage));
             return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));
         }
-        let about = notice.body.and_then(|body| self.hosts[host].disk.token(body.key));
-        let indexes = notice.recipients.iter().map(|(recipient, _)| recipient.index).collect();
-        let token = self.checkers.composed(about, notice.kind, indexes, &notice.to);
+        let token = self.checkers.composed(self.now, &self.hosts[host], notice);
         let mut text = format!("From: postmaster@{}\r\nTo: {}\r\n", notice.reporter, notice.to);
         text.push_str(&token.line());
         text.push_str("Subject: delivery status\r\n\r\n");

@@ -109,6 +109,8 @@ pub enum Happening {
     MoveOn,
     /// The swarm moves an account.
     MoveNext,
+    /// An operator orders something.
+    OrderNext,
     /// Connections that stood still since the cut break, if it lasts.
     BreakFrozen(PipeId),
 }
@@ -303,6 +305,7 @@ impl<'c> World<'c> {
                 self.move_on();
             }
             Happening::MoveNext => self.move_next(),
+            Happening::OrderNext => self.order_next(),
             Happening::Heal(from, to) => self.heal(from, to),
             Happening::BreakFrozen(pipe) => self.break_frozen(pipe),
         }

@@ -1,13 +1,13 @@
 //! The queue: schedule, notices, expiry, limits, routes. One fact a test, the time jumps.
 
 use crate::network::{Network, Trap, member, organization, user};
-use bridgehead::kernel::{Input, Span, Time};
+use bridgehead::kernel::{Input, Machine as _, Span, Time};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Candidate, Event, NoticeKind, Pdu, Policy};
+use bridgehead::protocol::member::{Candidate, Change, Event, Member, NoticeKind, Pdu, Policy};
 use bridgehead::protocol::operator::{Action, Order, Selection};
 use bridgehead::protocol::organization::Organization;
-use bridgehead::protocol::queue::Ending;
-use bridgehead::wire::ids::ConnectionId;
+use bridgehead::protocol::queue::{AccountJournal, Ending, Recorded};
+use bridgehead::wire::ids::{ConnectionId, Epoch};
 use bridgehead::wire::message::{Address, Outcome, Refusal};
 
 const SENDER: Option<&str> = Some("user-g1-a@example.org");
@@ -387,4 +387,42 @@ fn a_message_in_doubt_is_not_rerouted_when_its_connector_goes_down() {
     };
     assert_eq!(offers(&[]), 1, "the second message alone goes round");
     assert_eq!(offers(&["reroute-while-in-doubt"]), 2, "the planted bug sends both");
+}
+
+/// DE-040, CU-005: the account in doubt came here, with a journal that knows the delivery. The boot ends the
+/// message before it sets the queue going, and must not set going what it has ended.
+#[test]
+fn a_boot_sets_nothing_going_that_it_has_ended() {
+    let mut network = network(&[]);
+    let (here, host) = (member(1, 'a'), member(1, 'b'));
+    network.cuts.push((here.clone(), host.clone()));
+    network.mail(&here, SENDER, &[user(&host)]);
+    network.run(Span::seconds(10));
+    network.crash(&here);
+    let site = network.sites.get_mut(&here).expect("it is there");
+    let spool = &site.durable.spool;
+    let (queue, message) = spool.queue.iter().next().expect("it waits for its host");
+    let (queue, origin) = (*queue, message.envelope.origin.clone());
+    let (account, epoch) = (user(&host), Epoch(2));
+    let recorded = Recorded::Delivered {
+        digest: message.body.digest,
+        account: account.clone(),
+        name: "1".into(),
+        published: true,
+        folder: None,
+    };
+    let journal = AccountJournal { rows: vec![(origin, 0, recorded)], ..Default::default() };
+    let (recipients, epochs) = (vec![0], Default::default());
+    let delivering = Change::Delivering { queue, host: host.clone(), recipients, epochs };
+    let opened = Change::Opened { account, epoch, journal };
+    for change in [delivering, opened] {
+        Member::apply(&mut site.durable, &change);
+    }
+    let accounts = &mut std::sync::Arc::make_mut(&mut site.config.organization).accounts;
+    let moved = accounts.iter_mut().find(|account| account.host == host).expect("an account");
+    (moved.host, moved.epoch) = (here.clone(), epoch);
+    network.boot(&here);
+    network.run(Span::seconds(1));
+    let queue = &network.sites[&here].durable.spool.queue;
+    assert!(queue.is_empty(), "the journal has the last word: {queue:?}");
 }

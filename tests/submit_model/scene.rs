@@ -87,7 +87,9 @@ impl Scene {
             vec![Property::sometimes("moved after all faults", |scene: &Self, state| {
                 state.left == CALM && scene.has_moved(state)
             })];
-        if self.configs.len() > self.senders + 1 {
+        let Faults { breaks, receiver_crashes, disks, .. } = self.faults;
+        // A sender that only crashes comes back and asks the same receiver.
+        if self.configs.len() > self.senders + 1 && breaks + receiver_crashes + disks > 0 {
             outcomes.push(Property::sometimes(
                 "the second receiver has it",
                 |scene: &Self, state| {

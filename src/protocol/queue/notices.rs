@@ -257,11 +257,17 @@ impl Member {
         }
         let notice = self.notice_message(to, body, turn);
         let dsn = notice.0;
-        if kind == NoticeKind::Success && turn.fault("confirmed-before-removal") {
+        let is_split = match kind {
+            NoticeKind::Success => turn.fault("confirmed-before-removal"),
+            NoticeKind::Failure => turn.fault("returned-before-removal"),
+            NoticeKind::Delay => false,
+        };
+        if is_split {
             self.enqueue(notice.1, None, turn);
             self.set_going(dsn, turn);
             let change = Change::Removed { queue, recipients: recipients.clone(), notice: None };
-            return self.finish(queue, &recipients, change, turn);
+            self.finish(queue, &recipients, change, turn);
+            return self.compose_rest(queue, turn);
         }
         let ended = recipients.clone();
         turn.tell(if kind == NoticeKind::Success {
@@ -275,6 +281,11 @@ impl Member {
         self.finish(queue, &recipients, change, turn);
         self.take_up(dsn);
         self.set_going(dsn, turn);
+        self.compose_rest(queue, turn);
+    }
+
+    /// Others may have ended while a notice was written.
+    fn compose_rest(&mut self, queue: QueueId, turn: &mut Turn<'_, '_>) {
         if self.work.contains_key(&queue) {
             self.compose(queue, turn);
         }

@@ -34,7 +34,7 @@ impl NoLoss {
     }
 
     /// Whether a copy is accounted for.
-    pub(super) fn check(&self, now: Time, copy: Copy, ledger: &Ledger) -> Result<(), String> {
+    pub(super) fn check(&self, now: Time, copy: Copy, ledger: &mut Ledger) -> Result<(), String> {
         if !ledger.is_owed(copy) || self.is_held(copy) || ledger.has_ended(copy) {
             return Ok(());
         }
@@ -42,7 +42,11 @@ impl NoLoss {
             .notices(copy)
             .iter()
             .any(|notice| self.is_held((*notice, 0)) || ledger.has_ended((*notice, 0)));
-        if is_returned || ledger.may_vanish(now, copy) {
+        if is_returned {
+            return Ok(());
+        }
+        if ledger.may_vanish(now, copy) {
+            ledger.drop(copy);
             return Ok(());
         }
         let name = ledger.describe(copy.0);

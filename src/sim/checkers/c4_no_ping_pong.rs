@@ -11,6 +11,10 @@ use crate::sim::host::Host;
 use crate::wire::ids::{GroupName, OriginId};
 use crate::wire::message::{Envelope, TableVersions};
 
+/// How often a message may come to each member of a group, on average, while it stays in that group: by
+/// submission, on the way to a bridgehead, and when tables have grown.
+const STAY_LIMIT: usize = 4;
+
 #[derive(Debug)]
 pub(super) struct NoPingPong {
     crossings: BTreeMap<(OriginId, u32, GroupName, GroupName), TableVersions>,
@@ -32,6 +36,11 @@ impl NoPingPong {
         let Change::Queued { message, accepted: Some(_), .. } = change else { return Ok(()) };
         let token = host.disk.token(message.body.key);
         let is_unsettled = |index| token.is_some_and(|token| unsettled.contains(&(token, index)));
+        let (stay, limit) = (stay(&message.envelope), STAY_LIMIT * members(host));
+        if stay > limit {
+            let origin = &message.envelope.origin;
+            return Err(format!("{origin} went from member to member {stay} times in one group"));
+        }
         let Some((from, to)) = last_crossing(host, &message.envelope) else { return Ok(()) };
         let groups = visits(&message.envelope);
         if groups > self.hop_limit + 1 {
@@ -74,4 +83,16 @@ fn visits(envelope: &Envelope) -> u32 {
 fn is_greater(new: &TableVersions, old: &TableVersions) -> bool {
     old.iter().all(|(group, version)| new.get(group).is_some_and(|newer| newer >= version))
         && new != old
+}
+
+/// How many hops a message has made since it came to the group that it is in.
+fn stay(envelope: &Envelope) -> usize {
+    let last = envelope.hops.last().map(|hop| &hop.group);
+    envelope.hops.iter().rev().take_while(|hop| Some(&hop.group) == last).count()
+}
+
+/// How many members the group of a host has.
+fn members(host: &Host) -> usize {
+    let organization = &host.config.organization;
+    organization.group_of(&host.config.member).map_or(0, |group| group.members.len())
 }

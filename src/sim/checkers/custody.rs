@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use super::Copy;
 use super::ledger::Ledger;
-use crate::protocol::queue::{Change, Recorded};
+use crate::protocol::queue::{Change, Message, Recorded};
 use crate::sim::host::Host;
+use crate::sim::network::HostIndex;
 use crate::sim::token::Token;
 use crate::wire::ids::{OriginId, QueueId};
 use crate::wire::message::Address;
@@ -18,6 +19,8 @@ pub(super) enum Hold {
     Free,
     /// In its queue, in doubt with another member.
     Doubt,
+    /// In its queue, and nothing is tried for it any more: its sender is to be told how it has ended.
+    Ended,
     /// In its delivery journal, with the file in place.
     Journal,
 }
@@ -62,6 +65,85 @@ fn copy(ledger: &Ledger, token: Token, index: u32, by: Option<&Address>) -> Copy
     (token, first.unwrap_or(index))
 }
 
+/// Which message of the run stands behind each name that the members give.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    queues: BTreeMap<(HostIndex, QueueId), Mail>,
+    origins: BTreeMap<OriginId, Mail>,
+}
+
+/// A message of the run, and the account that has passed it on.
+type Mail = (Token, Option<Address>);
+
+impl Names {
+    /// A change is on disk.
+    pub(super) fn stored(&mut self, host: &Host, place: HostIndex, change: &Change) {
+        match change {
+            Change::Queued { queue, message, .. }
+            | Change::Removed { notice: Some((queue, message)), .. }
+            | Change::Delayed { notice: (queue, message), .. } => {
+                self.named(host, place, (*queue, message));
+            }
+            Change::Recorded { outputs, .. } => {
+                outputs.iter().for_each(|(queue, m)| self.named(host, place, (*queue, m)));
+            }
+            _ => {}
+        }
+    }
+
+    fn named(&mut self, host: &Host, place: HostIndex, (queue, message): (QueueId, &Message)) {
+        let key = message.body.key;
+        let Some(token) = host.disk.token(key) else { return };
+        let mail = (token, host.disk.passed_on_by(key, &message.envelope.fields));
+        self.queues.insert((place, queue), mail.clone());
+        self.origins.insert(message.envelope.origin.clone(), mail);
+    }
+
+    /// These recipients of a message that is, or was, in a member's queue.
+    pub(super) fn copies(
+        &self,
+        place: HostIndex,
+        queue: QueueId,
+        indexes: &[u32],
+        ledger: &Ledger,
+    ) -> Vec<Copy> {
+        let Some((token, by)) = self.queues.get(&(place, queue)) else { return Vec::new() };
+        indexes.iter().map(|index| copy(ledger, *token, *index, by.as_ref())).collect()
+    }
+
+    /// Every recipient of a message in a member's queue.
+    pub(super) fn all(
+        &self,
+        host: &Host,
+        place: HostIndex,
+        queue: QueueId,
+        ledger: &Ledger,
+    ) -> Vec<Copy> {
+        let message = host.disk.durable().spool.queue.get(&queue);
+        let recipients = message.iter().flat_map(|message| &message.envelope.recipients);
+        let indexes: Vec<u32> = recipients.map(|recipient| recipient.index).collect();
+        self.copies(place, queue, &indexes, ledger)
+    }
+
+    /// The recipient of which an account's journal speaks.
+    pub(super) fn recorded(&self, origin: &OriginId, index: u32, ledger: &Ledger) -> Option<Copy> {
+        let (token, by) = self.origins.get(origin)?;
+        Some(copy(ledger, *token, index, by.as_ref()))
+    }
+}
+
+/// The account that has passed on the message with this origin id.
+pub(super) fn passed_on_by(host: &Host, origin: &OriginId) -> Option<Address> {
+    let mut messages = host.disk.durable().spool.queue.values();
+    let message = messages.find(|message| message.envelope.origin == *origin)?;
+    host.disk.passed_on_by(message.body.key, &message.envelope.fields)
+}
+
+/// These recipients of a message.
+pub(super) fn copies_of((token, by): Mail, indexes: &[u32], ledger: &Ledger) -> Vec<Copy> {
+    indexes.iter().map(|index| copy(ledger, token, *index, by.as_ref())).collect()
+}
+
 /// These recipients of a message in a member's queue.
 pub(super) fn copies(host: &Host, queue: QueueId, indexes: &[u32], ledger: &Ledger) -> Vec<Copy> {
     let Some(message) = host.disk.durable().spool.queue.get(&queue) else { return Vec::new() };
@@ -93,7 +175,12 @@ pub(super) fn held(host: &Host, journal: &Journal, ledger: &Ledger) -> BTreeMap<
         let doubts = message.doubts();
         for recipient in &message.envelope.recipients {
             let in_doubt = doubts.contains_key(&recipient.index);
-            let hold = if in_doubt { Hold::Doubt } else { Hold::Free };
+            let has_ended = message.ended.contains_key(&recipient.index);
+            let hold = match (in_doubt, has_ended) {
+                (true, _) => Hold::Doubt,
+                (false, true) => Hold::Ended,
+                (false, false) => Hold::Free,
+            };
             held.insert(copy(ledger, token, recipient.index, by.as_ref()), hold);
         }
     }

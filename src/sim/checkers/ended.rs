@@ -6,8 +6,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Copy;
+use super::c7_truthful_bounce::TruthfulBounce;
 use super::custody::Hold;
 use super::ledger::Ledger;
+use super::order::Orders;
 
 /// Whether a member may hold a copy for ever: an old disk brought it back after it had ended, and nobody
 /// could tell the member so. The account's journal refuses it, and the operator has to look.
@@ -32,6 +34,37 @@ pub(super) fn open(
         lines.extend(copies.map(|((token, index), hold)| {
             format!("host {host} still holds recipient {index} of {token}: {hold:?}")
         }));
+    }
+    lines
+}
+
+/// What has ended in more ways than one, or in none that is known, and the successes of which nobody was
+/// told. A copy of which there may be several may end in several ways.
+pub(super) fn badly(
+    (ledger, bounces, orders): (&Ledger, &TruthfulBounce, &Orders),
+    unsettled: &BTreeSet<Copy>,
+) -> Vec<String> {
+    let settled = ledger.owed().filter(|(copy, _)| !unsettled.contains(copy));
+    let settled = settled.filter(|(copy, _)| !ledger.is_lost(*copy));
+    let mut lines = Vec::new();
+    for (copy, (address, notify)) in settled {
+        let (failures, successes) = bounces.count(copy);
+        let has_arrived = ledger.has_arrived(copy);
+        // Towards the outside the window of RFC 1047 remains.
+        let is_outside = has_arrived && orders.is_foreign(address);
+        let ways = [has_arrived && !is_outside, failures > 0, ledger.is_over(copy)];
+        let count = ways.iter().filter(|is_so| **is_so).count();
+        let name = || format!("recipient {} <{address}> of {}", copy.1, ledger.describe(copy.0));
+        if count > 1 || (count == 0 && !is_outside) {
+            let [stored, returned, over] = ways;
+            let said = format!("stored: {stored}, returned: {returned}, without a word: {over}");
+            lines.push(format!("{} ended in {count} ways ({said})", name()));
+        }
+        let sender = ledger.letter(copy.0).and_then(|letter| letter.sender.as_ref());
+        let is_due = notify.success && sender.is_some() && has_arrived && !is_outside;
+        if is_due && successes == 0 && !orders.ever_removes(copy) {
+            lines.push(format!("nobody was told of the success of {}", name()));
+        }
     }
     lines
 }

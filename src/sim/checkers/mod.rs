@@ -6,9 +6,11 @@ mod c1_no_loss;
 mod c2_no_duplicate;
 mod c3_one_custodian;
 mod c4_no_ping_pong;
+mod c7_truthful_bounce;
 mod custody;
 mod ended;
 mod ledger;
+mod order;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -17,16 +19,21 @@ use core::fmt;
 
 use serde::Serialize;
 
+use super::client::Letter;
 use super::host::Host;
 use super::network::HostIndex;
 use super::token::Token;
-use crate::kernel::Time;
-use crate::protocol::member::{MemberConfig, NoticeKind};
-use crate::protocol::queue::Change;
+use crate::kernel::{Span, Time};
+use crate::protocol::member::{MemberConfig, Notice};
+use crate::protocol::operator::Order;
+use crate::protocol::queue::{Change, Ending, Recorded};
+use crate::wire::ids::QueueId;
 use crate::wire::message::Address;
 
+use c7_truthful_bounce::{Scene, TruthfulBounce};
 use custody::Hold;
-use ledger::Ledger;
+use ledger::{About, Ledger};
+use order::Orders;
 
 /// One recipient of one message, by index.
 pub type Copy = (Token, u32);
@@ -57,6 +64,9 @@ pub struct Checkers {
     no_duplicate: c2_no_duplicate::NoDuplicate,
     one_custodian: c3_one_custodian::OneCustodian,
     no_ping_pong: c4_no_ping_pong::NoPingPong,
+    truthful_bounce: TruthfulBounce,
+    orders: Orders,
+    names: custody::Names,
     /// What each host held when it was looked at last.
     held: Vec<BTreeMap<Copy, Hold>>,
     journals: Vec<custody::Journal>,
@@ -74,9 +84,14 @@ impl Checkers {
     #[must_use]
     pub fn new(configs: &[MemberConfig]) -> Self {
         let hop_limit = configs.iter().map(|config| config.policy.hop_limit).max().unwrap_or(0);
-        let expiry_hours = configs.iter().map(|config| config.policy.expiry_hours).max();
+        let expiry_hours = configs.iter().map(|config| config.policy.expiry_hours).min();
+        let delay_hours = configs.iter().map(|config| config.policy.delay_notice_hours).min();
+        let organization = configs.first().map(|config| config.organization.clone());
         Self {
             ledger: Ledger::new(expiry_hours.unwrap_or(0)),
+            truthful_bounce: TruthfulBounce::new(Span::hours(u64::from(delay_hours.unwrap_or(0)))),
+            orders: Orders::new(organization),
+            names: custody::Names::default(),
             no_loss: c1_no_loss::NoLoss::default(),
             no_duplicate: c2_no_duplicate::NoDuplicate::default(),
             one_custodian: c3_one_custodian::OneCustodian::default(),
@@ -115,9 +130,39 @@ impl Checkers {
         self.ledger.name()
     }
 
+    /// By how much the clocks of members may differ at the start, and how they may drift.
+    pub const fn set_clocks(&mut self, ahead: Span, drift_ppm: u32) {
+        self.ledger.set_clocks(ahead, drift_ppm);
+    }
+
     /// The content of a message is on its way to a member.
-    pub fn offered(&mut self, token: Token, sender: Option<Address>, recipients: Vec<Address>) {
-        self.ledger.offered(token, sender, recipients);
+    pub fn offered(&mut self, now: Time, token: Token, letter: Letter) {
+        self.ledger.offered(now, token, letter);
+        self.refuse_nobody(token);
+    }
+
+    /// Nobody has to say of an address that is nobody's that it is.
+    fn refuse_nobody(&mut self, token: Token) {
+        let recipients = self.ledger.letter(token).map(|letter| letter.recipients.clone());
+        for (index, (address, _)) in (0..).zip(recipients.unwrap_or_default()) {
+            if self.orders.is_nobody(&address) {
+                self.ledger.refuse((token, index));
+            }
+        }
+    }
+
+    /// A member is about to hear what its operator wants.
+    pub fn ordered(&mut self, host: &Host, place: HostIndex, order: &Order) {
+        let Order::Queue { action, which } = order else { return };
+        for queue in which.ids.iter().filter_map(|id| id.parse::<QueueId>().ok()) {
+            for copy in self.names.all(host, place, queue, &self.ledger) {
+                // Who is in doubt stays, unless the doubt is over already.
+                let is_free = matches!(self.held[place].get(&copy), Some(Hold::Free | Hold::Ended));
+                if is_free || self.ledger.is_refused(copy) {
+                    self.orders.heard(place, host.life, copy, action);
+                }
+            }
+        }
     }
 
     /// The client has the final reply.
@@ -126,20 +171,25 @@ impl Checkers {
             return;
         }
         for copy in self.ledger.promised(now, token) {
-            let verdict = self.no_loss.check(now, copy, &self.ledger);
+            let verdict = self.no_loss.check(now, copy, &mut self.ledger);
             self.judge("C1", verdict);
         }
     }
 
     /// A member composes a DSN; its name stands in the DSN.
-    pub fn composed(
-        &mut self,
-        about: Option<Token>,
-        kind: NoticeKind,
-        indexes: Vec<u32>,
-        to: &Address,
-    ) -> Token {
-        self.ledger.composed(about, kind, indexes, to)
+    pub fn composed(&mut self, now: Time, host: &Host, notice: &Notice) -> Token {
+        let message = notice.body.and_then(|body| host.disk.token(body.key));
+        let indexes: Vec<u32> = notice.recipients.iter().map(|(r, _)| r.index).collect();
+        let by = custody::passed_on_by(host, &notice.origin);
+        let is_passed_on = by.is_some();
+        let copies = message
+            .map_or_else(Vec::new, |token| custody::copies_of((token, by), &indexes, &self.ledger));
+        let about = About { message, kind: notice.kind, copies, is_passed_on };
+        let verdict = TruthfulBounce::composed(notice, &about, &self.ledger);
+        self.judge("C7", verdict);
+        let token = self.ledger.composed(now, about, &notice.to);
+        self.refuse_nobody(token);
+        token
     }
 
     /// A copy lies where the owner of the account sees it, or of one that this account has passed it on
@@ -147,11 +197,22 @@ impl Checkers {
     pub fn published(&mut self, token: Token, account: &Address) {
         let verdict = self.no_duplicate.published(token, account, &mut self.ledger);
         self.judge("C2", verdict);
+        if let Some(copy) = self.ledger.index_of(token, account).map(|index| (token, index))
+            && !self.unsettled.contains(&copy)
+        {
+            let verdict = self.truthful_bounce.arrived(copy, &self.ledger);
+            self.judge("C7", verdict);
+        }
     }
 
-    /// The outside server has taken a copy.
-    pub fn relayed(&mut self, token: Token, address: &Address) {
-        self.ledger.relayed(token, address);
+    /// The outside server has taken a copy; it `tells` the sender of its success, or leaves that to us.
+    pub fn relayed(&mut self, token: Token, address: &Address, tells: bool) {
+        self.ledger.relayed(token, address, tells);
+    }
+
+    /// The outside server has refused a copy for good, or the address that only this copy has.
+    pub fn refused(&mut self, token: Option<Token>, address: &Address) {
+        self.ledger.refused(token, address);
     }
 
     /// A change is on the disk of a member.
@@ -164,6 +225,8 @@ impl Checkers {
         if matches!(change, Change::Closed { .. } | Change::Opened { .. }) {
             self.journals[place] = custody::Journal::of(host);
         }
+        self.names.stored(host, place, change);
+        self.ended(now, host, place, change);
         if let Change::Suspected { queue, recipients, .. } = change {
             self.suspects += recipients.len();
             self.unsettled.extend(custody::copies(host, *queue, recipients, &self.ledger));
@@ -174,6 +237,60 @@ impl Checkers {
         // Last: a second copy may also cross where the first one did, and that is not what is wrong.
         let verdict = self.no_ping_pong.stored(host, change, &self.unsettled);
         self.judge("C4", verdict);
+    }
+
+    /// What a change ends, and what it tells: before what the member holds is looked at anew.
+    fn ended(&mut self, now: Time, host: &Host, place: HostIndex, change: &Change) {
+        if let Change::Recorded { origin, index, recorded, .. } = change
+            && let Some(copy) = self.names.recorded(origin, *index, &self.ledger)
+        {
+            match recorded {
+                Recorded::Delivered { .. } | Recorded::Passed { .. } => self.ledger.settle(copy),
+                Recorded::Refused { .. } => self.ledger.refuse(copy),
+            }
+        }
+        if let Change::Removed { queue, recipients, notice } = change {
+            for copy in self.names.copies(place, *queue, recipients, &self.ledger) {
+                if notice.is_none() && self.orders.removes(place, host.life, copy) {
+                    self.ledger.remove(copy);
+                } else if self.orders.bounces(place, host.life, copy)
+                    && self.ledger.nobody_hears(copy)
+                {
+                    self.ledger.drop(copy);
+                }
+            }
+        }
+        let scene = Scene {
+            now,
+            place,
+            life: host.life,
+            ledger: &self.ledger,
+            orders: &self.orders,
+            held: &self.held[place],
+            unsettled: &self.unsettled,
+        };
+        let mut verdict = Ok(());
+        let mut fated = Vec::new();
+        if let Change::Ended { queue, recipients, ending: Ending::Refused(_) } = change {
+            fated = self.names.copies(place, *queue, recipients, &self.ledger);
+            let mut settled = fated.iter().filter(|copy| !self.unsettled.contains(copy));
+            verdict = settled.try_for_each(|copy| scene.may_end(*copy));
+        }
+        let (notice, late) = match change {
+            Change::Queued { message, accepted: None, .. } => (Some(message), None),
+            Change::Removed { notice: Some((_, message)), .. } => (Some(message), None),
+            Change::Delayed { queue, notice: (_, message) } => (Some(message), Some(*queue)),
+            _ => (None, None),
+        };
+        if let Some(message) = notice
+            && let Some(token) = host.disk.token(message.body.key)
+        {
+            let origin = &message.envelope.origin;
+            let issued = self.truthful_bounce.issued(token, origin, late, &scene);
+            verdict = verdict.and(issued);
+        }
+        self.judge("C7", verdict);
+        fated.into_iter().for_each(|copy| self.orders.fated(place, copy));
     }
 
     /// The disk of a member is another one: an empty one, or its own of an earlier time. `gone` were the
@@ -196,7 +313,7 @@ impl Checkers {
         let (_, touched) = self.exchange_held(host, place);
         for copy in touched {
             self.ledger.kept(now, copy);
-            let verdict = self.no_loss.check(now, copy, &self.ledger);
+            let verdict = self.no_loss.check(now, copy, &mut self.ledger);
             self.judge("C1", verdict);
             if !self.unsettled.contains(&copy) {
                 let verdict = self.one_custodian.check(copy);
@@ -237,6 +354,14 @@ impl Checkers {
     #[must_use]
     pub fn open(&self) -> Vec<String> {
         ended::open(&self.ledger, &self.held, &self.unsettled)
+    }
+
+    /// The recipients of a settled run that have not ended in exactly one way, and the successes that nobody
+    /// was told of, in words.
+    #[must_use]
+    pub fn ended_badly(&self) -> Vec<String> {
+        let known = (&self.ledger, &self.truthful_bounce, &self.orders);
+        ended::badly(known, &self.unsettled)
     }
 
     /// Whether every promised recipient has ended, and no member holds anything any more.
