@@ -282,7 +282,7 @@ pub fn go_ahead(offset: u64) -> Reply {
 pub fn go_ahead_from(reply: &Reply) -> Result<u64, DecodeError> {
     clause!(WI_054);
     // A 354 has a status of no class of its own, so it is a part of the text.
-    let text = reply.text().strip_prefix("2.0.0 ").unwrap_or(reply.text());
+    let text = reply.text().strip_prefix("2.0.0 ").unwrap_or_else(|| reply.text());
     if !text.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("RESUME=")) {
         return Ok(0);
     }
