@@ -1,8 +1,9 @@
 //! Mail to a server outside, which is a member of another organization, under each policy.
 
+use core::net::SocketAddr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
