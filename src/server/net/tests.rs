@@ -367,7 +367,12 @@ fn opening_is_refused_where_nobody_listens() {
     run(async {
         let mut stage = Stage::new(None).await;
         let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let target = Target { address: address.to_string(), name: "x".into(), is_tls: false };
+        let target = Target {
+            address: address.to_string(),
+            name: "x".into(),
+            is_tls: false,
+            is_outside: false,
+        };
         let token = stage.network.tokens.take(Kind::Connect);
         let _cancel = stage.network.open(ConnectionId(2), target, token);
         let ToHost::NotOpened { connection, change, .. } = stage.input().await else {
@@ -390,7 +395,7 @@ fn members_prove_themselves_before_anything_passes_on_the_group_port() {
         let mut one = Stage::new(Some(both[0].clone())).await;
         let mut other = Stage::new(Some(both[1].clone())).await;
         let address = one.addresses[&Port::Group].to_string();
-        let target = Target { address, name: "rg1-a".into(), is_tls: true };
+        let target = Target { address, name: "rg1-a".into(), is_tls: true, is_outside: false };
         let token = other.network.tokens.take(Kind::Connect);
         let _cancel = other.network.open(ConnectionId(2), target, token);
         let ToHost::Arriving { connection, cancel: _kept } = one.input().await else {
@@ -432,7 +437,7 @@ fn both_ends_start_tls_in_the_midst_of_a_connection() {
         let mut one = Stage::new(Some(both[0].clone())).await;
         let mut other = Stage::new(Some(both[1].clone())).await;
         let address = one.addresses[&Port::Smtp].to_string();
-        let target = Target { address, name: "rg1-a".into(), is_tls: false };
+        let target = Target { address, name: "rg1-a".into(), is_tls: false, is_outside: false };
         let token = other.network.tokens.take(Kind::Connect);
         let _cancel = other.network.open(ConnectionId(2), target, token);
         let ToHost::Accepted { handle: server, member: None, .. } = one.input().await else {
