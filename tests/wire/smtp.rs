@@ -493,7 +493,7 @@ proptest! {
         let [pipelining, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls, submit, link2state, deliver, resume, arrived] = flags;
         let offered = Extensions {
             pipelining, size, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls,
-            submit, link2state, deliver, resume, arrived: deliver && arrived,
+            submit, link2state, deliver, resume: submit && resume, arrived: deliver && arrived,
         };
         prop_assert_eq!(Extensions::of(&offered.reply("host")), offered);
     }

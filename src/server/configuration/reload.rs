@@ -47,7 +47,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
         }
     };
     let path = |path: &Path| format!("`{}`", path.display());
-    let admin = |of: &Configuration| of.listen.admin.as_deref().map_or("none".into(), path);
+    let admin = |of: &Configuration| of.listen.admin.as_deref().map_or_else(|| "none".into(), path);
     compare("member", &old.member.member, &new.member.member);
     compare("directory", &path(&old.directory), &path(&new.directory));
     compare("listen.smtp", &old.listen.smtp, &new.listen.smtp);

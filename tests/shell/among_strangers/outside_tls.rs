@@ -1,8 +1,10 @@
 //! Mail to a server outside, which is a member of another organization, under each policy.
 
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -12,6 +14,9 @@ use bridgehead::server::identity::DevelopmentCa;
 use super::configured;
 use crate::support::outside::{kill, send_outside, until};
 use crate::support::{Daemon, ORGANIZATION, bridgehead, letters, write_configuration};
+
+/// Nothing takes this long.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The organization that is outside for the other one. Its only member has a certificate for `localhost`.
 struct Other {
@@ -90,11 +95,15 @@ fn mail_leaves_as_the_policy_says() {
     let before = other.letters().len();
     let directory = tempfile::tempdir().unwrap();
     let mut daemon = member(directory.path(), &by_number, &verified);
-    let mut log = BufReader::new(daemon.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let (told, log) = channel();
+    let stderr = BufReader::new(daemon.child.stderr.take().unwrap());
+    thread::spawn(move || {
+        stderr.lines().map_while(Result::ok).try_for_each(|line| told.send(line))
+    });
     assert!(send_outside(&daemon, "Subject: test\r\n\r\nhello\r\n").starts_with("250"));
-    let failed = log.find(|line| line.contains("TLS has failed")).expect("it is told");
+    let failed = wait_for(&log, |line| line.contains("TLS has failed")).pop().unwrap();
     assert!(failed.contains("certificate"), "{failed}");
-    log.find(|line| line.contains("resting")).expect("the server rests");
+    wait_for(&log, |line| line.contains("resting"));
     assert_eq!(other.letters().len(), before, "the certificate is for another name");
 }
 
@@ -129,16 +138,23 @@ fn broken(told: std::sync::mpsc::Sender<String>) -> SocketAddr {
     address
 }
 
-fn wait_for(lines: &Receiver<String>, verb: &str) -> Vec<String> {
+/// The lines up to the first one that is it.
+fn wait_for(lines: &Receiver<String>, is_it: impl Fn(&str) -> bool) -> Vec<String> {
     let mut said = Vec::new();
     loop {
-        let line = lines.recv_timeout(core::time::Duration::from_secs(30)).expect(verb);
-        let is_it = line.starts_with(verb);
+        let line =
+            lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it does not come: {said:?}"));
+        let is_last = is_it(&line);
         said.push(line);
-        if is_it {
+        if is_last {
             return said;
         }
     }
+}
+
+/// What was said up to this verb.
+fn said_to(lines: &Receiver<String>, verb: &str) -> Vec<String> {
+    wait_for(lines, |line| line.starts_with(verb))
 }
 
 /// SM-127: where the handshake fails, the next connection does without TLS, and the one after it tries it
@@ -151,13 +167,13 @@ fn a_failed_handshake_leads_to_clear_text_later() {
     let directory = tempfile::tempdir().unwrap();
     let daemon = member(directory.path(), &server, quick);
     assert!(send_outside(&daemon, "Subject: test\r\n\r\nhello\r\n").starts_with("250"));
-    let said = wait_for(&lines, ".");
+    let said = said_to(&lines, ".");
     let tls = said.iter().position(|line| line == "STARTTLS").expect("it is tried first");
     assert!(said[..tls].iter().all(|line| line.starts_with("EHLO")), "{said:?}");
     let mail = said.iter().position(|line| line.starts_with("MAIL")).unwrap();
     assert_eq!(said[mail - 1], "EHLO rg1-a", "on a connection of its own: {said:?}");
     assert!(send_outside(&daemon, "Subject: test\r\n\r\nagain\r\n").starts_with("250"));
-    let said = wait_for(&lines, ".");
+    let said = said_to(&lines, ".");
     assert!(said.iter().any(|line| line == "STARTTLS"), "tried again: {said:?}");
     drop(daemon);
 
@@ -168,7 +184,7 @@ fn a_failed_handshake_leads_to_clear_text_later() {
     let daemon = member(directory.path(), &server, &strict);
     assert!(send_outside(&daemon, "Subject: test\r\n\r\nhello\r\n").starts_with("250"));
     for _ in 0..3 {
-        let said = wait_for(&lines, "STARTTLS");
+        let said = said_to(&lines, "STARTTLS");
         assert!(said.iter().all(|line| line.starts_with("EHLO") || line == "STARTTLS"), "{said:?}");
     }
 }
