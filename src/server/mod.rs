@@ -29,6 +29,7 @@ pub mod identity;
 pub mod maildir;
 pub mod net;
 pub mod notices;
+mod passwords;
 pub(crate) mod private;
 pub mod report;
 pub mod runtime;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::LinkConfig;
+use crate::protocol::networks::Network;
 use crate::protocol::organization::{Organization, Relay, SubmitPolicy};
 use crate::protocol::rules::Rule;
 use crate::wire::ids::MemberName;
@@ -65,6 +66,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// What becomes of mail that may be double because a disk was lost.
     pub suspects: Suspects,
+    /// Whose mail for foreign domains is taken without a login.
+    pub relay_networks: Vec<Network>,
 }
 
 /// What becomes of mail that may be double because a disk was lost or rolled back.
@@ -93,11 +96,19 @@ impl Default for Policy {
             queue_limit: 100_000,
             rules: Vec::new(),
             suspects: Suspects::Resend,
+            relay_networks: Vec::new(),
         }
     }
 }
 
 impl Policy {
+    /// Whether a client at this address may send to foreign domains without a login.
+    #[must_use]
+    pub fn relays_for(&self, remote: &str) -> bool {
+        let Ok(address) = remote.parse() else { return false };
+        self.relay_networks.iter().any(|network| network.contains(address))
+    }
+
     /// The wait before the attempt that follows `attempts` failed ones.
     #[must_use]
     pub fn wait_after(&self, attempts: u32) -> Span {

@@ -30,7 +30,7 @@ pub use super::queue::Change;
 pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use event::Event;
 pub use pdu::{Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
-pub use query::{Answer, AutoReply, Notice, NoticeKind, Query};
+pub use query::{Answer, AutoReply, HeaderRead, Notice, NoticeKind, Query};
 
 pub(crate) use lines::Line;
 pub(crate) use turn::Turn;

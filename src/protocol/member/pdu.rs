@@ -316,4 +316,8 @@ pub enum Port {
     Deliver,
     /// Group port.
     Group,
+    /// SMTP for clients that log in, in clear at first (RFC 6409).
+    Submission,
+    /// SMTP for clients that log in, under TLS from the start (RFC 8314).
+    Submissions,
 }

@@ -4,6 +4,7 @@
 //! only sees an organization for which [`Organization::check`] found nothing wrong.
 
 mod check;
+mod password;
 mod settings;
 
 use alloc::string::String;
@@ -17,6 +18,10 @@ use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectorName, Epoch, GroupName, MemberName};
 use crate::wire::message::Address;
 
+pub use password::{
+    PASSWORD_LANES_LIMIT, PASSWORD_MEMORY_LIMIT_KIB, PASSWORD_PASSES_LIMIT, PasswordHash,
+    SALT_OCTETS, Verdict,
+};
 pub use settings::{MemberSettings, Relay, Role, Submit, SubmitPolicy, WEIGHT_LIMIT};
 
 /// The only value of `format` that this version reads.
@@ -121,6 +126,9 @@ pub struct Account {
     /// The account rules.
     #[serde(rename = "rule", default)]
     pub rules: Vec<Rule>,
+    /// What is kept of its password; without one nobody logs in as this account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordHash>,
 }
 
 impl Account {
@@ -179,6 +187,12 @@ impl Organization {
             account.address.domain() == address.domain()
                 && account.address.local().eq_ignore_ascii_case(address.local())
         })
+    }
+
+    /// Whether mail for `address` leaves the organization.
+    #[must_use]
+    pub fn is_foreign(&self, address: &Address) -> bool {
+        !address.domain().is_empty() && !self.is_local_domain(address.domain())
     }
 
     /// Whether the accounts of `domain` live in this organization.

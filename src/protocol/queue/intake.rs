@@ -8,11 +8,14 @@ use super::ruling::apply;
 use super::{Acceptance, Change, Message, Work};
 use crate::clause;
 use crate::kernel::{Gate, Span};
-use crate::protocol::member::{Errand, Event, Member, NewMail, Pdu, Query, Timer, Turn};
-use crate::protocol::rules::Verdict;
+use crate::protocol::member::{
+    Errand, Event, HeaderRead, Member, NewMail, Pdu, Query, Timer, Turn,
+};
+use crate::protocol::rules::{Source, Verdict};
+use crate::protocol::session::date;
 use crate::wire::envelope::ENVELOPE_LIMIT;
 use crate::wire::ids::{ConnectionId, OriginId, QueueId, TransferId};
-use crate::wire::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
+use crate::wire::message::{Address, Body, BodyKey, Envelope, Field, Hop, Recipient, Refusal};
 
 /// How much of an envelope's limit the recipients of a message from outside may take. The rest is for
 /// what the hops add: their lines in the trace, and the versions of the tables.
@@ -35,10 +38,11 @@ impl Member {
             return turn.say(from, Pdu::Refused(refusal));
         }
         // Where others queue it, it is their rules that see it.
-        if turn.config.queue_rules().next().is_some() && !turn.config.submits() {
+        let is_ruled = turn.config.queue_rules().next().is_some() && !turn.config.submits();
+        if is_ruled || is_submitted(&mail) {
             return self.look_into(from, mail, turn);
         }
-        self.take_in(from, mail, &Verdict::default(), turn);
+        self.take_in(from, mail, (&Verdict::default(), Missing::default()), turn);
     }
 
     /// Takes a message from outside into our custody, as the queue rules want it.
@@ -46,7 +50,7 @@ impl Member {
         &mut self,
         from: ConnectionId,
         mail: NewMail,
-        verdict: &Verdict,
+        (verdict, missing): (&Verdict, Missing),
         turn: &mut Turn<'_, '_>,
     ) {
         let queue = self.spool.next();
@@ -65,7 +69,7 @@ impl Member {
             smtputf8: mail.smtputf8,
             hops,
             routed_by: Default::default(),
-            fields: Vec::new(),
+            fields: missing.fields(&origin, turn),
             content: None,
             rules_due: turn.config.submits(),
             unqueued: turn.config.submits(),
@@ -232,6 +236,45 @@ impl Member {
     pub(crate) fn discard(&mut self, key: BodyKey, gate: Gate, turn: &mut Turn<'_, '_>) {
         // With every ticket out the body stays until the next boot collects what nobody names.
         self.ask(Errand::Discard, (Query::Discard(key), gate), turn);
+    }
+}
+
+/// Whether a client that has proved who it is has given us this mail.
+fn is_submitted(mail: &NewMail) -> bool {
+    Source::of(&mail.with) == Source::Authenticated
+}
+
+/// What a message of a client that has logged in lacks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Missing {
+    date: bool,
+    message_id: bool,
+}
+
+impl Missing {
+    /// What the header of `mail` lacks. Nothing where it may stand in the part that was not read, and
+    /// nothing that strangers leave out.
+    pub(super) fn of(mail: &NewMail, header: &HeaderRead) -> Self {
+        let lacks = |name| !header.fields.iter().any(|field| field.is(name));
+        let is_ours = is_submitted(mail) && header.is_whole;
+        Self { date: is_ours && lacks("Date"), message_id: is_ours && lacks("Message-ID") }
+    }
+
+    /// The fields that it lacks (RFC 6409, section 8).
+    fn fields(self, origin: &OriginId, turn: &Turn<'_, '_>) -> Vec<Field> {
+        let field = |name: &str, value| Field { name: String::from(name), value };
+        let mut fields = Vec::new();
+        if self.date {
+            clause!(SM_115);
+            fields.push(field("Date", date(turn.cx.now)));
+        }
+        if self.message_id {
+            clause!(SM_115);
+            let member = &turn.config.member;
+            let domain = turn.config.organization.domains.first().unwrap_or(&member.0);
+            fields.push(field("Message-ID", alloc::format!("<{origin}@{domain}>")));
+        }
+        fields
     }
 }
 

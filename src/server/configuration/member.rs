@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::file::{TomlFile, read_text};
+use super::submission::{check_submission, client_credentials, read_pem};
 use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
 use crate::clause;
 use crate::protocol::faults::Faults;
@@ -15,7 +16,7 @@ use crate::protocol::member::{MemberConfig, Policy, Security};
 use crate::protocol::organization::Organization;
 use crate::protocol::rules::{self, Kind};
 use crate::server::clock::SCALE_LIMIT;
-use crate::server::identity::Credentials;
+use crate::server::identity::{ClientCredentials, Credentials};
 use crate::wire::ids::{ConnectorName, MemberName};
 
 /// The only value of `format` that this version reads.
@@ -64,6 +65,12 @@ pub struct ListenSection {
     /// Relative to `directory`.
     #[serde(default)]
     pub admin: Option<PathBuf>,
+    /// `IP:PORT` for clients that log in, 587 as a rule: in clear until STARTTLS.
+    #[serde(default)]
+    pub submission: Option<SocketAddr>,
+    /// `IP:PORT` for clients that log in, 465 as a rule: under TLS from the start.
+    #[serde(default)]
+    pub submissions: Option<SocketAddr>,
 }
 
 /// `[security]`.
@@ -84,6 +91,12 @@ pub struct SecuritySection {
     /// Whether a development authority is good enough.
     #[serde(default)]
     pub allow_development_ca: bool,
+    /// PEM, relative to the file: what the submission ports show in place of `certificate`.
+    #[serde(default)]
+    pub client_certificate: Option<PathBuf>,
+    /// PEM, relative to the file.
+    #[serde(default)]
+    pub client_key: Option<PathBuf>,
 }
 
 /// `[[peer]]`.
@@ -146,10 +159,13 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_values(&member, &mut wrong);
     check_reach(&member, &organization, &mut wrong);
     check_listeners(&member.listen, &mut wrong);
+    check_submission(&member, &mut wrong);
     check_permission(&member.security, &mut wrong);
     let credentials = credentials(&file, &member.security, &mut errors);
+    let client_credentials = client_credentials(&file, &member.security, &mut errors);
     check_identity(&file, &member, credentials.as_ref(), &mut errors);
     if errors.is_empty() {
+        let credentials = (credentials, client_credentials);
         Ok(configuration(&file, member, organization, credentials))
     } else {
         Err(errors)
@@ -235,6 +251,7 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         queue_limit,
         rules,
         suspects: _,
+        relay_networks: _,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
         if value == 0 {
@@ -299,7 +316,15 @@ fn check_reach(
 
 /// No two listeners want the same address. Port 0 is another one each time.
 fn check_listeners(listen: &ListenSection, wrong: &mut impl FnMut(String, String)) {
-    let listeners = [("smtp", listen.smtp), ("deliver", listen.deliver), ("group", listen.group)];
+    let named = |name, address: Option<SocketAddr>| Some((name, address?));
+    let listeners = [
+        named("smtp", Some(listen.smtp)),
+        named("deliver", Some(listen.deliver)),
+        named("group", Some(listen.group)),
+        named("submission", listen.submission),
+        named("submissions", listen.submissions),
+    ];
+    let listeners: Vec<_> = listeners.into_iter().flatten().collect();
     for (place, (name, address)) in listeners.iter().enumerate() {
         let same = listeners[..place].iter().find(|(_, other)| is_shared(*other, *address));
         if let Some((other, _)) = same {
@@ -338,17 +363,13 @@ fn credentials(
     if *members == Security::Address {
         return None;
     }
-    let mut read = |name: &str, path: &Option<PathBuf>| {
-        let place = format!("security.{name}");
-        let Some(path) = path else {
-            errors.push(file.at(&place, "is missing, expected the path of a PEM file"));
-            return String::new();
-        };
-        let path = file.relative(path);
-        read_text(&path).unwrap_or_else(|error| {
-            errors.push(file.at(&place, &format!("{}: {error}", path.display())));
+    let mut read = |name: &str, path: &Option<PathBuf>| match path {
+        Some(path) => read_pem(file, name, path, errors),
+        None => {
+            let problem = "is missing, expected the path of a PEM file";
+            errors.push(file.at(&format!("security.{name}"), problem));
             String::new()
-        })
+        }
     };
     Some(Credentials {
         ca_pem: read("ca", ca),
@@ -391,10 +412,10 @@ fn configuration(
     file: &TomlFile,
     member: MemberFile,
     organization: Organization,
-    credentials: Option<Credentials>,
+    (credentials, client_credentials): (Option<Credentials>, Option<ClientCredentials>),
 ) -> Configuration {
     let directory = file.relative(&member.directory);
-    let ListenSection { smtp, deliver, group, admin } = member.listen;
+    let ListenSection { smtp, deliver, group, admin, submission, submissions } = member.listen;
     // Where addresses prove names, a member has to come from the address where it is expected.
     let is_name = member.security.members == Security::Address && !smtp.ip().is_unspecified();
     let source = is_name.then_some(smtp.ip());
@@ -411,11 +432,19 @@ fn configuration(
             policy: member.policy,
             faults: Faults::none(),
         },
-        listen: Listen { smtp, deliver, group, admin: admin.map(|admin| directory.join(admin)) },
+        listen: Listen {
+            smtp,
+            deliver,
+            group,
+            admin: admin.map(|admin| directory.join(admin)),
+            submission,
+            submissions,
+        },
         directory,
         peers: peers.collect::<BTreeMap<_, _>>(),
         via: vias.collect::<BTreeMap<_, _>>(),
         credentials,
+        client_credentials,
         allow_development_ca: member.security.allow_development_ca,
         source,
         time_scale: member.clock.scale,

@@ -4,6 +4,7 @@ mod error;
 mod file;
 mod member;
 mod organization;
+mod submission;
 
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, SocketAddr};
@@ -18,7 +19,7 @@ pub use member::{
 pub use organization::load_organization;
 
 use crate::protocol::member::{Endpoint, MemberConfig};
-use crate::server::identity::Credentials;
+use crate::server::identity::{ClientCredentials, Credentials};
 use crate::wire::ids::{ConnectorName, MemberName};
 
 /// Everything that the runtime of one member is told.
@@ -36,6 +37,8 @@ pub struct Configuration {
     pub via: BTreeMap<(ConnectorName, MemberName), SocketAddr>,
     /// With what the member proves its name; `None` where addresses prove names.
     pub credentials: Option<Credentials>,
+    /// With what it proves its name to clients of the submission ports, where that is another thing.
+    pub client_credentials: Option<ClientCredentials>,
     /// Whether a development authority is good enough.
     pub allow_development_ca: bool,
     /// Where outgoing connections come from.
@@ -55,6 +58,10 @@ pub struct Listen {
     pub group: SocketAddr,
     /// The admin socket, a path.
     pub admin: Option<PathBuf>,
+    /// SMTP for clients that log in, in clear at first.
+    pub submission: Option<SocketAddr>,
+    /// SMTP for clients that log in, under TLS from the start.
+    pub submissions: Option<SocketAddr>,
 }
 
 /// Where another member is.

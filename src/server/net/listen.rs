@@ -58,6 +58,8 @@ pub const fn name_of(port: Port) -> &'static str {
         Port::Smtp => "smtp",
         Port::Deliver => "deliver",
         Port::Group => "group",
+        Port::Submission => "submission",
+        Port::Submissions => "submissions",
     }
 }
 
@@ -145,7 +147,8 @@ fn accepted(
     let stream = Counted::new(socket, counters);
     let arrival = Arrival { network: Arc::clone(network), id, port, remote, permit };
     let member = network.security.member_at(remote.ip());
-    if port == Port::Smtp || !network.security.is_tls() {
+    let is_clear_at_first = matches!(port, Port::Smtp | Port::Submission);
+    if is_clear_at_first || !network.security.is_tls() {
         tokio::spawn(arrival.serve(Stream::Plain(stream), registered, member, token));
         return;
     }

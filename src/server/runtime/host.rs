@@ -23,6 +23,7 @@ use crate::server::clock::{Timers, pick};
 use crate::server::configuration::Configuration;
 use crate::server::maildir::Maildirs;
 use crate::server::net::{Handle, Network, OPENING_LIMIT};
+use crate::server::passwords::Passwords;
 use crate::server::report;
 use crate::server::spool::{Operation, Settled};
 use crate::server::tokens::{Kind, Token};
@@ -48,6 +49,7 @@ pub(super) struct Host {
     configuration: Arc<Configuration>,
     network: Arc<Network>,
     maildirs: Maildirs,
+    passwords: Passwords,
     choose: Seeded,
     node: Node<Server>,
     inputs: UnboundedReceiver<ToHost>,
@@ -89,6 +91,7 @@ impl Host {
             configuration: parts.configuration,
             network: parts.network,
             maildirs: parts.maildirs,
+            passwords: Passwords::default(),
             choose: parts.choose,
             node: parts.node,
             inputs: parts.inputs,
@@ -358,6 +361,10 @@ impl Host {
                     }
                 },
                 Act::Send { pdu: Wire::Forget(key), .. } => self.forget(key),
+                Act::Send { to, pdu: Wire::Check { attempt, login } } => {
+                    let with = (&self.network, &self.configuration.member.organization);
+                    self.passwords.check(with, to, (attempt, login), token);
+                }
                 Act::Send { to, pdu: Wire::Ordered(answer) } => {
                     // An operator who went away needs no answer; the order stands.
                     let _ = self.orders.remove(&to).map(|reply| reply.send(answer));

@@ -18,6 +18,7 @@ use super::start::{Entropy, Exit, Member, Settings, start};
 use crate::protocol::member::Port;
 use crate::server::clock::{RealClock, within_real_time};
 use crate::server::configuration::{Configuration, load, report};
+use crate::server::net::name_of;
 use crate::server::{admin, private};
 
 /// How long the last octets may take to leave when all sessions have finished.
@@ -132,13 +133,19 @@ async fn run(configuration: Arc<Configuration>, until: Until) -> ExitCode {
 fn say_ready(member: &Member) -> io::Result<()> {
     let address = |port| member.addresses()[&port];
     let mut stdout = io::stdout().lock();
-    writeln!(
+    write!(
         stdout,
         "ready smtp={} deliver={} group={}",
         address(Port::Smtp),
         address(Port::Deliver),
         address(Port::Group)
     )?;
+    for port in [Port::Submission, Port::Submissions] {
+        if let Some(address) = member.addresses().get(&port) {
+            write!(stdout, " {}={address}", name_of(port))?;
+        }
+    }
+    writeln!(stdout)?;
     stdout.flush()
 }
 

@@ -160,17 +160,23 @@ pub async fn start(
 }
 
 fn identity_of(configuration: &Configuration) -> Result<Option<Identity>, StartError> {
-    let credentials = configuration.credentials.as_ref();
-    credentials.map(|own| own.identity()).transpose().map_err(StartError::Identity)
+    let Some(own) = &configuration.credentials else { return Ok(None) };
+    let mut identity = own.identity().map_err(StartError::Identity)?;
+    if let Some(other) = &configuration.client_credentials {
+        identity.client_server = Arc::new(other.server().map_err(StartError::Identity)?);
+    }
+    Ok(Some(identity))
 }
 
 async fn bind(configuration: &Configuration) -> Result<Listeners, ListenError> {
     let listen = &configuration.listen;
-    let addresses = BTreeMap::from([
+    let mut addresses = BTreeMap::from([
         (Port::Smtp, listen.smtp),
         (Port::Deliver, listen.deliver),
         (Port::Group, listen.group),
     ]);
+    let optional = [(Port::Submission, listen.submission), (Port::Submissions, listen.submissions)];
+    addresses.extend(optional.into_iter().filter_map(|(port, address)| Some((port, address?))));
     Listeners::bind(&addresses).await
 }
 

@@ -27,6 +27,8 @@ pub struct Extensions {
     pub chunking: bool,
     /// `STARTTLS` (RFC 3207).
     pub starttls: bool,
+    /// `AUTH PLAIN LOGIN` (RFC 4954).
+    pub auth: bool,
     /// `X-SUBMIT`: hand-over between members.
     pub submit: bool,
     /// `X-LINK2STATE`: news of links.
@@ -54,6 +56,7 @@ impl Extensions {
         offer(self.dsn, "DSN");
         offer(self.chunking, "CHUNKING");
         offer(self.starttls, "STARTTLS");
+        offer(self.auth, "AUTH PLAIN LOGIN");
         offer(self.submit, "X-SUBMIT");
         offer(self.link2state, "X-LINK2STATE");
         offer(self.deliver, "X-DELIVER");
@@ -77,6 +80,7 @@ impl Extensions {
                 "DSN" => found.dsn = true,
                 "CHUNKING" => found.chunking = true,
                 "STARTTLS" => found.starttls = true,
+                "AUTH" => found.auth = true,
                 "X-SUBMIT" => found.submit = true,
                 "X-LINK2STATE" => found.link2state = true,
                 "X-DELIVER" => found.deliver = true,
