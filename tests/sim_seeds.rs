@@ -74,6 +74,7 @@ fn with_roles(seed: u64) -> Organization {
         host: host.clone(),
         epoch: Default::default(),
         rules: Vec::new(),
+        password: None,
     };
     organization.accounts = backs.map(account).collect();
     organization.groups = groups;

@@ -44,6 +44,7 @@ fn cluster(frontends: usize) -> Organization {
         host,
         epoch: Default::default(),
         rules: Vec::new(),
+        password: None,
     };
     let organization = Organization {
         groups: vec![Group {

@@ -490,11 +490,11 @@ proptest! {
     }
 
     #[test]
-    fn extensions_round_trip(flags in any::<[bool; 10]>(), size in option::of(any::<u64>())) {
-        let [pipelining, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls, submit, link2state, deliver] = flags;
+    fn extensions_round_trip(flags in any::<[bool; 11]>(), size in option::of(any::<u64>())) {
+        let [pipelining, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls, auth, submit, link2state, deliver] = flags;
         let offered = Extensions {
             pipelining, size, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls,
-            submit, link2state, deliver,
+            auth, submit, link2state, deliver,
         };
         prop_assert_eq!(Extensions::of(&offered.reply("host")), offered);
     }

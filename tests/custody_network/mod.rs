@@ -62,6 +62,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
                 host,
                 epoch: Epoch::FIRST,
                 rules: Vec::new(),
+                password: None,
             })
             .collect(),
         smart_host: None,

@@ -121,6 +121,7 @@ fn configs(members: usize, faults: &Faults) -> Vec<MemberConfig> {
             host: names[HOST].clone(),
             epoch: Default::default(),
             rules: Vec::new(),
+            password: None,
         }],
         smart_host: None,
     };

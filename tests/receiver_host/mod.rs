@@ -44,6 +44,7 @@ impl Host {
             host,
             epoch: Epoch::FIRST,
             rules: Vec::new(),
+            password: None,
         };
         let organization = Organization {
             format: ORGANIZATION_FORMAT,

@@ -10,4 +10,5 @@ mod received;
 mod relay;
 mod smtp;
 mod stage;
+mod submission;
 mod unfit;

@@ -223,6 +223,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             host: MemberName::from(HOST),
             epoch: Default::default(),
             rules: Vec::new(),
+            password: None,
         }],
         smart_host: None,
     };

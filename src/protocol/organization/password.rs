@@ -146,3 +146,63 @@ impl Organization {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    /// Made by the reference implementation of Argon2, at the least cost.
+    const MADE_ELSEWHERE: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$\
+                                  0EkU+8WAdY1DOdRlxPbP+CtsDygG8FMCgxNeYn/iCuI";
+
+    // SM-106
+    #[test]
+    fn a_hash_that_was_made_elsewhere_fits_its_password_only() {
+        let hash = PasswordHash::from(MADE_ELSEWHERE);
+        assert_eq!(hash.problem(), None);
+        assert!(hash.fits("pässwörd".as_bytes()));
+        for wrong in ["passwörd", "pässwörd ", "PÄSSWÖRD", ""] {
+            assert!(!hash.fits(wrong.as_bytes()), "{wrong}");
+        }
+        assert!(!alloc::format!("{hash:?}").contains("argon2id"), "no log shows a hash");
+    }
+
+    // SV-070, SV-074
+    #[test]
+    fn a_hash_that_is_made_here_can_be_used() {
+        let hash = PasswordHash::new(b"secret", [7; SALT_OCTETS]);
+        assert!(hash.to_string().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert_eq!(hash.problem(), None);
+        assert!(hash.fits(b"secret") && !hash.fits(b"Secret"));
+        assert_ne!(hash, PasswordHash::new(b"secret", [8; SALT_OCTETS]), "each salt has its own");
+    }
+
+    // SV-070
+    #[test]
+    fn what_is_no_hash_is_refused_and_not_repeated() {
+        let costs = |costs: &str| MADE_ELSEWHERE.replace("m=8,t=1,p=1", costs);
+        for (text, clue) in [
+            ("open sesame".to_string(), "is no PHC string"),
+            (String::new(), "is no PHC string"),
+            (MADE_ELSEWHERE.replace("argon2id", "argon2i"), "is no hash by Argon2id"),
+            ("$2b$12$abcdefghijklmnopqrstuv".to_string(), "is no"),
+            ("$argon2id$v=19$m=8,t=1,p=1".to_string(), "has no salt or no hash"),
+            ("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA".to_string(), "has no salt or"),
+            (costs("m=4,t=1,p=1"), "has a cost that Argon2 does not know"),
+            (costs("m=262145,t=1,p=1"), "has the cost m=262145, expected at most 262144"),
+            (costs("m=8,t=17,p=1"), "has the cost t=17, expected at most 16"),
+            (costs("m=136,t=1,p=17"), "has the cost p=17, expected at most 16"),
+        ] {
+            let problem = PasswordHash(text.clone()).problem().expect("it is refused");
+            assert!(problem.contains(clue), "{text}: {problem}");
+            assert!(text.is_empty() || !problem.contains(&text), "{problem}");
+        }
+        assert_eq!(
+            PasswordHash(costs("m=128,t=16,p=16")).problem(),
+            None,
+            "the limits are allowed"
+        );
+    }
+}

@@ -4,6 +4,7 @@
 mod handover;
 mod news;
 mod submission;
+mod tls;
 mod transaction;
 
 use alloc::format;
@@ -238,6 +239,7 @@ impl SmtpServer {
             return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
         }
         let is_auth = verb.eq_ignore_ascii_case(b"AUTH");
+        self.be_wary_behind(line);
         if !is_auth && line.len() + "\r\n".len() > COMMAND_LINE_LIMIT {
             clause!(SM_009);
             return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
@@ -316,36 +318,9 @@ impl SmtpServer {
         self.answer(talk, &offer.reply(member.as_str()));
     }
 
-    fn may_start_tls(&self, security: Security) -> bool {
-        security == Security::Tls && !self.secured
-    }
-
-    fn start_tls(&mut self, talk: &mut Talk<'_>) {
-        if !self.may_start_tls(talk.config.security) {
-            let reply = Reply::new(502, Status::new(5, 5, 1), "STARTTLS is not offered here");
-            return self.blame(talk, &reply);
-        }
-        if self.greeting.is_none() {
-            return self.out_of_order(talk, "EHLO first");
-        }
-        clause!(SM_006);
-        Self::reply(talk, &Reply::new(220, Status::new(2, 0, 0), "Ready to start TLS"));
-        talk.say(Wire::StartTls);
-        self.state = State::Securing;
-    }
-
-    /// TLS is on: everything that was said in clear is void.
-    fn secured(&mut self, member: Option<MemberName>, talk: &mut Talk<'_>) {
-        clause!(SM_006);
-        self.secured = true;
-        self.candidate = member.filter(|_| self.submission.is_none());
-        self.greeting = None;
-        self.transaction = None;
-        self.listen(talk);
-    }
-
     fn bad_line(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_009);
+        self.be_wary_behind(said);
         talk.malformed(self.tag(), error, said);
         let text = if error.expected == EXPECTED_LINE_END {
             String::from("Line too long")

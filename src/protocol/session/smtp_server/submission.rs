@@ -10,7 +10,7 @@ use crate::protocol::session::{SessionEvent, Talk};
 use crate::wire::framer::EXPECTED_LINE_END;
 use crate::wire::message::Address;
 use crate::wire::smtp::auth::{
-    AUTH_LINE_LIMIT, Auth, Login, Mechanism, Name, Response, Secret, challenge,
+    AUTH_LINE_LIMIT, Auth, Login, Mechanism, Name, Response, Secret, challenge, public_part,
 };
 use crate::wire::smtp::{Mail, Reply, Status};
 use crate::wire::{DecodeError, Mode};
@@ -76,6 +76,13 @@ impl SmtpServer {
         }
     }
 
+    /// Behind an AUTH there may be secrets, also where it is not taken.
+    pub(super) fn be_wary_behind(&mut self, line: &[u8]) {
+        if let Some(submission) = &mut self.submission {
+            submission.wary |= public_part(line).is_some();
+        }
+    }
+
     /// A line that was read while the client was not to be trusted with its secrets.
     pub(super) fn wary_line(&mut self, line: &Secret, talk: &mut Talk<'_>) {
         match crate::wire::smtp::Command::decode(line.expose()) {
@@ -100,8 +107,7 @@ impl SmtpServer {
     }
 
     pub(super) fn auth(&mut self, auth: Auth, talk: &mut Talk<'_>) {
-        let Some(submission) = &mut self.submission else { return self.no_auth(talk) };
-        submission.wary = true;
+        let Some(submission) = &self.submission else { return self.no_auth(talk) };
         clause!(SM_102);
         if submission.account.is_some() {
             return self.out_of_order(talk, "You are authenticated already");
