@@ -286,3 +286,115 @@ pub fn public_part(line: &[u8]) -> Option<Vec<u8>> {
 pub fn serialize_line<S: Serializer>(line: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     public_part(line).as_deref().unwrap_or(line).serialize(serializer)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::smtp::{Command, CommandError};
+
+    fn shown(line: &str) -> Option<String> {
+        public_part(line.as_bytes()).map(|line| String::from_utf8(line).unwrap())
+    }
+
+    // SM-103
+    #[test]
+    fn the_examples_of_the_standards_are_read() {
+        // RFC 4954, section 4.1: an authorization identity `test`, and the password `test`.
+        let line = b"AUTH PLAIN dGVzdAB0ZXN0ADEyMzQ=";
+        let Ok(Command::Auth(Auth { mechanism, initial: Some(initial) })) = Command::decode(line)
+        else {
+            panic!("it is an AUTH with a response");
+        };
+        assert_eq!(mechanism, Mechanism::Plain);
+        let login = Login::plain(&initial).unwrap();
+        assert_eq!(login.name.as_str(), "test");
+        assert_eq!(login.authorization.as_ref().map(Name::as_str), Some("test"));
+        assert_eq!(login.password.expose(), b"1234");
+        let bare = Command::decode(b"auth login").unwrap();
+        assert_eq!(bare, Command::Auth(Auth { mechanism: Mechanism::Login, initial: None }));
+        assert_eq!(challenge("Password:"), "UGFzc3dvcmQ6");
+        let empty = Command::decode(b"AUTH EXTERNAL =").unwrap();
+        assert_eq!(empty.encode(), b"AUTH EXTERNAL =");
+        assert_eq!(Response::decode(&Secret::new(b"*".to_vec())), Ok(Response::Cancelled));
+    }
+
+    // SM-103
+    #[test]
+    fn what_is_malformed_has_its_place() {
+        for (line, offset) in
+            [("AUTH", 5), ("AUTH !", 5), ("AUTH A23456789012345678901", 5), ("AUTH  PLAIN", 5)]
+        {
+            let error = Command::decode(line.as_bytes()).unwrap_err();
+            assert!(matches!(error, CommandError::Syntax(_)), "{line}: {error}");
+            assert_eq!((error.place().offset, error.reply().code()), (offset, 501), "{line}");
+        }
+        for (line, offset) in [("AUTH PLAIN A", 12), ("AUTH X YQ== ", 0), ("AUTH X YR==", 8)] {
+            let Err(error) = Command::decode(line.as_bytes()) else {
+                assert_eq!(offset, 0, "{line}: spaces at the end are no part of it");
+                continue;
+            };
+            assert!(matches!(error, CommandError::Encoding(_)), "{line}: {error}");
+            assert_eq!(error.place().offset, offset, "{line}");
+        }
+        let word = |octets| "x".repeat(octets);
+        for (text, offset) in [
+            (String::new(), 0),
+            ("a\0b".into(), 3),
+            ("a\0b\0c\0d".into(), 7),
+            ("\0\0c".into(), 1),
+            ("\0b\0".into(), 3),
+            (format!("{}\0b\0c", word(256)), 0),
+            (format!("a\0{}\0c", word(256)), 2),
+            (format!("a\0b\0{}", word(256)), 4),
+        ] {
+            let error = Login::plain(&Secret::new(text.clone().into_bytes())).unwrap_err();
+            assert_eq!(error.offset, offset, "{text:?}: {error}");
+        }
+        let longest = format!("{}\0{}\0{}", word(255), word(255), word(255));
+        assert!(Login::plain(&Secret::new(longest.into_bytes())).is_ok());
+        assert!(Login::plain(&Secret::new(vec![0, b'b', 0, 0xff])).is_err(), "no UTF-8");
+    }
+
+    // SM-110
+    #[test]
+    fn of_an_auth_only_the_mechanism_is_shown() {
+        assert_eq!(shown("AUTH PLAIN AGEAYg==").as_deref(), Some("AUTH PLAIN ***"));
+        assert_eq!(shown("auth\tlogin YQ== YQ==").as_deref(), Some("AUTH login ***"));
+        assert_eq!(shown("  AUTH  X").as_deref(), Some("AUTH X"));
+        assert_eq!(shown("AUTH").as_deref(), Some("AUTH"));
+        let long = format!("AUTH {}", "x".repeat(300));
+        assert_eq!(shown(&long).map(|shown| shown.len()), Some(5 + MECHANISM_LIMIT));
+        assert_eq!(shown("MAIL FROM:<a@b> AUTH=<>"), None);
+        assert_eq!(shown(""), None);
+        let login = Login::plain(&Secret::new(b"\0name\0word".to_vec())).unwrap();
+        let shown = format!("{login:?}{}", serde_json::to_string(&login).unwrap());
+        assert!(!shown.contains("name:\"") && !shown.contains("word\":\"w"), "{shown}");
+        assert!(!shown.contains("\"name\":\"name\"") && shown.contains("***"), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_auth_round_trips(
+            name in "[A-Z0-9_-]{1,20}",
+            initial in prop::option::of(prop::collection::vec(any::<u8>(), 0..60)),
+        ) {
+            let mechanism = Mechanism::decode(&name).unwrap();
+            let auth = Auth { mechanism, initial: initial.map(Secret::new) };
+            let command = Command::Auth(auth);
+            prop_assert_eq!(Command::decode(&command.encode()), Ok(command));
+        }
+
+        #[test]
+        fn no_response_panics(line in prop::collection::vec(any::<u8>(), 0..60)) {
+            let line = Secret::new(line);
+            let _ = Response::decode(&line);
+            let _ = Login::plain(&line);
+            let _ = Name::decode(&line);
+        }
+    }
+}
