@@ -21,19 +21,22 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts the five groups; `more` are further arguments of `cluster up`.
     pub(crate) fn up(directory: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_bridgehead"))
-            .args(["cluster", "up", EXAMPLE, "--base-port", "0", "--dir"])
-            .arg(directory)
-            .args(more)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut cluster = Self { child, stdout, directory: directory.to_owned() };
-        let said = cluster.read_until("Ctrl-C stops the cluster.");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bridgehead"));
+        command.args(["cluster", "up", EXAMPLE, "--base-port", "0", "--dir"]);
+        command.arg(directory).args(more);
+        let (cluster, said) = Self::start(&mut command, directory);
         assert!(said.contains("[10/10]"), "progress is shown: {said}");
         assert!(said.contains("swaks --server 127.0.0.1:"), "a person learns what to do: {said}");
         cluster
+    }
+
+    /// Starts the cluster of a command, in `directory`; what it says until it runs.
+    pub(crate) fn start(command: &mut Command, directory: &Path) -> (Self, String) {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut cluster = Self { child, stdout, directory: directory.to_owned() };
+        let said = cluster.read_until("Ctrl-C stops the cluster.");
+        (cluster, said)
     }
 
     fn read_until(&mut self, end: &str) -> String {
