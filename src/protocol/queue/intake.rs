@@ -282,3 +282,28 @@ impl Missing {
 pub(crate) fn queue_name(queue: QueueId) -> String {
     alloc::format!("{queue}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::message::{BodyKey, Digest};
+
+    // SM-115
+    #[test]
+    fn nothing_is_added_to_a_header_that_was_not_read_to_its_end() {
+        let mail = NewMail {
+            sender: None,
+            recipients: Vec::new(),
+            ret: None,
+            envid: None,
+            smtputf8: false,
+            submitter: None,
+            from: String::from("client"),
+            with: String::from("ESMTPSA"),
+            body: Body { key: BodyKey(1), digest: Digest::default(), octets: 1 },
+        };
+        let missing = |is_whole| Missing::of(&mail, &HeaderRead { fields: Vec::new(), is_whole });
+        assert!(missing(true).date && missing(true).message_id);
+        assert!(!missing(false).date && !missing(false).message_id);
+    }
+}
