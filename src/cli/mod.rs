@@ -88,7 +88,7 @@ enum Command {
     /// Give an account to another member
     #[command(subcommand)]
     Account(account::Account),
-    /// Read a password and print the line that lets in who knows it, for an [[account]] of organization.toml
+    /// Read a password and print the line that an [[account]] keeps of it
     #[command(
         after_help = "Examples:\n  bridgehead password                       # asks twice, and shows nothing\n  pass mail/bob | bridgehead password >> organization.toml"
     )]

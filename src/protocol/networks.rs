@@ -37,6 +37,13 @@ impl Network {
     }
 }
 
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        Self { address, bits: width(address) }
+    }
+}
+
 impl FromStr for Network {
     type Err = &'static str;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::file::{TomlFile, read_text};
-use super::submission::{check_submission, client_credentials, read_pem};
+use super::submission::{check_submission, client_credentials, read_pem, relaying_members};
 use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
 use crate::clause;
 use crate::protocol::faults::Faults;
@@ -415,6 +415,8 @@ fn configuration(
     (credentials, client_credentials): (Option<Credentials>, Option<ClientCredentials>),
 ) -> Configuration {
     let directory = file.relative(&member.directory);
+    let mut policy = member.policy.clone();
+    policy.relay_networks.extend(relaying_members(&member, &organization));
     let ListenSection { smtp, deliver, group, admin, submission, submissions } = member.listen;
     // Where addresses prove names, a member has to come from the address where it is expected.
     let is_name = member.security.members == Security::Address && !smtp.ip().is_unspecified();
@@ -429,7 +431,7 @@ fn configuration(
             organization: Arc::new(organization),
             member: member.member,
             security: member.security.members,
-            policy: member.policy,
+            policy,
             faults: Faults::none(),
         },
         listen: Listen {
