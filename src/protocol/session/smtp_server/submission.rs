@@ -65,7 +65,7 @@ impl SmtpServer {
     }
 
     /// How the next command is read.
-    pub(super) fn command_mode(&mut self, limit: usize) -> Mode {
+    pub(super) fn command_mode(&self, limit: usize) -> Mode {
         match &self.submission {
             Some(Submission { wary: true, .. }) => {
                 clause!(SM_110);
