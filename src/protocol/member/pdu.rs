@@ -213,7 +213,7 @@ pub struct NewMail {
     pub submitter: Option<String>,
     /// Who gave it: EHLO name and address.
     pub from: String,
-    /// `SMTP` or `ESMTP`.
+    /// `SMTP`, or `ESMTP` with the letters of RFC 3848: `A` at its end where the client has logged in.
     pub with: String,
     /// The content.
     pub body: Body,
