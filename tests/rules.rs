@@ -1,5 +1,6 @@
 //! Rules by themselves: facts in, verdict out; what a configuration may say; what a header is.
 
+use bridgehead::protocol::member::Answer;
 use bridgehead::protocol::rules::{
     ADDRESSES_LIMIT, Facts, Kind, LOOP_FIELD, PASSES_LIMIT, Rule, Source, Verdict, check, evaluate,
     is_loop, may_reply,
@@ -234,6 +235,25 @@ fn a_header_is_read_to_its_limits() {
     let far = format!("{}B: x\r\n", format!("A: {}\r\n", "x".repeat(900)).repeat(80));
     assert!(far.len() > HEADER_LIMIT_OCTETS);
     assert!(!header::fields(far.as_bytes()).iter().any(|field| field.is("B")));
+}
+
+/// SM-115: whoever asks what a header lacks is told whether all of it was read.
+#[test]
+fn a_header_that_is_not_read_to_its_end_says_so() {
+    let is_whole = |octets: &[u8]| {
+        let front = &octets[..octets.len().min(HEADER_LIMIT_OCTETS)];
+        Answer::header_of(front).into_header().expect("it is a header").is_whole
+    };
+    let line = format!("A: {}\r\n", "x".repeat(900));
+    let far = line.repeat(80);
+    assert!(is_whole(b"A: x\r\n\r\nbody\r\n") && is_whole(b"A: x\r\n") && is_whole(b""));
+    assert!(!is_whole(far.as_bytes()), "the header goes on behind what is read");
+    let body = format!("{line}\r\n{far}");
+    assert!(is_whole(body.as_bytes()), "only the body does");
+    let body = format!("\r\n{far}");
+    assert!(is_whole(body.as_bytes()), "there is no header");
+    assert!(!is_whole("A: x\r\n".repeat(FIELDS_LIMIT).as_bytes()), "one more would be left out");
+    assert!(Answer::Done.into_header().is_err());
 }
 
 /// The plainest reading of a pattern: by its first character.

@@ -9,6 +9,7 @@ mod admin;
 mod check;
 pub mod cluster;
 mod manual;
+mod password;
 mod queue;
 mod reload;
 mod show;
@@ -96,6 +97,11 @@ enum Command {
     /// Give an account to another member
     #[command(subcommand)]
     Account(account::Account),
+    /// Read a password and print the line that an [[account]] keeps of it
+    #[command(
+        after_help = "Examples:\n  bridgehead password                       # asks twice, and shows nothing\n  pass mail/bob | bridgehead password >> organization.toml"
+    )]
+    Password,
     /// Look at the spool of a member that is stopped, or rescue what is in it
     #[command(subcommand)]
     Spool(spool::Spool),
@@ -181,6 +187,7 @@ fn run(command: Command) -> ExitCode {
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),
         Command::Account(command) => account::run(&command),
+        Command::Password => password::run(),
         Command::Spool(command) => spool::run(&command),
         Command::Completions { shell } => {
             // The generator panics where it cannot write: to memory it always can.

@@ -9,6 +9,7 @@ pub mod faults;
 pub mod linkstate;
 pub mod master;
 pub mod member;
+pub mod networks;
 pub mod operator;
 pub mod organization;
 pub mod queue;

@@ -43,11 +43,23 @@ pub struct Credentials {
     pub key_pem: String,
 }
 
+/// What a member proves itself with to clients of the submission ports, as PEM text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCredentials {
+    /// The certificate, with its chain.
+    pub certificate_pem: String,
+    /// Its private key.
+    pub key_pem: String,
+}
+
 /// The two sides of TLS, ready for use.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// For the SMTP port: any client may come; one that shows a certificate must show a good one.
     pub open_server: Arc<ServerConfig>,
+    /// For the submission ports: clients prove themselves by what they say, and are asked for no
+    /// certificate.
+    pub client_server: Arc<ServerConfig>,
     /// For the delivery and group ports: members only, TLS 1.3.
     pub member_server: Arc<ServerConfig>,
     /// For connections to members: TLS 1.3, both sides prove themselves.
@@ -59,7 +71,7 @@ pub struct Identity {
 /// Certificates or keys that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityError {
-    /// Which part: `ca`, `certificate`, `key`.
+    /// Which part: `ca`, `certificate`, `key`, `client_certificate`, `client_key`.
     pub part: &'static str,
     /// What is wrong with it.
     pub problem: String,
@@ -163,9 +175,11 @@ impl Credentials {
             .with_client_cert_verifier(verifier(false)?)
             .with_single_cert(self.chain()?, self.key()?)
             .map_err(wrong("key"))?;
+        let client_server = client_server((self.chain()?, self.key()?), "key")?;
         let client = self.client(roots, provider)?;
         Ok(Identity {
             open_server: Arc::new(open_server),
+            client_server: Arc::new(client_server),
             member_server: Arc::new(member_server),
             client: Arc::new(client),
             is_development,
@@ -202,14 +216,7 @@ impl Credentials {
     }
 
     fn chain(&self) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(self.certificate_pem.as_bytes())
-            .collect::<Result<_, _>>()
-            .map_err(wrong("certificate"))?;
-        if chain.is_empty() {
-            let problem = "holds no certificate, expected PEM text".into();
-            return Err(IdentityError { part: "certificate", problem });
-        }
-        Ok(chain)
+        chain_of(&self.certificate_pem, "certificate")
     }
 
     fn key(&self) -> Result<PrivateKeyDer<'static>, IdentityError> {
@@ -226,6 +233,42 @@ impl Credentials {
     ) -> Result<Option<&'a MemberName>, IdentityError> {
         Ok(member_of(&self.chain()?[0], members))
     }
+}
+
+impl ClientCredentials {
+    /// Prepares the server's side of TLS for clients of the submission ports.
+    ///
+    /// # Errors
+    /// A part is no PEM, or the key does not fit.
+    pub fn server(&self) -> Result<ServerConfig, IdentityError> {
+        clause!(SV_072);
+        let chain = chain_of(&self.certificate_pem, "client_certificate")?;
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes());
+        client_server((chain, key.map_err(wrong("client_key"))?), "client_key")
+    }
+}
+
+fn chain_of(pem: &str, part: &'static str) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(wrong(part))?;
+    if chain.is_empty() {
+        let problem = "holds no certificate, expected PEM text".into();
+        return Err(IdentityError { part, problem });
+    }
+    Ok(chain)
+}
+
+fn client_server(
+    (chain, key): (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+    part: &'static str,
+) -> Result<ServerConfig, IdentityError> {
+    ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(wrong(part))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(wrong(part))
 }
 
 /// The member that a verified certificate names. A certificate that names several proves none of them:

@@ -33,6 +33,7 @@ pub mod maildir;
 pub mod net;
 pub mod notices;
 pub mod outside_tls;
+mod passwords;
 pub(crate) mod private;
 pub mod privileges;
 pub mod report;

@@ -281,6 +281,11 @@ impl World<'_> {
                 socket.mode = mode;
                 self.hosts[host].readable.push_back(to);
             }
+            Wire::Check { attempt, login } => {
+                let at = &self.hosts[host];
+                let verdict = at.config.organization.verify(&login);
+                self.feed(host, Input::Pdu { from: to, pdu: Wire::Checked { attempt, verdict } });
+            }
             Wire::StartTls => self.checkers.object("host", "TLS was started where none is on"),
             other => panic!("a session sends only what goes out, not {other:?}"),
         }
@@ -391,6 +396,7 @@ impl World<'_> {
                 return self.body_read(host, connection, octets);
             }
             Ok(Some(Unit::Line(line))) => Wire::Line(line),
+            Ok(Some(Unit::Secret(line))) => Wire::Secret(line),
             Ok(Some(Unit::Block(block))) => Wire::Block(block),
             Ok(Some(Unit::Frame(frame))) => Wire::Frame(frame),
             Err(error) if is_body => {

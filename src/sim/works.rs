@@ -11,7 +11,6 @@ use super::world::{Happening, World};
 use crate::kernel::{Input, Span};
 use crate::protocol::member::{Answer, Filtered, Notice, Query};
 use crate::protocol::queue::Ending;
-use crate::wire::header::fields;
 use crate::wire::message::{Address, BodyKey, Field, Refusal};
 
 /// How long a slow filter takes.
@@ -57,7 +56,7 @@ impl World<'_> {
                 Answer::Composed(self.hosts[host].disk.keep(text.into_bytes()))
             }
             Query::Header(body) => match self.read_body(host, body.key) {
-                Ok(Some(octets)) => Answer::Header(fields(&octets)),
+                Ok(Some(octets)) => Answer::header_of(&octets),
                 Ok(None) => Answer::Failed(Refusal::new(451, "4.3.0", "the body is lost")),
                 Err(damage) => {
                     self.body_checked(host, body.key, Some(damage));

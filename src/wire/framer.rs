@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::DecodeError;
 use super::dots::Dots;
 use super::frame::{HEADER_OCTETS, read_header};
+use super::smtp::auth::Secret;
 use super::text::LineEnds;
 use crate::clause;
 
@@ -20,7 +21,7 @@ pub const PIECE_LIMIT: usize = 64 * 1024;
 /// The most octets of one [`Unit::Block`].
 pub const BLOCK_LIMIT: usize = 1 << 20;
 
-/// The most octets of a malformed line or frame that are kept for the log; no line has a greater limit.
+/// The most octets of a malformed line or frame that are kept for the log.
 pub const SPOILED_LIMIT: usize = 4 * 1024;
 
 /// What [`DecodeError::expected`] says of a bare CR or LF.
@@ -38,6 +39,8 @@ pub enum Mode {
     Paused,
     /// One line of at most this many octets, with CRLF. A bare CR or LF is an error.
     Line(usize),
+    /// One line like any other, which no log and no trace may show.
+    Secret(usize),
     /// Dot-stuffed text up to `<CRLF>.<CRLF>`, at most this many octets once unstuffed. Bare CR or LF
     /// is an error.
     Dots(u64),
@@ -67,6 +70,8 @@ impl Mode {
 pub enum Unit {
     /// A line without its CRLF.
     Line(Vec<u8>),
+    /// A line without its CRLF, which nobody may see who does not check it.
+    Secret(Secret),
     /// A piece of a body, unstuffed; never empty, at most [`PIECE_LIMIT`] octets.
     Body(Vec<u8>),
     /// The body is complete.
@@ -83,6 +88,7 @@ enum State {
     Paused,
     Line {
         limit: usize,
+        is_secret: bool,
     },
     Dots(Dots),
     Octets {
@@ -104,8 +110,8 @@ enum State {
 
 /// An incremental decoder for one direction of one connection.
 ///
-/// After [`Unit::Line`], [`Unit::BodyEnd`], [`Unit::Block`], [`Unit::Frame`] and after each error it is
-/// paused until [`Framer::read_as`].
+/// After [`Unit::Line`], [`Unit::Secret`], [`Unit::BodyEnd`], [`Unit::Block`], [`Unit::Frame`] and after
+/// each error it is paused until [`Framer::read_as`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Framer {
     state: State,
@@ -184,7 +190,7 @@ impl Framer {
     /// The next unit, `None` when more octets (or another mode) are needed.
     ///
     /// # Errors
-    /// What is malformed, once. In [`Mode::Line`] the error comes with the octet that makes the line
+    /// What is malformed, once. In [`Mode::Line`] and [`Mode::Secret`] the error comes with the octet that makes the line
     /// bad, and the framer then skips to the next line. In [`Mode::Dots`] and [`Mode::Text`] it comes in place of
     /// [`Unit::BodyEnd`], when the body has been skipped to its end. In [`Mode::Frame`] nothing after
     /// the error can be read and the session closes.
@@ -194,7 +200,7 @@ impl Framer {
         }
         match self.state {
             State::Paused | State::Broken => Ok(None),
-            State::Line { limit } => self.next_line(limit),
+            State::Line { limit, is_secret } => self.next_line(limit, is_secret),
             State::Dots(dots) => self.next_of_dots(dots),
             State::Octets { left } => Ok(self.next_of_octets(left)),
             State::Text { left, lines } => self.next_of_text(left, lines),
@@ -237,7 +243,17 @@ impl Framer {
         false
     }
 
-    fn next_line(&mut self, limit: usize) -> Result<Option<Unit>, DecodeError> {
+    fn next_line(&mut self, limit: usize, is_secret: bool) -> Result<Option<Unit>, DecodeError> {
+        let unit = self.find_line(limit);
+        if is_secret {
+            clause!(SM_110);
+            self.spoiled.clear();
+        }
+        Ok(unit?
+            .map(|line| if is_secret { Unit::Secret(Secret::new(line)) } else { Unit::Line(line) }))
+    }
+
+    fn find_line(&mut self, limit: usize) -> Result<Option<Vec<u8>>, DecodeError> {
         let waiting = self.waiting();
         let looked_at = &waiting[..waiting.len().min(limit)];
         let place = looked_at.iter().position(|octet| matches!(octet, b'\r' | b'\n'));
@@ -252,7 +268,7 @@ impl Framer {
                     let line = waiting[..place].to_vec();
                     self.consume(place + 2);
                     self.state = State::Paused;
-                    Ok(Some(Unit::Line(line)))
+                    Ok(Some(line))
                 }
                 Some(_) => {
                     clause!(WI_010);
@@ -375,7 +391,8 @@ impl Framer {
 const fn state_of(mode: Mode) -> State {
     match mode {
         Mode::Paused => State::Paused,
-        Mode::Line(limit) => State::Line { limit },
+        Mode::Line(limit) => State::Line { limit, is_secret: false },
+        Mode::Secret(limit) => State::Line { limit, is_secret: true },
         Mode::Dots(limit) => State::Dots(Dots::new(limit)),
         Mode::Octets(left) => State::Octets { left },
         Mode::Text(left) => State::Text { left, lines: LineEnds::new() },

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::framer::BLOCK_LIMIT;
 use super::smtp::Command;
+use super::smtp::auth::{AUTH_LINE_LIMIT, Auth, Login, Name, Response, Secret, public_part};
 use super::{DecodeError, Framer, Mode, Unit, group, link2state, orginfo, submit};
 
 /// The most octets that a target looks at.
@@ -44,8 +45,10 @@ pub fn smtp_session(input: &[u8]) {
     let single = run(input, Mode::Line(LINE_LIMIT), 1, smtp_follows);
     assert_eq!(chosen, single, "how octets are split changes nothing");
     for unit in chosen.iter().flatten() {
-        if let Unit::Line(line) = unit {
-            command(line);
+        match unit {
+            Unit::Line(line) => command(line),
+            Unit::Secret(line) => response(line),
+            _ => {}
         }
     }
 }
@@ -54,6 +57,11 @@ pub fn smtp_session(input: &[u8]) {
 fn command(line: &[u8]) {
     match Command::decode(line) {
         Ok(command) => {
+            let is_auth = matches!(command, Command::Auth(_));
+            assert_eq!(public_part(line).is_some(), is_auth, "AUTH is hidden, and nothing else is");
+            if let Command::Auth(Auth { initial: Some(initial), .. }) = &command {
+                login(initial);
+            }
             let encoded = command.encode();
             assert!(!encoded.contains(&b'\n'), "a command is one line");
             assert_eq!(Command::decode(&encoded), Ok(command), "a command is read as written");
@@ -62,10 +70,27 @@ fn command(line: &[u8]) {
     }
 }
 
+/// What is behind an AUTH is an answer to a challenge, of either mechanism.
+fn response(line: &Secret) {
+    let Ok(Response::Given(given)) = Response::decode(line) else { return };
+    login(&given);
+}
+
+fn login(given: &Secret) {
+    if let Ok(login) = Login::plain(given) {
+        assert!(!login.name.as_str().is_empty(), "nobody is nobody");
+        assert!(!login.password.expose().contains(&0), "a password ends at NUL");
+    }
+    if let Ok(name) = Name::decode(given) {
+        assert_eq!(name.as_str().as_bytes(), given.expose(), "a name is what was given");
+    }
+}
+
 fn smtp_follows(unit: &Unit) -> Mode {
     let Unit::Line(line) = unit else { return Mode::Line(LINE_LIMIT) };
     match Command::decode(line) {
         Ok(Command::Data) => Mode::Dots(BODY_LIMIT),
+        Ok(Command::Auth(_)) => Mode::Secret(AUTH_LINE_LIMIT),
         Ok(Command::Bdat { octets, last: false }) => Mode::Octets(octets),
         // Stands for the body of an offer, whose length another command tells.
         Ok(Command::Bdat { octets, last: true }) => Mode::Text(octets),

@@ -48,6 +48,16 @@ pub fn fields(message: &[u8]) -> Vec<Field> {
     fields
 }
 
+/// Whether [`fields`] gives all fields of the header: it ends before its limits are reached.
+#[must_use]
+pub fn is_whole(message: &[u8]) -> bool {
+    let header = &message[..message.len().min(HEADER_LIMIT_OCTETS)];
+    let is_seen = header.len() < HEADER_LIMIT_OCTETS
+        || header.starts_with(b"\r\n")
+        || header.windows(4).any(|octets| octets == b"\r\n\r\n");
+    is_seen && fields(message).len() < FIELDS_LIMIT
+}
+
 /// The lines of fields, each ended by CRLF.
 #[must_use]
 pub fn lines(fields: &[Field]) -> String {

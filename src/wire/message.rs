@@ -156,7 +156,7 @@ pub struct Hop {
     pub by: String,
     /// The group of that member.
     pub group: GroupName,
-    /// `SMTP`, `ESMTP`, `SUBMIT` or `LMTP`.
+    /// `SMTP`, `ESMTP` with the letters of RFC 3848, `SUBMIT` or `LMTP`.
     pub with: String,
     /// The queue id there, as printed.
     pub id: String,

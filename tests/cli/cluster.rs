@@ -3,8 +3,11 @@
 use core::net::SocketAddr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Output;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
+use crate::shell_support::letters;
+use crate::shell_support::outside::{Outside, until};
 use crate::support::{Cluster, EXAMPLE, PATIENCE};
 use serde_json::Value;
 
@@ -149,4 +152,148 @@ fn a_cluster_starts_shows_itself_cuts_heals_and_stops() {
     assert_eq!(other.status.code(), Some(2), "the dates of the members count by their scale");
     let problem = String::from_utf8_lossy(&other.stderr).into_owned();
     assert!(problem.contains("made with --time-scale 1,"), "{problem}");
+}
+
+const PASSWORD: &str = "Tr0ub4dor & 3";
+
+/// Gives the password to a program on its standard input; what it prints.
+fn with_password(command: &mut Command) -> String {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    child.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    assert!(!said.contains(PASSWORD), "{said}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// What mail the test's own outside server and the Maildirs in `directory` have got.
+fn arrives(outside: &Outside, directory: &Path, subject: &str) {
+    let there = String::from_utf8(outside.next()).unwrap();
+    let subject = format!("Subject: {subject}");
+    let find = || letters(directory).into_iter().find(|letter| letter.contains(&subject));
+    let here = until(find, || format!("{subject} has not arrived"));
+    for letter in [there, here] {
+        assert!(letter.contains(&subject), "{letter}");
+        assert!(letter.contains(" with ESMTPSA id "), "{letter}");
+        assert_eq!(letter.matches("\r\nDate: ").count(), 1, "{letter}");
+        assert_eq!(letter.matches("\r\nMessage-ID: <").count(), 1, "{letter}");
+    }
+}
+
+/// SM-110: nothing that a member has logged at its most talkative has a secret in it.
+fn no_secret_in(log: &str) {
+    assert!(log.contains("bridgehead::trace"), "the trace is on");
+    assert!(log.contains("authenticated"), "a login is logged");
+    // Base64 of pieces of the password, at each of its three alignments, and octets as the trace has them.
+    let plain = format!("\0anna@example.test\0{PASSWORD}");
+    let base64 = with_password(Command::new("base64").arg("-w0"));
+    let octets = |text: &str| {
+        let numbers: Vec<_> = text.bytes().map(|octet| octet.to_string()).collect();
+        numbers.join(",")
+    };
+    let whole = with_input("base64", &["-w0"], plain.as_bytes());
+    let start = base64.trim_end_matches('=');
+    for secret in [PASSWORD, "Tr0ub4dor", whole.as_str(), &start[..start.len() - 2], &whole[24..]] {
+        assert!(!log.contains(secret), "`{secret}` in the log");
+        assert!(!log.contains(&octets(secret)), "the octets of `{secret}` in the log");
+    }
+}
+
+fn with_input(program: &str, arguments: &[&str], input: &[u8]) -> String {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+fn python(way: &str, port: &str, ca: &Path, open_port: &str) {
+    let mut command = Command::new("python3");
+    command.args(["tests/submission_support.py", way, port]).arg(ca).arg(open_port);
+    with_password(&mut command);
+}
+
+/// SM-100 to SM-115, SV-070 to SV-074, by a client that nobody here wrote: STARTTLS on the port of a
+/// cluster, TLS from the start on that of a member, foreign mail after a login and not before.
+#[test]
+fn a_client_logs_in_and_sends_to_anybody() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let home = directory.path().join("cluster");
+    let line = with_password(Command::new(env!("CARGO_BIN_EXE_bridgehead")).arg("password"));
+    assert!(line.starts_with("password = \"$argon2id$") && !line.contains(PASSWORD), "{line}");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let smart_host = free.local_addr().unwrap();
+    drop(free);
+    let outside = Outside::new(smart_host);
+    let example = std::fs::read_to_string("examples/one-group.toml").unwrap();
+    let organization = example
+        .replacen("[[group]]", &format!("smart_host = \"{smart_host}\"\n\n[[group]]"), 1)
+        .replacen(
+            "address = \"anna@example.test\"\n",
+            &format!("address = \"anna@example.test\"\n{line}"),
+            1,
+        );
+    let file = directory.path().join("organization.toml");
+    std::fs::write(&file, organization).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bridgehead"));
+    command.args(["cluster", "up", "--base-port", "0", "--dir"]).arg(&home).arg(&file);
+    let (mut cluster, said) = Cluster::start(command.env("BRIDGEHEAD_LOG", "trace"), &home);
+    let status = cluster.status();
+    let front = &status["plan"]["members"][0];
+    let port = |of: &str| front[of].as_str().unwrap().rsplit_once(':').unwrap().1.to_owned();
+    assert!(said.contains(&format!("submission 127.0.0.1:{}", port("submission"))), "{said}");
+    let own = home.join("front");
+    python("starttls", &port("submission"), &own.join("ca.pem"), &port("smtp"));
+    arrives(&outside, &home, "starttls PLAIN");
+    arrives(&outside, &home, "starttls LOGIN");
+    assert_eq!(cluster.stop(), Some(0));
+    no_secret_in(&std::fs::read_to_string(own.join("log")).unwrap());
+
+    // The member alone, with a port under TLS and with a certificate for the name that clients know.
+    let ca = bridgehead::server::identity::DevelopmentCa::create().unwrap();
+    let credentials = ca.issue(&"localhost".into()).unwrap();
+    std::fs::write(own.join("for-clients.pem"), &credentials.certificate_pem).unwrap();
+    std::fs::write(own.join("for-clients.key"), &credentials.key_pem).unwrap();
+    std::fs::write(own.join("clients-ca.pem"), &credentials.ca_pem).unwrap();
+    let member = own.join("member.toml");
+    let text = std::fs::read_to_string(&member)
+        .unwrap()
+        .replacen("[listen]\n", "[listen]\nsubmissions = \"127.0.0.1:0\"\n", 1)
+        .replacen(
+            "[security]\n",
+            "[security]\nclient_certificate = \"for-clients.pem\"\nclient_key = \"for-clients.key\"\n",
+            1,
+        );
+    std::fs::write(&member, text).unwrap();
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_bridgehead"));
+    serve.arg("serve").arg(&member).env("BRIDGEHEAD_LOG", "trace");
+    let log = std::fs::File::create(own.join("alone.log")).unwrap();
+    let mut child = serve.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let port = |name: &str| {
+        let words = ready.split_whitespace();
+        let address = words.filter_map(|word| word.strip_prefix(name)).next().expect(&ready);
+        address.rsplit_once(':').unwrap().1.to_owned()
+    };
+    let (submissions, smtp) = (port("submissions="), port("smtp="));
+    let checked = std::panic::catch_unwind(|| {
+        python("tls", &submissions, &own.join("clients-ca.pem"), &smtp);
+        let there = [outside.next(), outside.next()].concat();
+        let there = String::from_utf8(there).unwrap();
+        assert!(there.contains("Subject: tls PLAIN") && there.contains("Subject: tls LOGIN"));
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = std::fs::read_to_string(own.join("alone.log")).unwrap();
+    checked.unwrap_or_else(|panic| {
+        println!("{ready}{log:.20000}");
+        std::panic::resume_unwind(panic)
+    });
+    no_secret_in(&log);
 }

@@ -1,9 +1,10 @@
 //! The commands: exit codes, errors with file and line, help with examples.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const EXAMPLE: &str = "examples/five-groups.toml";
 
@@ -42,6 +43,7 @@ fn every_command_explains_itself() {
         &["queue", "retry"],
         &["queue", "bounce"],
         &["queue", "remove"],
+        &["password"],
         &["sim"],
         &["adapter"],
         &["completions"],
@@ -264,5 +266,131 @@ fn without_a_cluster_its_commands_say_so() {
         assert_ends(&command, 1, "no.sock");
         assert_eq!(said.matches("no.sock").count(), 1, "the path stands once: {said}");
         assert!(!said.contains("nothing fits"), "nobody was asked: {said}");
+    }
+}
+
+/// `bridgehead check` on one of two files: an organization of one member, and the member.
+fn checked(directory: &Path, account: &str, listen: &str, security: &str) -> [(i32, String); 2] {
+    let organization = format!(
+        "format = 1\nrevision = 1\nname = \"Test\"\ndomains = [\"example.org\"]\n[[group]]\nname = \"G\"\n\
+         uuid = \"{:032x}\"\nmembers = [\"a\"]\nmaster = \"a\"\n[[account]]\naddress = \"bob@example.org\"\n\
+         host = \"a\"\n{account}\n",
+        1
+    );
+    let member = format!(
+        "format = 1\nmember = \"a\"\norganization = \"organization.toml\"\ndirectory = \"state\"\n[listen]\n\
+         smtp = \"127.0.0.1:25\"\ndeliver = \"127.0.0.1:24\"\ngroup = \"127.0.0.1:691\"\n{listen}\n\
+         [security]\nallow_development_ca = true\n{security}\n"
+    );
+    [("organization.toml", organization), ("member.toml", member)].map(|(name, text)| {
+        let path = directory.join(name);
+        fs::write(&path, text).expect("a file");
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_bridgehead")).arg("check").arg(&path).output();
+        let output = output.expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().expect("a code"), said)
+    })
+}
+
+const IN_CLEAR: &str = "members = \"address\"";
+const TLS: &str =
+    "members = \"tls\"\nca = \"ca.pem\"\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"";
+
+/// SV-070: what is no hash is refused with its line, and not repeated: it may be the password itself.
+#[test]
+fn a_password_that_is_no_hash_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let salt = "c2FsdHNhbHRzYWx0c2FsdA";
+    for (password, clue) in [
+        ("open sesame", "is no PHC string, expected the line that `bridgehead password` prints"),
+        (
+            "$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$c2VzYW1lc2VzYW1l",
+            "is no hash by Argon2id",
+        ),
+        (&format!("$argon2id$v=19$m=8,t=1,p=1${salt}"), "has no salt or no hash"),
+        (
+            &format!("$argon2id$v=19$m=999999,t=1,p=1${salt}${salt}"),
+            "m=999999, expected at most 262144",
+        ),
+    ] {
+        let account = format!("password = '{password}'");
+        let [(code, said), _] = checked(directory.path(), &account, "", IN_CLEAR);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("organization.toml:13: account[0].password: "), "{said}");
+        assert!(said.contains(clue) && !said.contains(password), "{said}");
+    }
+}
+
+/// SV-071, SV-072: what the submission ports need, and what they cannot have.
+#[test]
+fn the_submission_ports_are_checked() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let ca = bridgehead::server::identity::DevelopmentCa::create().expect("an authority");
+    ca.issue(&"a".into()).expect("a certificate").write(directory.path()).expect("files");
+    let other = ca.issue(&"mail.example.org".into()).expect("a certificate");
+    fs::write(directory.path().join("other.pem"), &other.certificate_pem).expect("a file");
+    fs::write(directory.path().join("other.key"), &other.key_pem).expect("a file");
+    let pair = "client_certificate = \"other.pem\"\nclient_key = \"other.key\"";
+    let with = |more: &str| format!("{TLS}\n{more}");
+    let both = "submission = \"127.0.0.1:587\"\nsubmissions = \"127.0.0.1:465\"";
+    for (listen, security, clue) in [
+        (both, with(pair), ""),
+        ("submission = \"127.0.0.1:587\"", IN_CLEAR.to_owned(), ""),
+        (both, IN_CLEAR.to_owned(), "listen.submissions: needs TLS"),
+        (
+            "submission = \"127.0.0.1:25\"",
+            TLS.to_owned(),
+            "listen.submission: 127.0.0.1:25 is taken by `smtp`",
+        ),
+        ("submissions = \"here\"", TLS.to_owned(), "expected IP:PORT"),
+        (both, format!("{IN_CLEAR}\n{pair}"), "security.client_key: is given"),
+        (both, with("client_key = \"other.key\""), "expected `client_certificate` besides"),
+        (both, with("client_certificate = \"other.pem\""), "expected `client_key` besides"),
+        (both, with(&pair.replace("other.key", "key.pem")), "security.client_key: "),
+        (both, with(&pair.replace("other.pem", "none.pem")), "security.client_certificate: "),
+        (both, with(&pair.replace("other.pem", "other.key")), "holds no certificate"),
+        (
+            both,
+            format!("{}\n[policy]\nrelay_networks = [\"192.0.2.1/24\"]", with("")),
+            "expected zeros there",
+        ),
+    ] {
+        let [_, (code, said)] = checked(directory.path(), "", listen, &security);
+        assert_eq!(code, if clue.is_empty() { 0 } else { 2 }, "{listen}\n{security}: {said}");
+        assert!(said.contains(clue), "{listen}\n{security}: {said}");
+    }
+}
+
+/// SV-074: one line of standard input, and nothing that nobody could log in by.
+#[test]
+fn a_password_is_read_from_standard_input() {
+    let asked = |input: &[u8]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bridgehead"));
+        command.arg("password").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        // It may have ended before it has read everything.
+        let _ = child.stdin.take().expect("it is piped").write_all(input);
+        let output = child.wait_with_output().expect("it ends");
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, line, _) = asked(b"open sesame\r\nignored\n");
+    assert_eq!((code, line.lines().count()), (Some(0), 1), "{line}");
+    assert_ne!(line, asked(b"open sesame").1, "each has a salt of its own");
+    let directory = tempfile::tempdir().expect("a directory");
+    let [(code, said), _] = checked(directory.path(), &line, "", IN_CLEAR);
+    assert_eq!(code, 0, "an account takes it: {said}");
+    let long = [b'x'; 300];
+    let inputs: [(&[u8], _); 4] = [
+        (b"\n", "empty"),
+        (b"a\0b\n", "control character"),
+        (&long, "255 octets"),
+        (b"", "cannot be read"),
+    ];
+    for (input, clue) in inputs {
+        let (code, line, said) = asked(input);
+        assert!(matches!(code, Some(1 | 2)) && line.is_empty(), "{clue}: {code:?} {line}");
+        assert!(said.contains(clue), "{clue}: {said}");
     }
 }

@@ -3,6 +3,9 @@
 mod cluster;
 mod cluster_killed;
 mod commands;
+#[allow(dead_code, reason = "the outside server of the daemon's tests serves here, too")]
+#[path = "../shell/support/mod.rs"]
+mod shell_support;
 mod snapshots;
 mod support;
 mod walk;

@@ -1,17 +1,21 @@
 //! Rules in their places: queue rules at enqueue, account rules at the host of the account, with crashes
 //! and repeats in between.
 
+use std::collections::BTreeMap;
+
 use crate::network::{Network, Trap, member, organization, user};
 use bridgehead::kernel::{Input, Span};
 use bridgehead::protocol::faults::Faults;
-use bridgehead::protocol::member::{Answer, Command, Event, Filtered, Pdu, Policy};
-use bridgehead::protocol::organization::Organization;
+use bridgehead::protocol::member::{Answer, Command, Event, Filtered, NewMail, Pdu, Policy};
+use bridgehead::protocol::organization::{MemberSettings, Organization, Submit};
 use bridgehead::protocol::queue::{
     ANSWERED_LIMIT, Answered, Change, Damage, Ending, Recorded, Spool,
 };
 use bridgehead::protocol::rules::{LOOP_FIELD, Rule};
 use bridgehead::wire::ids::{MemberName, OriginId};
-use bridgehead::wire::message::{Address, Digest, Field, Refusal};
+use bridgehead::wire::message::{
+    Address, Body, BodyKey, Digest, Field, Notify, Recipient, Refusal,
+};
 
 const SENDER: Option<&str> = Some("user-g1-a@example.org");
 
@@ -455,4 +459,93 @@ fn queue_rules_know_their_own_mark() {
     network.run(Span::minutes(1));
     assert_eq!(network.copies(client, &user(&there)), 1);
     assert_eq!(network.copies(client, &user(&instead)), 0);
+}
+
+/// What a message of this protocol, with these fields, has above its header wherever it comes.
+fn added(organization: Organization, policy: Policy, with: &str, header: &[&str]) -> Vec<Field> {
+    let mut network = network_of(organization, policy, &[]);
+    let next = network.next_client();
+    let header = header.iter().map(|name| Field { name: (*name).into(), value: "x".into() });
+    network.headers.insert(Network::digest(next), header.collect());
+    let recipient = Recipient {
+        index: 0,
+        address: user(&member(2, 'b')),
+        notify: Notify::default(),
+        original: None,
+        suspect: false,
+    };
+    let mail = NewMail {
+        sender: SENDER.map(Address::from),
+        recipients: vec![recipient],
+        ret: None,
+        envid: None,
+        smtputf8: false,
+        submitter: SENDER.map(Into::into),
+        from: "client".into(),
+        with: with.into(),
+        body: Body { key: BodyKey(0), digest: Digest::default(), octets: 0 },
+    };
+    let client = network.mail_as(&member(1, 'b'), mail);
+    let mut seen: BTreeMap<MemberName, Vec<Field>> = BTreeMap::new();
+    network.run_checked(Span::minutes(1), &mut |network| {
+        for (name, site) in &network.sites {
+            for message in site.durable.spool.queue.values() {
+                assert_eq!(
+                    message.envelope.submitter.as_deref(),
+                    SENDER,
+                    "it is kept on every hop"
+                );
+                seen.insert(name.clone(), message.envelope.fields.clone());
+            }
+        }
+    });
+    assert_eq!(network.copies(client, &user(&member(2, 'b'))), 1);
+    let mut seen = seen.into_values();
+    let fields = seen.next().expect("it was queued");
+    assert!(seen.all(|other| other == fields), "the fields travel with the envelope");
+    fields
+}
+
+/// SM-115, SM-107: Date and Message-ID are added to mail of who has logged in, and to no other.
+#[test]
+fn what_the_mail_of_an_account_lacks_is_added() {
+    for (with, header, expected) in [
+        ("ESMTPSA", &["Subject"][..], &["Date", "Message-ID"][..]),
+        ("ESMTPA", &["date", "Subject"], &["Message-ID"]),
+        ("ESMTPSA", &["MESSAGE-ID"], &["Date"]),
+        ("ESMTPSA", &["Date", "Message-ID"], &[]),
+        ("ESMTPS", &["Subject"], &[]),
+        ("ESMTP", &[], &[]),
+    ] {
+        let fields = added(organization(2), Policy::default(), with, header);
+        let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+        assert_eq!(names, expected, "{with} {header:?}");
+        for field in fields.iter().filter(|field| field.is("Message-ID")) {
+            let is_origin =
+                field.value.starts_with("<g1-b/") && field.value.ends_with("@example.org>");
+            assert!(is_origin, "{}", field.value);
+        }
+    }
+}
+
+/// SM-115, RU-010: the fields are there where others queue the mail, too, and queue rules add theirs.
+#[test]
+fn what_is_added_at_birth_stays_under_what_rules_add() {
+    let rule = policy(r#"{ action = "add-header", field = "X-Rule", value = "1" }"#);
+    let fields = added(organization(2), rule, "ESMTPSA", &[]);
+    let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["X-Rule", "Date", "Message-ID"]);
+    let mut submitting = organization(2);
+    let settings = |letter, submit| MemberSettings {
+        name: member(1, letter),
+        role: None,
+        submit,
+        weight: 1,
+        relay: None,
+    };
+    submitting.groups[0].settings =
+        vec![settings('a', Submit::LocalForOthers), settings('b', Submit::Remote)];
+    let fields = added(submitting, Policy::default(), "ESMTPSA", &[]);
+    let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["Date", "Message-ID"]);
 }

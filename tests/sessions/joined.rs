@@ -121,6 +121,7 @@ impl World {
                 }
                 None => continue,
                 Some(Unit::Line(line)) => Wire::Line(line),
+                Some(Unit::Secret(line)) => Wire::Secret(line),
                 Some(Unit::Frame(frame)) => Wire::Frame(frame),
                 Some(Unit::Block(block)) => Wire::Block(block),
                 Some(Unit::Body(piece)) => {

@@ -12,4 +12,5 @@ mod relay;
 mod resume;
 mod smtp;
 mod stage;
+mod submission;
 mod unfit;

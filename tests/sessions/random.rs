@@ -3,11 +3,13 @@
 
 use bridgehead::kernel::{Act, Input, LinkChange, Node, Seeded, Ticket};
 use bridgehead::protocol::member::{Endpoint, Pdu, Port, Security, Timer};
+use bridgehead::protocol::organization::Verdict;
 use bridgehead::protocol::server::{BodyProblem, Command, ServerOf, Wire};
 use bridgehead::wire::ids::{
     ConnectionId, Epoch, Incarnation, OriginId, QueueId, StoreId, TransferId,
 };
 use bridgehead::wire::message::{Body, BodyKey, Digest, Outcome, Refusal};
+use bridgehead::wire::smtp::auth::Secret;
 use bridgehead::wire::{DecodeError, Mode};
 use proptest::prelude::*;
 
@@ -28,6 +30,13 @@ const LINES: &[&str] = &[
     "QUIT",
     "VRFY x",
     "STARTTLS",
+    "AUTH PLAIN",
+    "AUTH PLAIN AGJlcnRAZXhhbXBsZS5vcmcAY29ycmVjdCBob3JzZQ==",
+    "AUTH LOGIN",
+    "AUTH LOGIN YmVydEBleGFtcGxlLm9yZw==",
+    "Y29ycmVjdCBob3JzZQ==",
+    "*",
+    "MAIL FROM:<bert@example.org>",
     "X-SUBMIT HELLO MEMBER=rg1-a STORE=0000000000000001",
     "X-SUBMIT HELLO MEMBER=rg2-a STORE=0000000000000001",
     "X-SUBMIT COMMIT ID=rg1-a/0000000000000001/1 OFFER=1",
@@ -137,6 +146,14 @@ fn wires() -> impl Strategy<Value = Wire> {
         1 => Just(Wire::NoBody(BodyProblem::Unfit { offset: 3, digest: Digest([7; 32]) })),
         1 => octets.clone().prop_map(move |said| Wire::Bad { error, said }),
         1 => Just(Wire::Secured(Some("rg2-a".into()))),
+        4 => octets.prop_map(|line| Wire::Secret(Secret::new(line))),
+        4 => (1..4u32).prop_map(|attempt| {
+            Wire::Checked { attempt, verdict: Verdict::Granted("bert@example.org".into()) }
+        }),
+        1 => (1..4u32).prop_map(|attempt| Wire::Checked { attempt, verdict: Verdict::Unavailable }),
+        1 => (1..4u32).prop_map(|attempt| {
+            Wire::Checked { attempt, verdict: Verdict::Denied { account: None } }
+        }),
         1 => Just(Wire::End),
         1 => Just(Wire::Kept(1)),
     ]
@@ -179,6 +196,8 @@ struct Run {
     closed: bool,
     /// What the session asked to be read to, and has not got yet.
     mode: Option<Mode>,
+    /// The login that the session wants to have checked.
+    checking: Option<u32>,
     /// Complete replies that were said.
     replies: usize,
 }
@@ -188,7 +207,16 @@ impl Run {
         let mut choose = Seeded::new(1);
         let config = config("rg1-a", security);
         let (node, _) = Node::boot(&config, &0, NOON, &mut choose);
-        Self { node, config, choose, connection, closed: false, mode: None, replies: 0 }
+        Self {
+            node,
+            config,
+            choose,
+            connection,
+            closed: false,
+            mode: None,
+            checking: None,
+            replies: 0,
+        }
     }
 
     fn step(&mut self, input: Input<ServerOf<Script>>) {
@@ -204,6 +232,7 @@ impl Run {
                     assert!(!self.closed, "nothing is said after the end: {pdu:?}");
                     match pdu {
                         Wire::Receive(mode) => self.mode = Some(mode),
+                        Wire::Check { attempt, .. } => self.checking = Some(attempt),
                         Wire::Line(line) => {
                             assert!(line.len() <= 2_046, "a line keeps to its limit");
                             assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));
@@ -270,7 +299,9 @@ proptest! {
     #[test]
     fn no_session_of_a_client_panics(
         tls in any::<bool>(),
-        port in prop::sample::select(vec![Port::Smtp, Port::Deliver, Port::Group]),
+        port in prop::sample::select(vec![
+            Port::Smtp, Port::Deliver, Port::Group, Port::Submission, Port::Submissions,
+        ]),
         doings in prop::collection::vec(doings(), 0..60),
     ) {
         let security = if tls { Security::Tls } else { Security::Address };
@@ -285,7 +316,7 @@ proptest! {
     /// exactly one reply before the next line is asked for.
     #[test]
     fn each_command_gets_one_reply(
-        port in prop::sample::select(vec![Port::Smtp, Port::Deliver]),
+        port in prop::sample::select(vec![Port::Smtp, Port::Deliver, Port::Submission]),
         lines in prop::collection::vec(prop::sample::select(LINES), 0..40),
     ) {
         let mut run = Run::new(Security::Address, ConnectionId(1));
@@ -297,10 +328,19 @@ proptest! {
                 Some(Mode::Line(_)) if !run.closed => {
                     run.act(Doing::Wire(Wire::Line(line.as_bytes().to_vec())));
                 }
+                Some(Mode::Secret(_)) if !run.closed => {
+                    let line = Secret::new(line.as_bytes().to_vec());
+                    run.act(Doing::Wire(Wire::Secret(line)));
+                }
                 _ => break,
             }
             for _ in 0..3 {
                 match run.mode {
+                    None if !run.closed && run.checking.is_some() => {
+                        let attempt = run.checking.take().expect("it is looked at");
+                        let verdict = Verdict::Granted("bert@example.org".into());
+                        run.act(Doing::Wire(Wire::Checked { attempt, verdict }));
+                    }
                     None if !run.closed => {
                         let refusal = Refusal::new(450, "4.0.0", "later");
                         run.act(Doing::Say(Pdu::Refused(refusal), false));

@@ -12,26 +12,28 @@
 //! | `M. close` | custody closes the connection |
 //! | `E: text` | what the log is told |
 //! | `+ kept octets` | the host has these of the body, or `0` |
-//! | `+ words` | the host: `up`, `lost`, `end`, `progress`, `secured [member]`, `timer`, `stored`, `shutdown` |
+//! | `+ words` | the host: `up`, `lost`, `end`, `progress`, `secured [member]`, `timer`, `stored`, `shutdown`;
+//! | | `checked N` and `unavailable N`: what comes of the login that was asked for last, as the answer to N |
 //! | `T: time` | our session waits so long from now on, where a test wants to know |
-//! | `. close`, `! words` | our session closes; asks the host for TLS, or to forget a body |
+//! | `. close`, `! words` | our session closes; asks the host for TLS, to forget a body, or to check a login |
 
 use std::sync::Arc;
 
 use bridgehead::kernel::{
-    Act, Cx, Effect, Input, LinkChange, Machine, Node, Seeded, Span, Ticket, Time,
+    Act, Cx, Effect, Input, LinkChange, Machine, Node, Seeded, Span, Ticket, Time, Tracer,
 };
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
     self, ClientLimits, Endpoint, Event, MemberConfig, OutsidePolicy, OutsideTls, Pdu, Policy,
     Port, Security, Timer,
 };
-use bridgehead::protocol::organization::Organization;
+use bridgehead::protocol::organization::{Organization, Verdict};
 use bridgehead::protocol::server::{BodyProblem, Command, Custody, PartialName, ServerOf, Wire};
 use bridgehead::wire::envelope::sha256;
 use bridgehead::wire::framer::{EXPECTED_BODY_END, EXPECTED_CRLF};
 use bridgehead::wire::ids::{ConnectionId, StoreId};
 use bridgehead::wire::message::{Body, BodyKey};
+use bridgehead::wire::smtp::auth::Login;
 use bridgehead::wire::{Framer, Mode, Unit};
 
 /// Custody that says what the test wants, and remembers what it hears.
@@ -145,6 +147,8 @@ host = "rg2-a"
 [[account]]
 address = "bert@example.org"
 host = "rg1-a"
+# `correct horse`, at the least cost; made by the reference implementation of Argon2.
+password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$t5QLzMlfSPLMezb1X/hRw1bKTTpryM1JhqBpLyqseOw"
 [[account]]
 address = "cora@example.org"
 host = "rg2-b"
@@ -186,6 +190,11 @@ pub(crate) struct Stage {
     pub(crate) show_events: bool,
     /// How long the session waits from now on: shown where a test is about it.
     pub(crate) show_timer: bool,
+    /// The login that the session wants to have checked.
+    login: Option<Login>,
+    /// Every input and act as the trace shows them, one line each.
+    pub(crate) trace: Vec<String>,
+    tracer: Tracer,
 }
 
 impl Stage {
@@ -209,6 +218,9 @@ impl Stage {
             now: NOON,
             show_events: true,
             show_timer: false,
+            login: None,
+            trace: Vec::new(),
+            tracer: Tracer::new("rg2-a".into(), false),
         }
     }
 
@@ -297,6 +309,24 @@ impl Stage {
         );
     }
 
+    /// What has happened since the last look, where a test does not play a transcript.
+    pub(crate) fn take_log(&mut self) -> Vec<String> {
+        core::mem::take(&mut self.log)
+    }
+
+    /// Whose mail for foreign domains is taken without a login.
+    pub(crate) fn relay_for(&mut self, networks: &[&str]) {
+        let networks = networks.iter().map(|network| network.parse().expect("a network"));
+        self.config.policy.relay_networks = networks.collect();
+    }
+
+    /// Checks the login that the session wants to have checked, if there is one.
+    pub(crate) fn check_login(&mut self) {
+        if self.login.is_some() {
+            self.host("checked 1");
+        }
+    }
+
     fn input(&mut self, line: &str) {
         let (front, rest) = line.split_once(' ').unwrap_or((line, ""));
         let theirs = self.theirs;
@@ -343,6 +373,15 @@ impl Stage {
                 self.body = octets.into();
                 self.step(wire(Wire::Kept(octets.len() as u64)));
             }
+            ("checked", attempt) => {
+                let login = self.login.take().expect("a login was asked for");
+                let verdict = self.config.organization.verify(&login);
+                self.step(wire(Wire::Checked { attempt: attempt.parse().unwrap(), verdict }));
+            }
+            ("unavailable", attempt) => {
+                let (attempt, verdict) = (attempt.parse().unwrap(), Verdict::Unavailable);
+                self.step(wire(Wire::Checked { attempt, verdict }));
+            }
             ("timer", _) => self.step(Input::Timer(Timer::Session(peer))),
             ("shutdown", _) => self.step(Input::Command(Command::ShutDown)),
             ("stored", _) => {
@@ -356,9 +395,14 @@ impl Stage {
 
     /// Gives the server one input, and shows what comes of it.
     pub(crate) fn step(&mut self, input: Input<ServerOf<Script>>) {
-        let acts = self.node.step(&self.config, input, self.now, &mut self.choose);
-        self.perform(acts);
+        self.take(input);
         self.read();
+    }
+
+    fn take(&mut self, input: Input<ServerOf<Script>>) {
+        let acts = self.node.step(&self.config, input.clone(), NOON, &mut self.choose);
+        self.trace.push(self.tracer.line(NOON, Some(&input), &acts, &()));
+        self.perform(acts);
     }
 
     /// The far end says these octets.
@@ -383,6 +427,7 @@ impl Stage {
                     Wire::Body(Body { key: BodyKey(self.bodies), digest, octets })
                 }
                 Ok(Some(Unit::Line(line))) => Wire::Line(line),
+                Ok(Some(Unit::Secret(line))) => Wire::Secret(line),
                 Ok(Some(Unit::Block(block))) => Wire::Block(block),
                 Ok(Some(Unit::Frame(frame))) => Wire::Frame(frame),
                 Err(error) if matches!(self.mode, Mode::Text(_)) => {
@@ -398,9 +443,7 @@ impl Stage {
                 }
                 Err(error) => Wire::Bad { error, said: self.framer.take_spoiled() },
             };
-            let input = Input::Pdu { from: self.connection, pdu: wire };
-            let acts = self.node.step(&self.config, input, self.now, &mut self.choose);
-            self.perform(acts);
+            self.take(Input::Pdu { from: self.connection, pdu: wire });
         }
     }
 
@@ -442,11 +485,15 @@ impl Stage {
                 self.log.push(format!("! resume {member} {transfer} {octets}"));
             }
             Wire::Receive(mode) => {
-                if !matches!(mode, Mode::Line(_)) {
+                if !matches!(mode, Mode::Line(_) | Mode::Secret(_)) {
                     self.log.push(format!("? {mode:?}"));
                 }
                 self.mode = mode;
                 self.framer.read_as(mode);
+            }
+            Wire::Check { attempt, login } => {
+                self.log.push(format!("! check {attempt}"));
+                self.login = Some(login);
             }
             Wire::StartTls => self.log.push("! starttls".into()),
             Wire::Forget(BodyKey(key)) => self.log.push(format!("! forget {key}")),

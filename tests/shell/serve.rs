@@ -480,3 +480,41 @@ fn a_client_inside_content_is_told_when_the_daemon_stops() {
     drop(client);
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
 }
+
+/// SV-073: a crowd that logs in at once waits its turn, and who is too many is told to try again.
+#[test]
+fn a_crowd_that_logs_in_is_not_all_checked_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write_configuration(directory.path(), "127.0.0.1:0", FOR_TESTS);
+    // A check of this takes a while, and the whole crowd takes no more than seconds.
+    let password = "\npassword = \"$argon2id$v=19$m=8192,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$ulKcj6VJ78RNwnS/MJMzy87l8JYJKGxNMZ6yzgcex6M\"\n";
+    let organization = directory.path().join("organization.toml");
+    let accounts = std::fs::read_to_string(&organization).unwrap() + password;
+    std::fs::write(&organization, accounts).unwrap();
+    let listen = "[listen]\nsubmission = \"127.0.0.1:0\"\n";
+    let text = std::fs::read_to_string(&file).unwrap().replacen("[listen]\n", listen, 1);
+    std::fs::write(&file, text).unwrap();
+    let mut child = bridgehead().arg("serve").arg(file).spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let submission = ready.trim().rsplit_once("submission=").unwrap().1.parse().unwrap();
+    let mut crowd: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = Client::connect(submission);
+            client.ask("EHLO client.example.net", "250");
+            client.wait_longer();
+            client
+        })
+        .collect();
+    for client in &mut crowd {
+        client.say("AUTH PLAIN AGJvYkBleGFtcGxlLm9yZwB3cm9uZw==\r\n");
+    }
+    let replies: Vec<_> = crowd.iter_mut().map(Client::reply).collect();
+    let count = |code: &str| replies.iter().filter(|reply| reply.starts_with(code)).count();
+    let (checked, sent_away) = (count("535 5.7.8"), count("454 4.7.0"));
+    assert_eq!(checked + sent_away, 100, "{replies:?}");
+    assert!(checked >= 66 && sent_away > 0, "{checked} checked, {sent_away} sent away");
+    crowd[99].ask("AUTH PLAIN AGJvYkBleGFtcGxlLm9yZwB3cm9uZw==", "535");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -85,6 +85,8 @@ fn smtp_session() {
         "smtp_session",
         fuzz::smtp_session,
         &[
+            clauses::SM_103,
+            clauses::SM_110,
             clauses::WI_010,
             clauses::WI_011,
             clauses::WI_012,

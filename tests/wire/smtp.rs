@@ -63,7 +63,8 @@ fn wi_041_each_kind_of_error_has_its_code() {
         ("", 500, "5.5.1"),
         (" NOOP", 500, "5.5.1"),
         ("EXPN list", 502, "5.5.1"),
-        ("AUTH PLAIN", 502, "5.5.1"),
+        ("AUTH", 501, "5.5.4"),
+        ("AUTH PLAIN !", 501, "5.5.2"),
         ("MAIL", 501, "5.5.4"),
         ("DATA now", 501, "5.5.4"),
         ("MAIL FROM:<a@b.example> FOO=1", 555, "5.5.4"),
@@ -489,11 +490,11 @@ proptest! {
     }
 
     #[test]
-    fn extensions_round_trip(flags in any::<[bool; 12]>(), size in option::of(any::<u64>())) {
-        let [pipelining, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls, submit, link2state, deliver, resume, arrived] = flags;
+    fn extensions_round_trip(flags in any::<[bool; 13]>(), size in option::of(any::<u64>())) {
+        let [pipelining, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls, auth, submit, link2state, deliver, resume, arrived] = flags;
         let offered = Extensions {
             pipelining, size, eight_bit_mime, smtputf8, enhanced_status_codes, dsn, chunking, starttls,
-            submit, link2state, deliver, resume: submit && resume, arrived: deliver && arrived,
+            auth, submit, link2state, deliver, resume: submit && resume, arrived: deliver && arrived,
         };
         prop_assert_eq!(Extensions::of(&offered.reply("host")), offered);
     }

@@ -51,6 +51,9 @@ pub struct PlannedMember {
     pub deliver: SocketAddr,
     /// Group port.
     pub group_port: SocketAddr,
+    /// Submission port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission: Option<SocketAddr>,
 }
 
 /// One relay: a connector to one of its targets.
@@ -138,8 +141,9 @@ impl Plan {
                     smtp: ports.take()?,
                     deliver: ports.take()?,
                     group_port: ports.take()?,
+                    submission: Some(ports.take()?),
                 };
-                ports.skip(PORTS_OF_A_MEMBER - 4)?;
+                ports.skip(PORTS_OF_A_MEMBER - 5)?;
                 members.push(member);
             }
         }
@@ -256,6 +260,8 @@ impl Plan {
                 deliver: member.deliver,
                 group: member.group_port,
                 admin: Some("admin.sock".into()),
+                submission: member.submission,
+                submissions: None,
             },
             security: SecuritySection {
                 members: Security::Tls,
@@ -263,6 +269,8 @@ impl Plan {
                 certificate: Some("certificate.pem".into()),
                 key: Some("key.pem".into()),
                 allow_development_ca: true,
+                client_certificate: None,
+                client_key: None,
             },
             peers: peers
                 .map(|peer| PeerSection {

@@ -159,10 +159,11 @@ async fn start_all(plan: &Plan, directory: &Path, into: &mut Vec<Member>) -> Res
         let process = member.id().unwrap_or_default();
         into.push(member);
         say!(
-            "[{:>2}/{count}] {:<width$}  ready  smtp {}  process {process}",
+            "[{:>2}/{count}] {:<width$}  ready  smtp {}{}  process {process}",
             place + 1,
             planned.name.as_str(),
-            planned.smtp
+            planned.smtp,
+            planned.submission.map_or_else(String::new, |at| format!("  submission {at}")),
         );
     }
     Ok(())

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Deposit, Said, Stage};
 use crate::clause;
 use crate::kernel::{Gate, Span};
-use crate::protocol::member::{Answer, AutoReply, Errand, Event, Member, Query, Turn};
+use crate::protocol::member::{Answer, AutoReply, Errand, Event, HeaderRead, Member, Query, Turn};
 use crate::protocol::queue::{Answered, Change, Ending, Message, Recorded, queue_name};
 use crate::protocol::rules::{
     Facts, LOOP_FIELD, Source, Vacation, Verdict, decoded, evaluate, is_loop, may_reply,
@@ -61,9 +61,12 @@ impl Member {
         answer: Answer,
         turn: &mut Turn<'_, '_>,
     ) {
-        let Answer::Header(header) = answer else {
-            clause!(RU_026);
-            return self.put_off(&key, answer, turn);
+        let header = match answer.into_header() {
+            Ok(HeaderRead { fields, .. }) => fields,
+            Err(answer) => {
+                clause!(RU_026);
+                return self.put_off(&key, answer, turn);
+            }
         };
         let Some(deposit) = self.deposits.get_mut(&key) else { return };
         let Some(ruling) = &mut deposit.ruling else { return };

@@ -9,6 +9,7 @@ use super::{Limits, OutsidePolicy};
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::LinkConfig;
+use crate::protocol::networks::Network;
 use crate::protocol::organization::{Organization, Relay, SubmitPolicy};
 use crate::protocol::rules::Rule;
 use crate::wire::ids::MemberName;
@@ -79,6 +80,8 @@ pub struct Policy {
     /// How long the delivery journal has a message after it entered the organization; longer than twice
     /// the time after which it is returned.
     pub journal_retention_days: u32,
+    /// Whose mail for foreign domains is taken without a login.
+    pub relay_networks: Vec<Network>,
 }
 
 /// What becomes of mail that may be double because a disk was lost or rolled back.
@@ -111,11 +114,19 @@ impl Default for Policy {
             outside: Vec::new(),
             filter: false,
             journal_retention_days: 90,
+            relay_networks: Vec::new(),
         }
     }
 }
 
 impl Policy {
+    /// Whether a client at this address may send to foreign domains without a login.
+    #[must_use]
+    pub fn relays_for(&self, remote: &str) -> bool {
+        let Ok(address) = remote.parse() else { return false };
+        self.relay_networks.iter().any(|network| network.contains(address))
+    }
+
     /// The wait before the attempt that follows `attempts` failed ones.
     #[must_use]
     pub fn wait_after(&self, attempts: u32) -> Span {

@@ -1,13 +1,11 @@
 //! How much one client, and one outside server, may take of a member.
 
-use alloc::format;
-use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
-use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use core::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::networks::Network;
 
 /// The greatest value of any limit.
 pub const LIMIT_RANGE: core::ops::RangeInclusive<u32> = 1..=1_000_000;
@@ -56,8 +54,8 @@ pub struct DestinationLimits {
 
 impl Default for ClientLimits {
     fn default() -> Self {
-        let loopback_4 = Network { address: Ipv4Addr::LOCALHOST.into(), bits: 8 };
-        let loopback_6 = Network { address: Ipv6Addr::LOCALHOST.into(), bits: 128 };
+        let loopback_4 = Network::new(Ipv4Addr::new(127, 0, 0, 0).into(), 8);
+        let loopback_6 = Network::from(IpAddr::from(Ipv6Addr::LOCALHOST));
         Self {
             connections: 50,
             messages_per_minute: 300,
@@ -104,7 +102,7 @@ impl ClientLimits {
     #[must_use]
     pub fn counted(&self, remote: IpAddr) -> Option<IpAddr> {
         let remote = remote.to_canonical();
-        if self.exempt.iter().any(|network| network.holds(remote)) {
+        if self.exempt.iter().any(|network| network.contains(remote)) {
             return None;
         }
         Some(match remote {
@@ -114,77 +112,6 @@ impl ClientLimits {
                 Ipv6Addr::from_bits(holder).into()
             }
         })
-    }
-}
-
-/// The addresses that begin with the same bits: `192.0.2.0/24`, or one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    /// Whether `address` is one of them.
-    #[must_use]
-    pub fn holds(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let differing = own.to_bits() ^ other.to_bits();
-                differing.leading_zeros() >= self.bits
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let differing = own.to_bits() ^ other.to_bits();
-                differing.leading_zeros() >= self.bits
-            }
-            _ => false,
-        }
-    }
-}
-
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Self {
-        let address = address.to_canonical();
-        Self { address, bits: bits_of(address) }
-    }
-}
-
-const fn bits_of(address: IpAddr) -> u32 {
-    if address.is_ipv4() { u32::BITS } else { u128::BITS }
-}
-
-impl FromStr for Network {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            let expected = "expected an IP address or NETWORK/BITS, such as 192.0.2.0/24";
-            format!("`{text}` is no network, {expected}")
-        };
-        let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = bits_of(address);
-        let bits = bits.map_or(Ok(most), |bits| bits.parse::<u32>().map_err(|_| wrong()))?;
-        if bits > most { Err(wrong()) } else { Ok(Self { address, bits }) }
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.bits)
-    }
-}
-
-impl Serialize for Network {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_string())
-    }
-}
-
-impl<'de> Deserialize<'de> for Network {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -208,23 +135,5 @@ mod tests {
         assert_eq!(counted("::ffff:192.0.2.1"), Some(address("192.0.2.1")));
         assert_eq!(counted("2001:db8:1:2:3::4"), counted("2001:db8:1:2:ffff::1"));
         assert_ne!(counted("2001:db8:1:2::1"), counted("2001:db8:1:3::1"));
-    }
-
-    #[test]
-    fn a_network_is_read_and_printed() {
-        for (text, inside, outside) in [
-            ("192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
-            ("0.0.0.0/0", "203.0.113.9", "::1"),
-            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
-            ("192.0.2.7/32", "192.0.2.7", "192.0.2.6"),
-        ] {
-            let network: Network = text.parse().unwrap();
-            assert_eq!(network.to_string(), text);
-            assert!(network.holds(address(inside)) && !network.holds(address(outside)), "{text}");
-        }
-        assert_eq!("192.0.2.7".parse(), Ok(Network::from(address("192.0.2.7"))));
-        for bad in ["", "192.0.2", "192.0.2.0/33", "::/129", "192.0.2.0/", "192.0.2.0/-1", "a/8"] {
-            assert!(bad.parse::<Network>().is_err(), "{bad}");
-        }
     }
 }

@@ -76,6 +76,9 @@ impl Member {
             Port::Deliver => return self.receive(connection, member, turn),
             Port::Smtp => Neighbour::Inbound(connection, member.clone()),
             Port::Group => Neighbour::Attached(member.clone()),
+            Port::Submission | Port::Submissions => {
+                unreachable!("nobody proves there to be a member")
+            }
         };
         // A member that attaches again has lost its older connection, whether we noticed or not.
         if let Some(older) = self.connection_of(&neighbour) {

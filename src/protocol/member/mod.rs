@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deliver::{Deposit, Underway};
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
-use super::queue::{Lanes, QueueRow, Rest, Spool, Work};
+use super::queue::{Lanes, Missing, QueueRow, Rest, Spool, Work};
 use super::rules::Verdict;
 use super::submit::Acceptor;
 use super::verify::{Asker, Verifier};
@@ -34,10 +34,10 @@ use crate::wire::message::{Address, BodyKey};
 pub use super::queue::Change;
 pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use event::Event;
-pub use limits::{ClientLimits, DestinationLimits, LIMIT_RANGE, Limits, Network};
+pub use limits::{ClientLimits, DestinationLimits, LIMIT_RANGE, Limits};
 pub use outside::{OutsidePolicy, OutsideTls, host_of};
 pub use pdu::{Candidate, Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
-pub use query::{Answer, AutoReply, Filtered, Notice, NoticeKind, Query};
+pub use query::{Answer, AutoReply, Filtered, HeaderRead, Notice, NoticeKind, Query};
 
 pub(crate) use lines::Line;
 pub(crate) use turn::Turn;
@@ -83,7 +83,7 @@ pub(crate) enum Errand {
     /// The header of a message from outside that waits for the queue rules.
     Arrival(ConnectionId, Box<NewMail>),
     /// What the filter makes of a message from outside, and what the queue rules have made of it.
-    Screened(ConnectionId, Box<(NewMail, Verdict)>),
+    Screened(ConnectionId, Box<(NewMail, Missing, Verdict)>),
     /// The header of a message that was handed over before queue rules have seen it.
     Due(QueueId),
     /// What the filter makes of such a message, and what the queue rules have made of it.
@@ -194,10 +194,7 @@ impl Member {
             }
             Some(Errand::Delay { queue, to }) => self.delay_composed((queue, to), answer, turn),
             Some(Errand::Arrival(from, mail)) => self.looked_into((from, *mail), answer, turn),
-            Some(Errand::Screened(from, held)) => {
-                let (mail, verdict) = *held;
-                self.screened((from, mail, verdict), answer, turn);
-            }
+            Some(Errand::Screened(from, held)) => self.screened((from, *held), answer, turn),
             Some(Errand::Due(queue)) => self.due_header(queue, answer, turn),
             Some(Errand::DueScreened(queue, verdict)) => {
                 self.due_screened((queue, *verdict), answer, turn);

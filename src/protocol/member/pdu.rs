@@ -238,7 +238,7 @@ pub struct NewMail {
     pub submitter: Option<String>,
     /// Who gave it: EHLO name and address.
     pub from: String,
-    /// `SMTP` or `ESMTP`.
+    /// `SMTP`, or `ESMTP` with the letters of RFC 3848: `A` at its end where the client has logged in.
     pub with: String,
     /// The content.
     pub body: Body,
@@ -349,4 +349,8 @@ pub enum Port {
     Deliver,
     /// Group port.
     Group,
+    /// SMTP for clients that log in, in clear at first (RFC 6409).
+    Submission,
+    /// SMTP for clients that log in, under TLS from the start (RFC 8314).
+    Submissions,
 }

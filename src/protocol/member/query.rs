@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Time;
 use crate::protocol::queue::Ending;
+use crate::wire::header;
 use crate::wire::ids::{MemberName, OriginId};
 use crate::wire::message::{Address, Body, BodyKey, Field, Hop, Recipient, Refusal, Return};
 
@@ -18,8 +19,8 @@ pub enum Query {
     Compose(Notice),
     /// Write an automatic reply and keep it as a body. Answered by `Composed` or `Failed`.
     Reply(AutoReply),
-    /// Read the header of a body, as [`crate::wire::header::fields`] does. Answered by `Header` or
-    /// `Failed`.
+    /// Read the header of a body, as [`crate::wire::header::fields`] does. Answered by `Header`,
+    /// `HeaderPart` or `Failed`.
     Header(Body),
     /// Write the return path, `hops` (as `Received` lines), `fields` and the body to the `tmp/` of the
     /// account's folder under `name`, synced. Answered by `Done` or `Failed`.
@@ -153,6 +154,37 @@ pub enum Filtered {
     Discard,
 }
 
+/// What is read of a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderRead {
+    /// The fields.
+    pub fields: Vec<Field>,
+    /// There are no others.
+    pub is_whole: bool,
+}
+
+impl Answer {
+    /// What is known of the header of a message that begins with these octets, of which at least
+    /// [`HEADER_LIMIT_OCTETS`](crate::wire::header::HEADER_LIMIT_OCTETS) are given.
+    #[must_use]
+    pub fn header_of(octets: &[u8]) -> Self {
+        let fields = header::fields(octets);
+        if header::is_whole(octets) { Self::Header(fields) } else { Self::HeaderPart(fields) }
+    }
+
+    /// The answer to [`Query::Header`].
+    ///
+    /// # Errors
+    /// It is none, as it is.
+    pub fn into_header(self) -> Result<HeaderRead, Self> {
+        match self {
+            Self::Header(fields) => Ok(HeaderRead { fields, is_whole: true }),
+            Self::HeaderPart(fields) => Ok(HeaderRead { fields, is_whole: false }),
+            other => Err(other),
+        }
+    }
+}
+
 /// The host's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,6 +195,8 @@ pub enum Answer {
     Header(Vec<Field>),
     /// What the filter says.
     Filtered(Filtered),
+    /// The fields in the front of a header that is longer than is read.
+    HeaderPart(Vec<Field>),
     /// It is done, durably.
     Done,
     /// So many octets.

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::PasswordHash;
 use crate::clause;
 use crate::protocol::rules::Rule;
 use crate::wire::deliver::Ownership;
@@ -39,6 +40,9 @@ pub struct Account {
     /// The most recipients of a message that it may send; 0 is no limit.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub send_limit_recipients: u64,
+    /// What is kept of its password; without one nobody logs in as this account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordHash>,
 }
 
 /// Whether an account takes mail now.
@@ -90,6 +94,7 @@ impl Account {
             over_quota: OverQuota::Temporary,
             send_limit_octets: 0,
             send_limit_recipients: 0,
+            password: None,
         }
     }
 

@@ -8,7 +8,8 @@ use core::net::SocketAddr;
 
 use super::{
     Account, AccountStatus, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, MemberSettings,
-    ORGANIZATION_FORMAT, Organization, OrganizationError, OverQuota, Role, Submit, WEIGHT_LIMIT,
+    ORGANIZATION_FORMAT, Organization, OrganizationError, OverQuota, PasswordHash, Role, Submit,
+    WEIGHT_LIMIT,
 };
 use crate::clause;
 use crate::protocol::rules::{self, Kind, Rule};
@@ -260,6 +261,9 @@ impl<'a> Check<'a> {
             self.wrong(at("epoch"), format!("is {}, expected 1 or more", account.epoch));
         }
         self.rules(&at("rule"), &account.rules, Kind::Account);
+        if let Some(problem) = account.password.as_ref().and_then(PasswordHash::problem) {
+            self.wrong(at("password"), problem);
+        }
     }
 
     fn rules(&mut self, at: &str, rules: &[Rule], kind: Kind) {

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod check;
+mod password;
 mod settings;
 
 use alloc::string::String;
@@ -18,6 +19,10 @@ use crate::wire::message::Address;
 
 pub(crate) use accounts::Room;
 pub use accounts::{Account, AccountStatus, OverQuota};
+pub use password::{
+    PASSWORD_LANES_LIMIT, PASSWORD_MEMORY_LIMIT_KIB, PASSWORD_PASSES_LIMIT, PasswordHash,
+    SALT_OCTETS, Verdict,
+};
 pub use settings::{MemberSettings, Relay, Role, Submit, SubmitPolicy, WEIGHT_LIMIT};
 
 /// The only value of `format` that this version reads.
@@ -155,6 +160,12 @@ impl Organization {
             account.address.domain() == address.domain()
                 && account.address.local().eq_ignore_ascii_case(address.local())
         })
+    }
+
+    /// Whether mail for `address` leaves the organization.
+    #[must_use]
+    pub fn is_foreign(&self, address: &Address) -> bool {
+        !address.domain().is_empty() && !self.is_local_domain(address.domain())
     }
 
     /// Whether the accounts of `domain` live in this organization.

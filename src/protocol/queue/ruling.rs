@@ -3,10 +3,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::intake::Missing;
 use super::{Change, Place};
 use crate::clause;
 use crate::kernel::Gate;
-use crate::protocol::member::{Answer, Errand, Event, Member, MemberConfig, NewMail, Query, Turn};
+use crate::protocol::member::{
+    Answer, Errand, Event, HeaderRead, Member, MemberConfig, NewMail, Query, Turn,
+};
 use crate::protocol::rules::{Facts, LOOP_FIELD, Source, Verdict, evaluate, is_loop};
 use crate::wire::ids::{ConnectionId, QueueId};
 use crate::wire::message::{Address, Envelope, Field, Notify, Recipient, Refusal};
@@ -15,7 +18,7 @@ use crate::wire::message::{Address, Envelope, Field, Notify, Recipient, Refusal}
 const UNREAD: &str = "its header cannot be read now";
 
 impl Member {
-    /// A message from outside that the queue rules have to see: they look at its header first.
+    /// A message from outside whose header has to be seen: by the queue rules, or for what it lacks.
     pub(super) fn look_into(&mut self, from: ConnectionId, mail: NewMail, turn: &mut Turn<'_, '_>) {
         let body = mail.body;
         let errand = Errand::Arrival(from, Box::new(mail));
@@ -33,10 +36,15 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         clause!(RU_011);
-        let Answer::Header(header) = answer else {
+        let Ok(read) = answer.into_header() else {
             self.discard(mail.body.key, Gate::Now, turn);
             return turn.refuse(from, 451, "4.3.0", "the message cannot be read now");
         };
+        let missing = Missing::of(&mail, &read);
+        let header = read.fields;
+        if turn.config.submits() {
+            return self.take_in(from, mail, (&Verdict::default(), missing), turn);
+        }
         clause!(RU_010);
         let recipients: Vec<Address> = mail.recipients.iter().map(|r| r.address.clone()).collect();
         let facts = Facts {
@@ -47,7 +55,7 @@ impl Member {
             source: Source::of(&mail.with),
         };
         let verdict = judge(turn.config, &facts);
-        self.screen((from, mail), verdict, turn);
+        self.screen((from, mail, missing), verdict, turn);
     }
 
     /// A message was handed over before any queue rules have seen it: ours look at it now. Whether its
@@ -101,7 +109,7 @@ impl Member {
         let waiting = self.waiting_for_rules(queue);
         let Some(work) = self.work.get_mut(&queue).filter(|_| !waiting.is_empty()) else { return };
         work.ruling = false;
-        let Answer::Header(header) = answer else {
+        let Ok(HeaderRead { fields: header, .. }) = answer.into_header() else {
             return self.rules_must_wait(queue, &waiting, UNREAD, turn);
         };
         clause!(RU_013);

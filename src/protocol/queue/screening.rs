@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::intake::Missing;
 use crate::clause;
 use crate::kernel::Gate;
 use crate::protocol::member::{
@@ -44,12 +45,12 @@ impl Member {
     /// A message from outside that the queue rules have seen: the filter sees it, where there is one.
     pub(super) fn screen(
         &mut self,
-        (from, mail): (ConnectionId, NewMail),
+        (from, mail, missing): (ConnectionId, NewMail, Missing),
         verdict: Verdict,
         turn: &mut Turn<'_, '_>,
     ) {
         if !is_due(turn.config, &verdict) {
-            return self.conclude(from, mail, &verdict, turn);
+            return self.conclude((from, mail, missing), &verdict, turn);
         }
         clause!(RU_040);
         let body = mail.body;
@@ -59,7 +60,7 @@ impl Member {
             fields: verdict.fields.clone(),
             body,
         };
-        let errand = Errand::Screened(from, Box::new((mail, verdict)));
+        let errand = Errand::Screened(from, Box::new((mail, missing, verdict)));
         if !self.ask(errand, (question, Gate::Now), turn) {
             self.discard(body.key, Gate::Now, turn);
             turn.refuse(from, 451, "4.3.2", "too many messages at once");
@@ -69,7 +70,7 @@ impl Member {
     /// The filter has judged a message from outside, or cannot now.
     pub(crate) fn screened(
         &mut self,
-        (from, mail, mut verdict): (ConnectionId, NewMail, Verdict),
+        (from, (mail, missing, mut verdict)): (ConnectionId, (NewMail, Missing, Verdict)),
         answer: Answer,
         turn: &mut Turn<'_, '_>,
     ) {
@@ -79,18 +80,19 @@ impl Member {
             return turn.refuse(from, 451, "4.3.0", "the message cannot be filtered now");
         };
         heed(filtered, &mut verdict);
-        self.conclude(from, mail, &verdict, turn);
+        self.conclude((from, mail, missing), &verdict, turn);
     }
 
     /// A message from outside is refused, or taken in.
     fn conclude(
         &mut self,
-        from: ConnectionId,
-        mail: NewMail,
+        (from, mail, missing): (ConnectionId, NewMail, Missing),
         verdict: &Verdict,
         turn: &mut Turn<'_, '_>,
     ) {
-        let Some(text) = &verdict.reject else { return self.take_in(from, mail, verdict, turn) };
+        let Some(text) = &verdict.reject else {
+            return self.take_in(from, mail, (verdict, missing), turn);
+        };
         clause!(RU_011);
         let rules = verdict.applied.clone();
         turn.tell(Event::Rejected { sender: mail.sender.clone(), rules });

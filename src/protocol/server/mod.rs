@@ -24,8 +24,10 @@ pub use table::{Server, ServerOf};
 
 use super::member::{self, Port};
 use super::operator::Ordered;
+use super::organization::Verdict;
 use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::{Body, BodyKey, Digest};
+use crate::wire::smtp::auth::{Login, Secret, serialize_line};
 use crate::wire::{DecodeError, Mode};
 
 /// What passes between a session and the octets of its connection.
@@ -33,7 +35,9 @@ use crate::wire::{DecodeError, Mode};
 #[serde(rename_all = "snake_case")]
 pub enum Wire {
     /// In and out: a line without CRLF.
-    Line(Vec<u8>),
+    Line(#[serde(serialize_with = "serialize_line")] Vec<u8>),
+    /// In: the line that [`Mode::Secret`] asked for.
+    Secret(Secret),
     /// In: the octets that [`Mode::Block`] announced.
     Block(Vec<u8>),
     /// In and out: the content of a counted frame.
@@ -48,7 +52,8 @@ pub enum Wire {
     Bad {
         /// Where, from the first octet of the line or frame, and what was expected there.
         error: DecodeError,
-        /// What had come of that line or frame.
+        /// What had come of that line or frame; nothing of a secret one.
+        #[serde(serialize_with = "serialize_line")]
         said: Vec<u8>,
     },
     /// In: TLS is on; the certificate proves this member, or none.
@@ -66,6 +71,20 @@ pub enum Wire {
     Forget(BodyKey),
     /// Out: the answer to an order, to whoever gave it. No session speaks it.
     Ordered(Ordered),
+    /// Out: may they come in? Answered by `Checked`; as an answer takes work, it may come too late.
+    Check {
+        /// Counts the questions of this connection.
+        attempt: u32,
+        /// Who, and by what.
+        login: Login,
+    },
+    /// In: the answer to `Check`.
+    Checked {
+        /// To which question.
+        attempt: u32,
+        /// The answer.
+        verdict: Verdict,
+    },
     /// Out: how to read on. Until the session says so after a unit, nothing more is read.
     Receive(Mode),
     /// Out: start TLS after what was sent; as the server or as the client.

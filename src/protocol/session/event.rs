@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::member::{OutsideTls, Port};
 use crate::wire::ids::MemberName;
+use crate::wire::message::Address;
 
 /// The most octets of a peer's words that an event repeats.
 pub const QUOTE_LIMIT: usize = 200;
@@ -17,6 +18,8 @@ pub const QUOTE_LIMIT: usize = 200;
 pub enum Tag {
     /// A client on our SMTP port that has not said `X-SUBMIT HELLO`.
     Smtp,
+    /// A client on one of our submission ports.
+    Submission,
     /// A hand-over between members, either side.
     Submit,
     /// Our connection to an outside server.
@@ -35,6 +38,7 @@ impl Tag {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Smtp => "SMTP",
+            Self::Submission => "SUBMISSION",
             Self::Submit => "SUBMIT",
             Self::Relay => "RELAY",
             Self::Deliver => "DELIVER",
@@ -63,6 +67,13 @@ pub enum SessionEvent {
     },
     /// The far end is this member, and it has said so in the protocol.
     Proved(MemberName),
+    /// The client has proved to be this account.
+    Authenticated(Address),
+    /// The client has not proved to be anybody.
+    NotAuthenticated {
+        /// Whom it named, where that is an account.
+        account: Option<Address>,
+    },
     /// The far end broke the protocol.
     Misbehaved {
         /// What was expected there.
@@ -117,6 +128,13 @@ impl fmt::Display for SessionEvent {
         match self {
             Self::Accepted { port, remote } => write!(f, "accepted {remote} on port {port:?}"),
             Self::Proved(member) => write!(f, "the far end is {member}"),
+            Self::Authenticated(account) => write!(f, "authenticated as {account}"),
+            Self::NotAuthenticated { account: Some(account) } => {
+                write!(f, "not authenticated as {account}")
+            }
+            Self::NotAuthenticated { account: None } => {
+                f.write_str("not authenticated, and no such account")
+            }
             Self::Misbehaved { expected, offset: Some(offset), said } => {
                 write!(f, "octet {offset}: expected {expected}, got `{said}`")
             }

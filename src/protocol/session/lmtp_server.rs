@@ -176,6 +176,7 @@ impl LmtpServer {
             | Command::Helo(_)
             | Command::Bdat { .. }
             | Command::StartTls
+            | Command::Auth(_)
             | Command::Submit(_)
             | Command::LinkState(_) => {
                 clause!(SM_070);

@@ -24,7 +24,10 @@ pub use caller::{GREETING_WAIT, MEMBER_WAIT, QUIT_WAIT};
 pub use event::{QUOTE_LIMIT, SessionEvent, Tag, quote};
 pub use group_server::ATTACH_WAIT;
 pub use received::{SUSPECT_LINE, WORD_LIMIT, date, received_lines};
-pub use smtp_server::{BODY_WAIT, COMMAND_WAIT, CONTENT_WAIT, ERRORS_LIMIT, TRANSFERRED_LIMIT};
+pub use smtp_server::{
+    BODY_WAIT, CHECK_WAIT, COMMAND_WAIT, CONTENT_WAIT, ERRORS_LIMIT, FAILURES_LIMIT,
+    TRANSFERRED_LIMIT,
+};
 
 use calling::Calling;
 use group_client::GroupClient;
@@ -55,7 +58,7 @@ pub(in crate::protocol) enum Session {
 
 impl Session {
     /// The session of a client that connected to `port`.
-    pub(in crate::protocol) const fn accept(
+    pub(in crate::protocol) fn accept(
         port: Port,
         remote: String,
         member: Option<MemberName>,
@@ -64,6 +67,8 @@ impl Session {
             Port::Smtp => Self::SmtpServer(SmtpServer::new(remote, member)),
             Port::Deliver => Self::LmtpServer(LmtpServer::new(remote, member)),
             Port::Group => Self::GroupServer(GroupServer::new(remote, member)),
+            Port::Submission => Self::SmtpServer(SmtpServer::submission(remote, false)),
+            Port::Submissions => Self::SmtpServer(SmtpServer::submission(remote, true)),
         }
     }
 

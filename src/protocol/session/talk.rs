@@ -12,6 +12,7 @@ use crate::protocol::member::{MemberConfig, Pdu};
 use crate::protocol::server::{Charge, Clients, Wire};
 use crate::wire::framer::EXPECTED_CRLF;
 use crate::wire::ids::{MemberName, StoreId};
+use crate::wire::smtp::auth::public_part;
 use crate::wire::{DecodeError, Mode};
 
 /// What a session wants done.
@@ -171,18 +172,15 @@ impl<'a> Talk<'a> {
 
     /// Tells the log that the far end broke the protocol.
     pub(super) fn misbehaved(&mut self, tag: Tag, expected: &str, said: &[u8]) {
-        let expected = String::from(expected);
-        self.log(
-            tag,
-            SessionEvent::Misbehaved { expected, offset: None, said: super::quote(said, 0) },
-        );
+        let (expected, said) = (String::from(expected), quote(said, 0));
+        self.log(tag, SessionEvent::Misbehaved { expected, offset: None, said });
     }
 
     /// Tells the log that what the far end said is malformed: where, counted from the front of `said`.
     pub(super) fn malformed(&mut self, tag: Tag, error: DecodeError, said: &[u8]) {
         clause!(SM_018);
         let DecodeError { offset, expected } = error;
-        let (expected, said) = (String::from(expected), super::quote(said, offset));
+        let (expected, said) = (String::from(expected), quote(said, offset));
         self.log(tag, SessionEvent::Misbehaved { expected, offset: Some(offset), said });
     }
 
@@ -193,6 +191,11 @@ impl<'a> Talk<'a> {
         let error = DecodeError { offset, expected: EXPECTED_CRLF };
         self.malformed(tag, error, b"a bare CR or LF");
     }
+}
+
+/// The words of a peer, without those that no log may have.
+fn quote(said: &[u8], offset: usize) -> String {
+    super::quote(public_part(said).as_deref().unwrap_or(said), offset)
 }
 
 /// What every session can be told.

@@ -14,6 +14,7 @@ use super::request::Refused;
 use crate::clause;
 use crate::protocol::faults::Faults;
 use crate::protocol::member::{MemberConfig, Policy, Security};
+use crate::protocol::networks::Network;
 use crate::protocol::organization::Organization;
 use crate::wire::ids::{ConnectorName, MemberName};
 
@@ -124,12 +125,19 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
     if let Some(Err(error)) = credentials.as_ref().map(Credentials::identity) {
         return Err(wrong(format!("security: {error}")));
     }
+    let mut policy = asked.policy;
+    if policy.relay_networks.is_empty() {
+        // The suite's clients are no strangers: they come from where the suite has its addresses.
+        policy
+            .relay_networks
+            .extend(["127.0.0.0/8", "::1/128"].iter().flat_map(|own| own.parse::<Network>()));
+    }
     let configuration = Configuration {
         member: MemberConfig {
             organization: Arc::new(asked.organization),
             member: asked.member,
             security: if credentials.is_some() { Security::Tls } else { Security::Address },
-            policy: asked.policy,
+            policy,
             faults: faults.clone(),
         },
         directory: asked.dir,
@@ -138,10 +146,13 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
             deliver: asked.listen.deliver.unwrap_or(anywhere),
             group: asked.listen.group.unwrap_or(anywhere),
             admin: None,
+            submission: None,
+            submissions: None,
         },
         peers: peers(asked.peers),
         via: vias(asked.via),
         credentials,
+        client_credentials: None,
         allow_development_ca: true,
         trust: OutsideTrust::default(),
         process: ProcessSection::default(),

@@ -12,17 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{TomlFile, read_text};
 use super::outside::{OutsideSection, OutsideTrust, outside};
+use super::submission::{check_submission, client_credentials, read_pem, relaying_members};
 use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
 use crate::clause;
 use crate::protocol::faults::Faults;
-use crate::protocol::member::{
-    LIMIT_RANGE, Limits, MemberConfig, Network, OutsidePolicy, Policy, Security,
-};
+use crate::protocol::member::{LIMIT_RANGE, Limits, MemberConfig, OutsidePolicy, Policy, Security};
+use crate::protocol::networks::Network;
 use crate::protocol::organization::Organization;
 use crate::protocol::rules::{self, Kind};
 use crate::server::clock::SCALE_LIMIT;
 use crate::server::filter::FilterConfiguration;
-use crate::server::identity::Credentials;
+use crate::server::identity::{ClientCredentials, Credentials};
 use crate::wire::ids::{ConnectorName, MemberName};
 
 /// The only value of `format` that this version reads.
@@ -103,6 +103,12 @@ pub struct ListenSection {
     /// Relative to `directory`.
     #[serde(default)]
     pub admin: Option<PathBuf>,
+    /// `IP:PORT` for clients that log in, 587 as a rule: in clear until STARTTLS.
+    #[serde(default)]
+    pub submission: Option<SocketAddr>,
+    /// `IP:PORT` for clients that log in, 465 as a rule: under TLS from the start.
+    #[serde(default)]
+    pub submissions: Option<SocketAddr>,
 }
 
 /// `[security]`.
@@ -123,6 +129,12 @@ pub struct SecuritySection {
     /// Whether a development authority is good enough.
     #[serde(default)]
     pub allow_development_ca: bool,
+    /// PEM, relative to the file: what the submission ports show in place of `certificate`.
+    #[serde(default)]
+    pub client_certificate: Option<PathBuf>,
+    /// PEM, relative to the file.
+    #[serde(default)]
+    pub client_key: Option<PathBuf>,
 }
 
 /// `[[peer]]`.
@@ -207,12 +219,15 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_values(&member, &mut wrong);
     check_reach(&member, &organization, &mut wrong);
     check_listeners(&member.listen, &mut wrong);
+    check_submission(&member, &mut wrong);
     check_permission(&member.security, &mut wrong);
     check_filter(member.filter.as_ref(), &mut wrong);
     let credentials = credentials(&file, &member.security, &mut errors);
+    let client_credentials = client_credentials(&file, &member.security, &mut errors);
     check_identity(&file, &member, credentials.as_ref(), &mut errors);
     let outside = outside(&file, &member.outside, &mut errors);
     if errors.is_empty() {
+        let credentials = (credentials, client_credentials);
         Ok(configuration(&file, member, organization, credentials, outside))
     } else {
         Err(errors)
@@ -302,6 +317,7 @@ fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, String)) {
         outside: _,
         filter: _,
         journal_retention_days,
+        relay_networks: _,
     } = &member.policy;
     let mut at_least_one = |name: &str, value: u64| {
         if value == 0 {
@@ -378,7 +394,15 @@ fn check_reach(
 
 /// No two listeners want the same address. Port 0 is another one each time.
 fn check_listeners(listen: &ListenSection, wrong: &mut impl FnMut(String, String)) {
-    let listeners = [("smtp", listen.smtp), ("deliver", listen.deliver), ("group", listen.group)];
+    let named = |name, address: Option<SocketAddr>| Some((name, address?));
+    let listeners = [
+        named("smtp", Some(listen.smtp)),
+        named("deliver", Some(listen.deliver)),
+        named("group", Some(listen.group)),
+        named("submission", listen.submission),
+        named("submissions", listen.submissions),
+    ];
+    let listeners: Vec<_> = listeners.into_iter().flatten().collect();
     for (place, (name, address)) in listeners.iter().enumerate() {
         let same = listeners[..place].iter().find(|(_, other)| is_shared(*other, *address));
         if let Some((other, _)) = same {
@@ -441,17 +465,13 @@ fn credentials(
     if *members == Security::Address {
         return None;
     }
-    let mut read = |name: &str, path: &Option<PathBuf>| {
-        let place = format!("security.{name}");
-        let Some(path) = path else {
-            errors.push(file.at(&place, "is missing, expected the path of a PEM file"));
-            return String::new();
-        };
-        let path = file.relative(path);
-        read_text(&path).unwrap_or_else(|error| {
-            errors.push(file.at(&place, &format!("{}: {error}", path.display())));
+    let mut read = |name: &str, path: &Option<PathBuf>| match path {
+        Some(path) => read_pem(file, name, path, errors),
+        None => {
+            let problem = "is missing, expected the path of a PEM file";
+            errors.push(file.at(&format!("security.{name}"), problem));
             String::new()
-        })
+        }
     };
     Some(Credentials {
         ca_pem: read("ca", ca),
@@ -494,11 +514,13 @@ fn configuration(
     file: &TomlFile,
     member: MemberFile,
     organization: Organization,
-    credentials: Option<Credentials>,
+    (credentials, client_credentials): (Option<Credentials>, Option<ClientCredentials>),
     (outside, trust): (Vec<OutsidePolicy>, OutsideTrust),
 ) -> Configuration {
     let directory = file.relative(&member.directory);
-    let ListenSection { smtp, deliver, group, admin } = member.listen;
+    let mut policy = member.policy.clone();
+    policy.relay_networks.extend(relaying_members(&member, &organization));
+    let ListenSection { smtp, deliver, group, admin, submission, submissions } = member.listen;
     // Where addresses prove names, a member has to come from the address where it is expected.
     let is_name = member.security.members == Security::Address && !smtp.ip().is_unspecified();
     let source = is_name.then_some(smtp.ip());
@@ -523,11 +545,19 @@ fn configuration(
             policy: Policy { filter: member.filter.is_some(), ..policy },
             faults: Faults::none(),
         },
-        listen: Listen { smtp, deliver, group, admin: admin.map(|admin| directory.join(admin)) },
+        listen: Listen {
+            smtp,
+            deliver,
+            group,
+            admin: admin.map(|admin| directory.join(admin)),
+            submission,
+            submissions,
+        },
         directory,
         peers,
         via: vias.collect::<BTreeMap<_, _>>(),
         credentials,
+        client_credentials,
         allow_development_ca: member.security.allow_development_ca,
         trust,
         process: member.process,

@@ -6,6 +6,7 @@ mod member;
 mod organization;
 mod outside;
 mod reload;
+mod submission;
 
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, SocketAddr};
@@ -26,7 +27,7 @@ pub use reload::{complaint, reload};
 
 use crate::protocol::member::{Endpoint, MemberConfig};
 use crate::server::filter::FilterConfiguration;
-use crate::server::identity::Credentials;
+use crate::server::identity::{ClientCredentials, Credentials};
 use crate::wire::ids::{ConnectorName, MemberName};
 
 /// Everything that the runtime of one member is told.
@@ -44,6 +45,8 @@ pub struct Configuration {
     pub via: BTreeMap<(ConnectorName, MemberName), SocketAddr>,
     /// With what the member proves its name; `None` where addresses prove names.
     pub credentials: Option<Credentials>,
+    /// With what it proves its name to clients of the submission ports, where that is another thing.
+    pub client_credentials: Option<ClientCredentials>,
     /// Whether a development authority is good enough.
     pub allow_development_ca: bool,
     /// Whose certificates are good enough outside.
@@ -69,6 +72,10 @@ pub struct Listen {
     pub group: SocketAddr,
     /// The admin socket, a path.
     pub admin: Option<PathBuf>,
+    /// SMTP for clients that log in, in clear at first.
+    pub submission: Option<SocketAddr>,
+    /// SMTP for clients that log in, under TLS from the start.
+    pub submissions: Option<SocketAddr>,
 }
 
 /// Where another member is.

@@ -1,6 +1,7 @@
 //! What may change while a member runs.
 
 use core::fmt::Display;
+use core::net::SocketAddr;
 use std::path::Path;
 
 use super::file::TomlFile;
@@ -54,6 +55,9 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
     compare("listen.deliver", &old.listen.deliver, &new.listen.deliver);
     compare("listen.group", &old.listen.group, &new.listen.group);
     compare("listen.admin", &admin(old), &admin(new));
+    let port = |address: Option<SocketAddr>| address.map_or("none".into(), |a| a.to_string());
+    compare("listen.submission", &port(old.listen.submission), &port(new.listen.submission));
+    compare("listen.submissions", &port(old.listen.submissions), &port(new.listen.submissions));
     let security = |of: &Configuration| format!("{:?}", of.member.security).to_lowercase();
     compare("security.members", &security(old), &security(new));
     compare("clock.scale", &old.time_scale, &new.time_scale);

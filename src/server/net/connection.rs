@@ -287,6 +287,7 @@ impl Connection {
             };
             match unit {
                 Unit::Line(line) => self.give(Wire::Line(line)),
+                Unit::Secret(line) => self.give(Wire::Secret(line)),
                 Unit::Frame(content) => self.give(Wire::Frame(content)),
                 Unit::Block(octets) => self.give(Wire::Block(octets)),
                 Unit::Body(piece) => self.take_piece(piece).await?,

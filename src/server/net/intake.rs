@@ -47,7 +47,7 @@ impl Taking {
 const fn limit_of(mode: Mode) -> u64 {
     match mode {
         Mode::Dots(limit) | Mode::Octets(limit) | Mode::Text(limit) => limit,
-        Mode::Paused | Mode::Line(_) | Mode::Block(_) | Mode::Frame(_) => 0,
+        Mode::Paused | Mode::Line(_) | Mode::Secret(_) | Mode::Block(_) | Mode::Frame(_) => 0,
     }
 }
 

@@ -52,6 +52,11 @@ impl fmt::Display for ListenError {
 
 impl core::error::Error for ListenError {}
 
+/// Whether a client on this port speaks before TLS.
+const fn is_clear_at_first(port: Port) -> bool {
+    matches!(port, Port::Smtp | Port::Submission)
+}
+
 /// What a port is called in configuration, log and adapter.
 #[must_use]
 pub const fn name_of(port: Port) -> &'static str {
@@ -59,6 +64,8 @@ pub const fn name_of(port: Port) -> &'static str {
         Port::Smtp => "smtp",
         Port::Deliver => "deliver",
         Port::Group => "group",
+        Port::Submission => "submission",
+        Port::Submissions => "submissions",
     }
 }
 
@@ -174,7 +181,7 @@ fn accepted(
     let security = network.security();
     let Some(present) = network.crowd.enter(remote.ip(), security.client_limits()) else {
         tracing::info!(port = name_of(port), address = %remote.ip(), "too many connections");
-        if port == Port::Smtp {
+        if is_clear_at_first(port) {
             // What a new socket has no room for needs no waiting: the client reads the end all the same.
             let _ = socket.try_write(TOO_MANY_CONNECTIONS);
         }
@@ -188,7 +195,7 @@ fn accepted(
     let place = Place { _permit: permit, _present: present };
     let arrival = Arrival { network: Arc::clone(network), id, port, remote, place };
     let member = security.member_at(remote.ip());
-    if port == Port::Smtp || !security.is_tls() {
+    if is_clear_at_first(port) || !security.is_tls() {
         tokio::spawn(arrival.serve(Stream::Plain(stream), registered, member, token));
         return;
     }

@@ -51,6 +51,7 @@ pub(crate) const fn connections_limit(port: Port) -> usize {
         Port::Smtp => 600,
         Port::Deliver => 200,
         Port::Group => 100,
+        Port::Submission | Port::Submissions => 300,
     }
 }
 /// A connection is read ahead of its session up to this many octets, to notice its end.

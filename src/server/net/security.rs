@@ -103,6 +103,7 @@ impl Security {
                 let server = match port {
                     Port::Smtp => &identity.open_server,
                     Port::Deliver | Port::Group => &identity.member_server,
+                    Port::Submission | Port::Submissions => &identity.client_server,
                 };
                 let acceptor = TlsAcceptor::from(Arc::clone(server));
                 TlsStream::Server(acceptor.accept(socket).await?)

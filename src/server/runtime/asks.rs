@@ -132,7 +132,7 @@ impl World<'_> {
         let mut octets = Vec::new();
         let header = reader.by_ref().take(HEADER_LIMIT_OCTETS as u64).read_to_end(&mut octets);
         match header.and_then(|_| io::copy(&mut reader, &mut io::sink())) {
-            Ok(_) => Answer::Header(header::fields(&octets)).into(),
+            Ok(_) => Answer::header_of(&octets).into(),
             Err(error) => failed(&error, DamagedBody::of(&error), not_read()),
         }
     }

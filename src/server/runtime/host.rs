@@ -25,6 +25,7 @@ use crate::server::filter::{Filter, Question};
 use crate::server::identity::Identity;
 use crate::server::maildir::Maildirs;
 use crate::server::net::{Handle, Network, OPENING_LIMIT, Security};
+use crate::server::passwords::Passwords;
 use crate::server::report;
 use crate::server::spool::{Operation, Settled};
 use crate::server::tokens::{Kind, Token};
@@ -51,6 +52,7 @@ pub(super) struct Host {
     network: Arc<Network>,
     maildirs: Maildirs,
     filter: Option<Filter>,
+    passwords: Passwords,
     choose: Seeded,
     node: Node<Server>,
     inputs: UnboundedReceiver<ToHost>,
@@ -94,6 +96,7 @@ impl Host {
             network: parts.network,
             maildirs: parts.maildirs,
             filter: parts.filter,
+            passwords: Passwords::default(),
             choose: parts.choose,
             node: parts.node,
             inputs: parts.inputs,
@@ -396,6 +399,10 @@ impl Host {
                     }
                 },
                 Act::Send { pdu: Wire::Forget(key), .. } => self.forget(key),
+                Act::Send { to, pdu: Wire::Check { attempt, login } } => {
+                    let with = (&self.network, &self.configuration.member.organization);
+                    self.passwords.check(with, to, (attempt, login), token);
+                }
                 Act::Send { to, pdu: Wire::Ordered(answer) } => {
                     // An operator who went away needs no answer; the order stands.
                     let _ = self.orders.remove(&to).map(|reply| reply.send(answer));

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Mutex, oneshot};
 
 use super::ToHost;
+use super::start::identity_of;
 use crate::clause;
 use crate::server::configuration::{Configuration, reload, report};
 use crate::server::identity::Identity;
@@ -39,8 +40,7 @@ impl Reloader {
         clause!(SV_088);
         let read = tokio::task::spawn_blocking(move || {
             let new = reload(&file, &old).map_err(|errors| report(&errors))?;
-            let identity = new.credentials.as_ref().map(|own| own.identity()).transpose();
-            let identity = identity.map_err(|error| error.to_string())?;
+            let identity = identity_of(&new).map_err(|error| error.to_string())?;
             Ok::<(Configuration, Option<Identity>), String>((new, identity))
         });
         let (new, identity) = read.await.map_err(|error| error.to_string())??;

@@ -19,7 +19,7 @@ use super::start::{Entropy, Exit, Member, Settings, bind, start_on};
 use crate::protocol::member::Port;
 use crate::server::clock::{RealClock, within_real_time};
 use crate::server::configuration::{Configuration, complaint, load, report};
-use crate::server::net::{Listeners, Sockets};
+use crate::server::net::{Listeners, Sockets, name_of};
 use crate::server::privileges::drop_privileges;
 use crate::server::{admin, private};
 
@@ -165,13 +165,19 @@ async fn run(
 fn say_ready(member: &Member) -> io::Result<()> {
     let address = |port| member.addresses()[&port];
     let mut stdout = io::stdout().lock();
-    writeln!(
+    write!(
         stdout,
         "ready smtp={} deliver={} group={}",
         address(Port::Smtp),
         address(Port::Deliver),
         address(Port::Group)
     )?;
+    for port in [Port::Submission, Port::Submissions] {
+        if let Some(address) = member.addresses().get(&port) {
+            write!(stdout, " {}={address}", name_of(port))?;
+        }
+    }
+    writeln!(stdout)?;
     stdout.flush()
 }
 

@@ -123,7 +123,7 @@ pub(super) fn start_on(
     settings: Settings,
     listeners: Listeners,
 ) -> Result<Member, StartError> {
-    let identity = identity_of(&configuration)?;
+    let identity = identity_of(&configuration).map_err(StartError::Identity)?;
     let addresses = listeners.addresses();
     // Bounded by what it carries: one unit for each connection, one answer for each ticket.
     let (host, inputs) = unbounded_channel();
@@ -178,18 +178,27 @@ pub(super) fn start_on(
     Ok(Member { addresses, network, spool, maildirs, host, running })
 }
 
-fn identity_of(configuration: &Configuration) -> Result<Option<Identity>, StartError> {
-    let credentials = configuration.credentials.as_ref();
-    credentials.map(|own| own.identity()).transpose().map_err(StartError::Identity)
+/// With what the member proves its name: to members, and to the clients of the submission ports.
+pub(super) fn identity_of(
+    configuration: &Configuration,
+) -> Result<Option<Identity>, IdentityError> {
+    let Some(own) = &configuration.credentials else { return Ok(None) };
+    let mut identity = own.identity()?;
+    if let Some(other) = &configuration.client_credentials {
+        identity.client_server = Arc::new(other.server()?);
+    }
+    Ok(Some(identity))
 }
 
 pub(super) async fn bind(configuration: &Configuration) -> Result<Listeners, ListenError> {
     let listen = &configuration.listen;
-    let addresses = BTreeMap::from([
+    let mut addresses = BTreeMap::from([
         (Port::Smtp, listen.smtp),
         (Port::Deliver, listen.deliver),
         (Port::Group, listen.group),
     ]);
+    let optional = [(Port::Submission, listen.submission), (Port::Submissions, listen.submissions)];
+    addresses.extend(optional.into_iter().filter_map(|(port, address)| Some((port, address?))));
     Listeners::bind(&addresses).await
 }
 

@@ -9,6 +9,7 @@ use nom::Parser;
 use nom::bytes::complete::tag_no_case;
 use serde::Serialize;
 
+use super::auth::{Auth, AuthError};
 use super::params::{apply_to_mail, apply_to_rcpt, parameters};
 use super::path::{client_name, forward_path, reverse_path};
 use super::reply::{Reply, Status};
@@ -144,6 +145,8 @@ pub enum Command {
     Vrfy(String),
     /// TLS, please.
     StartTls,
+    /// AUTH (RFC 4954).
+    Auth(Auth),
     /// `X-SUBMIT`: hand-over between members.
     Submit(submit::Command),
     /// `X-LINK2STATE`: a chunk of news.
@@ -161,6 +164,8 @@ pub enum CommandError {
     NotImplemented,
     /// The arguments are malformed.
     Syntax(DecodeError),
+    /// A response of AUTH is no base64.
+    Encoding(DecodeError),
     /// MAIL or RCPT has a parameter that was not offered.
     UnknownParameter {
         /// Where its keyword begins.
@@ -186,7 +191,7 @@ impl fmt::Display for CommandError {
         match self {
             Self::Unknown => f.write_str("unknown command"),
             Self::NotImplemented => f.write_str("command not implemented"),
-            Self::Syntax(error) => error.fmt(f),
+            Self::Syntax(error) | Self::Encoding(error) => error.fmt(f),
             Self::UnknownParameter { offset, keyword } => {
                 write!(f, "octet {offset}: unknown parameter {keyword}")
             }
@@ -205,7 +210,7 @@ impl CommandError {
             Self::Unknown | Self::NotImplemented => {
                 DecodeError { offset: 0, expected: "a command" }
             }
-            Self::Syntax(error) => *error,
+            Self::Syntax(error) | Self::Encoding(error) => *error,
             Self::UnknownParameter { offset, .. } => {
                 DecodeError { offset: *offset, expected: "a parameter that was offered" }
             }
@@ -223,6 +228,7 @@ impl CommandError {
             Self::Unknown => (500, Status::new(5, 5, 1)),
             Self::NotImplemented => (502, Status::new(5, 5, 1)),
             Self::Syntax(_) => (501, Status::new(5, 5, 4)),
+            Self::Encoding(_) => (501, Status::new(5, 5, 2)),
             Self::UnknownParameter { .. } => (555, Status::new(5, 5, 4)),
             Self::NeedsUtf8 { .. } => (553, Status::new(5, 6, 7)),
         };
@@ -231,8 +237,7 @@ impl CommandError {
 }
 
 /// Verbs that are answered with 502 and not with 500.
-const NOT_IMPLEMENTED: [&str; 9] =
-    ["AUTH", "ATRN", "ETRN", "EXPN", "HELP", "SAML", "SEND", "SOML", "TURN"];
+const NOT_IMPLEMENTED: [&str; 8] = ["ATRN", "ETRN", "EXPN", "HELP", "SAML", "SEND", "SOML", "TURN"];
 
 impl Command {
     /// Reads a line without its CRLF. Verbs and keywords are read without regard to case; spaces at the
@@ -265,6 +270,7 @@ impl Command {
             "QUIT" => line.bare(Self::Quit),
             "VRFY" => Ok(Self::Vrfy(String::from(line.required("whom to verify")?))),
             "STARTTLS" => line.bare(Self::StartTls),
+            "AUTH" => line.auth(),
             "X-SUBMIT" => {
                 Ok(Self::Submit(line.inner("a verb of X-SUBMIT", submit::Command::decode)?))
             }
@@ -291,6 +297,7 @@ impl Command {
             Self::Quit => String::from("QUIT"),
             Self::Vrfy(whom) => format!("VRFY {whom}"),
             Self::StartTls => String::from("STARTTLS"),
+            Self::Auth(auth) => format!("AUTH {}", auth.encode()),
             Self::Submit(command) => format!("X-SUBMIT {}", command.encode()),
             Self::LinkState(chunk) => format!("{LINK_VERB}{}", chunk.encode()),
             Self::Deliver(inquire) => format!("X-DELIVER {}", inquire.encode()),
@@ -396,6 +403,15 @@ impl<'a> Line<'a> {
         }
         let offset = self.before + text.len() - rest.len();
         Err(CommandError::Syntax(DecodeError { offset, expected: "SP or the end of the line" }))
+    }
+
+    fn auth(&self) -> Result<Command, CommandError> {
+        Auth::decode(self.required("the name of a mechanism")?).map(Command::Auth).map_err(
+            |error| match error {
+                AuthError::Syntax(error) => CommandError::Syntax(self.shift(error)),
+                AuthError::Encoding(error) => CommandError::Encoding(self.shift(error)),
+            },
+        )
     }
 
     fn bdat(&self) -> Result<Command, DecodeError> {

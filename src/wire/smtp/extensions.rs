@@ -27,6 +27,8 @@ pub struct Extensions {
     pub chunking: bool,
     /// `STARTTLS` (RFC 3207).
     pub starttls: bool,
+    /// `AUTH PLAIN LOGIN` (RFC 4954).
+    pub auth: bool,
     /// `X-SUBMIT`: hand-over between members.
     pub submit: bool,
     /// `RESUME` behind it: a body that broke off can be gone on with.
@@ -58,6 +60,7 @@ impl Extensions {
         offer(self.dsn, "DSN");
         offer(self.chunking, "CHUNKING");
         offer(self.starttls, "STARTTLS");
+        offer(self.auth, "AUTH PLAIN LOGIN");
         offer(self.submit, if self.resume { "X-SUBMIT RESUME" } else { "X-SUBMIT" });
         offer(self.link2state, "X-LINK2STATE");
         offer(self.deliver && !self.arrived, "X-DELIVER");
@@ -82,6 +85,7 @@ impl Extensions {
                 "DSN" => found.dsn = true,
                 "CHUNKING" => found.chunking = true,
                 "STARTTLS" => found.starttls = true,
+                "AUTH" => found.auth = true,
                 "X-SUBMIT" => {
                     found.submit = true;
                     found.resume = words.any(|word| word.eq_ignore_ascii_case("RESUME"));

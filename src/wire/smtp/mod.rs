@@ -1,5 +1,6 @@
 //! SMTP and LMTP: commands and replies.
 
+pub mod auth;
 mod command;
 mod extensions;
 mod params;

@@ -28,13 +28,15 @@ impl Cluster {
 
     /// Starts the members of another organization; and what was said meanwhile.
     pub(crate) fn up_of(organization: &str, directory: &Path, more: &[&str]) -> (Self, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_bridgehead"))
-            .args(["cluster", "up", organization, "--base-port", "0", "--dir"])
-            .arg(directory)
-            .args(more)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bridgehead"));
+        command.args(["cluster", "up", organization, "--base-port", "0", "--dir"]);
+        command.arg(directory).args(more);
+        Self::start(&mut command, directory)
+    }
+
+    /// Starts the cluster of a command, in `directory`; what it says until it runs.
+    pub(crate) fn start(command: &mut Command, directory: &Path) -> (Self, String) {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut cluster = Self { child, stdout, directory: directory.to_owned() };
         let said = cluster.read_until("Ctrl-C stops the cluster.");

@@ -79,6 +79,8 @@ pub(crate) fn configure(directory: &Path) -> (PathBuf, SocketAddr) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let smart_host = free.local_addr().unwrap();
     let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
+    let listed = "\n[policy]\nrelay_networks = [\"127.0.0.0/8\"]\n";
+    fs::write(&file, fs::read_to_string(&file).unwrap() + listed).unwrap();
     let domains = "domains = [\"example.org\"]";
     let with_host = format!("{domains}\nsmart_host = \"{smart_host}\"");
     let organization = ORGANIZATION.replace(domains, &with_host);

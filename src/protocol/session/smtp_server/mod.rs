@@ -3,6 +3,8 @@
 
 mod handover;
 mod news;
+mod submission;
+mod tls;
 mod transaction;
 
 use alloc::format;
@@ -21,10 +23,12 @@ use crate::wire::smtp::{COMMAND_LINE_LIMIT, Command, Extensions, Reply, Status};
 use crate::wire::{DecodeError, Mode, link2state};
 
 use handover::{MemberSide, Offering};
+use submission::{Exchange, Submission};
 use transaction::Transaction;
 pub(super) use transaction::body_refusal;
 
 pub use handover::TRANSFERRED_LIMIT;
+pub use submission::{CHECK_WAIT, FAILURES_LIMIT};
 
 /// How many bad commands end the conversation.
 pub const ERRORS_LIMIT: u32 = 20;
@@ -49,6 +53,8 @@ pub(in crate::protocol) struct SmtpServer {
     transaction: Option<Transaction>,
     /// What is known of the client once it has said `X-SUBMIT HELLO`.
     peer: Option<MemberSide>,
+    /// On a submission port: what is known of the client's login.
+    submission: Option<Submission>,
     errors: u32,
     /// Close as soon as the command at hand is answered.
     finishing: bool,
@@ -70,6 +76,10 @@ struct Greeting {
 enum State {
     /// The client: a command.
     Command,
+    /// The client: its answer to a challenge of AUTH.
+    Challenge(Exchange),
+    /// The host: may the client come in? The number of the question.
+    Checking(u32),
     /// The host: TLS.
     Securing,
     /// Custody: may this recipient enter?
@@ -107,6 +117,7 @@ impl SmtpServer {
             greeting: None,
             transaction: None,
             peer: None,
+            submission: None,
             errors: 0,
             finishing: false,
             content_until: Time(0),
@@ -114,9 +125,20 @@ impl SmtpServer {
         }
     }
 
+    /// The session of a client at `remote` on a submission port, under TLS already or not.
+    pub(in crate::protocol) fn submission(remote: String, secured: bool) -> Self {
+        clause!(SM_100);
+        // Nobody proves there to be a member, whatever certificate it shows.
+        Self { secured, submission: Some(Submission::default()), ..Self::new(remote, None) }
+    }
+
     /// The tag of its log lines.
     pub(in crate::protocol) const fn tag(&self) -> Tag {
-        if self.peer.is_some() { Tag::Submit } else { Tag::Smtp }
+        match (&self.submission, &self.peer) {
+            (Some(_), _) => Tag::Submission,
+            (None, Some(_)) => Tag::Submit,
+            (None, None) => Tag::Smtp,
+        }
     }
 
     /// The member at the far end, as far as its name is proved.
@@ -186,7 +208,8 @@ impl SmtpServer {
             let text = format!("{} is shutting down", talk.config.member);
             return self.hang_up(talk, 421, Status::new(4, 3, 2), &text);
         }
-        talk.receive(Mode::Line(COMMAND_LINE_LIMIT));
+        let mode = self.command_mode(COMMAND_LINE_LIMIT);
+        talk.receive(mode);
         // A member that has said hello may be silent for long: custody watches it. Not so between chunks.
         if self.peer.as_ref().is_none_or(|peer| peer.reassembly.is_inside()) {
             talk.wait(COMMAND_WAIT);
@@ -229,8 +252,15 @@ impl SmtpServer {
             talk.malformed(self.tag(), error, line);
             return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
         }
+        let is_auth = verb.eq_ignore_ascii_case(b"AUTH");
+        self.be_wary_behind(line);
+        if !is_auth && line.len() + "\r\n".len() > COMMAND_LINE_LIMIT {
+            clause!(SM_009);
+            return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
+        }
         match Command::decode(line) {
             Ok(command) => self.command(command, talk),
+            Err(_) if is_auth && self.submission.is_none() => self.no_auth(talk),
             Err(error) => {
                 clause!(SM_004);
                 if is_news {
@@ -261,6 +291,7 @@ impl SmtpServer {
             }
             Command::Quit => self.hang_up(talk, 221, Status::new(2, 0, 0), "Bye"),
             Command::StartTls => self.start_tls(talk),
+            Command::Auth(auth) => self.auth(auth, talk),
             Command::Submit(command) => self.submit(command, talk),
             Command::LinkState(chunk) => self.link2state(&chunk, talk),
             Command::Lhlo(_) | Command::Bdat { .. } | Command::Deliver(_) => {
@@ -273,7 +304,10 @@ impl SmtpServer {
         clause!(SM_002);
         clause!(SM_084);
         self.transaction = None;
-        if self.secured && talk.config.faults.is_on("certificate-name-not-checked") {
+        if self.secured
+            && self.submission.is_none()
+            && talk.config.faults.is_on("certificate-name-not-checked")
+        {
             self.candidate = Some(MemberName(name.clone()));
         }
         self.greeting = Some(Greeting { name, extended });
@@ -289,6 +323,7 @@ impl SmtpServer {
             smtputf8: true,
             enhanced_status_codes: true,
             dsn: true,
+            auth: self.offers_auth(talk.config.security),
             starttls: self.may_start_tls(talk.config.security),
             submit: is_member,
             resume: is_member,
@@ -298,36 +333,9 @@ impl SmtpServer {
         self.answer(talk, &offer.reply(member.as_str()));
     }
 
-    fn may_start_tls(&self, security: Security) -> bool {
-        security == Security::Tls && !self.secured
-    }
-
-    fn start_tls(&mut self, talk: &mut Talk<'_>) {
-        if !self.may_start_tls(talk.config.security) {
-            let reply = Reply::new(502, Status::new(5, 5, 1), "STARTTLS is not offered here");
-            return self.blame(talk, &reply);
-        }
-        if self.greeting.is_none() {
-            return self.out_of_order(talk, "EHLO first");
-        }
-        clause!(SM_006);
-        Self::reply(talk, &Reply::new(220, Status::new(2, 0, 0), "Ready to start TLS"));
-        talk.say(Wire::StartTls);
-        self.state = State::Securing;
-    }
-
-    /// TLS is on: everything that was said in clear is void.
-    fn secured(&mut self, member: Option<MemberName>, talk: &mut Talk<'_>) {
-        clause!(SM_006);
-        self.secured = true;
-        self.candidate = member;
-        self.greeting = None;
-        self.transaction = None;
-        self.listen(talk);
-    }
-
     fn bad_line(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
         clause!(SM_009);
+        self.be_wary_behind(said);
         talk.malformed(self.tag(), error, said);
         let text = if error.expected == EXPECTED_LINE_END {
             String::from("Line too long")
@@ -346,6 +354,7 @@ impl SmtpServer {
             | State::Announced(_)
             | State::Keeping(_)
             | State::Settling
+            | State::Checking(_)
             | State::News => self.finishing = true,
             _ => {
                 self.state = State::Over;
@@ -373,6 +382,13 @@ impl Conversation for SmtpServer {
                 self.line(&line, talk);
             }
             (State::Command, Wire::Bad { error, said }) => self.bad_line(error, &said, talk),
+            (State::Command, Wire::Secret(line)) => {
+                self.state = State::Command;
+                self.wary_line(&line, talk);
+            }
+            (state @ (State::Challenge(_) | State::Checking(_)), wire) => {
+                self.hear_auth(state, wire, talk);
+            }
             (State::Securing, Wire::Secured(member)) => self.secured(member, talk),
             (State::Content, Wire::Body(body)) => self.content(body, talk),
             (State::Content, Wire::NoBody(problem)) => self.no_content(problem, talk),
@@ -452,7 +468,8 @@ impl Conversation for SmtpServer {
 
     fn finish(&mut self, talk: &mut Talk<'_>) {
         let is_told_again = core::mem::replace(&mut self.finishing, true);
-        if self.state == State::Command || (is_told_again && self.is_in_content()) {
+        let is_idle = matches!(self.state, State::Command | State::Challenge(_));
+        if is_idle || (is_told_again && self.is_in_content()) {
             clause!(SM_008);
             self.listen(talk);
         }
@@ -475,6 +492,7 @@ impl Conversation for SmtpServer {
                 self.state = State::Over;
                 talk.end(LinkChange::TimedOut);
             }
+            State::Challenge(_) | State::Checking(_) => self.auth_overdue(talk),
             // Custody or the disk is slow: that is not the client's fault.
             _ => {}
         }

@@ -32,7 +32,11 @@ impl SmtpServer {
         if self.transaction.is_some() {
             return self.out_of_order(talk, "A mail is under way already");
         }
-        if let Some(keyword) = not_offered(&mail, greeting.extended) {
+        if let Some(objection) = self.objection(&mail, talk) {
+            return self.blame(talk, &objection);
+        }
+        let is_authenticated = self.account().is_some();
+        if let Some(keyword) = not_offered(&mail, greeting.extended, is_authenticated) {
             clause!(SM_004);
             let text = format!("unknown parameter {keyword}");
             return self.blame(talk, &Reply::new(555, Status::new(5, 5, 4), &text));
@@ -84,6 +88,10 @@ impl SmtpServer {
             original: rcpt.original,
             suspect: false,
         };
+        if !self.may_relay(&recipient.address, talk) {
+            let text = "no relaying to foreign domains";
+            return self.refuse(talk, 550, Status::new(5, 7, 1), text);
+        }
         let mail = &transaction.mail;
         talk.tell(Pdu::Recipient(Candidate {
             address: recipient.address.clone(),
@@ -123,12 +131,17 @@ impl SmtpServer {
         };
         assert!(!transaction.recipients.is_empty(), "DATA is refused without a recipient");
         let Transaction { mail, recipients } = transaction;
-        let with = match (greeting.extended, self.secured) {
-            (true, true) => "ESMTPS",
-            (true, false) => "ESMTP",
-            (false, _) => "SMTP",
+        clause!(SM_114);
+        let with = match (greeting.extended, self.secured, self.account().is_some()) {
+            // Nobody authenticates without EHLO, whatever is said afterwards.
+            (_, true, true) => "ESMTPSA",
+            (_, false, true) => "ESMTPA",
+            (true, true, false) => "ESMTPS",
+            (true, false, false) => "ESMTP",
+            (false, _, false) => "SMTP",
         };
-        let submitter = self.proved(talk.config.security).map(|member| member.0.clone());
+        let member = self.proved(talk.config.security).map(|member| member.0.clone());
+        let submitter = self.account().map(|account| account.0.clone()).or(member);
         talk.tell(Pdu::Mail(NewMail {
             sender: mail.sender,
             recipients,
@@ -172,7 +185,7 @@ pub(in crate::protocol::session) fn body_refusal(problem: BodyProblem, limit: u6
 }
 
 /// The first parameter that this port does not offer, to this client.
-fn not_offered(mail: &Mail, extended: bool) -> Option<&'static str> {
+fn not_offered(mail: &Mail, extended: bool, authenticated: bool) -> Option<&'static str> {
     let has_extended = [
         (mail.size.is_some(), "SIZE"),
         (mail.body.is_some(), "BODY"),
@@ -184,7 +197,8 @@ fn not_offered(mail: &Mail, extended: bool) -> Option<&'static str> {
         (mail.origin.is_some(), "XORIGIN"),
         (mail.digest.is_some(), "XDIGEST"),
         (mail.arrived.is_some(), "XARRIVED"),
-        (mail.auth.is_some(), "AUTH"),
+        // It asserts nothing here: nobody is told of it (RFC 4954, section 5).
+        (mail.auth.is_some() && !authenticated, "AUTH"),
         (mail.body == Some(BodyKind::BinaryMime), "BODY=BINARYMIME"),
     ];
     let refused = never.iter().chain(has_extended.iter().filter(|_| !extended));

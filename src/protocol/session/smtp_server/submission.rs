@@ -1,0 +1,300 @@
+//! AUTH, and what the submission ports demand of mail (RFC 6409, RFC 4954).
+
+use super::{SmtpServer, State};
+use crate::clause;
+use crate::kernel::Span;
+use crate::protocol::member::Security;
+use crate::protocol::organization::Verdict;
+use crate::protocol::server::Wire;
+use crate::protocol::session::{SessionEvent, Talk};
+use crate::wire::framer::EXPECTED_LINE_END;
+use crate::wire::message::Address;
+use crate::wire::smtp::auth::{
+    AUTH_LINE_LIMIT, Auth, Login, Mechanism, Name, Response, Secret, challenge, public_part,
+};
+use crate::wire::smtp::{Mail, Reply, Status};
+use crate::wire::{DecodeError, Mode};
+
+/// How many logins may fail before the conversation ends.
+pub const FAILURES_LIMIT: u32 = 3;
+/// How long the check of a login may take.
+pub const CHECK_WAIT: Span = Span::seconds(30);
+
+const ASK_NAME: &str = "Username:";
+const ASK_PASSWORD: &str = "Password:";
+
+/// What a session on a submission port knows besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Submission {
+    /// Who the client has proved to be.
+    pub(super) account: Option<Address>,
+    failures: u32,
+    /// The number of the last question to the host.
+    attempt: u32,
+    /// An AUTH was not taken: what comes next may be what the client meant for it.
+    wary: bool,
+}
+
+/// Which answer to a challenge is awaited.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Exchange {
+    /// PLAIN: everything.
+    Plain,
+    /// LOGIN: the name.
+    Name,
+    /// LOGIN: the password of this name.
+    Password(Name),
+}
+
+impl SmtpServer {
+    /// Whether nobody else hears what the client says, or the organization has no TLS to ask for.
+    fn is_private(&self, security: Security) -> bool {
+        self.secured || security == Security::Address
+    }
+
+    /// Who the client has proved to be.
+    pub(super) fn account(&self) -> Option<&Address> {
+        self.submission.as_ref()?.account.as_ref()
+    }
+
+    /// Whether EHLO offers AUTH.
+    pub(super) fn offers_auth(&self, security: Security) -> bool {
+        clause!(SM_101);
+        let is_open = self.submission.as_ref().is_some_and(|known| known.account.is_none());
+        is_open && self.is_private(security)
+    }
+
+    /// How the next command is read.
+    pub(super) fn command_mode(&self, limit: usize) -> Mode {
+        match &self.submission {
+            Some(Submission { wary: true, .. }) => {
+                clause!(SM_110);
+                Mode::Secret(AUTH_LINE_LIMIT)
+            }
+            Some(_) => Mode::Line(AUTH_LINE_LIMIT),
+            None => Mode::Line(limit),
+        }
+    }
+
+    /// Behind an AUTH there may be secrets, also where it is not taken.
+    pub(super) fn be_wary_behind(&mut self, line: &[u8]) {
+        if let Some(submission) = &mut self.submission {
+            submission.wary |= public_part(line).is_some();
+        }
+    }
+
+    /// A line that was read while the client was not to be trusted with its secrets.
+    pub(super) fn wary_line(&mut self, line: &Secret, talk: &mut Talk<'_>) {
+        match crate::wire::smtp::Command::decode(line.expose()) {
+            Ok(_) => {
+                if let Some(submission) = &mut self.submission {
+                    submission.wary = false;
+                }
+                self.line(line.expose(), talk);
+            }
+            Err(error) => {
+                talk.malformed(self.tag(), error.place(), b"a line that is not shown");
+                self.blame(talk, &error.reply());
+            }
+        }
+    }
+
+    /// The port of everybody knows no AUTH, however it is said.
+    pub(super) fn no_auth(&mut self, talk: &mut Talk<'_>) {
+        clause!(SM_100);
+        let text = "command not implemented";
+        self.blame(talk, &Reply::new(502, Status::new(5, 5, 1), text));
+    }
+
+    pub(super) fn auth(&mut self, auth: Auth, talk: &mut Talk<'_>) {
+        let Some(submission) = &self.submission else { return self.no_auth(talk) };
+        clause!(SM_102);
+        if submission.account.is_some() {
+            return self.out_of_order(talk, "You are authenticated already");
+        }
+        if self.transaction.is_some() {
+            return self.out_of_order(talk, "Not while a mail is under way");
+        }
+        if self.greeting.as_ref().is_none_or(|greeting| !greeting.extended) {
+            return self.out_of_order(talk, "EHLO first");
+        }
+        if !self.is_private(talk.config.security) {
+            let text = "Encryption is required: STARTTLS first";
+            return self.blame(talk, &Reply::new(538, Status::new(5, 7, 11), text));
+        }
+        clause!(SM_103);
+        match (auth.mechanism, auth.initial) {
+            (Mechanism::Plain, Some(response)) => self.check(Login::plain(&response), talk),
+            (Mechanism::Plain, None) => self.challenge("", Exchange::Plain, talk),
+            (Mechanism::Login, Some(name)) => self.ask_password(&name, talk),
+            (Mechanism::Login, None) => self.challenge(ASK_NAME, Exchange::Name, talk),
+            (Mechanism::Other(_), _) => {
+                let text = "This mechanism is not offered";
+                self.blame(talk, &Reply::new(504, Status::new(5, 5, 4), text));
+            }
+        }
+    }
+
+    /// What comes within an authentication.
+    pub(super) fn hear_auth(&mut self, state: State, wire: Wire, talk: &mut Talk<'_>) {
+        match (state, wire) {
+            (State::Challenge(exchange), Wire::Secret(line)) => {
+                self.response(exchange, &line, talk);
+            }
+            (State::Challenge(_), Wire::Bad { error, .. }) => self.bad_response_line(error, talk),
+            (State::Checking(attempt), Wire::Checked { attempt: of, verdict }) if attempt == of => {
+                self.checked(verdict, talk);
+            }
+            (state, Wire::End) => {
+                self.state = state;
+                self.ended(talk);
+            }
+            (state, _) => self.state = state,
+        }
+    }
+
+    fn challenge(&mut self, text: &str, exchange: Exchange, talk: &mut Talk<'_>) {
+        Self::reply(talk, &Reply::plain(334, &challenge(text)));
+        talk.receive(Mode::Secret(AUTH_LINE_LIMIT));
+        talk.wait(super::COMMAND_WAIT);
+        self.state = State::Challenge(exchange);
+    }
+
+    fn ask_password(&mut self, name: &Secret, talk: &mut Talk<'_>) {
+        match Name::decode(name) {
+            Ok(name) => self.challenge(ASK_PASSWORD, Exchange::Password(name), talk),
+            Err(error) => self.bad_response(error, talk),
+        }
+    }
+
+    /// The client answers a challenge.
+    fn response(&mut self, exchange: Exchange, line: &Secret, talk: &mut Talk<'_>) {
+        let given = match Response::decode(line) {
+            Ok(Response::Given(given)) => given,
+            Ok(Response::Cancelled) => {
+                clause!(SM_104);
+                let text = "Authentication is cancelled";
+                return self.refuse(talk, 501, Status::new(5, 7, 0), text);
+            }
+            Err(error) => return self.bad_response(error, talk),
+        };
+        match exchange {
+            Exchange::Plain => self.check(Login::plain(&given), talk),
+            Exchange::Name => self.ask_password(&given, talk),
+            Exchange::Password(name) => self.check(Login::with_password(name, &given), talk),
+        }
+    }
+
+    /// An answer to a challenge that is no line.
+    fn bad_response_line(&mut self, error: DecodeError, talk: &mut Talk<'_>) {
+        if error.expected != EXPECTED_LINE_END {
+            return self.bad_response(error, talk);
+        }
+        clause!(SM_105);
+        let text = "The line of the authentication is too long";
+        self.blame(talk, &Reply::new(500, Status::new(5, 5, 6), text));
+    }
+
+    fn bad_response(&mut self, error: DecodeError, talk: &mut Talk<'_>) {
+        clause!(SM_110);
+        talk.malformed(self.tag(), error, b"a response that is not shown");
+        let text = alloc::format!("in the response, {error}");
+        self.blame(talk, &Reply::new(501, Status::new(5, 5, 2), &text));
+    }
+
+    /// Has the host check a login.
+    fn check(&mut self, login: Result<Login, DecodeError>, talk: &mut Talk<'_>) {
+        let login = match login {
+            Ok(login) => login,
+            Err(error) => return self.bad_response(error, talk),
+        };
+        let Some(submission) = &mut self.submission else { return };
+        clause!(SM_106);
+        submission.attempt += 1;
+        let attempt = submission.attempt;
+        talk.say(Wire::Check { attempt, login });
+        talk.wait(CHECK_WAIT);
+        self.state = State::Checking(attempt);
+    }
+
+    /// What came of the check that is awaited.
+    fn checked(&mut self, verdict: Verdict, talk: &mut Talk<'_>) {
+        let Some(submission) = &mut self.submission else { return };
+        match verdict {
+            Verdict::Granted(account) => {
+                clause!(SM_107);
+                submission.account = Some(account.clone());
+                submission.wary = false;
+                talk.log(self.tag(), SessionEvent::Authenticated(account));
+                let text = "Authentication successful";
+                self.answer(talk, &Reply::new(235, Status::new(2, 7, 0), text));
+            }
+            Verdict::Denied { account } => {
+                clause!(SM_108);
+                submission.failures += 1;
+                let failures = submission.failures;
+                talk.log(self.tag(), SessionEvent::NotAuthenticated { account });
+                if failures >= FAILURES_LIMIT {
+                    let text = "Too many logins have failed";
+                    return self.hang_up(talk, 421, Status::new(4, 7, 0), text);
+                }
+                let text = "Authentication credentials invalid";
+                self.blame(talk, &Reply::new(535, Status::new(5, 7, 8), text));
+            }
+            Verdict::Unavailable => self.cannot_check(talk),
+        }
+    }
+
+    /// The check has no result, in time or at all.
+    fn cannot_check(&mut self, talk: &mut Talk<'_>) {
+        clause!(SM_109);
+        let text = "Authentication cannot be checked now";
+        self.refuse(talk, 454, Status::new(4, 7, 0), text);
+    }
+
+    /// Why this client may not begin this mail; nothing on the port of everybody.
+    pub(super) fn objection(&self, mail: &Mail, talk: &Talk<'_>) -> Option<Reply> {
+        let submission = self.submission.as_ref()?;
+        let Some(account) = &submission.account else {
+            clause!(SM_111);
+            let text = if self.is_private(talk.config.security) {
+                "Authentication is required"
+            } else {
+                "Authentication is required: STARTTLS first"
+            };
+            return Some(Reply::new(530, Status::new(5, 7, 0), text));
+        };
+        clause!(SM_112);
+        let is_own = |sender: &Address| {
+            let own = talk.config.organization.account(sender);
+            own.is_some_and(|own| own.address == *account)
+        };
+        if mail.sender.as_ref().is_none_or(is_own) {
+            return None;
+        }
+        let text = alloc::format!("The sender has to be {account}");
+        Some(Reply::new(553, Status::new(5, 7, 1), &text))
+    }
+
+    /// Whether mail for `address` may leave the organization for this client's sake.
+    pub(super) fn may_relay(&self, address: &Address, talk: &Talk<'_>) -> bool {
+        let config = talk.config;
+        if !config.organization.is_foreign(address) {
+            return true;
+        }
+        clause!(SM_113);
+        let is_listed = || self.submission.is_none() && config.policy.relays_for(&self.remote);
+        self.account().is_some() || self.proved(config.security).is_some() || is_listed()
+    }
+
+    /// The client has been silent for too long within an authentication, or its check has taken too long.
+    pub(super) fn auth_overdue(&mut self, talk: &mut Talk<'_>) {
+        if matches!(self.state, State::Checking(_)) {
+            talk.log(self.tag(), SessionEvent::TimedOut);
+            return self.cannot_check(talk);
+        }
+        clause!(SM_010);
+        talk.log(self.tag(), SessionEvent::TimedOut);
+        self.hang_up(talk, 421, Status::new(4, 4, 2), "Timed out waiting for a response");
+    }
+}
