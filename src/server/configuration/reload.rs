@@ -55,7 +55,8 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
     compare("listen.deliver", &old.listen.deliver, &new.listen.deliver);
     compare("listen.group", &old.listen.group, &new.listen.group);
     compare("listen.admin", &admin(old), &admin(new));
-    let port = |address: Option<SocketAddr>| address.map_or("none".into(), |a| a.to_string());
+    let port =
+        |address: Option<SocketAddr>| address.map_or_else(|| "none".into(), |a| a.to_string());
     compare("listen.submission", &port(old.listen.submission), &port(new.listen.submission));
     compare("listen.submissions", &port(old.listen.submissions), &port(new.listen.submissions));
     let security = |of: &Configuration| format!("{:?}", of.member.security).to_lowercase();
