@@ -115,7 +115,7 @@ fn long_two_senders_and_a_lost_disk() {
 
 #[test]
 fn two_senders_and_two_receivers_with_refusals() {
-    holds(TWO_AND_TWO, &[0, 1], Faults { breaks: 1, refusals: 1, ..CALM }, 14_439);
+    holds(TWO_AND_TWO, &[0, 1], Faults { breaks: 1, refusals: 1, ..CALM }, 14_381);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Networks, as a configuration lists them: an address, or the front of addresses in bits.
 
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::net::IpAddr;
@@ -50,29 +51,30 @@ impl From<IpAddr> for Network {
 }
 
 impl FromStr for Network {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let expected = "expected an address or a network, such as 192.0.2.0/24 or 2001:db8::/32";
+        let wrong = |expected: &str| format!("`{text}` is no network, expected {expected}");
+        let form = || wrong("an address or NETWORK/BITS, such as 192.0.2.0/24 or 2001:db8::/32");
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| expected)?;
+        let address: IpAddr = address.parse().map_err(|_| form())?;
         let bits = match bits {
             Some(bits) if bits.bytes().all(|b| b.is_ascii_digit()) => {
-                bits.parse().map_err(|_| expected)?
+                bits.parse().map_err(|_| form())?
             }
-            Some(_) => return Err(expected),
+            Some(_) => return Err(form()),
             None => width(address),
         };
         if bits > width(address) {
-            return Err(expected);
+            return Err(form());
         }
         let rest = width(address) - bits;
         let whole = front(address, width(address));
         if front(address, bits).checked_shl(rest).unwrap_or(0) != whole {
-            return Err("has bits behind its length, expected zeros there, such as 192.0.2.0/24");
+            return Err(wrong("zeros behind its bits, such as 192.0.2.0/24"));
         }
         Ok(Self { address, bits })
     }

@@ -11,10 +11,10 @@ const GREETED: &str = "S: 220 rg2-a ESMTP Bridgehead ready
 const MAIL: &str = "C: MAIL FROM:<carl@example.net>
      S: 250 2.1.0 Ok";
 
-fn recipient(name: &str) -> String {
+fn recipient(name: &str, count: u32) -> String {
     format!(
         r#"C: RCPT TO:<{name}@example.org>
-           M> {{"recipient":"{name}@example.org"}}
+           M> {{"recipient":{{"address":"{name}@example.org","sender":"carl@example.net","octets":0,"recipients":{count}}}}}
            M< "ok"
            S: 250 2.1.5 Ok"#
     )
@@ -35,8 +35,8 @@ fn mail_over_the_limits_comes_later() {
     let mut stage = Stage::accept_within(limits(), Security::Address);
     stage.play(GREETED);
     stage.play(MAIL);
-    stage.play(&recipient("anna"));
-    stage.play(&recipient("bert"));
+    stage.play(&recipient("anna", 1));
+    stage.play(&recipient("bert", 2));
     stage.show_events = true;
     stage.play(
         "C: RCPT TO:<cora@example.org>

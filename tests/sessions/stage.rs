@@ -400,8 +400,8 @@ impl Stage {
     }
 
     fn take(&mut self, input: Input<ServerOf<Script>>) {
-        let acts = self.node.step(&self.config, input.clone(), NOON, &mut self.choose);
-        self.trace.push(self.tracer.line(NOON, Some(&input), &acts, &()));
+        let acts = self.node.step(&self.config, input.clone(), self.now, &mut self.choose);
+        self.trace.push(self.tracer.line(self.now, Some(&input), &acts, &()));
         self.perform(acts);
     }
 

@@ -1,5 +1,6 @@
 //! `member.toml` and `organization.toml`: read, checked, and every error with its file and line.
 
+mod checks;
 mod error;
 mod file;
 mod member;
@@ -15,11 +16,12 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
+pub use checks::is_time_scale;
 pub use error::{ConfigurationError, report};
 pub use file::{Kind, kind_of};
 pub use member::{
     ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, ProcessSection,
-    SecuritySection, ViaSection, is_time_scale, load,
+    SecuritySection, ViaSection, load,
 };
 pub use organization::load_organization;
 pub use outside::{OutsideSection, OutsideTrust};

@@ -54,7 +54,8 @@ impl Other {
 
 /// A member whose mail for others goes to `server`.
 fn member(directory: &Path, server: &str, sections: &str) -> Daemon {
-    let file = configured(directory, sections);
+    let listed = "[policy]\nrelay_networks = [\"127.0.0.0/8\"]\n";
+    let file = configured(directory, &format!("{listed}{sections}"));
     let domains = "domains = [\"example.org\"]";
     let organization =
         ORGANIZATION.replace(domains, &format!("{domains}\nsmart_host = \"{server}\""));
