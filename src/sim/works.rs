@@ -109,7 +109,9 @@ impl World<'_> {
                 let maildirs = &self.hosts[host].maildirs;
                 Answer::Octets(maildirs.usage(account, without, unpublished))
             }
-            Query::Filter { sender, body, .. } => self.filter(host, sender.as_ref(), body.key),
+            Query::Filter { sender, recipients, body, .. } => {
+                self.filter(host, (sender.as_ref(), recipients), body.key)
+            }
             Query::Discard(key) => {
                 self.hosts[host].disk.discard(*key);
                 self.checkers.look(self.now, &self.hosts[host], host);
@@ -120,7 +122,12 @@ impl World<'_> {
 
     /// A filter that does not know, refuses, or adds a field now and then. It refuses nothing of the null
     /// sender: what was submitted of it would vanish, and the checkers could not tell that from a loss.
-    fn filter(&mut self, host: HostIndex, sender: Option<&Address>, key: BodyKey) -> Answer {
+    fn filter(
+        &mut self,
+        host: HostIndex,
+        (sender, recipients): (Option<&Address>, &[Address]),
+        key: BodyKey,
+    ) -> Answer {
         match self.read_body(host, key) {
             Ok(Some(_)) => {}
             Ok(None) => return Answer::Failed(Refusal::new(451, "4.3.0", "the body is lost")),
@@ -133,6 +140,10 @@ impl World<'_> {
         match self.dice().below("filter", 8) {
             0 => Answer::Failed(Refusal::new(451, "4.3.0", "the filter has died")),
             1 if sender.is_some() => {
+                // Where the message is in custody already, its custodian may return it now.
+                if let Some(token) = self.hosts[host].disk.token(key) {
+                    recipients.iter().for_each(|to| self.checkers.refused(Some(token), to));
+                }
                 Answer::Filtered(Filtered::Reject { text: String::from("refused") })
             }
             2 => Answer::Filtered(Filtered::Pass { fields: Vec::from([field]) }),

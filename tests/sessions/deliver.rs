@@ -21,6 +21,7 @@ fn member_at_our_port() -> Stage {
          S: 250-8BITMIME
          S: 250-SMTPUTF8
          S: 250-ENHANCEDSTATUSCODES
+         S: 250-DSN
          S: 250 X-DELIVER ARRIVED
          M> inbound rg1-a Deliver",
     );
@@ -86,6 +87,43 @@ fn results_are_told_in_the_order_of_rcpt() {
         parcel(&[4, 2, 3], ""),
         delivered(2),
         delivered(3),
+    ));
+}
+
+/// DE-095: what the client has asked for goes to a host that offers DSN, and stands in the envelope there.
+#[test]
+fn a_host_is_told_what_the_sender_wants_to_hear() {
+    let asked = parcel(&[1], HOP)
+        .replace(r#""ret":null,"envid":null"#, r#""ret":"headers","envid":"e 1""#)
+        .replace(
+            r#""failure":true,"delay":true},"original":null"#,
+            r#""failure":false,"delay":false},"original":"rfc822;old@example.org""#,
+        );
+    let mut stage = Stage::open(Security::Address, Endpoint::Deliver("rg2-a".into()));
+    stage.play(&format!(
+        r#"S: 220 rg2-a LMTP ready
+           C: LHLO rg1-a
+           S: 250-rg2-a
+           S: 250-DSN
+           S: 250 X-DELIVER
+           M> link Up
+           M< {asked}
+           C: MAIL FROM:<> RET=HDRS ENVID=e+201 XORIGIN={ORIGIN} XDIGEST={DIGEST}
+           S: 250 2.1.0 Ok
+           C: RCPT TO:<anna@example.org> NOTIFY=NEVER ORCPT=rfc822;old@example.org XINDEX=1"#
+    ));
+    let mut stage = member_at_our_port();
+    stage.play(&format!(
+        r#"C: MAIL FROM:<> RET=HDRS ENVID=e+201 XORIGIN={ORIGIN} XARRIVED=1795300586000000
+           S: 250 2.1.0 Ok
+           C: RCPT TO:<anna@example.org> NOTIFY=NEVER ORCPT=rfc822;old@example.org XINDEX=1
+           S: 250 2.1.5 [1] ok
+           C: DATA
+           S: 354 End data with <CR><LF>.<CR><LF>
+           ? Dots(10000)
+           C~ hi\r\n.\r\n
+           M> {}"#,
+        asked.replace(&format!("[{HOP}]"), "[]"),
     ));
 }
 

@@ -137,11 +137,11 @@ fn dialogue() -> Vec<Case> {
         .twin("deliver.results.01"),
         host(
             "deliver.parameters.01",
-            "RET and ENVID have no place on the delivery port, and are refused",
+            "A parameter that the delivery port does not offer is refused",
             &["WI-044", "SM-004"],
-            lmtp().ask(&format!("{} RET=FULL", mail(0x28)), "ret", Want::code(555)).ask(
-                &format!("{} ENVID=abc", mail(0x28)),
-                "envid",
+            lmtp().ask(&format!("{} AUTH=<>", mail(0x28)), "auth", Want::code(555)).ask(
+                &format!("{} BODY=BINARYMIME", mail(0x28)),
+                "binary",
                 Want::code(555),
             ),
         )

@@ -310,6 +310,7 @@ impl Member {
         let mut outputs = Vec::new();
         clause!(RU_024);
         if !verdict.redirects.is_empty() {
+            clause!(DE_096);
             // Of a success the sender is told here, if at all, and only once.
             let notify = Notify { success: false, ..envelope.recipients[0].notify };
             let to = (verdict.redirects.as_slice(), notify);
@@ -317,7 +318,8 @@ impl Member {
         }
         if !verdict.copies.is_empty() {
             let sender = envelope.sender.as_ref().map(|_| account);
-            let copied = Envelope { sender, ..marked };
+            // The sender of a copy is another one, and has asked for nothing.
+            let copied = Envelope { sender, ret: None, envid: None, ..marked };
             let to = (verdict.copies.as_slice(), Notify::default());
             outputs.push((self.passed_on(key, Output::Copied, (&copied, to), turn), body));
         }

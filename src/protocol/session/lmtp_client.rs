@@ -16,7 +16,7 @@ use crate::protocol::member::{Parcel, Pdu};
 use crate::protocol::server::{Coding, Wire};
 use crate::wire::deliver::{self, Found, Inquire};
 use crate::wire::ids::{Epoch, MemberName, OriginId};
-use crate::wire::message::{Address, Outcome, Refusal};
+use crate::wire::message::{Address, Notify, Outcome, Refusal};
 use crate::wire::smtp::{Command, Extensions, Mail, REPLY_LINES_LIMIT, Rcpt, Reply};
 
 /// What is said to the host of an account.
@@ -27,6 +27,8 @@ pub(in crate::protocol) struct LmtpClient {
     stock: Option<Stock>,
     /// The host understands XARRIVED.
     arrived: bool,
+    /// The host is told what the client has asked for by RFC 3461.
+    dsn: bool,
 }
 
 /// Which reply is awaited.
@@ -67,7 +69,11 @@ pub(in crate::protocol) struct Delivering {
 impl LmtpClient {
     /// A session, before its connection is open.
     pub(in crate::protocol) const fn calling(host: MemberName) -> Calling<Self> {
-        Calling::new(Self { host, stock: None, arrived: false }, Tag::Deliver, REPLY_LINES_LIMIT)
+        Calling::new(
+            Self { host, stock: None, arrived: false, dsn: false },
+            Tag::Deliver,
+            REPLY_LINES_LIMIT,
+        )
     }
 
     fn offered(
@@ -91,6 +97,7 @@ impl LmtpClient {
             self.stock = Some(Stock(offered.clone()));
         }
         self.arrived = offered.arrived;
+        self.dsn = offered.dsn;
         caller.up(talk);
         Ok(Next::Idle)
     }
@@ -130,6 +137,8 @@ impl LmtpClient {
             let rcpt = match self.stock {
                 Some(_) => Stock::rcpt(recipient),
                 None => Rcpt {
+                    notify: Some(recipient.notify).filter(|asked| self.tells(*asked)),
+                    original: recipient.original.clone().filter(|_| self.dsn),
                     index: Some(recipient.index),
                     epoch,
                     suspect: recipient.suspect,
@@ -280,11 +289,19 @@ impl LmtpClient {
     }
 
     /// The MAIL command for a host that keeps a journal.
+    /// Whether the host is to know of this: the default need not be said.
+    fn tells(&self, asked: Notify) -> bool {
+        self.dsn && asked != Notify::default()
+    }
+
     fn journalled(&self, parcel: &Parcel) -> Mail {
         clause!(DE_032);
         clause!(DE_088);
+        clause!(DE_095);
         let envelope = &parcel.envelope;
         Mail {
+            ret: envelope.ret.filter(|_| self.dsn),
+            envid: envelope.envid.clone().filter(|_| self.dsn),
             smtputf8: envelope.smtputf8,
             origin: Some(envelope.origin.clone()),
             digest: Some(parcel.body.digest),

@@ -205,6 +205,7 @@ impl LmtpServer {
             eight_bit_mime: true,
             smtputf8: true,
             enhanced_status_codes: true,
+            dsn: self.peer.is_some(),
             deliver: self.peer.is_some(),
             arrived: true,
             ..Extensions::default()
@@ -222,8 +223,7 @@ impl LmtpServer {
         let (Some(_), Some(origin)) = (&self.peer, mail.origin.take()) else {
             return self.not_a_member(talk);
         };
-        let is_foreign = mail.ret.is_some() || mail.envid.is_some() || mail.auth.is_some();
-        if is_foreign || mail.body == Some(BodyKind::BinaryMime) {
+        if mail.auth.is_some() || mail.body == Some(BodyKind::BinaryMime) {
             clause!(SM_004);
             let text = "unknown parameter";
             return self.blame(&Reply::new(555, Status::new(5, 5, 4), text), talk);
@@ -315,8 +315,8 @@ impl LmtpServer {
             recipients,
             arrived: mail.arrived.unwrap_or(talk.now),
             expires: talk.now,
-            ret: None,
-            envid: None,
+            ret: mail.ret,
+            envid: mail.envid,
             smtputf8: mail.smtputf8,
             // Custody adds the hop to us; those before it stand in the body already.
             hops: Vec::new(),
