@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::bodies::DamagedBody;
 use super::clock::within_real_time;
+use super::configuration::FilterConfiguration;
 use super::net::Network;
 use super::runtime::ToHost;
 use super::spool::SpoolError;
@@ -37,17 +38,6 @@ pub const BACK_OFF: Duration = Duration::from_secs(1);
 pub const BACK_OFF_LIMIT: Duration = Duration::from_secs(60);
 /// The directory of the files that the child is given, below that of the filter, which is its own.
 pub const QUEUE: &str = "Queue";
-
-/// What a member is told of its filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilterConfiguration {
-    /// The program and its arguments.
-    pub command: Vec<String>,
-    /// How long it may take for an answer.
-    pub time_limit: Duration,
-    /// How many questions it has at a time.
-    pub at_once: usize,
-}
 
 /// A message that the filter is to judge.
 #[derive(Debug)]

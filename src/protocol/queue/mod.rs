@@ -4,6 +4,7 @@ mod change;
 mod destinations;
 mod intake;
 mod journal;
+mod missing;
 mod notices;
 mod peers;
 mod places;
@@ -23,7 +24,8 @@ pub use report::{AccountRow, MessageRow, QueueRow, RecipientRow};
 pub use spool::{ANSWERED_LIMIT, Spool};
 
 pub(crate) use destinations::Rest;
-pub(crate) use intake::{Missing, queue_name};
+pub(crate) use intake::queue_name;
+pub(crate) use missing::Missing;
 pub(crate) use peers::Standing;
 pub(crate) use places::{Lanes, Work};
 pub use places::{Place, Route};

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::intake::Missing;
+use super::missing::Missing;
 use super::{Change, Place};
 use crate::clause;
 use crate::kernel::Gate;

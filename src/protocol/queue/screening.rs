@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::intake::Missing;
+use super::missing::Missing;
 use crate::clause;
 use crate::kernel::Gate;
 use crate::protocol::member::{

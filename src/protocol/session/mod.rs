@@ -25,8 +25,7 @@ pub use event::{QUOTE_LIMIT, SessionEvent, Tag, quote};
 pub use group_server::ATTACH_WAIT;
 pub use received::{SUSPECT_LINE, WORD_LIMIT, date, received_lines};
 pub use smtp_server::{
-    BODY_WAIT, CHECK_WAIT, COMMAND_WAIT, CONTENT_WAIT, ERRORS_LIMIT, FAILURES_LIMIT,
-    TRANSFERRED_LIMIT,
+    BODY_WAIT, CHECK_WAIT, COMMAND_WAIT, ERRORS_LIMIT, FAILURES_LIMIT, TRANSFERRED_LIMIT,
 };
 
 use calling::Calling;
@@ -37,6 +36,7 @@ use lmtp_server::LmtpServer;
 use relay_client::RelayClient;
 use smtp_client::SmtpClient;
 use smtp_server::SmtpServer;
+pub use talk::CONTENT_WAIT;
 use talk::Conversation;
 pub(in crate::protocol) use talk::{Action, Talk};
 

@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::smtp_server::CONTENT_WAIT;
 use super::{SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange, Span, Time};
@@ -14,6 +13,9 @@ use crate::wire::framer::EXPECTED_CRLF;
 use crate::wire::ids::{MemberName, StoreId};
 use crate::wire::smtp::auth::public_part;
 use crate::wire::{DecodeError, Mode};
+
+/// How long a client may be silent within content (RFC 5321, section 4.5.3.2.5, and some patience).
+pub const CONTENT_WAIT: Span = Span::minutes(5);
 
 /// What a session wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

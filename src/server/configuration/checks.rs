@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::member::{
+use super::sections::{
     FilterSection, ListenSection, MemberFile, PeerSection, SecuritySection, ViaSection,
 };
 use crate::clause;

@@ -7,6 +7,7 @@ mod member;
 mod organization;
 mod outside;
 mod reload;
+mod sections;
 mod submission;
 
 use alloc::collections::BTreeMap;
@@ -19,16 +20,16 @@ use rustls::ClientConfig;
 pub use checks::is_time_scale;
 pub use error::{ConfigurationError, report};
 pub use file::{Kind, kind_of};
-pub use member::{
-    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, ProcessSection,
-    SecuritySection, ViaSection, load,
-};
+pub use member::load;
 pub use organization::load_organization;
 pub use outside::{OutsideSection, OutsideTrust};
 pub use reload::{complaint, reload};
+pub use sections::{
+    ClockSection, FilterConfiguration, FilterSection, ListenSection, MEMBER_FORMAT, MemberFile,
+    PeerSection, ProcessSection, SecuritySection, ViaSection,
+};
 
 use crate::protocol::member::{Endpoint, MemberConfig};
-use crate::server::filter::FilterConfiguration;
 use crate::server::identity::{ClientCredentials, Credentials};
 use crate::wire::ids::{ConnectorName, MemberName};
 

@@ -5,10 +5,10 @@ use core::net::SocketAddr;
 use std::path::Path;
 
 use super::file::TomlFile;
-use super::member::{MEMBER_FORMAT, MemberFile, load};
+use super::member::load;
+use super::sections::{FilterConfiguration, MEMBER_FORMAT, MemberFile};
 use super::{Configuration, ConfigurationError};
 use crate::clause;
-use crate::server::filter::FilterConfiguration;
 
 /// Reads and checks both files as [`load`] does, and what they say against what holds now.
 ///

@@ -135,8 +135,8 @@ impl TruthfulBounce {
                 let is_news = self.late.insert((scene.place, queue, copy));
                 return match (wants(notify.delay), is_news) {
                     (false, _) => Err(format!("a delay of {name}, which nobody wants to hear")),
-                    (true, false) => Err(format!("a delay of {name} was told twice")),
                     _ if scene.is_exempt(copy) => Ok(()),
+                    (true, false) => Err(format!("a delay of {name} was told twice")),
                     _ if !scene.held.contains_key(&copy) => {
                         Err(format!("a delay of {name}, by a member that has not got it"))
                     }

@@ -255,7 +255,9 @@ impl Checkers {
                     self.ledger.remove(copy);
                 } else if self.orders.bounces(place, host.life, copy)
                     && self.ledger.nobody_hears(copy)
+                    && !self.ledger.is_settled(copy)
                 {
+                    // An order that came when the copy had been delivered has changed nothing.
                     self.ledger.drop(copy);
                 }
             }

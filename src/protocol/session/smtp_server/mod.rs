@@ -34,8 +34,6 @@ pub use submission::{CHECK_WAIT, FAILURES_LIMIT};
 pub const ERRORS_LIMIT: u32 = 20;
 /// How long a client may think before its next command (RFC 5321, section 4.5.3.2.7).
 pub const COMMAND_WAIT: Span = Span::minutes(5);
-/// How long a client may be silent within content (RFC 5321, section 4.5.3.2.5, and some patience).
-pub const CONTENT_WAIT: Span = Span::minutes(5);
 /// How long a client may take for a whole body, however alive it is.
 pub const BODY_WAIT: Span = Span::minutes(60);
 
