@@ -30,6 +30,21 @@ impl World<'_> {
         Ok(body)
     }
 
+    /// A body that a member wants to look into. It may have ended the message since it asked, by order of
+    /// an operator: then it needs the body no more, and may have discarded it.
+    pub(super) fn look_into_body(
+        &mut self,
+        host: HostIndex,
+        key: BodyKey,
+    ) -> Result<Option<Arc<[u8]>>, Damage> {
+        let disk = &self.hosts[host].disk;
+        let is_wanted = disk.durable().spool.queue.values().any(|m| m.body.key == key);
+        if !is_wanted && disk.body(key)?.is_none() {
+            return Ok(None);
+        }
+        self.read_body(host, key)
+    }
+
     /// The host tells what it found in place of a body, behind what it is doing now.
     pub(super) fn body_checked(&mut self, host: HostIndex, key: BodyKey, damage: Option<Damage>) {
         let life = self.hosts[host].life;

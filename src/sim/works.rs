@@ -55,7 +55,7 @@ impl World<'_> {
                 let text = format!("From: {}\r\nTo: {}\r\n\r\n", reply.from, reply.to);
                 Answer::Composed(self.hosts[host].disk.keep(text.into_bytes()))
             }
-            Query::Header(body) => match self.read_body(host, body.key) {
+            Query::Header(body) => match self.look_into_body(host, body.key) {
                 Ok(Some(octets)) => Answer::header_of(&octets),
                 Ok(None) => Answer::Failed(Refusal::new(451, "4.3.0", "the body is lost")),
                 Err(damage) => {
@@ -128,7 +128,7 @@ impl World<'_> {
         (sender, recipients): (Option<&Address>, &[Address]),
         key: BodyKey,
     ) -> Answer {
-        match self.read_body(host, key) {
+        match self.look_into_body(host, key) {
             Ok(Some(_)) => {}
             Ok(None) => return Answer::Failed(Refusal::new(451, "4.3.0", "the body is lost")),
             Err(damage) => {
