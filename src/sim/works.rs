@@ -163,7 +163,7 @@ impl World<'_> {
     /// A DSN, in as few words as the checkers need.
     fn compose(&mut self, host: HostIndex, notice: &Notice) -> Answer {
         if let Some(body) = notice.body
-            && let Err(damage) = self.read_body(host, body.key)
+            && let Err(damage) = self.look_into_body(host, body.key)
         {
             self.body_checked(host, body.key, Some(damage));
             return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));

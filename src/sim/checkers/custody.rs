@@ -111,20 +111,6 @@ impl Names {
         indexes.iter().map(|index| copy(ledger, *token, *index, by.as_ref())).collect()
     }
 
-    /// Every recipient of a message in a member's queue.
-    pub(super) fn all(
-        &self,
-        host: &Host,
-        place: HostIndex,
-        queue: QueueId,
-        ledger: &Ledger,
-    ) -> Vec<Copy> {
-        let message = host.disk.durable().spool.queue.get(&queue);
-        let recipients = message.iter().flat_map(|message| &message.envelope.recipients);
-        let indexes: Vec<u32> = recipients.map(|recipient| recipient.index).collect();
-        self.copies(place, queue, &indexes, ledger)
-    }
-
     /// The recipient of which an account's journal speaks.
     pub(super) fn recorded(&self, origin: &OriginId, index: u32, ledger: &Ledger) -> Option<Copy> {
         let (token, by) = self.origins.get(origin)?;

@@ -46,6 +46,7 @@ pub(super) fn badly(
 ) -> Vec<String> {
     let settled = ledger.owed().filter(|(copy, _)| !unsettled.contains(copy));
     let settled = settled.filter(|(copy, _)| !ledger.is_lost(*copy));
+    let settled = settled.filter(|(copy, _)| !orders.is_spoken_of(*copy));
     let mut lines = Vec::new();
     for (copy, (address, notify)) in settled {
         let (failures, successes) = bounces.count(copy);

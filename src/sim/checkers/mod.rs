@@ -154,12 +154,19 @@ impl Checkers {
     /// A member is about to hear what its operator wants.
     pub fn ordered(&mut self, host: &Host, place: HostIndex, order: &Order) {
         let Order::Queue { action, which } = order else { return };
+        // What it has not written yet counts as well: it decides by what it knows.
+        let known = host.node.as_ref().map(|node| &node.machine().member().spool().queue);
         for queue in which.ids.iter().filter_map(|id| id.parse::<QueueId>().ok()) {
-            for copy in self.names.all(host, place, queue, &self.ledger) {
-                // Who is in doubt stays, unless the doubt is over already.
-                let is_free = matches!(self.held[place].get(&copy), Some(Hold::Free | Hold::Ended));
-                if is_free || self.ledger.is_refused(copy) {
-                    self.orders.heard(place, host.life, copy, action);
+            let Some(message) = known.and_then(|known| known.get(&queue)) else { continue };
+            let doubts = message.doubts();
+            for recipient in &message.envelope.recipients {
+                let index = recipient.index;
+                for copy in self.names.copies(place, queue, &[index], &self.ledger) {
+                    self.orders.spoken(copy);
+                    // Who is in doubt stays, unless the doubt is over already.
+                    if !doubts.contains_key(&index) || self.ledger.is_refused(copy) {
+                        self.orders.heard(place, host.life, copy, action);
+                    }
                 }
             }
         }

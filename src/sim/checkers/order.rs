@@ -19,12 +19,30 @@ const ANY_LIFE: u32 = u32::MAX;
 pub(super) struct Orders {
     bounced: BTreeMap<Copy, BTreeSet<Post>>,
     removed: BTreeMap<Copy, BTreeSet<Post>>,
+    /// The copies of messages about which any order was ever given.
+    spoken: BTreeSet<Copy>,
     organization: Option<Arc<Organization>>,
 }
 
 impl Orders {
     pub(super) const fn new(organization: Option<Arc<Organization>>) -> Self {
-        Self { bounced: BTreeMap::new(), removed: BTreeMap::new(), organization }
+        Self {
+            bounced: BTreeMap::new(),
+            removed: BTreeMap::new(),
+            spoken: BTreeSet::new(),
+            organization,
+        }
+    }
+
+    /// An order is given about the message of this copy, whatever comes of it.
+    pub(super) fn spoken(&mut self, copy: Copy) {
+        self.spoken.insert(copy);
+    }
+
+    /// Whether any order was ever given about the message of this copy: then it is its operator who knows
+    /// how it was to end.
+    pub(super) fn is_spoken_of(&self, copy: Copy) -> bool {
+        self.spoken.contains(&copy)
     }
 
     /// A member is ordered to end this copy.
