@@ -314,6 +314,7 @@ fn the_memory_of_an_account_is_bounded() {
             outputs,
             answered,
             arrived: None,
+            ends: None,
         });
     }
     assert_eq!(spool.answered[&account].len(), ANSWERED_LIMIT);

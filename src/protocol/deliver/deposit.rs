@@ -206,9 +206,17 @@ impl Member {
         clause!(DE_026);
         let (origin, index) = key.clone();
         let recorded = Recorded::Refused { digest, refusal: refusal.clone(), account };
-        let (queue, outputs, answered, arrived) = (None, Vec::new(), None, Some(arrived));
-        let change =
-            Change::Recorded { origin, index, recorded, epoch, queue, outputs, answered, arrived };
+        let change = Change::Recorded {
+            origin,
+            index,
+            recorded,
+            epoch,
+            queue: None,
+            outputs: Vec::new(),
+            answered: None,
+            arrived: Some(arrived),
+            ends: None,
+        };
         self.store_change(change, turn);
         Begun::Settled(Said::Outcome(Outcome::Refused(refusal)))
     }

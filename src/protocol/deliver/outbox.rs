@@ -272,12 +272,14 @@ impl Member {
             outputs,
             answered,
             arrived: Some(arrived),
+            ends: told,
         };
         match (leaves, told) {
             (Some(queue), _) => self.finish(queue, &[index], change, turn),
             (None, Some(queue)) => {
+                clause!(DE_097);
                 self.store_change(change, turn);
-                self.succeed(queue, index, Ending::Delivered, turn);
+                self.tell_of(queue, &[index], Ending::Delivered, turn);
             }
             (None, None) => self.store_change(change, turn),
         }

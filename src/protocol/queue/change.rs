@@ -219,6 +219,9 @@ pub enum Change {
         /// When the message entered the organization.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         arrived: Option<Time>,
+        /// The message in our own queue whose recipient has its copy, and stays until its sender is told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends: Option<QueueId>,
     },
     /// The file of a recorded delivery is where the account's owner sees it.
     Published {

@@ -135,10 +135,20 @@ impl Member {
         ending: Ending,
         turn: &mut Turn<'_, '_>,
     ) {
-        let place = Place::Notice(ending.clone());
         let recipients = indexes.to_vec();
-        self.store_change(Change::Ended { queue, recipients, ending }, turn);
-        self.put_all(queue, indexes, &place);
+        self.store_change(Change::Ended { queue, recipients, ending: ending.clone() }, turn);
+        self.tell_of(queue, indexes, ending, turn);
+    }
+
+    /// How recipients ended stands in the queue: their sender is told.
+    pub(crate) fn tell_of(
+        &mut self,
+        queue: QueueId,
+        indexes: &[u32],
+        ending: Ending,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        self.put_all(queue, indexes, &Place::Notice(ending));
         self.compose(queue, turn);
     }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Acceptance, Change, Message, Transfer};
+use super::change::{Acceptance, Change, Ending, Message, Transfer};
 use super::journal::{AccountJournal, AccountState, Answered, Recorded};
 use super::peers::SenderRecord;
 use crate::clause;
@@ -169,6 +169,7 @@ impl Spool {
                 outputs,
                 answered,
                 arrived,
+                ends,
             } => {
                 if let Some(arrived) = arrived {
                     self.arrivals.entry(origin.clone()).or_insert(*arrived);
@@ -179,6 +180,9 @@ impl Spool {
                 self.journal.entry(origin.clone()).or_default().insert(*index, recorded.clone());
                 if let Some(queue) = queue {
                     self.remove(*queue, &[*index]);
+                }
+                if let Some(queue) = ends {
+                    self.message(*queue).end(&[*index], &Ending::Delivered);
                 }
                 for (queue, message) in outputs {
                     self.insert(*queue, message);

@@ -42,6 +42,8 @@ pub(super) struct Scene<'a> {
     pub(super) orders: &'a Orders,
     /// What the custodian held before the change that tells.
     pub(super) held: &'a BTreeMap<Copy, Hold>,
+    /// What it has ever held.
+    pub(super) seen: &'a BTreeSet<Copy>,
     /// Of which several copies may be on their way.
     pub(super) unsettled: &'a BTreeSet<Copy>,
 }
@@ -137,8 +139,9 @@ impl TruthfulBounce {
                     (false, _) => Err(format!("a delay of {name}, which nobody wants to hear")),
                     _ if scene.is_exempt(copy) => Ok(()),
                     (true, false) => Err(format!("a delay of {name} was told twice")),
-                    _ if !scene.held.contains_key(&copy) => {
-                        Err(format!("a delay of {name}, by a member that has not got it"))
+                    // It may have passed it on while the notice was being written.
+                    _ if !scene.seen.contains(&copy) => {
+                        Err(format!("a delay of {name}, by a member that never had it"))
                     }
                     _ if !scene.ledger.has_lasted(scene.now, copy.0, self.delay) => {
                         Err(format!("a delay of {name} was told early"))

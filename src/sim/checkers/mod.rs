@@ -262,7 +262,7 @@ impl Checkers {
                     self.ledger.remove(copy);
                 } else if self.orders.bounces(place, host.life, copy)
                     && self.ledger.nobody_hears(copy)
-                    && !self.ledger.is_settled(copy)
+                    && !self.ledger.has_arrived(copy)
                 {
                     // An order that came when the copy had been delivered has changed nothing.
                     self.ledger.drop(copy);
@@ -276,6 +276,7 @@ impl Checkers {
             ledger: &self.ledger,
             orders: &self.orders,
             held: &self.held[place],
+            seen: &self.seen[place],
             unsettled: &self.unsettled,
         };
         let mut verdict = Ok(());
