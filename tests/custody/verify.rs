@@ -127,6 +127,34 @@ fn a_client_hears_what_the_host_says() {
     assert_eq!(host.opened.len(), opened + 2);
 }
 
+/// SM-093: what was asked about one recipient says nothing about the next one, however late it is answered.
+#[test]
+fn an_answer_about_the_recipient_before_counts_for_nothing() {
+    let mut host = host_with(|accounts| accounts[1].send_limit_octets = 3_000);
+    host.say(CLIENT, candidate("there@example.org", Some("there@example.org"), 5_000));
+    let asked: Vec<u32> = host
+        .said
+        .iter()
+        .filter_map(|(_, pdu)| match pdu {
+            Pdu::Verify(VerifyPdu::Verify { id, .. }) => Some(*id),
+            _ => None,
+        })
+        .collect();
+    let [recipient, sender] = asked[..] else { panic!("two questions: {asked:?}") };
+    let to = *host.opened.last().expect("a connection");
+    let refusal = Refusal::new(450, "4.2.1", "the account takes no mail now");
+    let refused = |id| Pdu::Verify(VerifyPdu::Refused { id, refusal: refusal.clone() });
+    host.input(Input::Pdu { from: to, pdu: refused(recipient) });
+    assert_eq!(host.said_to(CLIENT), [Pdu::Refused(refusal.clone())]);
+    host.said.clear();
+    assert_eq!(host.say(CLIENT, to_fellow()), [], "the next one waits");
+    let (_, next, _) = question(&host);
+    host.input(Input::Pdu { from: to, pdu: refused(sender) });
+    assert_eq!(host.said_to(CLIENT), [], "that was about the one before");
+    host.input(Input::Pdu { from: to, pdu: Pdu::Verify(VerifyPdu::Verified { id: next }) });
+    assert_eq!(host.said_to(CLIENT), [Pdu::Ok]);
+}
+
 /// SM-092: no connection, no answer: the file lets it in, and the host has a minute's peace.
 #[test]
 fn a_host_that_is_away_stops_nothing_at_the_door() {

@@ -322,7 +322,7 @@ fn mail_of_an_account_says_whose_it_is() {
            C: MAIL FROM:<BERT@Example.Org> AUTH=<>
            S: 250 2.1.0 Ok
            C: RCPT TO:<carl@example.net>
-           M> {{"recipient":{{"address":"carl@example.net","sender":"BERT@example.org","octets":0,"recipients":1}}}}
+           M> {{"recipient":{{"address":"carl@example.net","sender":"bert@example.org","octets":0,"recipients":1}}}}
            M< "ok"
            S: 250 2.1.5 Ok
            C: DATA
@@ -365,7 +365,7 @@ fn without_tls_a_login_is_in_clear() {
            C: MAIL FROM:<>
            S: 250 2.1.0 Ok
            C: RCPT TO:<anna@example.org>
-           M> {{"recipient":{{"address":"anna@example.org","sender":null,"octets":0,"recipients":1}}}}
+           M> {{"recipient":{{"address":"anna@example.org","sender":"bert@example.org","octets":0,"recipients":1}}}}
            M< "ok"
            S: 250 2.1.5 Ok
            C: DATA
@@ -374,6 +374,19 @@ fn without_tls_a_login_is_in_clear() {
            C~ .\r\n
            M> {{"mail":{{"sender":null,"recipients":[{{"index":0,"address":"anna@example.org","notify":{{"success":false,"failure":true,"delay":true}},"original":null}}],"ret":null,"envid":null,"smtputf8":false,"submitter":"bert@example.org","from":"rg1-a ([192.0.2.1])","with":"ESMTPA","body":{{"key":1,"digest":"{digest}","octets":0}}}}}}"#
     ));
+}
+
+/// SM-110: a client that sends its login to the port of everybody is not read aloud.
+#[test]
+fn a_login_on_the_smtp_port_is_not_shown() {
+    let mut stage = Stage::accept(Security::Tls, Port::Smtp, None);
+    stage.show_events = true;
+    stage.octets(
+        b"EHLO client.example\r\nAUTH LOGIN\r\nTEVBS1NNVFBVU0VS\r\nTEVBS1NNVFBQQVNT\r\nNOOP\r\n",
+    );
+    let log = stage.take_log().join("\n");
+    assert!(log.contains("S: 502") && log.contains("S: 250 2.0.0 Ok"), "{log}");
+    assert!(!log.contains("TEVB"), "{log}");
 }
 
 /// SM-113: nothing but a login, a proved name or a listed network opens the way out.

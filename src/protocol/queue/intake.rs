@@ -13,7 +13,7 @@ use crate::protocol::member::{Candidate, Errand, Event, Member, NewMail, Pdu, Qu
 use crate::protocol::rules::Verdict;
 use crate::wire::envelope::ENVELOPE_LIMIT;
 use crate::wire::ids::{ConnectionId, OriginId, QueueId, TransferId};
-use crate::wire::message::{Body, BodyKey, Envelope, Hop, Recipient, Refusal};
+use crate::wire::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
 
 /// How much of an envelope's limit the recipients of a message from outside may take. The rest is for
 /// what the hops add: their lines in the trace, and the versions of the tables.
@@ -113,7 +113,11 @@ impl Member {
         if octets > RECIPIENTS_OCTETS_LIMIT {
             return Some(Refusal::new(452, "4.5.3", "too many recipients with long addresses"));
         }
-        let filed = mail.sender.as_ref().and_then(|s| turn.config.organization.account(s));
+        // Who has logged in sends, whatever name stands on the envelope.
+        let organization = &turn.config.organization;
+        let submitter = mail.submitter.as_deref().map(Address::from);
+        let filed = submitter.and_then(|account| organization.account(&account));
+        let filed = filed.or_else(|| mail.sender.as_ref().and_then(|s| organization.account(s)));
         let count = u64::try_from(mail.recipients.len()).unwrap_or(u64::MAX);
         clause!(CU_080);
         let limited = filed.and_then(|filed| filed.send_limit(mail.body.octets, count));

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Asker, CONSULT_PAUSE, Channel, Open, VERIFY_WAIT};
+use super::{Asker, CONSULT_PAUSE, Channel, Door, Open, VERIFY_WAIT, Waiting};
 use crate::clause;
 use crate::kernel::Gate;
 use crate::protocol::member::{
@@ -55,11 +55,13 @@ impl Member {
             return turn.say(client, Pdu::Ok);
         }
         clause!(SM_090);
-        self.verifier.waiting.entry(client).or_default().answers =
-            u32::try_from(to_ask.len()).expect("a recipient raises few questions");
+        self.verifier.turns = self.verifier.turns.wrapping_add(1);
+        let door = Door { client, turn: self.verifier.turns };
+        let answers = u32::try_from(to_ask.len()).expect("a recipient raises few questions");
+        self.verifier.waiting.insert(client, Waiting { turn: door.turn, answers });
         turn.arm(Timer::Verify(client), VERIFY_WAIT);
         for raised in to_ask {
-            self.raise_question(client, raised, turn);
+            self.raise_question(door, raised, turn);
         }
     }
 
@@ -94,21 +96,21 @@ impl Member {
         is_fellow && !self.verifier.mute.contains(host)
     }
 
-    fn raise_question(&mut self, client: ConnectionId, raised: Raised, turn: &mut Turn<'_, '_>) {
+    fn raise_question(&mut self, door: Door, raised: Raised, turn: &mut Turn<'_, '_>) {
         let Raised { host, question, filed } = raised;
         if host == turn.config.member {
             let Question::Recipient { account, octets } = question else {
-                return self.one_answer(client, filed, turn);
+                return self.one_answer(door, filed, turn);
             };
-            if !self.ask_room(Asker::Client(client), (account, octets), turn) {
-                self.one_answer(client, None, turn);
+            if !self.ask_room(Asker::Client(door), (account, octets), turn) {
+                self.one_answer(door, None, turn);
             }
             return;
         }
         let connection = self.channel_to(&host, turn);
         let channel = self.verifier.channels.get_mut(&host).expect("it was just opened");
         let id = channel.free_id();
-        channel.open.insert(id, Open { client, filed });
+        channel.open.insert(id, Open { door, filed });
         turn.say(connection, Pdu::Verify(VerifyPdu::Verify { id, question }));
     }
 
@@ -156,7 +158,7 @@ impl Member {
         let open = channel.and_then(|channel| channel.open.remove(&id));
         clause!(SM_093);
         match open {
-            Some(open) => self.one_answer(open.client, refusal, turn),
+            Some(open) => self.one_answer(open.door, refusal, turn),
             None => self.misbehaved(connection, "an answer that nobody waits for", turn),
         }
     }
@@ -165,11 +167,13 @@ impl Member {
     /// nothing speaks against its recipient.
     pub(super) fn one_answer(
         &mut self,
-        client: ConnectionId,
+        Door { client, turn: of }: Door,
         refusal: Option<Refusal>,
         turn: &mut Turn<'_, '_>,
     ) {
-        let Some(waiting) = self.verifier.waiting.get_mut(&client) else { return };
+        clause!(SM_093);
+        let waiting = self.verifier.waiting.get_mut(&client).filter(|waiting| waiting.turn == of);
+        let Some(waiting) = waiting else { return };
         waiting.answers -= 1;
         if refusal.is_none() && waiting.answers > 0 {
             return;
@@ -189,15 +193,17 @@ impl Member {
     /// that is asked of them.
     pub(crate) fn verified_too_late(&mut self, client: ConnectionId, turn: &mut Turn<'_, '_>) {
         clause!(SM_092);
+        let Some(waiting) = self.verifier.waiting.get(&client) else { return };
+        let door = Door { client, turn: waiting.turn };
         let channels = self.verifier.channels.values();
-        let late = channels.filter(|channel| channel.open.values().any(|o| o.client == client));
+        let late = channels.filter(|channel| channel.open.values().any(|o| o.door == door));
         let late: Vec<ConnectionId> = late.map(|channel| channel.connection).collect();
         for connection in late {
             self.hang_up(connection, turn);
         }
         // What this member has to say itself may be late, too.
         while self.verifier.waiting.contains_key(&client) {
-            self.one_answer(client, None, turn);
+            self.one_answer(door, None, turn);
         }
     }
 
@@ -212,7 +218,7 @@ impl Member {
         self.verifier.mute.insert(host.clone());
         turn.arm(Timer::Consult(host.clone()), CONSULT_PAUSE);
         for open in channel.open.into_values() {
-            self.one_answer(open.client, open.filed, turn);
+            self.one_answer(open.door, open.filed, turn);
         }
     }
 

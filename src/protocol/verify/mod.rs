@@ -19,11 +19,19 @@ pub(crate) const VERIFY_WAIT: Span = Span::seconds(5);
 /// How long a host that has not answered is left alone.
 pub(crate) const CONSULT_PAUSE: Span = Span::seconds(60);
 
+/// A recipient at the door: whose it is, and which of that client's it is. An answer that comes when the
+/// next one stands there is not for that one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Door {
+    client: ConnectionId,
+    turn: u32,
+}
+
 /// Who asks about an account of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Asker {
     /// A client of ours, whose recipient it is.
-    Client(ConnectionId),
+    Client(Door),
     /// A member, under the id that it gave to its question.
     Member(ConnectionId, u32),
 }
@@ -35,6 +43,8 @@ pub(crate) struct Verifier {
     channels: BTreeMap<MemberName, Channel>,
     /// The clients that wait: a client has one recipient at the door.
     waiting: BTreeMap<ConnectionId, Waiting>,
+    /// The number of the last recipient at the door.
+    turns: u32,
     /// The hosts that have not answered, and are not asked for now.
     mute: BTreeSet<MemberName>,
 }
@@ -50,8 +60,8 @@ struct Channel {
 /// A question without an answer yet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Open {
-    /// Whose recipient waits for it.
-    client: ConnectionId,
+    /// Which recipient waits for it, or has waited.
+    door: Door,
     /// What the file says, if no answer comes.
     filed: Option<Refusal>,
 }
@@ -59,6 +69,8 @@ struct Open {
 /// A recipient at the door.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Waiting {
+    /// Which of the client's recipients it is.
+    turn: u32,
     /// How many answers are still to come.
     answers: u32,
 }

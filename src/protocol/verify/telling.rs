@@ -88,7 +88,7 @@ impl Member {
             _ => None,
         };
         match asker {
-            Asker::Client(client) => self.one_answer(client, refusal, turn),
+            Asker::Client(door) => self.one_answer(door, refusal, turn),
             Asker::Member(from, id) => answer(from, id, refusal, turn),
         }
     }

@@ -62,7 +62,9 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
     let security = |of: &Configuration| format!("{:?}", of.member.security).to_lowercase();
     compare("security.members", &security(old), &security(new));
     compare("clock.scale", &old.time_scale, &new.time_scale);
-    let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "nobody".into());
+    let named = |name: &Option<String>| {
+        name.as_ref().map_or_else(|| "none".into(), |name| format!("`{name}`"))
+    };
     compare("process.user", &named(&old.process.user), &named(&new.process.user));
     compare("process.group", &named(&old.process.group), &named(&new.process.group));
     let filter = |of: &Configuration| {

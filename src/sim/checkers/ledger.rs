@@ -54,6 +54,8 @@ pub(super) struct Ledger {
     /// The copies of which the journal of their account says that they are stored, or that its rules have
     /// passed them on or dropped them.
     settled: BTreeSet<Copy>,
+    /// Those of them that are stored, or will be as soon as their file is in its place.
+    recorded: BTreeSet<Copy>,
     /// The copies that an operator has removed.
     removed: BTreeSet<Copy>,
     /// The copies that ended without a word because nobody wanted to hear one.
@@ -74,6 +76,7 @@ impl Ledger {
             lost: BTreeSet::new(),
             refused: BTreeSet::new(),
             settled: BTreeSet::new(),
+            recorded: BTreeSet::new(),
             removed: BTreeSet::new(),
             dropped: BTreeSet::new(),
             told_outside: BTreeSet::new(),
@@ -193,6 +196,16 @@ impl Ledger {
     /// The journal of an account has a copy.
     pub(super) fn settle(&mut self, copy: Copy) {
         self.settled.insert(copy);
+    }
+
+    /// The journal of an account has a copy as stored.
+    pub(super) fn record(&mut self, copy: Copy) {
+        self.settle(copy);
+        self.recorded.insert(copy);
+    }
+
+    pub(super) fn is_recorded(&self, copy: Copy) -> bool {
+        self.recorded.contains(&copy)
     }
 
     pub(super) fn is_settled(&self, copy: Copy) -> bool {

@@ -252,7 +252,8 @@ impl Checkers {
             && let Some(copy) = self.names.recorded(origin, *index, &self.ledger)
         {
             match recorded {
-                Recorded::Delivered { .. } | Recorded::Passed { .. } => self.ledger.settle(copy),
+                Recorded::Delivered { .. } => self.ledger.record(copy),
+                Recorded::Passed { .. } => self.ledger.settle(copy),
                 Recorded::Refused { .. } => self.ledger.refuse(copy),
             }
         }
@@ -262,7 +263,7 @@ impl Checkers {
                     self.ledger.remove(copy);
                 } else if self.orders.bounces(place, host.life, copy)
                     && self.ledger.nobody_hears(copy)
-                    && !self.ledger.has_arrived(copy)
+                    && !self.ledger.is_recorded(copy)
                 {
                     // An order that came when the copy had been delivered has changed nothing.
                     self.ledger.drop(copy);

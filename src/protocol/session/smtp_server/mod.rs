@@ -54,6 +54,8 @@ pub(in crate::protocol) struct SmtpServer {
     /// On a submission port: what is known of the client's login.
     submission: Option<Submission>,
     errors: u32,
+    /// An AUTH was not taken: what comes next may be what the client meant for it.
+    wary: bool,
     /// Close as soon as the command at hand is answered.
     finishing: bool,
     /// When the content at hand has to be complete.
@@ -117,6 +119,7 @@ impl SmtpServer {
             peer: None,
             submission: None,
             errors: 0,
+            wary: false,
             finishing: false,
             content_until: Time(0),
             state: State::Command,

@@ -5,7 +5,7 @@ use crate::clause;
 use crate::kernel::Span;
 use crate::protocol::member::Security;
 use crate::protocol::organization::Verdict;
-use crate::protocol::server::Wire;
+use crate::protocol::server::{Charge, Wire};
 use crate::protocol::session::{SessionEvent, Talk};
 use crate::wire::framer::EXPECTED_LINE_END;
 use crate::wire::message::Address;
@@ -31,8 +31,6 @@ pub(super) struct Submission {
     failures: u32,
     /// The number of the last question to the host.
     attempt: u32,
-    /// An AUTH was not taken: what comes next may be what the client meant for it.
-    wary: bool,
 }
 
 /// Which answer to a challenge is awaited.
@@ -66,31 +64,27 @@ impl SmtpServer {
 
     /// How the next command is read.
     pub(super) fn command_mode(&self, limit: usize) -> Mode {
-        match &self.submission {
-            Some(Submission { wary: true, .. }) => {
-                clause!(SM_110);
-                Mode::Secret(AUTH_LINE_LIMIT)
-            }
-            Some(_) => Mode::Line(AUTH_LINE_LIMIT),
-            None => Mode::Line(limit),
+        if self.wary {
+            clause!(SM_110);
+            return Mode::Secret(AUTH_LINE_LIMIT);
         }
+        Mode::Line(if self.submission.is_some() { AUTH_LINE_LIMIT } else { limit })
     }
 
     /// Behind an AUTH there may be secrets, also where it is not taken.
     pub(super) fn be_wary_behind(&mut self, line: &[u8]) {
-        if let Some(submission) = &mut self.submission {
-            submission.wary |= public_part(line).is_some();
-        }
+        self.wary |= public_part(line).is_some();
     }
 
     /// A line that was read while the client was not to be trusted with its secrets.
     pub(super) fn wary_line(&mut self, line: &Secret, talk: &mut Talk<'_>) {
         match crate::wire::smtp::Command::decode(line.expose()) {
             Ok(_) => {
-                if let Some(submission) = &mut self.submission {
-                    submission.wary = false;
-                }
+                self.wary = false;
                 self.line(line.expose(), talk);
+            }
+            Err(_) if self.submission.is_none() && public_part(line.expose()).is_some() => {
+                self.no_auth(talk);
             }
             Err(error) => {
                 talk.malformed(self.tag(), error.place(), b"a line that is not shown");
@@ -224,7 +218,7 @@ impl SmtpServer {
             Verdict::Granted(account) => {
                 clause!(SM_107);
                 submission.account = Some(account.clone());
-                submission.wary = false;
+                self.wary = false;
                 talk.log(self.tag(), SessionEvent::Authenticated(account));
                 let text = "Authentication successful";
                 self.answer(talk, &Reply::new(235, Status::new(2, 7, 0), text));
@@ -235,6 +229,7 @@ impl SmtpServer {
                 let failures = submission.failures;
                 talk.log(self.tag(), SessionEvent::NotAuthenticated { account });
                 if failures >= FAILURES_LIMIT {
+                    self.may(Charge::Error, talk);
                     let text = "Too many logins have failed";
                     return self.hang_up(talk, 421, Status::new(4, 7, 0), text);
                 }

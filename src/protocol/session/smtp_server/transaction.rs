@@ -95,7 +95,8 @@ impl SmtpServer {
         let mail = &transaction.mail;
         talk.tell(Pdu::Recipient(Candidate {
             address: recipient.address.clone(),
-            sender: mail.sender.clone(),
+            // Who has logged in sends, whatever name stands on the envelope.
+            sender: self.account().or(mail.sender.as_ref()).cloned(),
             octets: mail.size.unwrap_or(0),
             recipients: u64::from(recipient.index) + 1,
         }));
