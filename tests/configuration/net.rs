@@ -34,6 +34,22 @@ fn the_limits_are_checked() {
     }
 }
 
+/// SV-041: a domain that no server can have would leave mail without the policy that is meant for it.
+#[test]
+fn domains_that_never_match_are_refused() {
+    for domain in ["", ".x", "*.example.net", "example.net.", "example.net:25", "a b"] {
+        let text = format!("{MEMBER}[[outside]]\ndomain = \"{domain}\"\ntls = \"required\"\n");
+        let (_directory, path) = directory_with(&text);
+        let errors = configuration::load(&path).map(|_| ()).expect_err(domain);
+        assert_eq!(errors.len(), 1, "{domain}: {errors:?}");
+    }
+    for domain in ["example.net", "localhost", "192.0.2.1", "2001:db8::1"] {
+        let text = format!("{MEMBER}[[outside]]\ndomain = \"{domain}\"\ntls = \"required\"\n");
+        let (_directory, path) = directory_with(&text);
+        assert!(configuration::load(&path).is_ok(), "{domain}");
+    }
+}
+
 /// SM-125, SV-041: how outside servers are secured is checked, with what it names.
 #[test]
 fn the_policies_for_outside_servers_are_checked() {

@@ -1,5 +1,6 @@
 //! `[[outside]]`: how connections to outside servers are secured.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ pub(super) fn outside(
             let which = domain.as_ref().map_or_else(all, |domain| format!("`{domain}`"));
             wrong("domain", &format!("{which} stands twice"));
         }
-        if domain.as_ref().is_some_and(|domain| domain.is_empty() || domain.starts_with('.')) {
+        if domain.as_ref().is_some_and(|domain| !is_domain(domain)) {
             wrong("domain", "expected the name of a server, or of a domain above servers");
         }
         if ca.is_some() && *tls != OutsideTls::Verified {
@@ -95,4 +96,14 @@ pub(super) fn outside(
     let policies = sections.iter();
     let policies = policies.map(|s| OutsidePolicy { domain: s.domain.clone(), tls: s.tls });
     (policies.collect(), trust)
+}
+
+/// Whether a server can have this name, or one under it: what can never match would leave mail without the
+/// policy that is meant for it.
+fn is_domain(domain: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_named = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet >= 0x80;
+        !label.is_empty() && label.bytes().all(is_named)
+    };
+    domain.parse::<IpAddr>().is_ok() || domain.split('.').all(is_label)
 }
