@@ -353,7 +353,7 @@ fn the_submission_ports_are_checked() {
         (
             both,
             format!("{}\n[policy]\nrelay_networks = [\"192.0.2.1/24\"]", with("")),
-            "expected zeros there",
+            "expected zeros behind its bits",
         ),
     ] {
         let [_, (code, said)] = checked(directory.path(), "", listen, &security);
