@@ -55,7 +55,12 @@ impl Other {
 /// A member whose mail for others goes to `server`.
 fn member(directory: &Path, server: &str, sections: &str) -> Daemon {
     let listed = "[policy]\nrelay_networks = [\"127.0.0.0/8\"]\n";
-    let file = configured(directory, &format!("{listed}{sections}"));
+    let sections = if sections.contains("[policy]\n") {
+        sections.replace("[policy]\n", listed)
+    } else {
+        format!("{listed}{sections}")
+    };
+    let file = configured(directory, &sections);
     let domains = "domains = [\"example.org\"]";
     let organization =
         ORGANIZATION.replace(domains, &format!("{domains}\nsmart_host = \"{server}\""));

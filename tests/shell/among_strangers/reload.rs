@@ -78,7 +78,7 @@ fn a_change_that_does_not_do_changes_nothing() {
         (
             "[security]",
             "[process]\nuser = \"mail\"\n[security]",
-            "process.user: is mail and was nobody; that takes a restart",
+            "process.user: is `mail` and was none; that takes a restart",
         ),
         (
             "[security]",
