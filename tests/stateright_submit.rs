@@ -98,7 +98,7 @@ fn long_two_lost_connections_and_a_lost_disk() {
 #[test]
 #[ignore = "minutes in a debug build; .ci/long runs it"]
 fn long_two_messages_and_their_release() {
-    holds(ONE_AND_ONE, &[0, 0], Faults { breaks: 2, ..CALM }, 52_157);
+    holds(ONE_AND_ONE, &[0, 0], Faults { breaks: 2, ..CALM }, 50_369);
 }
 
 #[test]
