@@ -106,7 +106,9 @@ enum Command {
     #[command(subcommand)]
     Spool(spool::Spool),
     /// Run an organization in the simulator
-    #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7")]
+    #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7\n\n\
+        Exit codes: 0 everything held, 2 wrong arguments or files, 127 an assertion failed,\n\
+        128 something that must end has not, 129 a property was violated.")]
     Sim(crate::sim::cli::Arguments),
     /// Run one member for the conformance suite: JSON requests on standard input, answers on standard output
     #[command(

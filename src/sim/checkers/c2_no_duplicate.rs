@@ -8,7 +8,7 @@ use super::ledger::Ledger;
 use crate::protocol::queue::Change;
 use crate::sim::network::HostIndex;
 use crate::sim::token::Token;
-use crate::wire::ids::TransferId;
+use crate::wire::ids::{MemberName, TransferId};
 use crate::wire::message::Address;
 
 #[derive(Debug, Default)]
@@ -33,9 +33,10 @@ impl NoDuplicate {
         }
     }
 
-    /// A host has another disk, which does not know what the one before had accepted.
-    pub(super) fn set_back(&mut self, host: HostIndex) {
-        self.accepted.retain(|_, by| *by != host);
+    /// A host has another disk, which does not know what the one before had accepted, nor who had accepted
+    /// its own transfers: a custodian that finds a transfer in doubt on it goes on from there.
+    pub(super) fn set_back(&mut self, place: HostIndex, member: &MemberName) {
+        self.accepted.retain(|transfer, by| *by != place && transfer.member != *member);
     }
 
     /// A change is on disk.

@@ -91,6 +91,14 @@ impl Names {
         }
     }
 
+    /// A member has another disk: its queue is what stands there, under the numbers of that disk.
+    pub(super) fn set_back(&mut self, host: &Host, place: HostIndex) {
+        self.queues.retain(|(at, _), _| *at != place);
+        for (queue, message) in &host.disk.durable().spool.queue {
+            self.named(host, place, (*queue, message));
+        }
+    }
+
     fn named(&mut self, host: &Host, place: HostIndex, (queue, message): (QueueId, &Message)) {
         let key = message.body.key;
         let Some(token) = host.disk.token(key) else { return };

@@ -310,7 +310,8 @@ impl Checkers {
         for (token, account) in gone {
             self.ledger.unstored(token, &account);
         }
-        self.no_duplicate.set_back(place);
+        self.no_duplicate.set_back(place, &host.config.member);
+        self.names.set_back(host, place);
         self.journals[place] = custody::Journal::of(host);
         self.unsettled.extend(core::mem::take(&mut self.seen[place]));
         let old = self.exchange_held(host, place);
