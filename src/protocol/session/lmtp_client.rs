@@ -288,12 +288,12 @@ impl LmtpClient {
         Ok(self.inquire(inquiry, talk))
     }
 
-    /// The MAIL command for a host that keeps a journal.
     /// Whether the host is to know of this: the default need not be said.
     fn tells(&self, asked: Notify) -> bool {
         self.dsn && asked != Notify::default()
     }
 
+    /// The MAIL command for a host that keeps a journal.
     fn journalled(&self, parcel: &Parcel) -> Mail {
         clause!(DE_032);
         clause!(DE_088);
