@@ -8,6 +8,7 @@ mod organization;
 mod outside;
 mod reload;
 mod sections;
+mod smart_host;
 mod submission;
 
 use alloc::collections::BTreeMap;
