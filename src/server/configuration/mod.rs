@@ -24,7 +24,7 @@ pub use file::{Kind, kind_of};
 pub use member::load;
 pub use organization::load_organization;
 pub use outside::{OutsideSection, OutsideTrust};
-pub use reload::{complaint, reload};
+pub use reload::{complaint, complaint_of_organization, reload};
 pub use sections::{
     ClockSection, FilterConfiguration, FilterSection, ListenSection, MEMBER_FORMAT, MemberFile,
     PeerSection, ProcessSection, SecuritySection, ViaSection,
