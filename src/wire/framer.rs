@@ -7,6 +7,7 @@
 use alloc::vec::Vec;
 
 use serde::Serialize;
+use zeroize::Zeroize as _;
 
 use super::DecodeError;
 use super::dots::Dots;
@@ -254,10 +255,12 @@ impl Framer {
     }
 
     fn next_line(&mut self, limit: usize, is_secret: bool) -> Result<Option<Unit>, DecodeError> {
+        let from = self.start;
         let unit = self.find_line(limit);
         if is_secret {
             clause!(SM_110);
-            self.spoiled.clear();
+            self.spoiled.zeroize();
+            self.buffer[from..self.start].zeroize();
         }
         Ok(unit?
             .map(|line| if is_secret { Unit::Secret(Secret::new(line)) } else { Unit::Line(line) }))
