@@ -6,6 +6,9 @@ use bridgehead::protocol::organization::{Account, AccountStatus, Organization, P
 use crate::stage::Stage;
 use crate::submission::{RIGHT, WRONG, greeted, logged_in};
 
+/// What becomes of the organization.
+type Change<'a> = &'a dyn Fn(&mut Organization);
+
 fn bert(organization: &mut Organization) -> &mut Account {
     let mut accounts = organization.accounts.iter_mut();
     accounts.find(|account| account.address.local() == "bert").expect("he is there")
@@ -94,7 +97,7 @@ fn a_login_does_not_outlive_what_it_was_made_with() {
         "530 5.7.0 Authentication is required: the account has changed, log in on a new connection";
     let mut stage = logged_in();
     stage.play("C: MAIL FROM:<bert@example.org>\nS: 250 2.1.0 Ok\nC: RSET\nS: 250 2.0.0 Ok");
-    let changes: [(&dyn Fn(&mut Organization), &str); 4] = [
+    let changes: [(Change<'_>, &str); 4] = [
         (&|o| bert(o).status = AccountStatus::Suspended, "525 5.7.13 The account is suspended"),
         (&|o| bert(o).password = Some(PasswordHash::new(b"another", [1; 16])), AGAIN),
         (&|o| bert(o).password = None, AGAIN),
