@@ -2,7 +2,9 @@
 //!
 //! A reader that has gone away, as `head` does, is no error: what it does not want is dropped, and the exit
 //! code is what it would have been. Anything else that keeps a line from being written, as a full disk
-//! does, is remembered; [`finish`] tells it and makes an exit of it that nobody takes for a success.
+//! does, is remembered; [`finish`] tells it and makes an exit of it that nobody takes for a success. Of a
+//! standard output that was closed at the start nobody can tell: the standard library opens `/dev/null` in its
+//! place before `main`, and that looks like what other programs pass on when they want no output.
 
 use alloc::string::ToString as _;
 use core::fmt;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use super::refused;
 use super::table::count;
 use crate::protocol::organization::{MemberSettings, Organization, SubmitPolicy};
-use crate::server::configuration::{self, ConfigurationError, Kind, report};
+use crate::server::configuration::{self, ConfigurationError, Kind, complaint, report};
+use crate::server::privileges::check_user;
 use crate::wire::ids::MemberName;
 
 /// Checks a file of either kind; prints what it holds, or all that is wrong with it.
@@ -38,6 +39,8 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
         }
         Kind::Member => {
             let configuration = configuration::load(file)?;
+            check_user(&configuration.process)
+                .map_err(|error| vec![complaint(file, error.place, &error.problem)])?;
             let organization = &configuration.member.organization;
             let policy = configuration.member.policy_of_submission();
             Ok(format!(

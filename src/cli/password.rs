@@ -5,11 +5,16 @@ use std::process::ExitCode;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustls::crypto::ring::default_provider;
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
 
 use super::{failed, refused};
 use crate::clause;
 use crate::protocol::organization::{PasswordHash, SALT_OCTETS};
 use crate::wire::smtp::auth::LOGIN_WORD_LIMIT;
+
+/// How much of a line is read.
+const LINE_LIMIT: usize = 4 * LOGIN_WORD_LIMIT;
 
 /// Reads a password and prints the line of `[[account]]` that lets in who knows it.
 pub(super) fn run() -> ExitCode {
@@ -42,17 +47,43 @@ fn problem(password: &str) -> Option<&'static str> {
     (password.len() > LOGIN_WORD_LIMIT).then_some("a password may have 255 octets")
 }
 
-fn read() -> io::Result<String> {
+fn read() -> io::Result<Zeroizing<String>> {
     if !io::stdin().is_terminal() {
         return read_line();
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let password = runtime.block_on(read_hidden());
+    // Nobody waits for a thread that still reads: it ends with the process.
+    runtime.shutdown_background();
+    password
+}
+
+/// Reads from the terminal until a signal comes, which would leave it without an echo.
+async fn read_hidden() -> io::Result<Zeroizing<String>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut quit = signal(SignalKind::quit())?;
     let _hidden = Hidden::begin()?;
+    let interrupted = tokio::select! {
+        read = tokio::task::spawn_blocking(read_twice) => return read.map_err(io::Error::other)?,
+        _ = interrupt.recv() => "interrupted",
+        _ = terminate.recv() => "terminated",
+        _ = hangup.recv() => "the terminal is gone",
+        _ = quit.recv() => "interrupted",
+    };
+    clause!(SV_094);
+    let _ = writeln!(io::stderr());
+    Err(io::Error::other(interrupted))
+}
+
+fn read_twice() -> io::Result<Zeroizing<String>> {
     let first = ask("Password: ")?;
     let again = ask("Once more: ")?;
     if first == again { Ok(first) } else { Err(io::Error::other("the two are not the same")) }
 }
 
-fn ask(prompt: &str) -> io::Result<String> {
+fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
     let mut terminal = io::stderr();
     write!(terminal, "{prompt}")?;
     terminal.flush()?;
@@ -63,9 +94,9 @@ fn ask(prompt: &str) -> io::Result<String> {
 }
 
 /// One line, without its end. What is longer than any password is not read to its end.
-fn read_line() -> io::Result<String> {
-    let mut line = String::new();
-    let octets = io::stdin().lock().take(4 * LOGIN_WORD_LIMIT as u64).read_line(&mut line)?;
+fn read_line() -> io::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new(String::with_capacity(LINE_LIMIT));
+    let octets = io::stdin().lock().take(LINE_LIMIT as u64).read_line(&mut line)?;
     if octets == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

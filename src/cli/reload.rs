@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use super::admin::ask;
 use super::table::{field, plain};
 use super::{failed, refused};
-use crate::server::configuration::{load, report};
+use crate::clause;
+use crate::server::configuration::{complaint, load, report};
 
 /// Has the member of `file` read its files again. What is wrong with them is printed as `check` does.
 pub(super) fn run(file: &Path) -> ExitCode {
@@ -25,7 +26,12 @@ pub(super) fn run(file: &Path) -> ExitCode {
             say!("{member}: reloaded, organization of revision {revision}");
             ExitCode::SUCCESS
         }
-        Err(problem) if problem.starts_with(&format!("{}: ", socket.display())) => failed(&problem),
+        Err(problem) if problem.starts_with(&format!("{}: ", socket.display())) => {
+            clause!(SV_093);
+            let cause = "the member is stopped, or runs with the `directory` and `listen.admin` that this file had \
+                         at its start: they take a restart, and SIGHUP reaches it meanwhile";
+            failed(&complaint(file, "listen.admin", &format!("{problem}: {cause}")).to_string())
+        }
         Err(problem) => refused(&problem),
     }
 }

@@ -43,20 +43,13 @@ fn wrong(place: &'static str, problem: String) -> PrivilegeError {
 /// There is no such user, the directory is not that user's, or the system does not let go. The process is
 /// not to go on.
 pub fn drop_privileges(process: &ProcessSection, directory: &Path) -> Result<(), PrivilegeError> {
-    let Some(name) = &process.user else {
-        if process.group.is_some() {
-            return Err(wrong("process.group", "has no use without `user`".into()));
-        }
+    let Some((user, gid)) = look_up(process)? else {
         if geteuid().is_root() {
             tracing::info!("running as root: `user` in [process] names whom to run as");
         }
         return Ok(());
     };
-    let user = found("process.user", name, User::from_name(name))?;
-    let gid = match &process.group {
-        Some(name) => found("process.group", name, Group::from_name(name))?.gid,
-        None => user.gid,
-    };
+    let name = &user.name;
     clause!(SV_096);
     if !geteuid().is_root() {
         if geteuid() != user.uid {
@@ -65,9 +58,7 @@ pub fn drop_privileges(process: &ProcessSection, directory: &Path) -> Result<(),
         }
         return Ok(());
     }
-    if user.uid.is_root() || gid.as_raw() == 0 {
-        return Err(wrong("process.user", format!("`{name}` gives nothing up, expected another")));
-    }
+    gives_up(&user, gid)?;
     owns(&user, directory)?;
     clause!(SV_095);
     give_up(&user, gid)
@@ -77,6 +68,38 @@ pub fn drop_privileges(process: &ProcessSection, directory: &Path) -> Result<(),
     }
     tracing::info!(user = name, "privileges are dropped");
     Ok(())
+}
+
+/// Looks whether root could start a member as the configured user; whoever asks.
+///
+/// # Errors
+/// There is no such user or group, or it is root.
+pub fn check_user(process: &ProcessSection) -> Result<(), PrivilegeError> {
+    clause!(SV_092);
+    look_up(process)?.map_or(Ok(()), |(user, gid)| gives_up(&user, gid))
+}
+
+/// The configured user, and the group that it runs in.
+fn look_up(process: &ProcessSection) -> Result<Option<(User, Gid)>, PrivilegeError> {
+    let Some(name) = &process.user else {
+        if process.group.is_some() {
+            return Err(wrong("process.group", "has no use without `user`".into()));
+        }
+        return Ok(None);
+    };
+    let user = found("process.user", name, User::from_name(name))?;
+    let gid = match &process.group {
+        Some(name) => found("process.group", name, Group::from_name(name))?.gid,
+        None => user.gid,
+    };
+    Ok(Some((user, gid)))
+}
+
+/// Whoever becomes root gives nothing up.
+fn gives_up(user: &User, gid: Gid) -> Result<(), PrivilegeError> {
+    let problem = || format!("`{}` gives nothing up, expected another", user.name);
+    let is_root = user.uid.is_root() || gid.as_raw() == 0;
+    if is_root { Err(wrong("process.user", problem())) } else { Ok(()) }
 }
 
 fn found<T>(

@@ -16,6 +16,7 @@ use crate::protocol::member::{self, Endpoint, Port, Query, Timer};
 use crate::protocol::operator::Order;
 use crate::protocol::server::{BodyProblem, Coding, Command, PartialName, Server, Wire};
 use crate::wire::framer::EXPECTED_BODY_END;
+use crate::wire::hops::EXPECTED_FEWER_HOPS;
 use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::Body;
 use crate::wire::{Framer, Mode, Unit};
@@ -373,7 +374,7 @@ impl World<'_> {
     /// Gives a member the next unit of a connection; whether there was one.
     fn read_one(&mut self, host: HostIndex, connection: ConnectionId) -> bool {
         let Some(socket) = self.hosts[host].sockets.get_mut(&connection) else { return false };
-        let is_body = matches!(socket.mode, Mode::Dots(_) | Mode::Octets(_) | Mode::Text(_));
+        let is_body = socket.mode.is_content() && !matches!(socket.mode, Mode::Block(_));
         let pdu = match socket.framer.next_unit() {
             Ok(None) if socket.ended && !socket.framer.is_paused() => {
                 self.ended(host, connection);
@@ -405,6 +406,7 @@ impl World<'_> {
                 let offset = error.offset as u64;
                 Wire::NoBody(match socket.mode {
                     _ if error.expected == EXPECTED_BODY_END => BodyProblem::TooLarge,
+                    _ if error.expected == EXPECTED_FEWER_HOPS => BodyProblem::TooManyHops(offset),
                     Mode::Text(_) => BodyProblem::Unfit { offset, digest: digest_of(&octets) },
                     _ => BodyProblem::BareLineEnd(offset),
                 })

@@ -7,10 +7,12 @@
 use alloc::vec::Vec;
 
 use serde::Serialize;
+use zeroize::Zeroize as _;
 
 use super::DecodeError;
 use super::dots::Dots;
 use super::frame::{HEADER_OCTETS, read_header};
+use super::hops::Hops;
 use super::smtp::auth::Secret;
 use super::text::LineEnds;
 use crate::clause;
@@ -44,6 +46,8 @@ pub enum Mode {
     /// Dot-stuffed text up to `<CRLF>.<CRLF>`, at most this many octets once unstuffed. Bare CR or LF
     /// is an error.
     Dots(u64),
+    /// Like [`Self::Dots`], a message from outside: more hops than it may have behind it are an error too.
+    Mail(u64),
     /// Exactly this many octets, as a body.
     Octets(u64),
     /// Exactly this many octets, as a body that is a text. A bare CR or LF is an error, told behind the
@@ -60,7 +64,10 @@ impl Mode {
     /// Whether the octets are content, which comes in as many parts as its sender likes.
     #[must_use]
     pub const fn is_content(self) -> bool {
-        matches!(self, Self::Dots(_) | Self::Octets(_) | Self::Text(_) | Self::Block(_))
+        matches!(
+            self,
+            Self::Dots(_) | Self::Mail(_) | Self::Octets(_) | Self::Text(_) | Self::Block(_)
+        )
     }
 }
 
@@ -90,7 +97,11 @@ enum State {
         limit: usize,
         is_secret: bool,
     },
-    Dots(Dots),
+    Dots {
+        dots: Dots,
+        /// Of a message from outside.
+        hops: Option<Hops>,
+    },
     Octets {
         left: u64,
     },
@@ -191,7 +202,7 @@ impl Framer {
     ///
     /// # Errors
     /// What is malformed, once. In [`Mode::Line`] and [`Mode::Secret`] the error comes with the octet that makes the line
-    /// bad, and the framer then skips to the next line. In [`Mode::Dots`] and [`Mode::Text`] it comes in place of
+    /// bad, and the framer then skips to the next line. In [`Mode::Dots`], [`Mode::Mail`] and [`Mode::Text`] it comes in place of
     /// [`Unit::BodyEnd`], when the body has been skipped to its end. In [`Mode::Frame`] nothing after
     /// the error can be read and the session closes.
     pub fn next_unit(&mut self) -> Result<Option<Unit>, DecodeError> {
@@ -201,7 +212,7 @@ impl Framer {
         match self.state {
             State::Paused | State::Broken => Ok(None),
             State::Line { limit, is_secret } => self.next_line(limit, is_secret),
-            State::Dots(dots) => self.next_of_dots(dots),
+            State::Dots { dots, hops } => self.next_of_dots(dots, hops),
             State::Octets { left } => Ok(self.next_of_octets(left)),
             State::Text { left, lines } => self.next_of_text(left, lines),
             State::Block { length } => Ok(self.next_block(length)),
@@ -244,10 +255,12 @@ impl Framer {
     }
 
     fn next_line(&mut self, limit: usize, is_secret: bool) -> Result<Option<Unit>, DecodeError> {
+        let from = self.start;
         let unit = self.find_line(limit);
         if is_secret {
             clause!(SM_110);
-            self.spoiled.clear();
+            self.spoiled.zeroize();
+            self.buffer[from..self.start].zeroize();
         }
         Ok(unit?
             .map(|line| if is_secret { Unit::Secret(Secret::new(line)) } else { Unit::Line(line) }))
@@ -296,11 +309,18 @@ impl Framer {
         DecodeError { offset, expected }
     }
 
-    fn next_of_dots(&mut self, mut dots: Dots) -> Result<Option<Unit>, DecodeError> {
+    fn next_of_dots(
+        &mut self,
+        mut dots: Dots,
+        mut hops: Option<Hops>,
+    ) -> Result<Option<Unit>, DecodeError> {
         let mut piece = Vec::new();
         let taken = dots.take(self.waiting(), &mut piece, PIECE_LIMIT);
         self.consume(taken);
-        self.state = State::Dots(dots);
+        if let Some(hops) = &mut hops {
+            hops.take(&piece);
+        }
+        self.state = State::Dots { dots, hops };
         if !piece.is_empty() {
             return Ok(Some(Unit::Body(piece)));
         }
@@ -308,7 +328,9 @@ impl Framer {
             return Ok(None);
         }
         self.state = State::Paused;
-        dots.verdict().map(|()| Some(Unit::BodyEnd))
+        dots.verdict()?;
+        hops.map_or(Ok(()), |hops| hops.verdict())?;
+        Ok(Some(Unit::BodyEnd))
     }
 
     fn next_of_octets(&mut self, left: u64) -> Option<Unit> {
@@ -393,7 +415,8 @@ const fn state_of(mode: Mode) -> State {
         Mode::Paused => State::Paused,
         Mode::Line(limit) => State::Line { limit, is_secret: false },
         Mode::Secret(limit) => State::Line { limit, is_secret: true },
-        Mode::Dots(limit) => State::Dots(Dots::new(limit)),
+        Mode::Dots(limit) => State::Dots { dots: Dots::new(limit), hops: None },
+        Mode::Mail(limit) => State::Dots { dots: Dots::new(limit), hops: Some(Hops::new()) },
         Mode::Octets(left) => State::Octets { left },
         Mode::Text(left) => State::Text { left, lines: LineEnds::new() },
         // A session refuses what is longer before it announces a block; the bound holds in any case.

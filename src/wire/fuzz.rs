@@ -89,7 +89,7 @@ fn login(given: &Secret) {
 fn smtp_follows(unit: &Unit) -> Mode {
     let Unit::Line(line) = unit else { return Mode::Line(LINE_LIMIT) };
     match Command::decode(line) {
-        Ok(Command::Data) => Mode::Dots(BODY_LIMIT),
+        Ok(Command::Data) => Mode::Mail(BODY_LIMIT),
         Ok(Command::Auth(_)) => Mode::Secret(AUTH_LINE_LIMIT),
         Ok(Command::Bdat { octets, last: false }) => Mode::Octets(octets),
         // Stands for the body of an offer, whose length another command tells.

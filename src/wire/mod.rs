@@ -16,6 +16,7 @@ pub mod group;
 pub mod header;
 pub mod helper;
 pub mod historic;
+pub mod hops;
 pub mod ids;
 pub mod link2state;
 pub mod message;

@@ -394,3 +394,43 @@ fn a_password_is_read_from_standard_input() {
         assert!(said.contains(clue), "{clue}: {said}");
     }
 }
+
+/// SV-094: whoever interrupts the question gets the terminal back as it was.
+#[test]
+fn an_interrupted_password_leaves_the_terminal_its_echo() {
+    const TERMINAL: &str = r#"
+import os, pty, signal, sys, termios
+def echoes(terminal):
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+def until(terminal, text):
+    seen = b""
+    while text not in seen:
+        seen += os.read(terminal, 1024)
+for way in ["key", "signal"]:
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(ours)
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.close(ours)
+        # The first terminal that a session opens is its own.
+        os.close(os.open(os.ttyname(theirs), os.O_RDWR))
+        for place in (0, 1, 2):
+            os.dup2(theirs, place)
+        os.execv(sys.argv[1], [sys.argv[1], "password"])
+    until(ours, b"Password: ")
+    assert not echoes(ours), "it is not hidden"
+    if way == "key":
+        os.write(ours, b"half a passw\x03")
+    else:
+        os.kill(child, signal.SIGTERM)
+    until(ours, b"the password cannot be read: ")
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status == 1, status
+    assert termios.tcgetattr(ours) == before, "the terminal is another one"
+"#;
+    let mut python = Command::new("python3");
+    let output = python.args(["-c", TERMINAL, env!("CARGO_BIN_EXE_bridgehead")]).output();
+    let output = output.expect("python3 is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

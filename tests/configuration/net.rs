@@ -77,3 +77,44 @@ fn the_policies_for_outside_servers_are_checked() {
         assert!(errors.iter().all(|error| error.line.is_some()), "{errors:?}");
     }
 }
+
+/// SV-089: mail for foreign domains has a way out that leads out.
+#[test]
+fn a_smart_host_is_a_server_outside_with_its_port() {
+    let (directory, path) = directory_with(MEMBER);
+    let organization = directory.path().join("organization.toml");
+    let text = fs::read_to_string(&organization).expect("a file");
+    let with = |host: &str| {
+        text.replacen("[[group]]", &format!("smart_host = \"{host}\"\n\n[[group]]"), 1)
+    };
+    for good in
+        ["mail.example.net:25", "localhost:25", "127.77.1.2:2501", "[2001:db8::1]:25", "mx_1:26"]
+    {
+        fs::write(&organization, with(good)).expect("a file");
+        assert!(configuration::load(&path).is_ok(), "{good}");
+    }
+    let form = "expected HOST:PORT, such as `mail.example.net:25`";
+    let own = "of this member; expected a server outside the organization";
+    for (bad, clue) in [
+        ("mail.example.net", form),
+        ("mail.example.net:smtp", form),
+        ("mail.example.net:0", form),
+        ("mail.example.net:+25", form),
+        ("mail.example.net:65536", form),
+        ("192.0.2.1", form),
+        ("192.0.2:25", form),
+        ("2001:db8::1", form),
+        ("http://mail:25", form),
+        ("a b:25", form),
+        ("", form),
+        ("127.77.1.1:2501", own),
+        ("rg1-a:2501", own),
+        ("0.0.0.0:2501", own),
+    ] {
+        let text = with(bad);
+        fs::write(&organization, &text).expect("a file");
+        let errors = configuration::load(&path).map(|_| ()).expect_err(bad);
+        assert_refused(&errors, &organization, Some(line_of(&text, "smart_host")), clue);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+    }
+}

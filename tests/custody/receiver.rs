@@ -1,11 +1,15 @@
 //! One member, spoken to by a peer that may say anything: the receiving sides of hand-over and
 //! delivery.
 
+use std::sync::Arc;
+
 use crate::host::{C1, C2, Host};
 use bridgehead::kernel::{Input, LinkChange};
 use bridgehead::protocol::deliver::MOVED_LIMIT;
 use bridgehead::protocol::linkstate::LinkPdu;
-use bridgehead::protocol::member::{Answer, Command, Event, NewMail, Pdu, Policy, Port, Query};
+use bridgehead::protocol::member::{
+    Answer, Candidate, Command, Event, NewMail, Pdu, Policy, Port, Query,
+};
 use bridgehead::protocol::queue::AccountJournal;
 use bridgehead::protocol::rules::Rule;
 use bridgehead::protocol::submit::OFFERS_LIMIT;
@@ -309,10 +313,8 @@ fn queue_rules_that_are_due_run_at_the_receiver() {
     assert_eq!(seen(&host), 0);
 }
 
-/// DE-042: who knows of a newer organization than its own does not say that an account does not exist.
-#[test]
-fn an_account_may_stand_in_a_newer_list() {
-    let mut host = Host::new(Policy::default(), &[]);
+/// Tells a host that there is a newer organization than its own.
+fn tell_of_a_newer_list(host: &mut Host) {
     host.connect(C1);
     let table = host.node.machine().link().table();
     let mut record = table.records().first().expect("its own").clone();
@@ -321,6 +323,49 @@ fn an_account_may_stand_in_a_newer_list() {
     record.version.major = host.config.organization.revision + 1;
     let news = LinkPdu::News { digest: table.digest(), records: vec![record] };
     host.say(C1, Pdu::Link(news));
+}
+
+/// CU-090: at the door and in the queue, too, until the member has the newer file.
+#[test]
+fn a_recipient_may_stand_in_a_newer_list() {
+    let client = ConnectionId(77);
+    let mut host = Host::new(Policy::default(), &[]);
+    let parcel = host.parcel(9, 0, "nobody@example.org");
+    let candidate = |address: &str| {
+        let address = address.into();
+        Pdu::Recipient(Candidate { address, sender: None, octets: 0, recipients: 1 })
+    };
+    let at_the_door = |host: &mut Host, address| host.say(client, candidate(address));
+    assert_eq!(refusal(&at_the_door(&mut host, "nobody@example.org")), (550, "5.1.1"));
+    tell_of_a_newer_list(&mut host);
+    assert_eq!(refusal(&at_the_door(&mut host, "nobody@example.org")), (450, "4.1.1"));
+    assert_eq!(refusal(&at_the_door(&mut host, "nobody@elsewhere.example")), (550, "5.7.1"));
+    let mail = NewMail {
+        sender: Some("here@example.org".into()),
+        recipients: parcel.envelope.recipients,
+        ret: None,
+        envid: None,
+        smtputf8: false,
+        submitter: None,
+        from: "client".into(),
+        with: "ESMTP".into(),
+        body: Body { key: BodyKey(7), digest: Digest([1; 32]), octets: 10 },
+    };
+    host.input(Input::Pdu { from: client, pdu: Pdu::Mail(mail) });
+    let waiting: Vec<_> = host.durable.spool.queue.values().collect();
+    let [message] = &waiting[..] else {
+        panic!("no notice says that there is nobody: {waiting:?}")
+    };
+    assert_eq!(message.envelope.recipients[0].address, Address::from("nobody@example.org"));
+    Arc::make_mut(&mut host.config.organization).revision += 1;
+    assert_eq!(refusal(&at_the_door(&mut host, "nobody@example.org")), (550, "5.1.1"));
+}
+
+/// DE-042: who knows of a newer organization than its own does not say that an account does not exist.
+#[test]
+fn an_account_may_stand_in_a_newer_list() {
+    let mut host = Host::new(Policy::default(), &[]);
+    tell_of_a_newer_list(&mut host);
     host.inbound(C2, Port::Deliver);
     let parcel = host.parcel(2, 0, "nobody@example.org");
     assert_eq!(refusal(&host.say(C2, Pdu::Deliver(parcel))), (450, "4.1.1"));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bridgehead::kernel::{Input, LinkChange};
+use bridgehead::kernel::{Input, LinkChange, Time};
 use bridgehead::protocol::member::{Answer, Candidate, Event, NewMail, Pdu, Policy, Query, Timer};
 use bridgehead::protocol::organization::{Account, AccountStatus, Organization, OverQuota};
 use bridgehead::wire::ids::ConnectionId;
@@ -246,4 +246,26 @@ fn a_sender_is_held_to_its_limits() {
     assert!(matches!(&host.say(CLIENT, mail(51, 1))[..], [Pdu::Refused(no)] if no.code == 552));
     assert!(matches!(&host.say(CLIENT, mail(50, 4))[..], [Pdu::Refused(no)] if no.code == 452));
     assert!(matches!(&host.say(CLIENT, mail(50, 3))[..], [Pdu::Accepted(_)]));
+}
+
+/// CU-091: the queue shows the code of what an account here refuses for now.
+#[test]
+fn the_queue_shows_why_an_account_takes_nothing() {
+    let mut host = host_with(|accounts| accounts[0].status = AccountStatus::Suspended);
+    let recipients = host.parcel(1, 0, "here@example.org").envelope.recipients;
+    let mail = NewMail {
+        sender: None,
+        recipients,
+        ret: None,
+        envid: None,
+        smtputf8: false,
+        submitter: None,
+        from: "client".into(),
+        with: "ESMTP".into(),
+        body: Body { key: BodyKey(7), digest: Digest([1; 32]), octets: 10 },
+    };
+    host.input(Input::Pdu { from: CLIENT, pdu: Pdu::Mail(mail) });
+    let rows = host.node.machine().queue_report(Time(0));
+    let place = format!("{:?}", rows[0].recipients[0].place);
+    assert!(place.contains("450 4.2.1 the account takes no mail now"), "{place}");
 }

@@ -44,7 +44,7 @@ fn mail_over_the_limits_comes_later() {
          S: 452 4.7.1 Too many recipients from your address, come again later
          C: DATA
          S: 354 End data with <CR><LF>.<CR><LF>
-         ? Dots(10000)",
+         ? Mail(10000)",
     );
     stage.show_events = false;
     stage.accept_again("192.0.2.1", None);

@@ -4,6 +4,7 @@ mod deliver;
 mod group;
 mod joined;
 mod limits;
+mod logins;
 mod members;
 mod offer;
 mod random;

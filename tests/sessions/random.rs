@@ -345,7 +345,7 @@ proptest! {
                         let refusal = Refusal::new(450, "4.0.0", "later");
                         run.act(Doing::Say(Pdu::Refused(refusal), false));
                     }
-                    Some(Mode::Dots(_)) => {
+                    Some(Mode::Mail(_)) => {
                         run.mode = None;
                         before += 1;
                         run.act(Doing::Wire(Wire::NoBody(BodyProblem::TooLarge)));

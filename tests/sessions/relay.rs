@@ -230,6 +230,11 @@ const STARTED: &str = "C: STARTTLS
      S: 220 go
      ! starttls";
 
+/// CU-091: custody hears why the server cannot be used.
+fn declined(why: &str) -> String {
+    format!(r#"M> {{"refused":{{"code":451,"status":"4.4.0","text":"{why}"}}}}"#)
+}
+
 /// SM-125, SM-128, SM-129: TLS where it is offered, and what was offered in clear is forgotten.
 #[test]
 fn tls_is_started_where_it_is_offered() {
@@ -273,18 +278,22 @@ fn a_strict_policy_needs_the_offer() {
              E: RELAY refused: tls = \"{tls}\", and the server does not offer STARTTLS
              . close
              E: RELAY closed
-             M> link Refused"
+             {}
+             M> link Refused",
+            declined(&format!("tls = \\\"{tls}\\\", and the server does not offer STARTTLS")),
         ));
         let mut stage = Stage::open_outside(tls);
-        stage.play(
+        stage.play(&format!(
             "S: 220 old
              C: EHLO rg1-a
              S: 500 what
              C: HELO rg1-a
              S: 250 old
              . close
+             {}
              M> link Refused",
-        );
+            declined(&format!("tls = \\\"{tls}\\\", and the server does not offer STARTTLS")),
+        ));
     }
 }
 
@@ -292,8 +301,14 @@ fn a_strict_policy_needs_the_offer() {
 #[test]
 fn failed_tls_is_followed_by_clear_text_once() {
     let failures = [
-        "C: STARTTLS\nS: 454 4.7.0 not now\n. close\nM> link Refused",
-        &format!("{STARTED}\n+ unsecured no certificate\n. close\nM> link Refused"),
+        &format!(
+            "C: STARTTLS\nS: 454 4.7.0 not now\n. close\n{}\nM> link Refused",
+            declined("STARTTLS: 454 not now")
+        ),
+        &format!(
+            "{STARTED}\n+ unsecured no certificate\n. close\n{}\nM> link Refused",
+            declined("TLS has failed: no certificate")
+        ),
         &format!("{STARTED}\n+ timer\n. close\nM> link TimedOut"),
     ];
     for failure in failures {

@@ -47,7 +47,7 @@ fn a_mail_is_accepted_when_it_is_durable() {
     stage.play(&format!(
         r#"C: DATA
            S: 354 End data with <CR><LF>.<CR><LF>
-           ? Dots(10000)
+           ? Mail(10000)
            C~ Subject: hi\r\n\r\n..\r\n.\r\n
            M> {{"mail":{{"sender":"carl@example.net","recipients":[{{"index":0,"address":"anna@example.org","notify":{{"success":false,"failure":true,"delay":true}},"original":null}}],"ret":null,"envid":null,"smtputf8":false,"from":"client.example ([192.0.2.1])","with":"ESMTP","body":{{"key":1,"digest":"{digest}","octets":18}}}}}}
            M<! {{"accepted":10}}
@@ -74,7 +74,7 @@ fn pipelined_commands_are_answered_in_order() {
            M< {"refused":{"code":550,"status":"5.1.1","text":"no such account"}}
            S: 550 5.1.1 no such account
            S: 354 End data with <CR><LF>.<CR><LF>
-           ? Dots(10000)"#,
+           ? Mail(10000)"#,
     );
 }
 
@@ -148,11 +148,42 @@ fn a_message_over_the_limit_is_refused() {
     stage.play(&format!(
         "C: DATA
          S: 354 End data with <CR><LF>.<CR><LF>
-         ? Dots(10000)
+         ? Mail(10000)
          C~ {content}.\\r\\n
          S: 552 5.3.4 A message may have 10000 octets
          C: DATA
          S: 503 5.5.1 MAIL first"
+    ));
+}
+
+/// SM-130: a message that goes in a circle; one with as many hops as a long way may have is taken.
+#[test]
+fn a_mail_with_too_many_hops_is_refused() {
+    let hops = |count: usize| "Received: by relay.example.net\\r\\n".repeat(count);
+    let mut stage = with_recipient();
+    stage.show_events = true;
+    stage.play(&format!(
+        r"C: DATA
+          S: 354 End data with <CR><LF>.<CR><LF>
+          ? Mail(10000)
+          C~ {}Subject: hi\r\n\r\n.\r\n
+          E: SMTP octet 3208: expected at most 100 Received fields, got `one more`
+          S: 554 5.4.6 Too many hops: more than 100 Received fields
+          C: DATA
+          S: 503 5.5.1 MAIL first",
+        hops(101)
+    ));
+    let mut stage = with_recipient();
+    let content = format!("{}Subject: hi\\r\\n\\r\\n{}", hops(100), hops(1));
+    let octets = content.replace("\\r\\n", "\r\n");
+    let digest = bridgehead::wire::envelope::sha256(octets.as_bytes());
+    let octets = octets.len();
+    stage.play(&format!(
+        r#"C: DATA
+           S: 354 End data with <CR><LF>.<CR><LF>
+           ? Mail(10000)
+           C~ {content}.\r\n
+           M> {{"mail":{{"sender":"carl@example.net","recipients":[{{"index":0,"address":"anna@example.org","notify":{{"success":false,"failure":true,"delay":true}},"original":null}}],"ret":null,"envid":null,"smtputf8":false,"from":"client.example ([192.0.2.1])","with":"ESMTP","body":{{"key":1,"digest":"{digest}","octets":{octets}}}}}}}"#
     ));
 }
 
@@ -164,7 +195,7 @@ fn a_bare_line_feed_smuggles_nothing() {
     stage.play(
         r"C: DATA
           S: 354 End data with <CR><LF>.<CR><LF>
-          ? Dots(10000)
+          ? Mail(10000)
           C~ hello\n.\nMAIL FROM:<evil@example.net>\r\n.\r\n
           E: SMTP octet 5: expected CR and LF only together, as the end of a line, got `a bare CR or LF`
           S: 554 5.6.0 octet 5: CR and LF only together, as the end of a line
@@ -206,7 +237,7 @@ fn recipients_beyond_the_limit_are_refused() {
          S: 452 4.5.3 Too many recipients
          C: DATA
          S: 354 End data with <CR><LF>.<CR><LF>
-         ? Dots(10000)",
+         ? Mail(10000)",
     );
 }
 
@@ -248,7 +279,7 @@ fn a_client_that_is_silent_within_content_is_told_so() {
     stage.play(
         r"C: DATA
           S: 354 End data with <CR><LF>.<CR><LF>
-          ? Dots(10000)
+          ? Mail(10000)
           T: 300 s
           C~ Subject: slow
 
@@ -269,7 +300,7 @@ fn a_shutdown_waits_for_content_and_tells_when_it_waits_no_more() {
     stage.play(
         r"C: DATA
           S: 354 End data with <CR><LF>.<CR><LF>
-          ? Dots(10000)
+          ? Mail(10000)
           + shutdown
           C~ Subject: slow
 

@@ -31,6 +31,7 @@ use bridgehead::protocol::organization::{Organization, Verdict};
 use bridgehead::protocol::server::{BodyProblem, Command, Custody, PartialName, ServerOf, Wire};
 use bridgehead::wire::envelope::sha256;
 use bridgehead::wire::framer::{EXPECTED_BODY_END, EXPECTED_CRLF};
+use bridgehead::wire::hops::EXPECTED_FEWER_HOPS;
 use bridgehead::wire::ids::{ConnectionId, StoreId};
 use bridgehead::wire::message::{Body, BodyKey};
 use bridgehead::wire::smtp::auth::Login;
@@ -320,6 +321,11 @@ impl Stage {
         self.config.policy.relay_networks = networks.collect();
     }
 
+    /// The organization is another one from now on.
+    pub(crate) fn reload(&mut self, change: impl FnOnce(&mut Organization)) {
+        change(Arc::make_mut(&mut self.config.organization));
+    }
+
     /// Checks the login that the session wants to have checked, if there is one.
     pub(crate) fn check_login(&mut self) {
         if self.login.is_some() {
@@ -434,6 +440,10 @@ impl Stage {
                     let octets = core::mem::take(&mut self.body);
                     let (offset, digest) = (error.offset as u64, sha256(&octets));
                     Wire::NoBody(BodyProblem::Unfit { offset, digest })
+                }
+                Err(error) if error.expected == EXPECTED_FEWER_HOPS => {
+                    self.body.clear();
+                    Wire::NoBody(BodyProblem::TooManyHops(error.offset as u64))
                 }
                 Err(error) if !self.body.is_empty() || error.expected == EXPECTED_BODY_END => {
                     self.body.clear();

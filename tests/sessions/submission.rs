@@ -5,9 +5,9 @@ use bridgehead::protocol::member::{Port, Security};
 use crate::stage::Stage;
 
 /// `NUL bert@example.org NUL correct horse`.
-const RIGHT: &str = "AGJlcnRAZXhhbXBsZS5vcmcAY29ycmVjdCBob3JzZQ==";
+pub(crate) const RIGHT: &str = "AGJlcnRAZXhhbXBsZS5vcmcAY29ycmVjdCBob3JzZQ==";
 /// `NUL bert@example.org NUL wrong`.
-const WRONG: &str = "AGJlcnRAZXhhbXBsZS5vcmcAd3Jvbmc=";
+pub(crate) const WRONG: &str = "AGJlcnRAZXhhbXBsZS5vcmcAd3Jvbmc=";
 /// `NUL nobody@example.org NUL correct horse`.
 const NOBODY: &str = "AG5vYm9keUBleGFtcGxlLm9yZwBjb3JyZWN0IGhvcnNl";
 /// `NUL anna@example.org NUL correct horse`: an account without a password.
@@ -18,7 +18,7 @@ const AS_ANNA: &str = "YW5uYUBleGFtcGxlLm9yZwBiZXJ0QGV4YW1wbGUub3JnAGNvcnJlY3Qga
 const AS_HIMSELF: &str = "QkVSVEBleGFtcGxlLm9yZwBiZXJ0QGV4YW1wbGUub3JnAGNvcnJlY3QgaG9yc2U=";
 
 /// A client on 465 that has said EHLO.
-fn greeted() -> Stage {
+pub(crate) fn greeted() -> Stage {
     let mut stage = Stage::accept(Security::Tls, Port::Submissions, Some("rg1-a"));
     stage.play(
         "S: 220 rg2-a ESMTP Bridgehead ready
@@ -36,7 +36,7 @@ fn greeted() -> Stage {
 }
 
 /// A client that has logged in as bert.
-fn logged_in() -> Stage {
+pub(crate) fn logged_in() -> Stage {
     let mut stage = greeted();
     stage.play(&format!(
         "C: AUTH PLAIN {RIGHT}
@@ -327,7 +327,7 @@ fn mail_of_an_account_says_whose_it_is() {
            S: 250 2.1.5 Ok
            C: DATA
            S: 354 End data with <CR><LF>.<CR><LF>
-           ? Dots(10000)
+           ? Mail(10000)
            C~ Subject: hi\r\n\r\n.\r\n
            M> {{"mail":{{"sender":"BERT@example.org","recipients":[{{"index":0,"address":"carl@example.net","notify":{{"success":false,"failure":true,"delay":true}},"original":null}}],"ret":null,"envid":null,"smtputf8":false,"submitter":"bert@example.org","from":"client.example ([192.0.2.1])","with":"ESMTPSA","body":{{"key":1,"digest":"{digest}","octets":15}}}}}}
            M<! {{"accepted":10}}
@@ -370,7 +370,7 @@ fn without_tls_a_login_is_in_clear() {
            S: 250 2.1.5 Ok
            C: DATA
            S: 354 End data with <CR><LF>.<CR><LF>
-           ? Dots(10000)
+           ? Mail(10000)
            C~ .\r\n
            M> {{"mail":{{"sender":null,"recipients":[{{"index":0,"address":"anna@example.org","notify":{{"success":false,"failure":true,"delay":true}},"original":null}}],"ret":null,"envid":null,"smtputf8":false,"submitter":"bert@example.org","from":"rg1-a ([192.0.2.1])","with":"ESMTPA","body":{{"key":1,"digest":"{digest}","octets":0}}}}}}"#
     ));

@@ -86,6 +86,11 @@ fn what_is_unknown_or_wrong_is_refused() {
     let mut adapter = Adapter::new();
     let hello = adapter.ok("hello", json!({"proto": 1}));
     assert_eq!((&hello["impl"], &hello["clock"]), (&json!("bridgehead"), &json!("virtual")));
+    for line in ["", "  ", "[]"] {
+        let answer = adapter.line(line);
+        assert_eq!(answer["err"], "bad-request", "{line:?}: {answer}");
+        assert_eq!(answer["id"], Value::Null, "nobody knows whose it is: {answer}");
+    }
     let slug = |adapter: &mut Adapter, op: &str, body| adapter.refused(op, body).0;
     assert_eq!(slug(&mut adapter, "x5f1", json!({})), "unknown-op");
     assert_eq!(slug(&mut adapter, "hello", json!({"proto": 2})), "unsupported");

@@ -32,6 +32,18 @@ pub(crate) fn refused(file: &Path) -> (Option<i32>, String) {
     (child.wait().unwrap().code(), said)
 }
 
+/// Whoever waits for the line that says that the member is ready would wait for ever.
+#[test]
+fn a_member_that_cannot_say_that_it_is_ready_does_not_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write_configuration(directory.path(), "127.0.0.1:0", FOR_TESTS);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = bridgehead().arg("serve").arg(file).stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("bridgehead: standard output cannot be written: "), "{said}");
+}
+
 /// SV-051: whatever the socket is asked, it answers with one line, and a slip changes nothing.
 #[test]
 fn the_admin_socket_answers_every_request() {

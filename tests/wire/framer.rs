@@ -3,6 +3,7 @@
 use bridgehead::wire::framer::{
     BLOCK_LIMIT, EXPECTED_BODY_END, EXPECTED_CRLF, EXPECTED_LINE_END, PIECE_LIMIT,
 };
+use bridgehead::wire::hops::EXPECTED_FEWER_HOPS;
 use bridgehead::wire::{DecodeError, Framer, Mode, Unit};
 use proptest::prelude::*;
 
@@ -138,6 +139,25 @@ fn wi_012_the_error_names_the_first_bare_octet() {
     check(b"ab\rcd\r\n.\r\n", mode, &[body(b"ab"), bad(2, EXPECTED_CRLF)]);
     check(b"ab\r\n.\rx\r\n.\r\n", mode, &[body(b"ab\r\n"), bad(5, EXPECTED_CRLF)]);
     check(b"a\r\r\n.\r\n", mode, &[body(b"a"), bad(1, EXPECTED_CRLF)]);
+}
+
+/// SM-130: hops count in mail from outside alone, not in what members hand over or deliver.
+#[test]
+fn hops_count_in_mail_from_outside_only() {
+    let message = "Received: x\r\n".repeat(101) + "\r\n";
+    let (stuffed, text) = (message.clone() + ".\r\n", message.len() as u64);
+    let too_many = bad(13 * 100 + 8, EXPECTED_FEWER_HOPS);
+    for (input, mode, last) in [
+        (&stuffed, Mode::Mail(10_000), &too_many),
+        (&stuffed, Mode::Dots(10_000), &END),
+        (&message, Mode::Text(text), &END),
+    ] {
+        for step in [1, 7, 10_000] {
+            assert_eq!(units(input.as_bytes(), mode, step).last(), Some(last), "{mode:?}");
+        }
+    }
+    let body = "\r\n".to_owned() + &stuffed;
+    assert_eq!(units(body.as_bytes(), Mode::Mail(10_000), 7).last(), Some(&END));
 }
 
 /// WI-013.
@@ -353,7 +373,7 @@ proptest! {
         input in mail(), split in 1_usize..9, limit in 2_usize..30,
     ) {
         for mode in [
-            Mode::Line(limit), Mode::Dots(limit as u64), Mode::Octets(limit as u64),
+            Mode::Line(limit), Mode::Dots(limit as u64), Mode::Mail(limit as u64), Mode::Octets(limit as u64),
             Mode::Text(limit as u64), Mode::Block(limit), Mode::Frame(limit),
         ] {
             prop_assert_eq!(units(&input, mode, split), units(&input, mode, input.len()));

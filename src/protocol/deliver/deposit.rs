@@ -95,7 +95,9 @@ impl Member {
                 self.give_up(queue, index, refusal, turn);
             }
             Outcome::Refused(refusal) => {
-                self.retry_later(queue, &[index], Some(&Route::Local), &refusal.text, turn);
+                clause!(CU_091);
+                let why = alloc::format!("{refusal}");
+                self.retry_later(queue, &[index], Some(&Route::Local), &why, turn);
             }
         }
     }
@@ -270,7 +272,8 @@ impl Member {
         clause!(DE_029);
         match deposit.queue {
             Some(queue) => {
-                self.retry_later(queue, &[key.1], Some(&Route::Local), &refusal.text, turn);
+                let why = alloc::format!("{refusal}");
+                self.retry_later(queue, &[key.1], Some(&Route::Local), &why, turn);
             }
             None => self.release_body(deposit.body, turn),
         }

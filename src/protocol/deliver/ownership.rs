@@ -156,6 +156,20 @@ impl Member {
         self.link.versions().values().all(|version| version.major <= revision)
     }
 
+    /// What is said of an address of the organization that is nobody's by this member's file, where that
+    /// is not the newest one: an account may stand in the newer one.
+    pub(crate) fn not_known_yet(
+        &self,
+        address: &Address,
+        config: &MemberConfig,
+    ) -> Option<Refusal> {
+        if !config.organization.is_local_domain(address.domain()) || self.knows_the_list(config) {
+            return None;
+        }
+        clause!(CU_090);
+        Some(Refusal::new(450, "4.1.1", "the account is not known here yet"))
+    }
+
     /// The account of a recipient in the queue.
     pub(super) fn account_of(
         &self,

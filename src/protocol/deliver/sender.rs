@@ -162,8 +162,7 @@ impl Member {
                 let route = Route::Deliver(host.clone());
                 clause!(DE_045);
                 self.store_change(Change::Undelivered { queue, host, recipients }, turn);
-                let why = alloc::format!("{} {} {}", refusal.code, refusal.status, refusal.text);
-                self.retry_later(queue, &[index], Some(&route), &why, turn);
+                self.retry_later(queue, &[index], Some(&route), &alloc::format!("{refusal}"), turn);
             }
         }
     }

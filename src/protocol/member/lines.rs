@@ -251,6 +251,9 @@ impl Member {
             (Some(Line::Relaying(_)), Pdu::Relayed { origin, index }) => {
                 self.relay_result(from, (origin, index), Relayed::Silently, turn);
             }
+            (Some(Line::Relaying(_)), Pdu::Refused(refusal)) => {
+                self.relaying_declined(from, refusal, turn);
+            }
             (Some(Line::Receiving(_)), Pdu::Deliver(parcel)) => {
                 self.take_delivery(from, parcel, turn);
             }

@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 use super::{
     Account, AccountStatus, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, MemberSettings,
     ORGANIZATION_FORMAT, Organization, OrganizationError, OverQuota, PasswordHash, Role, Submit,
-    WEIGHT_LIMIT,
+    WEIGHT_LIMIT, smart_host_parts,
 };
 use crate::clause;
 use crate::protocol::rules::{self, Kind, Rule};
@@ -70,6 +70,14 @@ impl<'a> Check<'a> {
                     format!("`{domain}` is no domain of RFC 5321"),
                 );
             }
+        }
+        if let Some(host) = &organization.smart_host
+            && smart_host_parts(host).is_none()
+        {
+            clause!(SV_089);
+            let expected =
+                "expected HOST:PORT, such as `mail.example.net:25` or `[2001:db8::1]:25`";
+            self.wrong("smart_host".into(), format!("is `{host}`, {expected}"));
         }
         let count = organization.groups.len();
         if !(1..=GROUPS_LIMIT).contains(&count) {

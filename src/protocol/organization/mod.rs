@@ -8,13 +8,15 @@ mod check;
 mod password;
 mod settings;
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::rules::Rule;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
+use crate::wire::is_name;
 use crate::wire::message::Address;
 
 pub(crate) use accounts::Room;
@@ -56,6 +58,21 @@ pub struct Organization {
     /// Where mail for foreign domains goes: `HOST:PORT` of a smart host. Without one it is refused.
     #[serde(default)]
     pub smart_host: Option<String>,
+}
+
+/// Host and port of a smart host; the host is a name, or an address without brackets.
+#[must_use]
+pub fn smart_host_parts(smart_host: &str) -> Option<(String, u16)> {
+    if let Ok(address) = smart_host.parse::<SocketAddr>() {
+        return (address.port() != 0).then(|| (address.ip().to_string(), address.port()));
+    }
+    let (host, port) = smart_host.rsplit_once(':')?;
+    let is_number = port.bytes().all(|octet| octet.is_ascii_digit());
+    let port = port.parse().ok().filter(|port| is_number && *port != 0)?;
+    // The last label of a name is no number: what ends in one is an address that was not written right.
+    let is_host = is_name(host) && !host.split('.').any(str::is_empty);
+    let is_address_like = host.rsplit('.').next()?.bytes().all(|octet| octet.is_ascii_digit());
+    (is_host && !is_address_like).then(|| (String::from(host), port))
 }
 
 /// A routing group: one cluster.

@@ -8,7 +8,7 @@ use argon2::password_hash::phc;
 use argon2::{ARGON2ID_IDENT, Argon2, Params, PasswordHasher as _, PasswordVerifier as _};
 use serde::{Deserialize, Serialize};
 
-use super::Organization;
+use super::{Account, AccountStatus, Organization};
 use crate::clause;
 use crate::wire::message::Address;
 use crate::wire::smtp::auth::Login;
@@ -114,6 +114,8 @@ pub enum Verdict {
     },
     /// Nobody can say now.
     Unavailable,
+    /// It is this account, which is suspended.
+    Suspended(Address),
 }
 
 impl Organization {
@@ -139,10 +141,17 @@ impl Organization {
             let other = find(name.as_str());
             other.map(|other| &other.address) == account.map(|account| &account.address)
         });
-        let account = account.map(|account| account.address.clone());
         match account {
-            Some(account) if is_right && is_itself => Verdict::Granted(account),
-            account => Verdict::Denied { account },
+            Some(Account { address, status: AccountStatus::Suspended, .. })
+                if is_right && is_itself =>
+            {
+                clause!(SM_132);
+                Verdict::Suspended(address.clone())
+            }
+            Some(Account { address, .. }) if is_right && is_itself => {
+                Verdict::Granted(address.clone())
+            }
+            account => Verdict::Denied { account: account.map(|account| account.address.clone()) },
         }
     }
 }

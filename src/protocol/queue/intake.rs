@@ -30,7 +30,11 @@ impl Member {
         clause!(CU_001);
         match home(turn.config, &candidate.address) {
             Home::Account(_) | Home::Foreign(_) => self.verify(from, candidate, turn),
-            Home::Nobody(refusal) => turn.say(from, Pdu::Refused(refusal)),
+            Home::Nobody(refusal) => {
+                let refusal =
+                    self.not_known_yet(&candidate.address, turn.config).unwrap_or(refusal);
+                turn.say(from, Pdu::Refused(refusal));
+            }
         }
     }
 

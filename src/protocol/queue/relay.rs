@@ -1,6 +1,7 @@
 //! To an outside server: RFC 1047's window remains here, and only here.
 
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
@@ -21,6 +22,8 @@ pub(crate) struct Relaying {
     pub(crate) open: Option<(QueueId, BTreeSet<u32>)>,
     /// How many messages it has been given.
     pub(crate) given: u32,
+    /// Why it cannot be used, where its session knows.
+    pub(crate) declined: Option<String>,
 }
 
 /// An outside server's word on one recipient.
@@ -63,7 +66,8 @@ impl Member {
             return self.fail_lane(route, "there is no frontend", turn);
         };
         let connection = self.allot();
-        let relaying = Relaying { route: route.clone(), up: false, open: None, given: 0 };
+        let relaying =
+            Relaying { route: route.clone(), up: false, open: None, given: 0, declined: None };
         self.lines.insert(connection, Line::Relaying(relaying));
         turn.cx.open(connection, endpoint);
     }
@@ -82,6 +86,21 @@ impl Member {
         let route = relaying.route.clone();
         self.forget_rest(&route, turn);
         self.pump_relay(connection, turn);
+    }
+
+    /// A connection that is not up will not be, for this reason; its end is on its way.
+    pub(crate) fn relaying_declined(
+        &mut self,
+        connection: ConnectionId,
+        refusal: Refusal,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        match self.lines.get_mut(&connection) {
+            Some(Line::Relaying(relaying)) if !relaying.up => {
+                relaying.declined = Some(refusal.text);
+            }
+            _ => self.misbehaved(connection, "a refusal that nobody waits for", turn),
+        }
     }
 
     /// Relays the next message on a connection that waits for nothing.
@@ -168,8 +187,7 @@ impl Member {
                 self.give_up(queue, index, refusal, turn);
             }
             Relayed::Refused(refusal) => {
-                let why = alloc::format!("{} {} {}", refusal.code, refusal.status, refusal.text);
-                self.retry_later(queue, &[index], Some(route), &why, turn);
+                self.retry_later(queue, &[index], Some(route), &alloc::format!("{refusal}"), turn);
             }
         }
     }
@@ -197,7 +215,9 @@ impl Member {
             return;
         }
         self.begin_rest(&route, turn);
-        self.fail_lane(&route, "the server cannot be reached", turn);
+        clause!(CU_091);
+        let why = relaying.declined.as_deref().unwrap_or("the server cannot be reached");
+        self.fail_lane(&route, why, turn);
     }
 }
 

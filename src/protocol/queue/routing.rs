@@ -192,7 +192,10 @@ impl Member {
                 return Decision::Go(Route::Frontends);
             }
             Home::Foreign(server) => return Decision::Go(Route::Outside(server)),
-            Home::Nobody(refusal) => return Decision::Never(refusal),
+            Home::Nobody(refusal) => {
+                let later = self.not_known_yet(address, config);
+                return later.map_or(Decision::Never(refusal), |later| Decision::Wait(later.text));
+            }
         };
         if host == config.member {
             return Decision::Go(Route::Local);

@@ -127,6 +127,8 @@ pub enum BodyProblem {
     TooLarge,
     /// A bare CR or LF, at this offset.
     BareLineEnd(u64),
+    /// More hops behind it than a message from outside may have, the first of them at this offset.
+    TooManyHops(u64),
     /// A bare CR or LF, at this offset of octets that were announced with their number, and the digest
     /// of all of them: it tells whether the octets are those that the far end has.
     Unfit {

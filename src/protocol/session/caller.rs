@@ -4,10 +4,11 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 
 use super::talk::Talk;
-use super::{SessionEvent, Tag};
+use super::{QUOTE_LIMIT, SessionEvent, Tag};
 use crate::clause;
 use crate::kernel::{Gate, LinkChange, Span};
 use crate::protocol::member::Pdu;
+use crate::wire::message::Refusal;
 use crate::wire::smtp::{COMMAND_LINE_LIMIT, Reply, ReplyReader};
 use crate::wire::{DecodeError, Mode};
 
@@ -93,6 +94,11 @@ impl Caller {
     /// The far end will not serve us, or we will not be served by it.
     pub(super) fn refused(&self, reason: String, talk: &mut Talk<'_>) -> Ended {
         clause!(SM_040);
+        // Custody shows it to whoever looks for mail that goes outside; members are looked at in the log.
+        if self.tag == Tag::Relay && !self.is_up {
+            let why: String = reason.chars().take(QUOTE_LIMIT).collect();
+            talk.tell(Pdu::Refused(Refusal::new(451, "4.4.0", &why)));
+        }
         talk.log(self.tag, SessionEvent::Refused { reason });
         self.over(talk)
     }

@@ -10,6 +10,7 @@ use crate::kernel::{Gate, LinkChange, Span, Time};
 use crate::protocol::member::{MemberConfig, Pdu};
 use crate::protocol::server::{Charge, Clients, Wire};
 use crate::wire::framer::EXPECTED_CRLF;
+use crate::wire::hops::EXPECTED_FEWER_HOPS;
 use crate::wire::ids::{MemberName, StoreId};
 use crate::wire::smtp::auth::public_part;
 use crate::wire::{DecodeError, Mode};
@@ -189,9 +190,17 @@ impl<'a> Talk<'a> {
     /// Tells the log of a bare CR or LF at this octet of content, which is how mail is smuggled. Content
     /// itself is not for logs.
     pub(super) fn bare_line_end(&mut self, tag: Tag, offset: u64) {
+        self.bad_content(tag, offset, EXPECTED_CRLF, b"a bare CR or LF");
+    }
+
+    /// Tells the log of a message that seems to go in a circle; its first hop too many is at this octet.
+    pub(super) fn too_many_hops(&mut self, tag: Tag, offset: u64) {
+        self.bad_content(tag, offset, EXPECTED_FEWER_HOPS, b"one more");
+    }
+
+    fn bad_content(&mut self, tag: Tag, offset: u64, expected: &'static str, said: &[u8]) {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        let error = DecodeError { offset, expected: EXPECTED_CRLF };
-        self.malformed(tag, error, b"a bare CR or LF");
+        self.malformed(tag, DecodeError { offset, expected }, said);
     }
 }
 

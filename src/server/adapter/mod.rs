@@ -97,9 +97,6 @@ pub fn run(
                 return ExitCode::from(1);
             }
         };
-        if line.trim().is_empty() {
-            continue;
-        }
         let answered = writeln!(output, "{}", adapter.answer(&line)).and_then(|()| output.flush());
         if answered.is_err() {
             // Nobody hears the answers any more, or they are lost; which it is decides how this ends.

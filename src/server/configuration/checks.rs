@@ -160,15 +160,7 @@ pub(super) fn check_reach(
 
 /// No two listeners want the same address. Port 0 is another one each time.
 pub(super) fn check_listeners(listen: &ListenSection, wrong: &mut impl FnMut(String, String)) {
-    let named = |name, address: Option<SocketAddr>| Some((name, address?));
-    let listeners = [
-        named("smtp", Some(listen.smtp)),
-        named("deliver", Some(listen.deliver)),
-        named("group", Some(listen.group)),
-        named("submission", listen.submission),
-        named("submissions", listen.submissions),
-    ];
-    let listeners: Vec<_> = listeners.into_iter().flatten().collect();
+    let listeners: Vec<_> = listen.all().collect();
     for (place, (name, address)) in listeners.iter().enumerate() {
         let same = listeners[..place].iter().find(|(_, other)| is_shared(*other, *address));
         if let Some((other, _)) = same {
@@ -180,7 +172,7 @@ pub(super) fn check_listeners(listen: &ListenSection, wrong: &mut impl FnMut(Str
 }
 
 /// Whether one of two listeners is in the way of the other: an unspecified address is all addresses.
-fn is_shared(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn is_shared(one: SocketAddr, other: SocketAddr) -> bool {
     let holds = |all: SocketAddr, part: SocketAddr| {
         all.ip().is_unspecified() && (all.is_ipv6() || part.is_ipv4())
     };

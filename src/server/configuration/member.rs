@@ -13,6 +13,7 @@ use super::outside::{OutsideTrust, outside};
 use super::sections::{
     FilterConfiguration, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, SecuritySection,
 };
+use super::smart_host::check_smart_host;
 use super::submission::{check_submission, client_credentials, read_pem, relaying_members};
 use super::{Configuration, ConfigurationError, Listen, Peer, load_organization};
 use crate::clause;
@@ -39,6 +40,7 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_submission(&member, &mut wrong);
     check_permission(&member.security, &mut wrong);
     check_filter(member.filter.as_ref(), &mut wrong);
+    check_smart_host(&file, &member, &organization, &mut errors);
     let credentials = credentials(&file, &member.security, &mut errors);
     let client_credentials = client_credentials(&file, &member.security, &mut errors);
     check_identity(&file, &member, credentials.as_ref(), &mut errors);

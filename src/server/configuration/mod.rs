@@ -8,6 +8,7 @@ mod organization;
 mod outside;
 mod reload;
 mod sections;
+mod smart_host;
 mod submission;
 
 use alloc::collections::BTreeMap;
@@ -23,7 +24,7 @@ pub use file::{Kind, kind_of};
 pub use member::load;
 pub use organization::load_organization;
 pub use outside::{OutsideSection, OutsideTrust};
-pub use reload::{complaint, reload};
+pub use reload::{complaint, complaint_of_organization, reload};
 pub use sections::{
     ClockSection, FilterConfiguration, FilterSection, ListenSection, MEMBER_FORMAT, MemberFile,
     PeerSection, ProcessSection, SecuritySection, ViaSection,

@@ -36,6 +36,22 @@ pub fn complaint(path: &Path, place: &str, problem: &str) -> ConfigurationError 
     )
 }
 
+/// The same in the organization that a member's file names.
+#[must_use]
+pub fn complaint_of_organization(path: &Path, place: &str, problem: &str) -> ConfigurationError {
+    let found = TomlFile::read(path).and_then(|file| in_organization(&file, place, problem));
+    found.unwrap_or_else(|_| ConfigurationError::file(path, format!("{place}: {problem}")))
+}
+
+fn in_organization(
+    file: &TomlFile,
+    place: &str,
+    problem: &str,
+) -> Result<ConfigurationError, ConfigurationError> {
+    let member: MemberFile = file.parse(MEMBER_FORMAT)?;
+    Ok(TomlFile::read(&file.relative(&member.organization))?.at(place, problem))
+}
+
 /// What stands fast for as long as the process lives, where it has changed.
 fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
     clause!(SV_086);
@@ -97,11 +113,9 @@ fn revision(
         return Ok(None);
     }
     clause!(SV_087);
-    let member: MemberFile = file.parse(MEMBER_FORMAT)?;
-    let organization = TomlFile::read(&file.relative(&member.organization))?;
     let problem = format!(
         "is {}, expected more than {}: the organization is not the one that has this revision",
         new.revision, old.revision
     );
-    Ok(Some(organization.at("revision", &problem)))
+    Ok(Some(in_organization(file, "revision", &problem)?))
 }

@@ -96,6 +96,20 @@ pub struct ListenSection {
     pub submissions: Option<SocketAddr>,
 }
 
+impl ListenSection {
+    /// The listeners, by the names of their keys.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let named = [
+            ("smtp", Some(self.smtp)),
+            ("deliver", Some(self.deliver)),
+            ("group", Some(self.group)),
+            ("submission", self.submission),
+            ("submissions", self.submissions),
+        ];
+        named.into_iter().filter_map(|(name, address)| Some((name, address?)))
+    }
+}
+
 /// `[security]`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,6 @@
 //! The host loop's end of a connection.
 
+use core::net::IpAddr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
@@ -54,6 +55,8 @@ pub(crate) struct Overflow;
 pub(crate) struct Handle {
     tasks: UnboundedSender<(Task, Token)>,
     unwritten: Arc<AtomicUsize>,
+    /// Where it comes from, if they opened it.
+    client: Option<IpAddr>,
 }
 
 /// The end of the connection's own task.
@@ -63,12 +66,12 @@ pub(super) struct Tasks {
     unwritten: Arc<AtomicUsize>,
 }
 
-/// Both ends.
-pub(super) fn pair() -> (Handle, Tasks) {
+/// Both ends of a connection that we opened, or that a client opened from this address.
+pub(super) fn pair(client: Option<IpAddr>) -> (Handle, Tasks) {
     // Bounded by `UNWRITTEN_LIMIT_OCTETS`; the host loop must never wait for one connection.
     let (sender, receiver) = unbounded_channel();
     let unwritten = Arc::new(AtomicUsize::new(0));
-    let handle = Handle { tasks: sender, unwritten: Arc::clone(&unwritten) };
+    let handle = Handle { tasks: sender, unwritten: Arc::clone(&unwritten), client };
     (handle, Tasks { tasks: receiver, unwritten })
 }
 
@@ -96,6 +99,11 @@ impl Handle {
         }
         let _ = self.tasks.send((task, token));
         Ok(())
+    }
+
+    /// Where the connection comes from, if they opened it.
+    pub(crate) const fn client(&self) -> Option<IpAddr> {
+        self.client
     }
 
     /// Closes the connection behind what was said.
@@ -130,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_far_end_that_does_not_read_overflows_at_the_limit() {
-        let (handle, _tasks) = pair();
+        let (handle, _tasks) = pair(None);
         let tokens = Tokens::default();
         let line = || Wire::Line(vec![b'x'; 1024 * 1024]);
         for _ in 0..15 {

@@ -9,6 +9,7 @@ use crate::server::bodies::{Intake, IntakeError, Taken};
 use crate::server::runtime::ToHost;
 use crate::server::spool::{Operation, ROW_LIMIT_OCTETS};
 use crate::wire::framer::{EXPECTED_BODY_END, EXPECTED_CRLF};
+use crate::wire::hops::EXPECTED_FEWER_HOPS;
 use crate::wire::{DecodeError, Mode};
 
 /// The body that a connection is in.
@@ -26,7 +27,7 @@ impl Taking {
     /// What the session is told when the framer found something wrong in `mode`.
     pub(super) fn end_badly(&mut self, mode: Mode, error: DecodeError, said: Vec<u8>) -> Wire {
         let taken = core::mem::replace(self, Self::Nothing);
-        if !matches!(mode, Mode::Dots(_) | Mode::Octets(_) | Mode::Text(_)) {
+        if !mode.is_content() || matches!(mode, Mode::Block(_)) {
             return Wire::Bad { error, said };
         }
         match error.expected {
@@ -37,6 +38,7 @@ impl Taking {
                 }
                 Self::Nothing => unreachable!("an empty text has no line end"),
             }),
+            EXPECTED_FEWER_HOPS => Wire::NoBody(BodyProblem::TooManyHops(error.offset as u64)),
             EXPECTED_BODY_END => Wire::NoBody(BodyProblem::TooLarge),
             EXPECTED_CRLF => Wire::NoBody(BodyProblem::BareLineEnd(error.offset as u64)),
             _ => Wire::Bad { error, said },
@@ -46,7 +48,7 @@ impl Taking {
 
 const fn limit_of(mode: Mode) -> u64 {
     match mode {
-        Mode::Dots(limit) | Mode::Octets(limit) | Mode::Text(limit) => limit,
+        Mode::Dots(limit) | Mode::Mail(limit) | Mode::Octets(limit) | Mode::Text(limit) => limit,
         Mode::Paused | Mode::Line(_) | Mode::Secret(_) | Mode::Block(_) | Mode::Frame(_) => 0,
     }
 }

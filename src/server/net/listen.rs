@@ -230,7 +230,7 @@ impl Arrival {
         member: Option<MemberName>,
         token: Token,
     ) {
-        let (handle, tasks) = handle::pair();
+        let (handle, tasks) = handle::pair(Some(self.remote.ip()));
         self.network.tell(ToHost::Accepted {
             connection: self.id,
             port: self.port,

@@ -77,7 +77,7 @@ impl Network {
                 return;
             }
         };
-        let (handle, tasks) = handle::pair();
+        let (handle, tasks) = handle::pair(None);
         self.tell(ToHost::Opened { connection, handle, token });
         let end =
             if target.is_outside { End::Outside(target.address) } else { End::Client(target.name) };

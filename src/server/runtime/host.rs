@@ -12,11 +12,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{oneshot, watch};
 
 use super::asks::ask;
+use super::log::log_event;
 use super::start::Exit;
 use super::{ToHost, opening};
 use crate::clause;
 use crate::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Ticket, Time, Tracer};
-use crate::protocol::member::{self, Event, Port, Query, Timer};
+use crate::protocol::member::{self, Event, MemberConfig, Port, Query, Timer};
 use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::server::{Command, Server, Wire};
 use crate::server::clock::{Timers, pick};
@@ -31,6 +32,7 @@ use crate::server::spool::{Operation, Settled};
 use crate::server::tokens::{Kind, Token};
 use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::BodyKey;
+use crate::wire::smtp::auth::Login;
 
 /// How long open sessions may take to finish when the member shuts down.
 pub const GRACE: Span = Span::seconds(10);
@@ -400,8 +402,7 @@ impl Host {
                 },
                 Act::Send { pdu: Wire::Forget(key), .. } => self.forget(key),
                 Act::Send { to, pdu: Wire::Check { attempt, login } } => {
-                    let with = (&self.network, &self.configuration.member.organization);
-                    self.passwords.check(with, to, (attempt, login), token);
+                    self.check_login(to, (attempt, login), token);
                 }
                 Act::Send { to, pdu: Wire::Ordered(answer) } => {
                     // An operator who went away needs no answer; the order stands.
@@ -434,6 +435,14 @@ impl Host {
         }
     }
 
+    /// Has a login checked, as one of those of its client's address.
+    fn check_login(&self, connection: ConnectionId, login: (u32, Login), token: &Token) {
+        let MemberConfig { organization, policy, .. } = &self.configuration.member;
+        let client = self.connections.get(&connection).and_then(Handle::client);
+        let client = client.and_then(|address| policy.limits.client.counted(address));
+        self.passwords.check((&self.network, organization), (connection, client), login, token);
+    }
+
     fn forget(&self, key: BodyKey) {
         // A spool that takes nothing more collects orphans at its next opening.
         let _ = self.network.spool.submit(Operation::Discard(key));
@@ -444,20 +453,7 @@ impl Host {
     }
 
     fn log(&self, event: &Event) {
-        let member = self.configuration.member.member.as_str();
-        if let Event::Quarantined { queue, problem, .. } = event {
-            tracing::error!(member, %queue, problem, "in quarantine: a stored body is damaged");
-        }
-        let of_submission = match event {
-            Event::Submit(event) => Some(event.is_trouble()),
-            _ => None,
-        };
-        let event = serde_json::to_string(event).unwrap_or_default();
-        match of_submission {
-            Some(true) => tracing::warn!(target: "SUBMIT", member, event),
-            Some(false) => tracing::info!(target: "SUBMIT", member, event),
-            None => tracing::info!(target: "bridgehead::event", member, event),
-        }
+        log_event(&self.configuration.member.member, event);
     }
 
     fn trace(&mut self, input: Option<&Input<Server>>, acts: &[Act<Server>]) {

@@ -2,6 +2,7 @@
 
 mod asks;
 mod host;
+mod log;
 mod opening;
 mod reload;
 mod serve;

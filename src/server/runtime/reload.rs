@@ -11,6 +11,7 @@ use super::start::identity_of;
 use crate::clause;
 use crate::server::configuration::{Configuration, reload, report};
 use crate::server::identity::Identity;
+use crate::server::seen;
 
 /// Reads the files of a member again, and gives it what they say, all of it or nothing.
 #[derive(Debug)]
@@ -55,7 +56,11 @@ impl Reloader {
         self.host.send(told).map_err(|_| stopping())?;
         taken.await.map_err(|_| stopping())?;
         let revision = configuration.member.organization.revision;
-        *current = configuration;
+        *current = Arc::clone(&configuration);
+        let kept = tokio::task::spawn_blocking(move || {
+            seen::remember(&configuration.directory, &configuration.member.organization);
+        });
+        kept.await.map_err(|error| error.to_string())?;
         Ok(revision)
     }
 }

@@ -18,10 +18,12 @@ use super::reload::Reloader;
 use super::start::{Entropy, Exit, Member, Settings, bind, start_on};
 use crate::protocol::member::Port;
 use crate::server::clock::{RealClock, within_real_time};
-use crate::server::configuration::{Configuration, complaint, load, report};
+use crate::server::configuration::{
+    Configuration, complaint, complaint_of_organization, load, report,
+};
 use crate::server::net::{Listeners, Sockets, name_of};
 use crate::server::privileges::drop_privileges;
-use crate::server::{admin, private};
+use crate::server::{admin, private, seen};
 
 /// How long the last octets may take to leave when all sessions have finished.
 const LAST_OCTETS: Duration = Duration::from_secs(2);
@@ -131,10 +133,15 @@ async fn run(
         Ok(listeners) => listeners,
         Err(error) => return refuse(&format!("the listeners cannot be used: {error}")),
     };
+    let (directory, organization) = (&configuration.directory, &configuration.member.organization);
+    if let Err(problem) = seen::compare(directory, organization) {
+        return refuse(&complaint_of_organization(file, "revision", &problem).to_string());
+    }
     let mut member = match start_on(Arc::clone(&configuration), settings, listeners) {
         Ok(member) => member,
         Err(error) => return refuse(&error.to_string()),
     };
+    seen::remember(directory, organization);
     let reloader = member.reloader(file.into(), configuration);
     let observer = member.observer().with_reloader(Arc::clone(&reloader));
     if let Some(path) = &admin
@@ -151,7 +158,7 @@ async fn run(
     if let Err(error) = say_ready(&member)
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        return refuse(&format!("stdout: {error}"));
+        return refuse(&format!("standard output cannot be written: {error}"));
     }
     let exit = until_stopped(&mut member, &reloader, signals, until).await;
     let code = end(&member, exit).await;

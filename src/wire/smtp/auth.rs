@@ -7,6 +7,7 @@ use core::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
+use zeroize::Zeroize as _;
 
 use crate::clause;
 use crate::wire::DecodeError;
@@ -37,6 +38,13 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    /// What was in it is not left in memory for whoever gets the page next.
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -110,6 +111,11 @@ fn mail_leaves_as_the_policy_says() {
     let failed = wait_for(&log, |line| line.contains("TLS has failed")).pop().unwrap();
     assert!(failed.contains("certificate"), "{failed}");
     wait_for(&log, |line| line.contains("resting"));
+    // CU-091: whoever looks at the queue need not look for the reason in the log.
+    let mut list = Command::new(env!("CARGO_BIN_EXE_bridgehead"));
+    list.args(["queue", "list", "--socket"]).arg(directory.path().join("state/admin.sock"));
+    let shown = String::from_utf8(list.output().unwrap().stdout).unwrap();
+    assert!(shown.contains("retry") && shown.contains("TLS has failed: "), "{shown}");
     assert_eq!(other.letters().len(), before, "the certificate is for another name");
 }
 

@@ -66,6 +66,30 @@ fn no_thread_stays_root() {
     }
 }
 
+/// SV-092: `check` tells whoever is not root what root would be told at the start.
+#[test]
+fn a_check_looks_the_user_up() {
+    let directory = tempfile::tempdir().unwrap();
+    for (section, clue) in [
+        ("user = \"no-such-user\"", Some("process.user: the system has no `no-such-user`")),
+        ("user = \"root\"", Some("process.user: `root` gives nothing up")),
+        (
+            "user = \"daemon\"\ngroup = \"no-such\"",
+            Some("process.group: the system has no `no-such`"),
+        ),
+        ("user = \"daemon\"", None),
+    ] {
+        let file = configured(directory.path(), &format!("[process]\n{section}\n"));
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_bridgehead")).arg("check").arg(&file).output();
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(if clue.is_some() { 2 } else { 0 }), "{said}");
+        assert!(said.contains(clue.unwrap_or_default()), "{said}");
+        assert_eq!(said.contains("member.toml:"), clue.is_some(), "{said}");
+    }
+}
+
 /// SV-096: a directory that is not the user's, and a user that is none, are refused with the line.
 #[test]
 fn a_directory_of_somebody_else_is_refused() {

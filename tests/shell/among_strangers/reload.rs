@@ -106,3 +106,51 @@ fn a_change_that_does_not_do_changes_nothing() {
     let output = reload(&file);
     assert_eq!(output.status.code(), Some(1), "nobody listens: {output:?}");
 }
+
+/// SV-093: the socket is looked for where the file says, and that is where the member is not.
+#[test]
+fn a_member_that_is_not_where_its_file_says_is_not_just_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = configured(directory.path(), "");
+    let _daemon = Daemon::ready(bridgehead().arg("serve").arg(&file).spawn().unwrap());
+    let member = fs::read_to_string(&file).unwrap();
+    for (from, to, line) in [
+        ("admin = \"admin.sock\"", "admin = \"other.sock\"", "admin = "),
+        ("directory = \"state\"", "directory = \"elsewhere\"", "admin = "),
+    ] {
+        let text = member.replace(from, to);
+        assert_ne!(text, member);
+        fs::write(&file, &text).unwrap();
+        let output = reload(&file);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let line = 1 + text.lines().position(|l| l.starts_with(line)).unwrap();
+        assert!(said.contains(&format!("member.toml:{line}: listen.admin: ")), "{said}");
+        assert!(
+            said.contains("`directory` and `listen.admin`") && said.contains("restart"),
+            "{said}"
+        );
+    }
+}
+
+/// SV-091: neither a restart nor a reload goes back to an older organization unless it is told so.
+#[test]
+fn an_older_organization_does_not_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = configured(directory.path(), "");
+    write_organization(&file, 2, "");
+    drop(Daemon::ready(bridgehead().arg("serve").arg(&file).spawn().unwrap()));
+    write_organization(&file, 3, CAROL);
+    let daemon = Daemon::ready(bridgehead().arg("serve").arg(&file).spawn().unwrap());
+    write_organization(&file, 4, "");
+    assert!(reload(&file).status.success());
+    drop(daemon);
+    write_organization(&file, 3, CAROL);
+    let (code, said) = crate::serve::refused(&file);
+    assert_eq!(code, Some(2), "{said}");
+    let expected = "organization.toml:3: revision: is 3, expected at least 4";
+    let seen = directory.path().join("state/organization.seen");
+    assert!(said.contains(expected) && said.contains(&seen.display().to_string()), "{said}");
+    fs::remove_file(seen).unwrap();
+    drop(Daemon::ready(bridgehead().arg("serve").arg(&file).spawn().unwrap()));
+}

@@ -217,6 +217,14 @@ impl Adapter {
         answer
     }
 
+    /// Says a line that may be no request at all; gives the answer.
+    pub(crate) fn line(&mut self, line: &str) -> Value {
+        writeln!(self.requests, "{line}").unwrap();
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        serde_json::from_str(&answer).expect("one JSON answer a line")
+    }
+
     /// Asks for what must not be refused.
     pub(crate) fn ok(&mut self, op: &str, body: Value) -> Value {
         let mut answer = self.ask(op, body);

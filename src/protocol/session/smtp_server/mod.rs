@@ -2,6 +2,7 @@
 //! members whose name is proved, hand-over and news of links.
 
 mod handover;
+mod lines;
 mod news;
 mod submission;
 mod tls;
@@ -16,11 +17,10 @@ use crate::clause;
 use crate::kernel::{LinkChange, Span, Time};
 use crate::protocol::member::{Pdu, Security};
 use crate::protocol::server::{Charge, Wire};
-use crate::wire::framer::EXPECTED_LINE_END;
+use crate::wire::Mode;
 use crate::wire::ids::MemberName;
 use crate::wire::message::{Recipient, Refusal};
 use crate::wire::smtp::{COMMAND_LINE_LIMIT, Command, Extensions, Reply, Status};
-use crate::wire::{DecodeError, Mode, link2state};
 
 use handover::{MemberSide, Offering};
 use submission::{Exchange, Submission};
@@ -238,41 +238,6 @@ impl SmtpServer {
         talk.end(LinkChange::Closed);
     }
 
-    fn line(&mut self, line: &[u8], talk: &mut Talk<'_>) {
-        let verb = line.split(|octet| *octet == b' ').next().unwrap_or_default();
-        let is_news = verb.eq_ignore_ascii_case(b"X-LINK2STATE");
-        let is_for_members = is_news || verb.eq_ignore_ascii_case(b"X-SUBMIT");
-        if is_for_members && self.proved(talk.config.security).is_none() {
-            return self.not_a_member(talk);
-        }
-        if is_news && line.len() + "\r\n".len() > link2state::LINE_LIMIT {
-            clause!(SM_030);
-            self.drop_news();
-            let offset = link2state::LINE_LIMIT;
-            let error = DecodeError { offset, expected: EXPECTED_LINE_END };
-            talk.malformed(self.tag(), error, line);
-            return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
-        }
-        let is_auth = verb.eq_ignore_ascii_case(b"AUTH");
-        self.be_wary_behind(line);
-        if !is_auth && line.len() + "\r\n".len() > COMMAND_LINE_LIMIT {
-            clause!(SM_009);
-            return self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), "Line too long"));
-        }
-        match Command::decode(line) {
-            Ok(command) => self.command(command, talk),
-            Err(_) if is_auth && self.submission.is_none() => self.no_auth(talk),
-            Err(error) => {
-                clause!(SM_004);
-                if is_news {
-                    self.drop_news();
-                }
-                talk.malformed(self.tag(), error.place(), line);
-                self.blame(talk, &error.reply());
-            }
-        }
-    }
-
     fn command(&mut self, command: Command, talk: &mut Talk<'_>) {
         match command {
             Command::Ehlo(name) => self.greet(name, true, talk),
@@ -332,18 +297,6 @@ impl SmtpServer {
             ..Extensions::default()
         };
         self.answer(talk, &offer.reply(member.as_str()));
-    }
-
-    fn bad_line(&mut self, error: DecodeError, said: &[u8], talk: &mut Talk<'_>) {
-        clause!(SM_009);
-        self.be_wary_behind(said);
-        talk.malformed(self.tag(), error, said);
-        let text = if error.expected == EXPECTED_LINE_END {
-            String::from("Line too long")
-        } else {
-            format!("{error}")
-        };
-        self.blame(talk, &Reply::new(500, Status::new(5, 5, 2), &text));
     }
 
     /// The stream has ended. What was under way is answered, for the far end may still read.

@@ -4,7 +4,7 @@ use super::{SmtpServer, State};
 use crate::clause;
 use crate::kernel::Span;
 use crate::protocol::member::Security;
-use crate::protocol::organization::Verdict;
+use crate::protocol::organization::{AccountStatus, Organization, PasswordHash, Verdict};
 use crate::protocol::server::{Charge, Wire};
 use crate::protocol::session::{SessionEvent, Talk};
 use crate::wire::framer::EXPECTED_LINE_END;
@@ -12,7 +12,7 @@ use crate::wire::message::Address;
 use crate::wire::smtp::auth::{
     AUTH_LINE_LIMIT, Auth, Login, Mechanism, Name, Response, Secret, challenge, public_part,
 };
-use crate::wire::smtp::{Mail, Reply, Status};
+use crate::wire::smtp::{CommandError, Mail, Reply, Status};
 use crate::wire::{DecodeError, Mode};
 
 /// How many logins may fail before the conversation ends.
@@ -28,9 +28,32 @@ const ASK_PASSWORD: &str = "Password:";
 pub(super) struct Submission {
     /// Who the client has proved to be.
     pub(super) account: Option<Address>,
+    /// What was kept of the password of whom the last login was about, when it was about to be checked.
+    password: Option<PasswordHash>,
     failures: u32,
     /// The number of the last question to the host.
     attempt: u32,
+}
+
+impl Submission {
+    /// Why the login as `account` holds no more: the organization is another one than it was then.
+    fn lapse(&self, account: &Address, organization: &Organization) -> Option<Reply> {
+        clause!(SM_133);
+        match organization.account(account) {
+            Some(now) if now.password != self.password => {}
+            Some(now) if now.status == AccountStatus::Suspended => return Some(suspended()),
+            Some(_) => return None,
+            None => {}
+        }
+        let text =
+            "Authentication is required: the account has changed, log in on a new connection";
+        Some(Reply::new(530, Status::new(5, 7, 0), text))
+    }
+}
+
+/// What a client is told whose account is suspended (RFC 5248, X.7.13).
+fn suspended() -> Reply {
+    Reply::new(525, Status::new(5, 7, 13), "The account is suspended")
 }
 
 /// Which answer to a challenge is awaited.
@@ -42,6 +65,12 @@ pub(super) enum Exchange {
     Name,
     /// LOGIN: the password of this name.
     Password(Name),
+}
+
+/// How a line of an authentication that is too long is refused (RFC 4954, section 4).
+pub(super) fn long_auth_line() -> Reply {
+    let text = "The line of the authentication is too long";
+    Reply::new(500, Status::new(5, 5, 6), text)
 }
 
 impl SmtpServer {
@@ -83,8 +112,8 @@ impl SmtpServer {
                 self.wary = false;
                 self.line(line.expose(), talk);
             }
-            Err(_) if self.submission.is_none() && public_part(line.expose()).is_some() => {
-                self.no_auth(talk);
+            Err(error) if public_part(line.expose()).is_some() => {
+                self.bad_auth(&error, line.expose(), talk);
             }
             Err(error) => {
                 talk.malformed(self.tag(), error.place(), b"a line that is not shown");
@@ -100,21 +129,42 @@ impl SmtpServer {
         self.blame(talk, &Reply::new(502, Status::new(5, 5, 1), text));
     }
 
-    pub(super) fn auth(&mut self, auth: Auth, talk: &mut Talk<'_>) {
-        let Some(submission) = &self.submission else { return self.no_auth(talk) };
+    /// Why there can be no AUTH now, whatever stands in it.
+    fn misplaced(&self, security: Security) -> Option<Reply> {
+        let submission = self.submission.as_ref()?;
+        let out_of_order = |text| Some(Reply::new(503, Status::new(5, 5, 1), text));
         clause!(SM_102);
         if submission.account.is_some() {
-            return self.out_of_order(talk, "You are authenticated already");
+            return out_of_order("You are authenticated already");
         }
         if self.transaction.is_some() {
-            return self.out_of_order(talk, "Not while a mail is under way");
+            return out_of_order("Not while a mail is under way");
         }
         if self.greeting.as_ref().is_none_or(|greeting| !greeting.extended) {
-            return self.out_of_order(talk, "EHLO first");
+            return out_of_order("EHLO first");
         }
-        if !self.is_private(talk.config.security) {
-            let text = "Encryption is required: STARTTLS first";
-            return self.blame(talk, &Reply::new(538, Status::new(5, 7, 11), text));
+        let text = "Encryption is required: STARTTLS first";
+        let is_private = self.is_private(security);
+        (!is_private).then(|| Reply::new(538, Status::new(5, 7, 11), text))
+    }
+
+    /// An AUTH that is malformed: where it has no place at all, that is what is wrong with it.
+    pub(super) fn bad_auth(&mut self, error: &CommandError, line: &[u8], talk: &mut Talk<'_>) {
+        if self.submission.is_none() {
+            return self.no_auth(talk);
+        }
+        talk.malformed(self.tag(), error.place(), line);
+        clause!(SM_131);
+        let misplaced = self.misplaced(talk.config.security);
+        self.blame(talk, &misplaced.unwrap_or_else(|| error.reply()));
+    }
+
+    pub(super) fn auth(&mut self, auth: Auth, talk: &mut Talk<'_>) {
+        if self.submission.is_none() {
+            return self.no_auth(talk);
+        }
+        if let Some(reply) = self.misplaced(talk.config.security) {
+            return self.blame(talk, &reply);
         }
         clause!(SM_103);
         match (auth.mechanism, auth.initial) {
@@ -185,8 +235,7 @@ impl SmtpServer {
             return self.bad_response(error, talk);
         }
         clause!(SM_105);
-        let text = "The line of the authentication is too long";
-        self.blame(talk, &Reply::new(500, Status::new(5, 5, 6), text));
+        self.blame(talk, &long_auth_line());
     }
 
     fn bad_response(&mut self, error: DecodeError, talk: &mut Talk<'_>) {
@@ -204,6 +253,9 @@ impl SmtpServer {
         };
         let Some(submission) = &mut self.submission else { return };
         clause!(SM_106);
+        // What holds at the verdict may be another password, which nobody has said.
+        let named = talk.config.organization.account(&Address::from(login.name.as_str()));
+        submission.password = named.and_then(|account| account.password.clone());
         submission.attempt += 1;
         let attempt = submission.attempt;
         talk.say(Wire::Check { attempt, login });
@@ -213,11 +265,12 @@ impl SmtpServer {
 
     /// What came of the check that is awaited.
     fn checked(&mut self, verdict: Verdict, talk: &mut Talk<'_>) {
-        let Some(submission) = &mut self.submission else { return };
         match verdict {
             Verdict::Granted(account) => {
                 clause!(SM_107);
-                submission.account = Some(account.clone());
+                if let Some(submission) = &mut self.submission {
+                    submission.account = Some(account.clone());
+                }
                 self.wary = false;
                 talk.log(self.tag(), SessionEvent::Authenticated(account));
                 let text = "Authentication successful";
@@ -225,19 +278,26 @@ impl SmtpServer {
             }
             Verdict::Denied { account } => {
                 clause!(SM_108);
-                submission.failures += 1;
-                let failures = submission.failures;
-                talk.log(self.tag(), SessionEvent::NotAuthenticated { account });
-                if failures >= FAILURES_LIMIT {
-                    self.may(Charge::Error, talk);
-                    let text = "Too many logins have failed";
-                    return self.hang_up(talk, 421, Status::new(4, 7, 0), text);
-                }
                 let text = "Authentication credentials invalid";
-                self.blame(talk, &Reply::new(535, Status::new(5, 7, 8), text));
+                self.denied(account, &Reply::new(535, Status::new(5, 7, 8), text), talk);
             }
+            Verdict::Suspended(account) => self.denied(Some(account), &suspended(), talk),
             Verdict::Unavailable => self.cannot_check(talk),
         }
+    }
+
+    /// A login has failed.
+    fn denied(&mut self, account: Option<Address>, reply: &Reply, talk: &mut Talk<'_>) {
+        let Some(submission) = &mut self.submission else { return };
+        submission.failures += 1;
+        let failures = submission.failures;
+        talk.log(self.tag(), SessionEvent::NotAuthenticated { account });
+        if failures >= FAILURES_LIMIT {
+            self.may(Charge::Error, talk);
+            let text = "Too many logins have failed";
+            return self.hang_up(talk, 421, Status::new(4, 7, 0), text);
+        }
+        self.blame(talk, reply);
     }
 
     /// The check has no result, in time or at all.
@@ -259,6 +319,9 @@ impl SmtpServer {
             };
             return Some(Reply::new(530, Status::new(5, 7, 0), text));
         };
+        if let Some(objection) = submission.lapse(account, &talk.config.organization) {
+            return Some(objection);
+        }
         clause!(SM_112);
         let is_own = |sender: &Address| {
             let own = talk.config.organization.account(sender);

@@ -10,6 +10,7 @@ use crate::protocol::member::{Candidate, NewMail, Pdu};
 use crate::protocol::server::{BodyProblem, Charge};
 use crate::protocol::session::Talk;
 use crate::wire::Mode;
+use crate::wire::hops::RECEIVED_LIMIT;
 use crate::wire::message::{Address, Body, Recipient};
 use crate::wire::smtp::{BodyKind, Mail, Rcpt, Reply, Status};
 
@@ -122,7 +123,7 @@ impl SmtpServer {
         }
         Self::reply(talk, &Reply::plain(354, "End data with <CR><LF>.<CR><LF>"));
         let limit = talk.config.policy.message_limit_octets;
-        self.take_content(Mode::Dots(limit), State::Content, talk);
+        self.take_content(Mode::Mail(limit), State::Content, talk);
     }
 
     /// The whole body is here, and kept.
@@ -160,8 +161,10 @@ impl SmtpServer {
     /// The body was read to its end, and nothing of it is kept.
     pub(super) fn no_content(&mut self, problem: BodyProblem, talk: &mut Talk<'_>) {
         self.transaction = None;
-        if let BodyProblem::BareLineEnd(offset) = problem {
-            talk.bare_line_end(self.tag(), offset);
+        match problem {
+            BodyProblem::BareLineEnd(offset) => talk.bare_line_end(self.tag(), offset),
+            BodyProblem::TooManyHops(offset) => talk.too_many_hops(self.tag(), offset),
+            _ => {}
         }
         let reply = body_refusal(problem, talk.config.policy.message_limit_octets);
         self.answer(talk, &reply);
@@ -180,6 +183,11 @@ pub(in crate::protocol::session) fn body_refusal(problem: BodyProblem, limit: u6
             clause!(SM_014);
             let text = format!("octet {offset}: CR and LF only together, as the end of a line");
             Reply::new(554, Status::new(5, 6, 0), &text)
+        }
+        BodyProblem::TooManyHops(_) => {
+            clause!(SM_130);
+            let text = format!("Too many hops: more than {RECEIVED_LIMIT} Received fields");
+            Reply::new(554, Status::new(5, 4, 6), &text)
         }
         BodyProblem::NoSpace => Reply::new(452, Status::new(4, 3, 1), "No space for the message"),
     }
