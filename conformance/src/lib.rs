@@ -28,6 +28,7 @@ mod security;
 mod select;
 mod smtp;
 mod stage;
+mod target;
 mod transcript;
 mod twin;
 mod vectors;

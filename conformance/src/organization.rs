@@ -27,6 +27,12 @@ impl Blueprint {
         u8::try_from(place + 1).ok()
     }
 
+    /// Whether some account has a password, so that its members need ports on which to log in.
+    pub(crate) fn has_logins(&self) -> bool {
+        let accounts = self.organization["account"].as_array();
+        accounts.into_iter().flatten().any(|account| !account["password"].is_null())
+    }
+
     /// Whether two members are in one group.
     pub(crate) fn are_fellows(&self, one: &str, other: &str) -> bool {
         let groups = self.organization["group"].as_array().into_iter().flatten();
@@ -294,6 +300,27 @@ pub(crate) fn limited() -> Blueprint {
             account["host"] = json!("rg1-a");
             account
         }));
+    }
+    blueprint
+}
+
+/// The password of [`LOGIN`] in [`with_logins`].
+pub(crate) const PASSWORD: &str = "correct horse";
+/// The account that logs in there.
+pub(crate) const LOGIN: &str = "amy@example.test";
+/// What is kept of [`PASSWORD`], at the least cost.
+const KEPT: &str = concat!(
+    "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$",
+    "t5QLzMlfSPLMezb1X/hRw1bKTTpryM1JhqBpLyqseOw",
+);
+
+/// [`solo`] with a password for one account, and a way out for its mail.
+pub(crate) fn with_logins() -> Blueprint {
+    let mut blueprint = with_smart_host();
+    for account in blueprint.organization["account"].as_array_mut().into_iter().flatten() {
+        if account["address"] == LOGIN {
+            account["password"] = json!(KEPT);
+        }
     }
     blueprint
 }

@@ -23,6 +23,8 @@ mod rule_ids;
 mod seen;
 mod senders;
 mod smtp_server;
+mod submission;
+mod submission_mail;
 mod tls;
 mod tls_callers;
 mod transparency;
@@ -44,6 +46,7 @@ pub(crate) fn clause(id: &str) -> Option<&'static str> {
 pub(crate) fn all() -> Result<Vec<Case>, String> {
     let mut all = Vec::new();
     all.extend(smtp_server::cases());
+    all.extend(submission::cases());
     all.extend(members::cases());
     all.extend(handover_order::cases());
     all.extend(releases::cases());

@@ -42,8 +42,9 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Under {
-    /// Test this server, started by somebody else; only cases that need no adapter
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "adapter")]
+    /// Test this server, started by somebody else: where it listens, or a file that ends in .toml and says
+    /// more of it; only cases that need no adapter
+    #[arg(long, value_name = "HOST:PORT|FILE", conflicts_with = "adapter")]
     pub(super) target: Option<String>,
     /// How members prove their names to each other; the cases `tls.**` use certificates in any case
     // Addresses are the default: everybody can begin with them, the verdicts are the same, and a run
@@ -83,15 +84,15 @@ pub(super) struct Run {
     /// Shuffles the order of the cases; 0 keeps it
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
-    /// An address that the target accepts mail for
-    #[arg(long, value_name = "ADDRESS", default_value = "postmaster")]
-    pub(super) recipient: String,
+    /// An address that the target accepts mail for [default: postmaster]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) recipient: Option<String>,
     /// An address in a domain of the target that does not exist there
     #[arg(long, value_name = "ADDRESS")]
     pub(super) unknown: Option<String>,
-    /// A sender that the target accepts
-    #[arg(long, value_name = "ADDRESS", default_value = "suite@client.example.net")]
-    pub(super) sender: String,
+    /// A sender that the target accepts [default: suite@client.example.net]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) sender: Option<String>,
     /// Where the report goes
     #[arg(short, long, value_name = "DIR", default_value = "conformance-report")]
     pub(super) output: PathBuf,

@@ -3,7 +3,7 @@
 use super::{SmtpServer, State};
 use crate::clause;
 use crate::kernel::Span;
-use crate::protocol::member::Security;
+use crate::protocol::member::{MemberConfig, Security};
 use crate::protocol::organization::Verdict;
 use crate::protocol::server::{Charge, Wire};
 use crate::protocol::session::{SessionEvent, Talk};
@@ -46,8 +46,9 @@ pub(super) enum Exchange {
 
 impl SmtpServer {
     /// Whether nobody else hears what the client says, or the organization has no TLS to ask for.
-    fn is_private(&self, security: Security) -> bool {
-        self.secured || security == Security::Address
+    fn is_private(&self, config: &MemberConfig) -> bool {
+        let is_lax = config.faults.is_on("auth-in-clear");
+        self.secured || config.security == Security::Address || is_lax
     }
 
     /// Who the client has proved to be.
@@ -55,11 +56,18 @@ impl SmtpServer {
         self.submission.as_ref()?.account.as_ref()
     }
 
+    /// For a planted bug: the login is over.
+    pub(super) fn forget_login(&mut self) {
+        if let Some(submission) = &mut self.submission {
+            submission.account = None;
+        }
+    }
+
     /// Whether EHLO offers AUTH.
-    pub(super) fn offers_auth(&self, security: Security) -> bool {
+    pub(super) fn offers_auth(&self, config: &MemberConfig) -> bool {
         clause!(SM_101);
         let is_open = self.submission.as_ref().is_some_and(|known| known.account.is_none());
-        is_open && self.is_private(security)
+        is_open && self.is_private(config)
     }
 
     /// How the next command is read.
@@ -112,7 +120,7 @@ impl SmtpServer {
         if self.greeting.as_ref().is_none_or(|greeting| !greeting.extended) {
             return self.out_of_order(talk, "EHLO first");
         }
-        if !self.is_private(talk.config.security) {
+        if !self.is_private(talk.config) {
             let text = "Encryption is required: STARTTLS first";
             return self.blame(talk, &Reply::new(538, Status::new(5, 7, 11), text));
         }
@@ -165,6 +173,9 @@ impl SmtpServer {
     fn response(&mut self, exchange: Exchange, line: &Secret, talk: &mut Talk<'_>) {
         let given = match Response::decode(line) {
             Ok(Response::Given(given)) => given,
+            Ok(Response::Cancelled) if talk.config.faults.is_on("asterisk-asks-again") => {
+                return self.challenge("", exchange, talk);
+            }
             Ok(Response::Cancelled) => {
                 clause!(SM_104);
                 let text = "Authentication is cancelled";
@@ -225,15 +236,18 @@ impl SmtpServer {
             }
             Verdict::Denied { account } => {
                 clause!(SM_108);
-                submission.failures += 1;
+                let faults = &talk.config.faults;
+                submission.failures += u32::from(!faults.is_on("failed-logins-not-counted"));
                 let failures = submission.failures;
+                let tells = account.is_none() && faults.is_on("refusal-tells-names");
                 talk.log(self.tag(), SessionEvent::NotAuthenticated { account });
                 if failures >= FAILURES_LIMIT {
                     self.may(Charge::Error, talk);
                     let text = "Too many logins have failed";
                     return self.hang_up(talk, 421, Status::new(4, 7, 0), text);
                 }
-                let text = "Authentication credentials invalid";
+                let text =
+                    if tells { "No such account" } else { "Authentication credentials invalid" };
                 self.blame(talk, &Reply::new(535, Status::new(5, 7, 8), text));
             }
             Verdict::Unavailable => self.cannot_check(talk),
@@ -250,9 +264,13 @@ impl SmtpServer {
     /// Why this client may not begin this mail; nothing on the port of everybody.
     pub(super) fn objection(&self, mail: &Mail, talk: &Talk<'_>) -> Option<Reply> {
         let submission = self.submission.as_ref()?;
+        let faults = &talk.config.faults;
         let Some(account) = &submission.account else {
+            if faults.is_on("mail-without-login") {
+                return None;
+            }
             clause!(SM_111);
-            let text = if self.is_private(talk.config.security) {
+            let text = if self.is_private(talk.config) {
                 "Authentication is required"
             } else {
                 "Authentication is required: STARTTLS first"
@@ -264,7 +282,7 @@ impl SmtpServer {
             let own = talk.config.organization.account(sender);
             own.is_some_and(|own| own.address == *account)
         };
-        if mail.sender.as_ref().is_none_or(is_own) {
+        if mail.sender.as_ref().is_none_or(is_own) || faults.is_on("any-sender-behind-login") {
             return None;
         }
         let text = alloc::format!("The sender has to be {account}");

@@ -154,6 +154,9 @@ impl SmtpServer {
             with: String::from(with),
             body,
         }));
+        if talk.config.faults.is_on("login-ends-with-mail") {
+            self.forget_login();
+        }
         self.state = State::Mail;
     }
 
