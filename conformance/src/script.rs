@@ -80,6 +80,8 @@ pub(crate) struct Script {
     pub(crate) place: Place,
     /// What happens.
     pub(crate) steps: Vec<Step>,
+    /// Whether what it sends leaves one octet at a time.
+    pub(crate) slowly: bool,
 }
 
 /// The check that every script declares besides its own.
@@ -91,7 +93,7 @@ impl Script {
     /// On a port, without steps.
     pub(crate) const fn new(seat: Seat, port: Port) -> Self {
         let place = Place { seat, port, shown: Shown::Own };
-        Self { place, steps: Vec::new() }
+        Self { place, steps: Vec::new(), slowly: false }
     }
 
     /// Shows another certificate than the right one.
@@ -132,6 +134,12 @@ impl Script {
     pub(crate) fn barred(mut self, check: &str, tries: &[(&str, Want)]) -> Self {
         let tries = tries.iter().map(|(line, want)| ((*line).to_owned(), want.clone()));
         self.steps.push(Step::Barred(check.to_owned(), tries.collect()));
+        self
+    }
+
+    /// Whatever it sends leaves one octet at a time.
+    pub(crate) const fn octet_by_octet(mut self) -> Self {
+        self.slowly = true;
         self
     }
 
@@ -239,7 +247,8 @@ impl Script {
     /// The end of every SMTP conversation: a refusal, an acceptance and an end, so that neither a peer
     /// that always says yes nor one that always says no can have passed what came before.
     pub(crate) fn fence(self) -> Self {
-        self.ask("XFENCE", "fence-refused", Want::codes(&[500, 502]))
+        let refused = Want::codes(&[500, 502]).or_of_others(&[503, 530]);
+        self.ask("XFENCE", "fence-refused", refused)
             .ask("NOOP", "fence-accepted", Want::code(250))
             .ask("QUIT", "fence-farewell", Want::code(221))
             .closed("fence-closed")
@@ -320,7 +329,7 @@ impl Script {
                     let goes_on = said == octets || wire.is_private();
                     if goes_on {
                         terms.ask(&octets);
-                        wire.send_as(&octets, &said);
+                        wire.send_as(&octets, &said, if self.slowly { 1 } else { said.len() });
                     }
                     goes_on
                 }

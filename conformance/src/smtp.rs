@@ -190,15 +190,15 @@ impl Want {
         self
     }
 
-    /// What of it may be asked of a server that has promised RFC 5321 alone: no queue id, and a status
-    /// only where it said that its replies have one.
+    /// What of it may be asked of a server that has promised RFC 5321 alone: no queue id and no words of
+    /// ours, and a status only where it said that its replies have one.
     pub(crate) fn of_anyone(self, has_status: bool) -> Self {
         let Self { status, any_status, mut codes, others, .. } = self;
         let is_free = !others.is_empty();
         codes.extend(&others);
         let any_status = (any_status || (is_free && status.is_some())) && has_status;
         let status = status.filter(|_| has_status && !is_free);
-        Self { status, any_status, codes, others, queue_id: false, ..self }
+        Self { status, any_status, codes, others, queue_id: false, last: None, ..self }
     }
 
     /// The words that lines must begin with.

@@ -14,6 +14,7 @@ mod links;
 mod members;
 mod notices;
 mod notices_told;
+mod outside;
 mod parcel;
 mod queue;
 mod receivers;
@@ -22,6 +23,7 @@ mod resumes;
 mod rule_ids;
 mod seen;
 mod senders;
+mod slow;
 mod smtp_server;
 mod submission;
 mod submission_mail;
@@ -70,6 +72,8 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(transparency::cases());
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
+    all.extend(outside::cases());
+    all.extend(slow::cases());
     all.extend(tls::cases());
     all.extend(tls_callers::cases());
     all.extend(vectors::cases()?);
@@ -128,7 +132,7 @@ mod tests {
         let mut mutants: Vec<&str> = all.iter().flat_map(|c| &c.kills).map(|(m, _)| *m).collect();
         mutants.sort_unstable();
         mutants.dedup();
-        assert!(mutants.len() >= 36, "{mutants:?}");
+        assert!(mutants.len() >= 45, "{mutants:?}");
     }
 
     #[test]

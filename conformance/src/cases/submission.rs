@@ -62,6 +62,14 @@ pub(super) fn logged_in() -> Script {
     login(script, "login")
 }
 
+/// Behind a login on the port that begins under TLS.
+pub(super) fn under_tls() -> Script {
+    let script = Script::new(Seat::Outside, Port::Submissions)
+        .reply("greeting", Want::code(220))
+        .ask("EHLO {ehlo}", "hello", Want::code(250).keyword("AUTH PLAIN").lacks("STARTTLS"));
+    login(script, "login")
+}
+
 fn login(script: Script, check: &str) -> Script {
     script.ask("AUTH PLAIN {plain}", check, in_())
 }
@@ -84,7 +92,7 @@ fn mail_of_own(script: Script) -> Script {
     )
 }
 
-fn sent(script: Script) -> Script {
+pub(super) fn sent(script: Script) -> Script {
     mail_of_own(script)
         .ask("DATA", "data", Want::code(354))
         .send(b"Subject: conformance\r\n\r\nsubmitted\r\n.\r\n")
@@ -103,9 +111,6 @@ fn logins() -> Vec<Case> {
     let [name, password] = ASKS;
     let with_login =
         || secured().ask("EHLO {ehlo}", "hello", Want::code(250).keyword("AUTH LOGIN"));
-    let under_tls = Script::new(Seat::Outside, Port::Submissions)
-        .reply("greeting", Want::code(220))
-        .ask("EHLO {ehlo}", "hello", Want::code(250).keyword("AUTH PLAIN").lacks("STARTTLS"));
     vec![
         case(
             PLAIN,
@@ -153,9 +158,9 @@ fn logins() -> Vec<Case> {
         ),
         case(
             "submission.login.case.01",
-            "AUTH and the name of its mechanism are read without regard to case",
-            &["SM-103", "RFC4954:4", "WI-040"],
-            greeted().ask("auth plain {plain}", "login", in_()),
+            "AUTH is read without regard to case, like every command",
+            &["SM-103", "RFC5321:2.4", "WI-040"],
+            greeted().ask("auTh PLAIN {plain}", "login", in_()),
         ),
         case(
             "submission.login.holds.01",
@@ -172,7 +177,7 @@ fn logins() -> Vec<Case> {
             "submissions.login.plain.01",
             "The port that begins under TLS offers AUTH at once, and no STARTTLS",
             &["SM-101", "SM-107", "RFC8314:3.3"],
-            sent(login(under_tls, "login")),
+            sent(under_tls()),
         ),
     ]
 }

@@ -98,6 +98,41 @@ pub(super) struct Run {
     pub(super) output: PathBuf,
 }
 
+impl Run {
+    /// The line that runs one case of this run again.
+    pub(super) fn again(&self, case: &str) -> String {
+        let name = NAME.get().map_or(OWN_NAME, String::as_str);
+        let mut words = vec![name.to_owned(), "run".into(), "--only".into(), case.to_owned()];
+        let Under { target, security, timeout_factor, adapter } = &self.under;
+        let mut option = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                words.extend([name.to_owned(), quoted(&value)]);
+            }
+        };
+        option("--target", target.clone());
+        option("--security", (*security == Security::Tls).then(|| "tls".into()));
+        let factor = timeout_factor.to_string();
+        option("--timeout-factor", Some(factor).filter(|factor| factor != "1"));
+        option("--recipient", self.recipient.clone());
+        option("--unknown", self.unknown.clone());
+        option("--sender", self.sender.clone());
+        if !adapter.is_empty() {
+            words.push("--".into());
+            words.extend(adapter.iter().map(|word| quoted(&word.to_string_lossy())));
+        }
+        words.join(" ")
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// Only cases that a glob matches; may be repeated

@@ -170,7 +170,7 @@ fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: &OutOf
         return fail(Exit::SuiteBug, &problem);
     }
     say!("\n{}", report::table(&results.outcomes));
-    explain_failures(plan, &results);
+    explain_failures(run, &results);
     if out_of_reach.count() > 0 {
         say!("not run, and nothing is said of them: {out_of_reach}");
     }
@@ -201,7 +201,7 @@ fn progress(place: usize, total: usize, outcome: &Outcome<'_>) {
     }
 }
 
-fn explain_failures(plan: &Plan<'_>, results: &Results<'_>) {
+fn explain_failures(run: &Run, results: &Results<'_>) {
     let bad =
         |o: &&Outcome<'_>| !matches!(o.judgement.verdict, Verdict::Pass | Verdict::NotApplicable);
     for outcome in results.outcomes.iter().filter(bad) {
@@ -209,7 +209,7 @@ fn explain_failures(plan: &Plan<'_>, results: &Results<'_>) {
         let (case, level) = (outcome.case, outcome.case.level.name());
         say!("{} {} ({level}): {}", judgement.verdict.name(), case.id, judgement.reason);
         say!("    {}; verifies {}", case.title, case.verifies.join(" "));
-        say!("    again: run --seed {} --only {}", plan.seed, case.id);
+        say!("    again: {}", run.again(&case.id));
     }
 }
 

@@ -238,13 +238,14 @@ impl Wire {
 
     /// Sends octets. That the peer is gone already shows at the next wait.
     pub(crate) fn send(&self, octets: &[u8]) {
-        self.send_as(octets, octets);
+        self.send_as(octets, octets, octets.len());
     }
 
-    /// Sends octets that stand otherwise in the record: a report shows nobody's password.
-    pub(crate) fn send_as(&self, recorded: &[u8], octets: &[u8]) {
+    /// Sends octets, so many at a time, that stand otherwise in the record: a report shows nobody's
+    /// password.
+    pub(crate) fn send_as(&self, recorded: &[u8], octets: &[u8], at_a_time: usize) {
         self.record(recorded);
-        self.end.send(octets);
+        octets.chunks(at_a_time.max(1)).for_each(|part| self.end.send(part));
     }
 
     /// Whether secrets may be said: where there is TLS, only once the far end has proved who it is.

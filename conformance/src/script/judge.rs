@@ -7,7 +7,7 @@ use super::{
     securing,
 };
 use crate::case::Findings;
-use crate::event::{How, Way};
+use crate::event::{Event, How, Way};
 use crate::net::Port;
 use crate::smtp::{Parsed, Reply, Want, parse_reply, queue_id};
 use crate::transcript::{Stream, Transcript};
@@ -206,7 +206,8 @@ impl<'a> Cursor<'a> {
         let problem = if early {
             Some(format!("`{}` came before it was asked for", reply.show()))
         } else {
-            self.terms.want(want).problem(reply)
+            let problem = self.terms.want(want).problem(reply);
+            problem.map(|problem| format!("{problem}{}", self.asked()))
         };
         self.place += used;
         match &problem {
@@ -214,6 +215,25 @@ impl<'a> Cursor<'a> {
             None => findings.holds(check, format!("`{}`", reply.show()), &evidence),
         }
         problem.is_none()
+    }
+
+    /// What the suite had said last, as far as it is one line.
+    fn asked(&self) -> String {
+        /// The most characters of it.
+        const SHOWN: usize = 60;
+        let said = self.transcript.records().iter().find(|record| record.n == self.last_send);
+        let Some(Event::Octets { data, .. }) = said.map(|record| &record.event) else {
+            return String::new();
+        };
+        let text = String::from_utf8_lossy(&data.bytes()).into_owned();
+        match text.strip_suffix("\r\n").filter(|line| !line.contains(['\r', '\n'])) {
+            Some(line) => {
+                let shown: String = line.chars().take(SHOWN).collect();
+                let rest = if shown.len() < line.len() { "…" } else { "" };
+                format!(" to `{shown}{rest}`")
+            }
+            None => format!(" to the {} octets of record {}", data.bytes().len(), self.last_send),
+        }
     }
 
     fn frame(&mut self, check: &str, want: &FrameWant, findings: &mut Findings) -> bool {
