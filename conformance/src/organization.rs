@@ -283,6 +283,36 @@ pub(crate) fn ruled() -> Blueprint {
     blueprint
 }
 
+/// [`solo`] with accounts at the node, each named for what its rules do.
+pub(crate) fn ruled_widely() -> Blueprint {
+    let mut blueprint = solo();
+    let to =
+        |action: &str, name: &str| json!({"action": action, "to": [format!("{name}@{DOMAIN}")]});
+    let always = |then: Value| json!({"name": "always", "when": [], "then": then});
+    let discard = || json!([{"action": "discard"}]);
+    let secret = json!([{"data": "subject", "operation": "is", "value": "*secret*"}]);
+    let no_list =
+        json!([{"data": "header", "field": "List-Id", "operation": "is-not", "value": "*ours*"}]);
+    let reply = json!([{"action": "vacation", "days": 7, "text": "I am away"}]);
+    let rules = [
+        ("afar", json!([always(json!([to("redirect", "bob")]))])),
+        ("mirror", json!([always(json!([to("copy", "bob")]))])),
+        ("ping", json!([always(json!([to("redirect", "pong")]))])),
+        ("pong", json!([always(json!([to("redirect", "ping")]))])),
+        ("ordered", json!([always(json!([{"action": "stop"}])), always(discard())])),
+        ("unordered", json!([always(json!([to("copy", "carl")])), always(discard())])),
+        ("picky", json!([{"name": "secret", "when": secret, "then": discard()}])),
+        ("listless", json!([{"name": "none", "when": no_list, "then": discard()}])),
+        ("away", json!([always(reply)])),
+    ];
+    if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
+        accounts.extend(rules.into_iter().map(|(name, rules)| {
+            json!({"address": format!("{name}@{DOMAIN}"), "host": "rg1-a", "rule": rules})
+        }));
+    }
+    blueprint
+}
+
 /// [`solo`] with accounts at the node that take no mail now, or have an end to what they may hold: each
 /// is named for how it stands to a message of some dozen octets.
 pub(crate) fn limited() -> Blueprint {

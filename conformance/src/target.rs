@@ -97,7 +97,7 @@ impl Target {
         let text = std::fs::read_to_string(path).map_err(|error| usage(error.to_string()))?;
         // The line of a wrong file may be the one with the password: its text is not repeated.
         let description: Description = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             usage(format!("line {line}: {}", error.message()))
         })?;
         let place = description

@@ -1,6 +1,8 @@
 //! Peers that prove nothing must pass nothing.
 
 mod common;
+#[path = "common/modest.rs"]
+mod modest;
 
 use core::time::Duration;
 use std::io::Write as _;
@@ -121,6 +123,22 @@ fn whoever_shows_another_certificate_is_not_told_the_password() {
     let report = std::fs::read_to_string(events(directory.path())).expect("a record");
     assert!(report.contains("the certificate is not that of 127.0.0.1"), "{report}");
     assert!(!report.contains("AUTH PLAIN"), "{report}");
+}
+
+#[test]
+fn a_server_may_take_bare_line_ends_for_content_and_not_for_the_end_of_it() {
+    let verdicts = |serve: Serve| {
+        let target = listen(serve).to_string();
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let output = directory.path().to_str().expect("a path of text");
+        let words = ["run", "--target", &target, "-o", output];
+        let ran = run(&[&words[..], &["--only", "smtp.data.smuggling.01"]].concat());
+        (ran.code, ran.out)
+    };
+    let (code, said) = verdicts(modest::serve);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = verdicts(modest::smuggle);
+    assert!(code == 1 && said.contains("smuggling.01 (must): nothing-executed: "), "{said}");
 }
 
 fn one(name: &str, serve: Serve) {

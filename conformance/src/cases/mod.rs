@@ -21,6 +21,7 @@ mod receivers;
 mod releases;
 mod resumes;
 mod rule_ids;
+mod rules;
 mod seen;
 mod senders;
 mod slow;
@@ -72,6 +73,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(transparency::cases());
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
+    all.extend(rules::cases());
     all.extend(outside::cases());
     all.extend(slow::cases());
     all.extend(tls::cases());
