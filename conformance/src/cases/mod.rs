@@ -12,6 +12,7 @@ mod hosts_accounts;
 mod hosts_rules;
 mod links;
 mod members;
+mod newer;
 mod notices;
 mod notices_told;
 mod outside;
@@ -74,6 +75,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
     all.extend(rules::cases());
+    all.extend(newer::cases());
     all.extend(outside::cases());
     all.extend(slow::cases());
     all.extend(tls::cases());
