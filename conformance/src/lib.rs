@@ -14,6 +14,7 @@ mod cluster;
 mod doctor;
 mod event;
 mod findings;
+mod html;
 mod log;
 mod net;
 mod organization;

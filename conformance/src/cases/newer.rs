@@ -260,6 +260,7 @@ fn arrived() -> Vec<Case> {
 
 /// What a host says again.
 fn again() -> Vec<Case> {
+    let told = client("<carl@example.test>", &["<ann@example.test> NOTIFY=SUCCESS,FAILURE"]);
     let large =
         format!("Subject: large\r\n\r\n{}.\r\n", format!("{}\r\n", "x".repeat(900)).repeat(66));
     let into = |script: Script, number: u32, check: &str, result: Want| {
@@ -280,6 +281,19 @@ fn again() -> Vec<Case> {
         .reply("second", full());
     let repeated = into(refused, 0x511, "repeated", indexed(250, 0)).fence();
     vec![
+        played(
+            "deliver.own.01",
+            "Mail from the own queue lies in the account once and is told of once, whatever boots come",
+            &["DE-097", "CU-062"],
+            Play::new()
+                .talk("client", told)
+                .act(Act::Restart)
+                .wait(HOUR)
+                .act(Act::Restart)
+                .act(Act::Inspect("accounts"))
+                .look(Look::Letters("one-letter", 0, 1))
+                .look(Look::Notices("one-notice", TO_CARL, 1)),
+        ),
         played(
             "deliver.room.again.01",
             "What is in the journal is answered as before, also when there is no room any more",

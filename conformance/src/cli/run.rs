@@ -81,7 +81,7 @@ pub(super) fn run(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Ex
         directory: nodes,
         sick,
     };
-    execute(run, &plan, &recorder, &out_of_reach)
+    execute(run, &plan, &recorder, (all, &out_of_reach))
 }
 
 /// Ends a run that chose nothing with a report that says why.
@@ -159,14 +159,19 @@ fn on_interrupt() -> Arc<AtomicBool> {
     flag
 }
 
-fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: &OutOfReach) -> Exit {
+fn execute(
+    run: &Run,
+    plan: &Plan<'_>,
+    recorder: &Recorder,
+    (all, out_of_reach): (&[Case], &OutOfReach),
+) -> Exit {
     let total = plan.cases.len();
     say!("{} against {}", count(total), runner::show(&plan.under_test));
     if plan.seed != 0 {
         say!("order shuffled with --seed {}", plan.seed);
     }
     let results = runner::run(plan, recorder, |place, outcome| progress(place, total, outcome));
-    if let Err(problem) = report::write(&run.output, plan, &results, out_of_reach.count()) {
+    if let Err(problem) = report::write(&run.output, plan, &results, out_of_reach.count(), all) {
         return fail(Exit::SuiteBug, &problem);
     }
     say!("\n{}", report::table(&results.outcomes));
@@ -177,7 +182,7 @@ fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: &OutOf
     if !results.pending.is_empty() {
         say!("{} not begun, the first is {}", count(results.pending.len()), results.pending[0]);
     }
-    say!("report: {}", run.output.display());
+    say!("report: {}", run.output.join(report::PAGE).display());
     if let Some(problem) = recorder.broken() {
         return fail(Exit::SuiteBug, &format!("events.jsonl could not be written: {problem}"));
     }
