@@ -113,14 +113,30 @@ fn every_cited_clause_exists_and_uncited_ones_are_printed() {
                 by_code.insert(id);
             }
         }
+        // Beside the code that they test, tests stand at the end of its file.
+        if let Some((_, tests)) = text.split_once("#[cfg(test)]") {
+            by_test.extend(
+                citations(tests, &areas).into_iter().filter(|id| known.contains(id.as_str())),
+            );
+        }
     }
     let without = |cited: &BTreeSet<String>| -> Vec<&str> {
         known.iter().copied().filter(|id| !cited.contains(*id)).collect()
     };
+    let normative: BTreeSet<String> = chapters()
+        .iter()
+        .flat_map(|(_, text)| {
+            prose(text).into_iter().map(|(_, line)| line.to_owned()).collect::<Vec<_>>()
+        })
+        .filter(|line| is_normative(line))
+        .filter_map(|line| Some(line.strip_prefix('[')?.get(..6)?.to_owned()))
+        .collect();
     println!("{} clauses", known.len());
     println!("without code: {}", without(&by_code).join(" "));
     println!("without test: {}", without(&by_test).join(" "));
     assert!(unknown.is_empty(), "cited, but in no chapter: {unknown:?}");
+    let untested: Vec<&String> = normative.iter().filter(|id| !by_test.contains(*id)).collect();
+    assert!(untested.is_empty(), "demanded, and named by no test and no case: {untested:?}");
 }
 
 /// Tests, cases and vectors cite what they check; the rest is code that does it.

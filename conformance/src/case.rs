@@ -4,6 +4,7 @@
 use crate::event::{Event, Record, Stop};
 use crate::findings::Finding;
 pub(crate) use crate::findings::Findings;
+use crate::net::Port;
 use crate::play::Play;
 use crate::script::Script;
 use crate::security::Security;
@@ -11,8 +12,10 @@ use crate::stage::Stage;
 use crate::transcript::Transcript;
 use crate::verdict::{Level, Verdict};
 
-/// The one profile that a server without an adapter is taken to claim.
+/// The profile that every server without an adapter is taken to claim.
 pub(crate) const ANY_SERVER: &str = "smtp/server";
+/// The profile that it is taken to claim where a submission port is named.
+pub(crate) const SUBMISSION: &str = "smtp/submission";
 
 /// What a case needs beyond a host and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,6 +183,12 @@ impl Case {
         self
     }
 
+    /// Says that more is wanted than a foreign server owes.
+    pub(crate) const fn of_members(mut self) -> Self {
+        self.needs = Needs::Adapter;
+        self
+    }
+
     /// Makes it a SHOULD.
     pub(crate) const fn should(mut self) -> Self {
         self.level = Level::Should;
@@ -212,7 +221,15 @@ impl Case {
 
     /// Whether it can be run against any mail server, by host and port alone.
     pub(crate) fn is_for_any_server(&self) -> bool {
-        self.needs == Needs::Nothing && self.profile == ANY_SERVER
+        self.needs == Needs::Nothing && [ANY_SERVER, SUBMISSION].contains(&self.profile)
+    }
+
+    /// On which port for logins it talks, if on one.
+    pub(crate) fn login_port(&self) -> Option<Port> {
+        match &self.body {
+            Body::Script(script) => Some(script.place.port).filter(|port| port.wants_login()),
+            _ => None,
+        }
     }
 
     /// The first part of the id.

@@ -189,10 +189,12 @@ impl Cluster {
             organization["smart_host"] = json!(at.to_string());
         }
         let any = format!("{own}:0");
+        let listen: BTreeMap<&str, &String> =
+            self.ports().into_iter().map(|port| (port.name(), &any)).collect();
         let mut configuration = json!({
             "member": member,
             "organization": organization,
-            "listen": {"smtp": any, "deliver": any, "group": any},
+            "listen": listen,
             "source": own.to_string(),
             "peers": peers,
             "via": via,
@@ -205,14 +207,6 @@ impl Cluster {
         let node = Node { adapter: None, configuration, listen: BTreeMap::new(), address: own };
         self.nodes.insert(member.to_owned(), node);
         Ok(())
-    }
-
-    /// What `configure` says of the security of a member.
-    fn security(&self, member: &str) -> Result<Value, Stop> {
-        self.authority.as_ref().map_or_else(
-            || Ok(json!("address")),
-            |authority| authority.configuration(member).map_err(|error| uncertified(&error)),
-        )
     }
 
     /// Opens one link, to a node or to a member that the suite plays.
@@ -263,8 +257,9 @@ impl Cluster {
             configuration
         })?;
         let started = self.ask_all(members, "start", |_| json!({}))?;
+        let ports = self.ports();
         for (member, answer) in members.iter().zip(started) {
-            for port in Port::ALL {
+            for &port in &ports {
                 let text = answer["listen"][port.name()].as_str().unwrap_or_default();
                 let address: SocketAddr = text.parse().map_err(|_| {
                     Stop::Unusable(format!(

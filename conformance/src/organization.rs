@@ -27,6 +27,12 @@ impl Blueprint {
         u8::try_from(place + 1).ok()
     }
 
+    /// Whether some account has a password, so that its members need ports on which to log in.
+    pub(crate) fn has_logins(&self) -> bool {
+        let accounts = self.organization["account"].as_array();
+        accounts.into_iter().flatten().any(|account| !account["password"].is_null())
+    }
+
     /// Whether two members are in one group.
     pub(crate) fn are_fellows(&self, one: &str, other: &str) -> bool {
         let groups = self.organization["group"].as_array().into_iter().flatten();
@@ -277,6 +283,36 @@ pub(crate) fn ruled() -> Blueprint {
     blueprint
 }
 
+/// [`solo`] with accounts at the node, each named for what its rules do.
+pub(crate) fn ruled_widely() -> Blueprint {
+    let mut blueprint = solo();
+    let to =
+        |action: &str, name: &str| json!({"action": action, "to": [format!("{name}@{DOMAIN}")]});
+    let always = |then: Value| json!({"name": "always", "when": [], "then": then});
+    let discard = || json!([{"action": "discard"}]);
+    let secret = json!([{"data": "subject", "operation": "is", "value": "*secret*"}]);
+    let no_list =
+        json!([{"data": "header", "field": "List-Id", "operation": "is-not", "value": "*ours*"}]);
+    let reply = json!([{"action": "vacation", "days": 7, "text": "I am away"}]);
+    let rules = [
+        ("afar", json!([always(json!([to("redirect", "bob")]))])),
+        ("mirror", json!([always(json!([to("copy", "bob")]))])),
+        ("ping", json!([always(json!([to("redirect", "pong")]))])),
+        ("pong", json!([always(json!([to("redirect", "ping")]))])),
+        ("ordered", json!([always(json!([{"action": "stop"}])), always(discard())])),
+        ("unordered", json!([always(json!([to("copy", "carl")])), always(discard())])),
+        ("picky", json!([{"name": "secret", "when": secret, "then": discard()}])),
+        ("listless", json!([{"name": "none", "when": no_list, "then": discard()}])),
+        ("away", json!([always(reply)])),
+    ];
+    if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
+        accounts.extend(rules.into_iter().map(|(name, rules)| {
+            json!({"address": format!("{name}@{DOMAIN}"), "host": "rg1-a", "rule": rules})
+        }));
+    }
+    blueprint
+}
+
 /// [`solo`] with accounts at the node that take no mail now, or have an end to what they may hold: each
 /// is named for how it stands to a message of some dozen octets.
 pub(crate) fn limited() -> Blueprint {
@@ -294,6 +330,27 @@ pub(crate) fn limited() -> Blueprint {
             account["host"] = json!("rg1-a");
             account
         }));
+    }
+    blueprint
+}
+
+/// The password of [`LOGIN`] in [`with_logins`].
+pub(crate) const PASSWORD: &str = "correct horse";
+/// The account that logs in there.
+pub(crate) const LOGIN: &str = "amy@example.test";
+/// What is kept of [`PASSWORD`], at the least cost.
+const KEPT: &str = concat!(
+    "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$",
+    "t5QLzMlfSPLMezb1X/hRw1bKTTpryM1JhqBpLyqseOw",
+);
+
+/// [`solo`] with a password for one account, and a way out for its mail.
+pub(crate) fn with_logins() -> Blueprint {
+    let mut blueprint = with_smart_host();
+    for account in blueprint.organization["account"].as_array_mut().into_iter().flatten() {
+        if account["address"] == LOGIN {
+            account["password"] = json!(KEPT);
+        }
     }
     blueprint
 }

@@ -176,7 +176,9 @@ impl Play {
         for act in &self.acts {
             let Act::Talk(name, script) = act else { continue };
             let link = format!("{name}#1");
-            let cursor = cursors.entry(name).or_insert_with(|| Cursor::new(transcript, &link));
+            let cursor = cursors
+                .entry(name)
+                .or_insert_with(|| Cursor::new(transcript, &link, script.place.port));
             if !cursor.go(&script.steps, &mut replies, findings) {
                 astray = true;
                 break;

@@ -10,18 +10,24 @@ use std::path::Path;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
+use crate::case::Case;
 use crate::event::Event;
-use crate::log::Recorder;
+use crate::html;
+use crate::log::{self, Recorder};
 use crate::runner::{Outcome, Plan, Results, SUITE, show};
 use crate::security::Security;
 use crate::verdict::{Exit, Level, Verdict};
 
 /// The version of the format of `summary.json`.
 const SUMMARY_FORMAT: u32 = 1;
+/// The name of the record, from which everything else in a report is made.
+pub(crate) const EVENTS: &str = "events.jsonl";
 /// The name of the summary in a report.
 pub(crate) const SUMMARY: &str = "summary.json";
 /// The name of the JUnit file in a report.
 pub(crate) const JUNIT: &str = "junit.xml";
+/// The name of the page in a report.
+pub(crate) const PAGE: &str = "report.html";
 
 type Counts = BTreeMap<(String, Level), BTreeMap<Verdict, u64>>;
 
@@ -93,6 +99,7 @@ pub(crate) fn summary(head: Head<'_>, results: &Results<'_>, out_of_reach: u64) 
         .map(|outcome| {
             json!({
                 "id": outcome.case.id,
+                "title": outcome.case.title,
                 "profile": outcome.case.profile,
                 "level": outcome.case.level.name(),
                 "verifies": outcome.case.verifies,
@@ -134,7 +141,7 @@ pub(crate) fn junit(results: &Results<'_>) -> Result<String, String> {
 }
 
 fn status(outcome: &Outcome<'_>) -> TestCaseStatus {
-    let judgement = &outcome.judgement;
+    let (case, judgement) = (outcome.case, &outcome.judgement);
     let message = format!("{}: {}", judgement.verdict.name(), judgement.reason);
     let mut status = match judgement.verdict {
         Verdict::Pass => return TestCaseStatus::success(),
@@ -144,15 +151,20 @@ fn status(outcome: &Outcome<'_>) -> TestCaseStatus {
             TestCaseStatus::non_success(NonSuccessKind::Error)
         }
     };
-    status.set_message(message);
+    let mut text = format!("{}\nverifies {}", case.title, case.verifies.join(" "));
+    let failed = judgement.checks.iter().filter(|(_, finding)| !finding.holds);
+    for (check, finding) in failed {
+        write!(text, "\n{check}: {}", finding.because).expect("a string takes text");
+    }
+    status.set_message(message).set_description(text);
     status
 }
 
 /// Opens a report: the directory is there, and nothing in it speaks of an earlier run.
 pub(crate) fn open(directory: &Path) -> std::io::Result<Recorder> {
     std::fs::create_dir_all(directory)?;
-    let recorder = Recorder::create(&directory.join("events.jsonl"))?;
-    for stale in [SUMMARY, JUNIT] {
+    let recorder = Recorder::create(&directory.join(EVENTS))?;
+    for stale in [SUMMARY, JUNIT, PAGE] {
         match std::fs::remove_file(directory.join(stale)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -185,13 +197,20 @@ pub(crate) fn nothing_run(
     written
 }
 
-/// Writes `summary.json` and `junit.xml` beside `events.jsonl`.
+/// Writes `summary.json`, `junit.xml` and `report.html` beside `events.jsonl`. `known` are the cases of
+/// this suite.
 pub(crate) fn write(
     directory: &Path,
     plan: &Plan<'_>,
     results: &Results<'_>,
     out_of_reach: usize,
+    known: &[Case],
 ) -> Result<(), String> {
+    let page = directory.join(PAGE);
+    let wrong = |error: std::io::Error| format!("{}: {error}", page.display());
+    let events = std::fs::read(directory.join(EVENTS)).map_err(wrong)?;
+    let records = log::read(&events).map_err(|error| format!("{EVENTS}: {error}"))?;
+    std::fs::write(&page, html::page(&records, known)).map_err(wrong)?;
     let under_test = show(&plan.under_test);
     let (hello, seed, security) = (&plan.hello, plan.seed, plan.security);
     let head = Head { under_test: &under_test, hello, seed, security };

@@ -200,7 +200,7 @@ pub(crate) fn claimed(case: &Case, hello: &Value) -> bool {
 /// the report needs: of an absolute path the name is left.
 pub(crate) fn show(under_test: &UnderTest) -> String {
     match under_test {
-        UnderTest::Target(address) => format!("target {address}"),
+        UnderTest::Target(target) => target.to_string(),
         UnderTest::Adapter(command) => {
             let name = command.first().map(Path::new).filter(|program| program.is_absolute());
             let name = name.and_then(Path::file_name);

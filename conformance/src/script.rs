@@ -14,7 +14,7 @@ pub(crate) use frames::{frame, parse_frame, read_frame};
 use crate::event::Stop;
 use crate::net::{Got, Port, Wire};
 pub(crate) use crate::seat::{Place, Seat};
-use crate::security::Shown;
+use crate::security::{Security, Shown};
 use crate::smtp::Want;
 use crate::stage::Stage;
 
@@ -47,8 +47,30 @@ pub(crate) enum Step {
     Barred(String, Vec<(String, Want)>),
     /// Each of these lines must be answered like this; an empty line is not sent.
     Series(String, Vec<(String, Want)>),
-    /// The replies of two checks must name the same id, or, where it says `false`, different ones.
-    Same(String, (String, String), bool),
+    /// The replies of two checks must be like each other in this way.
+    Same(String, (String, String), Likeness),
+}
+
+/// How two replies compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    /// They name the same id.
+    Id,
+    /// They name different ids.
+    OtherId,
+    /// They are the same, word for word.
+    Words,
+}
+
+impl Likeness {
+    /// As `explain` says it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "the same id",
+            Self::OtherId => "different ids",
+            Self::Words => "the same words",
+        }
+    }
 }
 
 /// The whole conversation.
@@ -58,6 +80,8 @@ pub(crate) struct Script {
     pub(crate) place: Place,
     /// What happens.
     pub(crate) steps: Vec<Step>,
+    /// Whether what it sends leaves one octet at a time.
+    pub(crate) slowly: bool,
 }
 
 /// The check that every script declares besides its own.
@@ -69,7 +93,7 @@ impl Script {
     /// On a port, without steps.
     pub(crate) const fn new(seat: Seat, port: Port) -> Self {
         let place = Place { seat, port, shown: Shown::Own };
-        Self { place, steps: Vec::new() }
+        Self { place, steps: Vec::new(), slowly: false }
     }
 
     /// Shows another certificate than the right one.
@@ -110,6 +134,12 @@ impl Script {
     pub(crate) fn barred(mut self, check: &str, tries: &[(&str, Want)]) -> Self {
         let tries = tries.iter().map(|(line, want)| ((*line).to_owned(), want.clone()));
         self.steps.push(Step::Barred(check.to_owned(), tries.collect()));
+        self
+    }
+
+    /// Whatever it sends leaves one octet at a time.
+    pub(crate) const fn octet_by_octet(mut self) -> Self {
+        self.slowly = true;
         self
     }
 
@@ -167,15 +197,23 @@ impl Script {
     }
 
     /// Expects the replies of two checks to name the same queue id.
-    pub(crate) fn same(mut self, check: &str, one: &str, other: &str) -> Self {
-        self.steps.push(Step::Same(check.to_owned(), (one.to_owned(), other.to_owned()), true));
+    pub(crate) fn same(self, check: &str, one: &str, other: &str) -> Self {
+        self.alike(check, (one, other), Likeness::Id)
+    }
+
+    /// Expects the replies of two checks to be the same, word for word.
+    pub(crate) fn same_words(self, check: &str, one: &str, other: &str) -> Self {
+        self.alike(check, (one, other), Likeness::Words)
+    }
+
+    fn alike(mut self, check: &str, (one, other): (&str, &str), how: Likeness) -> Self {
+        self.steps.push(Step::Same(check.to_owned(), (one.to_owned(), other.to_owned()), how));
         self
     }
 
     /// Expects the replies of two checks to name different ids.
-    pub(crate) fn differs(mut self, check: &str, one: &str, other: &str) -> Self {
-        self.steps.push(Step::Same(check.to_owned(), (one.to_owned(), other.to_owned()), false));
-        self
+    pub(crate) fn differs(self, check: &str, one: &str, other: &str) -> Self {
+        self.alike(check, (one, other), Likeness::OtherId)
     }
 
     /// The same steps, with a word before the name of each check but those of the fence.
@@ -209,7 +247,8 @@ impl Script {
     /// The end of every SMTP conversation: a refusal, an acceptance and an end, so that neither a peer
     /// that always says yes nor one that always says no can have passed what came before.
     pub(crate) fn fence(self) -> Self {
-        self.ask("XFENCE", "fence-refused", Want::codes(&[500, 502]))
+        let refused = Want::codes(&[500, 502]).or_of_others(&[503, 530]);
+        self.ask("XFENCE", "fence-refused", refused)
             .ask("NOOP", "fence-accepted", Want::code(250))
             .ask("QUIT", "fence-farewell", Want::code(221))
             .closed("fence-closed")
@@ -217,12 +256,13 @@ impl Script {
 
     /// Whether only an adapter can seat the suite there.
     pub(crate) fn needs_adapter(&self) -> bool {
-        self.place.seat != Seat::Outside || self.place.port != Port::Smtp
+        let is_open = self.place.port == Port::Smtp || self.place.port.wants_login();
+        self.place.seat != Seat::Outside || !is_open
     }
 
     /// Whether it stands where only members are heard, as nobody.
     pub(crate) fn is_stray(&self) -> bool {
-        self.place.seat == Seat::Outside && self.place.port != Port::Smtp
+        self.place.seat == Seat::Outside && self.needs_adapter()
     }
 
     /// Whether something in it must be refused, besides what the fence always asks for.
@@ -285,9 +325,13 @@ impl Script {
             let goes_on = match step {
                 Step::Send(octets) => {
                     let octets = stage.expand(octets)?;
-                    terms.ask(&octets);
-                    wire.send(&octets);
-                    true
+                    let said = stage.reveal(&octets)?;
+                    let goes_on = said == octets || wire.is_private();
+                    if goes_on {
+                        terms.ask(&octets);
+                        wire.send_as(&octets, &said, if self.slowly { 1 } else { said.len() });
+                    }
+                    goes_on
                 }
                 Step::Refused(_, octets, want) => {
                     let mut reply = wire.reply().this();
@@ -297,7 +341,13 @@ impl Script {
                     }
                     reply.is_some_and(|reply| want.problem(&reply).is_none())
                 }
-                Step::Secure(_, injected) => secure(wire, stage, injected)?,
+                Step::Secure(_, injected) => {
+                    let goes_on = secure(wire, stage, injected, &mut terms)?;
+                    if let Some(missing) = terms.missing(self) {
+                        return Err(Stop::NotApplicable(not_offered(&missing)));
+                    }
+                    goes_on
+                }
                 Step::Barred(_, tries) => bar(wire, stage, tries)?,
                 Step::Series(_, lines) => converse(wire, stage, lines)?,
                 // Nothing happens on the wire; only the judge compares.
@@ -337,6 +387,13 @@ impl Script {
     }
 }
 
+/// Whether a step that has both sides prove their names says anything on this port. A target has no way
+/// in which members prove their names, but TLS where people log in.
+fn secures(port: Port, security: Option<Security>) -> bool {
+    let is_tls = security == Some(Security::Tls);
+    is_tls || (port == Port::Submission && security.is_none())
+}
+
 /// The two commands of [`Step::Secure`], and what their replies must be.
 fn securing() -> [(&'static [u8], Want); 2] {
     [
@@ -346,17 +403,22 @@ fn securing() -> [(&'static [u8], Want); 2] {
 }
 
 /// Has both sides prove their names; `false` when the node does not agree.
-fn secure(wire: &Wire, stage: &Stage, injected: &[u8]) -> Result<bool, Stop> {
+fn secure(wire: &Wire, stage: &Stage, injected: &[u8], terms: &mut Terms) -> Result<bool, Stop> {
     if !wire.can_secure() {
         return Ok(true);
     }
     let [(ehlo, offer), (starttls, ready)] = securing();
     for (line, want) in [(ehlo, offer), (&[starttls, injected].concat(), ready)] {
-        wire.send(&stage.expand(line)?);
-        if wire.reply().this().is_none_or(|reply| want.problem(&reply).is_some()) {
+        let line = stage.expand(line)?;
+        terms.ask(&line);
+        wire.send(&line);
+        let Some(reply) = wire.reply().this() else { return Ok(false) };
+        terms.hear(&reply);
+        if terms.want(&want).problem(&reply).is_some() {
             return Ok(false);
         }
     }
+    terms.secured();
     wire.secure(&[]);
     Ok(true)
 }
@@ -418,9 +480,8 @@ pub(crate) fn show(step: &Step) -> String {
             format!("{} times a line and its reply: {ends}   [{check}]", lines.len())
         }
         Step::Refused(check, _, want) => format!("expect {want}, before or behind 354   [{check}]"),
-        Step::Same(check, (one, other), same) => {
-            let what = if *same { "the same id" } else { "different ids" };
-            format!("expect {what} in {one} and {other}   [{check}]")
+        Step::Same(check, (one, other), how) => {
+            format!("expect {} in {one} and {other}   [{check}]", how.name())
         }
     }
 }

@@ -1,6 +1,8 @@
 //! How members prove their names to each other, and the certificates with which they do it where TLS is
 //! the proof. The suite is the authority: it mints everything, for each run anew.
 
+mod foreign;
+
 use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,8 +99,8 @@ pub(crate) struct Tls {
     pub(crate) connection: Connection,
     /// The member that the node must prove to be.
     pub(crate) peer: String,
-    /// The certificate of that member.
-    pub(crate) certificate: CertificateDer<'static>,
+    /// Its certificate; nothing where any will do.
+    pub(crate) certificate: Option<CertificateDer<'static>>,
 }
 
 impl Authority {
@@ -219,7 +221,7 @@ impl Authority {
     fn tls(&self, mut connection: Connection, peer: &str) -> Result<Tls, SecurityError> {
         // What is said before the handshake is over waits in memory, however much it is.
         connection.set_buffer_limit(None);
-        let certificate = self.of(peer)?.certificate.clone();
+        let certificate = Some(self.of(peer)?.certificate.clone());
         Ok(Tls { connection, peer: peer.to_owned(), certificate })
     }
 

@@ -119,6 +119,8 @@ pub(crate) struct Want {
     lacks: Vec<String>,
     queue_id: bool,
     last: Option<String>,
+    /// Codes that a server which follows the RFCs alone may choose as well.
+    others: Vec<u16>,
 }
 
 impl Want {
@@ -176,18 +178,27 @@ impl Want {
         self
     }
 
+    /// Of a server that has promised the RFCs alone these codes are as good, with a status of their own.
+    pub(crate) fn or_of_others(mut self, codes: &[u16]) -> Self {
+        self.others.extend(codes);
+        self
+    }
+
     /// With this text in the last line.
     pub(crate) fn last(mut self, text: &str) -> Self {
         self.last = Some(text.to_owned());
         self
     }
 
-    /// What of it may be asked of a server that has promised RFC 5321 alone: no queue id, and a status
-    /// only where it said that its replies have one.
+    /// What of it may be asked of a server that has promised RFC 5321 alone: no queue id and no words of
+    /// ours, and a status only where it said that its replies have one.
     pub(crate) fn of_anyone(self, has_status: bool) -> Self {
-        let Self { status, any_status, .. } = self;
-        let status = status.filter(|_| has_status);
-        Self { status, any_status: any_status && has_status, queue_id: false, ..self }
+        let Self { status, any_status, mut codes, others, .. } = self;
+        let is_free = !others.is_empty();
+        codes.extend(&others);
+        let any_status = (any_status || (is_free && status.is_some())) && has_status;
+        let status = status.filter(|_| has_status && !is_free);
+        Self { status, any_status, codes, others, queue_id: false, last: None, ..self }
     }
 
     /// The words that lines must begin with.
@@ -220,8 +231,8 @@ impl Want {
             return Some(format!("expected an enhanced status {class}.y.z, got `{seen}`"));
         }
         let has = |word: &str| {
-            let first = |line: &String| line.split([' ', '=']).next().map(str::to_ascii_uppercase);
-            reply.lines.iter().filter_map(first).any(|got| got == word.to_ascii_uppercase())
+            let mut words = reply.lines.iter().flat_map(|line| keywords(line));
+            words.any(|got| got == word.to_ascii_uppercase())
         };
         if let Some(missing) = self.keyword.iter().find(|word| !has(word)) {
             return Some(format!("expected a line `{missing}`, got `{seen}`"));
@@ -244,6 +255,16 @@ impl Want {
         let codes: Vec<_> = self.codes.iter().map(u16::to_string).collect();
         codes.join(" or ")
     }
+}
+
+/// The keyword of a line, in upper case; behind AUTH each mechanism with it, as `AUTH PLAIN`.
+pub(crate) fn keywords(line: &str) -> Vec<String> {
+    let mut words = line.split([' ', '=']).map(str::to_ascii_uppercase);
+    let Some(first) = words.next() else { return Vec::new() };
+    let is_auth = first == "AUTH";
+    let mechanisms = words.filter(|_| is_auth).map(|mechanism| format!("AUTH {mechanism}"));
+    let mechanisms: Vec<String> = mechanisms.collect();
+    core::iter::once(first).chain(mechanisms).collect()
 }
 
 /// The first word of 16 hexadecimal digits, also as `QUEUE=`.

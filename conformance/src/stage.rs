@@ -13,18 +13,26 @@ use crate::cluster::{Cluster, Ground, OUTSIDE as OUTSIDE_ADDRESS, uncertified};
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
 use crate::net::{Ledger, Port, Protection, Rule, Setting, Wire};
-use crate::organization::{Blueprint, solo};
+use crate::organization::{Blueprint, solo, with_logins};
 use crate::parameters::{OUTSIDE, Parameters};
 use crate::seat::{Place, Seat};
 use crate::security::{Authority, Credentials, Security, SecurityError, Shown, Tls};
+use crate::target::Target;
 
 /// What is under test.
 #[derive(Clone, Debug)]
 pub(crate) enum UnderTest {
     /// One SMTP server that somebody else has started.
-    Target(SocketAddr),
+    Target(Target),
     /// Nodes that an adapter starts.
     Adapter(Vec<OsString>),
+}
+
+/// Which node scripts talk to: how it proves its name, and whether accounts log in there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Solo {
+    security: Security,
+    has_logins: bool,
 }
 
 /// What a running case has to work with.
@@ -44,7 +52,7 @@ pub(crate) struct Stage {
     security: Option<Security>,
     authority: OnceLock<Arc<Authority>>,
     /// The nodes that scripts talk to, one after the other.
-    solos: BTreeMap<Security, Cluster>,
+    solos: BTreeMap<Solo, Cluster>,
     /// How many cases have begun; what they make out of it nobody else in the run has.
     begun: u64,
     case: String,
@@ -170,7 +178,7 @@ impl Stage {
 
     /// Opens a connection of a script.
     pub(crate) fn seat(&mut self, link: &str, place: Place) -> Result<Wire, Stop> {
-        let stale = self.security.filter(|security| self.solos.contains_key(security));
+        let stale = Some(self.solo(place)).filter(|solo| self.solos.contains_key(solo));
         match (self.try_seat(link, place), stale) {
             // The node may have died in an earlier case; a fresh one gets a fresh chance.
             (Err(_), Some(stale)) => {
@@ -183,13 +191,17 @@ impl Stage {
 
     fn try_seat(&mut self, link: &str, place: Place) -> Result<Wire, Stop> {
         let Place { seat, port, .. } = place;
-        let (from, to, tls) = match (&self.under_test, seat, port) {
-            (UnderTest::Target(address), Seat::Outside, Port::Smtp) => (None, *address, None),
-            (UnderTest::Target(_), ..) => {
+        let (from, to, tls) = match (&self.under_test, seat) {
+            (UnderTest::Target(target), Seat::Outside) => {
+                let to = target.port(port).ok_or_else(|| unknown_port(port))?;
+                let tls = port.wants_login().then(|| Tls::with_target(target)).transpose();
+                (None, to, tls.map_err(|error| uncertified(&error))?)
+            }
+            (UnderTest::Target(_), _) => {
                 let problem = "only an adapter can make the suite a member";
                 return Err(Stop::CouldNotRun(problem.into()));
             }
-            (UnderTest::Adapter(_), ..) => self.solo_place(place)?,
+            (UnderTest::Adapter(_), _) => self.solo_place(place)?,
         };
         let setting = Setting {
             recorder: &self.recorder,
@@ -204,17 +216,20 @@ impl Stage {
     /// Where the suite sits when it talks to the one node of all scripts, and TLS for there.
     fn solo_place(
         &mut self,
-        Place { seat, port, shown }: Place,
+        place: Place,
     ) -> Result<(Option<core::net::Ipv4Addr>, SocketAddr, Option<Tls>), Stop> {
-        let security = self.security.unwrap_or(Security::Address);
-        if !self.solos.contains_key(&security) {
+        let Place { seat, port, shown } = place;
+        let which = self.solo(place);
+        if !self.solos.contains_key(&which) {
             let nowhere = Recorder::nowhere();
             let rules = [("RG1-RG2", Rule::Refuse)];
-            let mut cluster = self.start(&nowhere, "solo", solo(), &rules)?;
+            let (name, blueprint) =
+                if which.has_logins { ("logins", with_logins()) } else { ("solo", solo()) };
+            let mut cluster = self.start(&nowhere, name, blueprint, &rules)?;
             cluster.settle()?;
-            self.solos.insert(security, cluster);
+            self.solos.insert(which, cluster);
         }
-        let Some(cluster) = self.solos.get(&security) else {
+        let Some(cluster) = self.solos.get(&which) else {
             return Err(Stop::Bug("the node of the scripts has just been started".into()));
         };
         let (from, name) = match seat {
@@ -238,6 +253,17 @@ impl Stage {
         Ok((Some(from), cluster.listens("rg1-a", port)?, tls))
     }
 
+    /// The node that a script talks to.
+    fn solo(&self, place: Place) -> Solo {
+        let security = self.security.unwrap_or(Security::Address);
+        Solo { security, has_logins: place.port.wants_login() }
+    }
+
+    /// Replaces the words that [`Parameters::reveal`] knows.
+    pub(crate) fn reveal(&self, octets: &[u8]) -> Result<Vec<u8>, Stop> {
+        self.parameters.reveal(octets).map_err(Stop::CouldNotRun)
+    }
+
     /// Replaces the words that [`Parameters::expand`] knows.
     pub(crate) fn expand(&self, octets: &[u8]) -> Result<Vec<u8>, Stop> {
         self.parameters.expand(octets, &self.ehlo, self.begun).map_err(Stop::CouldNotRun)
@@ -247,4 +273,8 @@ impl Stage {
     pub(crate) const fn is_bare(&self) -> bool {
         matches!(self.under_test, UnderTest::Target(_))
     }
+}
+
+fn unknown_port(port: Port) -> Stop {
+    Stop::CouldNotRun(format!("nobody has said where the {} port is", port.name()))
 }

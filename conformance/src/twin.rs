@@ -45,6 +45,7 @@ fn apart(case: &Case, twin: &Case) -> Option<&'static str> {
             "needs an address that does not exist",
         ),
         (twin.uses_mailbox() && !case.uses_mailbox(), "needs a recipient with a domain"),
+        (case.is_for_any_server() && twin.login_port() != case.login_port(), "is on another port"),
         (
             twin.is_negative() && !twin.is_program(),
             "is negative itself; only a long story may be both",

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::case::{Body, Case};
 use crate::event::{Event, FORMAT, Record, Stop};
-use crate::report::{Head, JUNIT, SUMMARY};
+use crate::report::{EVENTS, Head, JUNIT, PAGE, SUMMARY};
 use crate::runner::{Outcome, Results, SUITE, claimed, judge, unclaimed};
 use crate::script::{Words, departure};
 use crate::transcript::Transcript;
 use crate::verdict::Exit;
-use crate::{log, report};
+use crate::{html, log, report};
 
 /// What `verify` found.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(crate) enum VerifyError {
 
 /// Verifies the report in a directory.
 pub(crate) fn verify<'a>(directory: &Path, cases: &'a [Case]) -> Result<Verified<'a>, VerifyError> {
-    let path = directory.join("events.jsonl");
+    let path = directory.join(EVENTS);
     let text = std::fs::read(&path)
         .map_err(|error| VerifyError::Usage(format!("{}: {error}", path.display())))?;
     let records = log::read(&text)
@@ -59,6 +59,7 @@ pub(crate) fn verify<'a>(directory: &Path, cases: &'a [Case]) -> Result<Verified
     let mut verified = derive(&records, cases)?;
     if let Some(start) = records.first() {
         derived_files(directory, &start.event, &mut verified);
+        derived_page(directory, &records, cases, &mut verified);
     }
     Ok(verified)
 }
@@ -91,6 +92,18 @@ fn derived_files(directory: &Path, start: &Event, verified: &mut Verified<'_>) {
     match (junit, report::junit(&results)) {
         (Ok(text), Ok(expected)) => verified.differences.extend(compare_junit(&text, &expected)),
         (Err(problem), _) | (_, Err(problem)) => verified.missing.push(problem),
+    }
+}
+
+/// The page is made of the record alone.
+fn derived_page(directory: &Path, records: &[Record], cases: &[Case], verified: &mut Verified<'_>) {
+    if verified.recorded.is_none() || verified.cases == 0 {
+        return;
+    }
+    match read(&directory.join(PAGE), PAGE) {
+        Ok(text) if text == html::page(records, cases) => {}
+        Ok(_) => verified.differences.push(format!("{PAGE}: is not what the record makes it")),
+        Err(problem) => verified.missing.push(problem),
     }
 }
 

@@ -77,6 +77,15 @@ pub const NAMES: &[(&str, &str)] = &[
     ("hello-name-not-checked", "lets a member say hello with the name of another"),
     ("goes-on-without-starttls", "talks to a member in clear when it offers no STARTTLS"),
     ("clear-text-survives-starttls", "keeps what came in clear behind STARTTLS"),
+    ("auth-in-clear", "offers and takes logins before STARTTLS"),
+    ("mail-without-login", "takes mail on a submission port from who has not logged in"),
+    ("any-sender-behind-login", "lets who has logged in send from any address"),
+    ("login-ends-with-mail", "forgets a login once a mail is taken"),
+    ("failed-logins-not-counted", "lets a client guess at passwords for ever"),
+    ("refusal-tells-names", "refuses a login otherwise where there is no such account"),
+    ("asterisk-asks-again", "goes on with an authentication that the client has ended"),
+    ("members-on-submission-port", "takes clients of a submission port for members"),
+    ("submitted-as-it-is", "adds no Date and no Message-ID to submitted mail"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
 ];
 

@@ -191,6 +191,7 @@ fn bad_members_are_refused_with_their_line() {
         ("admin = ", "admim = ", "admim = ", "unknown field `admim`"),
         ("members = \"address\"", "members = \"hope\"", "members = \"hope\"", "`hope`"),
         ("expiry_hours = 48", "expiry_hours = 0", "expiry_hours = 0", "is 0, expected at least 1"),
+        // SV-062
         (
             "expiry_hours = 48",
             "expiry_hours = 1080\njournal_retention_days = 90",

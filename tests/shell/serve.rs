@@ -356,7 +356,7 @@ fn deliver_to_bob(host: &Daemon, epoch: &str) -> String {
     answer.trim_end().to_owned()
 }
 
-/// DE-044, DE-047, DE-048: an account moves with its mail and its journal; a repeat is known where it went,
+/// DE-044, DE-047, DE-048, DE-051: an account moves with its mail and its journal; a repeat is known where it went,
 /// and the old host says where that is, even with its old file.
 #[test]
 fn an_account_is_exported_and_imported() {

@@ -12,17 +12,23 @@ mod hosts_accounts;
 mod hosts_rules;
 mod links;
 mod members;
+mod newer;
 mod notices;
 mod notices_told;
+mod outside;
 mod parcel;
 mod queue;
 mod receivers;
 mod releases;
 mod resumes;
 mod rule_ids;
+mod rules;
 mod seen;
 mod senders;
+mod slow;
 mod smtp_server;
+mod submission;
+mod submission_mail;
 mod tls;
 mod tls_callers;
 mod transparency;
@@ -44,6 +50,7 @@ pub(crate) fn clause(id: &str) -> Option<&'static str> {
 pub(crate) fn all() -> Result<Vec<Case>, String> {
     let mut all = Vec::new();
     all.extend(smtp_server::cases());
+    all.extend(submission::cases());
     all.extend(members::cases());
     all.extend(handover_order::cases());
     all.extend(releases::cases());
@@ -67,6 +74,10 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(transparency::cases());
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
+    all.extend(rules::cases());
+    all.extend(newer::cases());
+    all.extend(outside::cases());
+    all.extend(slow::cases());
     all.extend(tls::cases());
     all.extend(tls_callers::cases());
     all.extend(vectors::cases()?);
@@ -125,7 +136,7 @@ mod tests {
         let mut mutants: Vec<&str> = all.iter().flat_map(|c| &c.kills).map(|(m, _)| *m).collect();
         mutants.sort_unstable();
         mutants.dedup();
-        assert!(mutants.len() >= 36, "{mutants:?}");
+        assert!(mutants.len() >= 45, "{mutants:?}");
     }
 
     #[test]

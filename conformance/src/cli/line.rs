@@ -42,8 +42,9 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Under {
-    /// Test this server, started by somebody else; only cases that need no adapter
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "adapter")]
+    /// Test this server, started by somebody else: where it listens, or a file that ends in .toml and says
+    /// more of it; only cases that need no adapter
+    #[arg(long, value_name = "HOST:PORT|FILE", conflicts_with = "adapter")]
     pub(super) target: Option<String>,
     /// How members prove their names to each other; the cases `tls.**` use certificates in any case
     // Addresses are the default: everybody can begin with them, the verdicts are the same, and a run
@@ -83,18 +84,53 @@ pub(super) struct Run {
     /// Shuffles the order of the cases; 0 keeps it
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
-    /// An address that the target accepts mail for
-    #[arg(long, value_name = "ADDRESS", default_value = "postmaster")]
-    pub(super) recipient: String,
+    /// An address that the target accepts mail for [default: postmaster]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) recipient: Option<String>,
     /// An address in a domain of the target that does not exist there
     #[arg(long, value_name = "ADDRESS")]
     pub(super) unknown: Option<String>,
-    /// A sender that the target accepts
-    #[arg(long, value_name = "ADDRESS", default_value = "suite@client.example.net")]
-    pub(super) sender: String,
+    /// A sender that the target accepts [default: suite@client.example.net]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) sender: Option<String>,
     /// Where the report goes
     #[arg(short, long, value_name = "DIR", default_value = "conformance-report")]
     pub(super) output: PathBuf,
+}
+
+impl Run {
+    /// The line that runs one case of this run again.
+    pub(super) fn again(&self, case: &str) -> String {
+        let name = NAME.get().map_or(OWN_NAME, String::as_str);
+        let mut words = vec![name.to_owned(), "run".into(), "--only".into(), case.to_owned()];
+        let Under { target, security, timeout_factor, adapter } = &self.under;
+        let mut option = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                words.extend([name.to_owned(), quoted(&value)]);
+            }
+        };
+        option("--target", target.clone());
+        option("--security", (*security == Security::Tls).then(|| "tls".into()));
+        let factor = timeout_factor.to_string();
+        option("--timeout-factor", Some(factor).filter(|factor| factor != "1"));
+        option("--recipient", self.recipient.clone());
+        option("--unknown", self.unknown.clone());
+        option("--sender", self.sender.clone());
+        if !adapter.is_empty() {
+            words.push("--".into());
+            words.extend(adapter.iter().map(|word| quoted(&word.to_string_lossy())));
+        }
+        words.join(" ")
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 #[derive(Debug, Args)]

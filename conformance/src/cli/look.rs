@@ -105,6 +105,9 @@ fn explain_case(case: &Case) {
             place.seat,
             place.shown
         );
+        if script.slowly {
+            say!("        (whatever it sends leaves one octet at a time)");
+        }
         for step in &script.steps {
             say!("        {}", script::show(step));
         }

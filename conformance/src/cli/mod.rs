@@ -2,6 +2,7 @@
 
 mod line;
 mod look;
+mod reach;
 mod run;
 
 use std::ffi::OsString;

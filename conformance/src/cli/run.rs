@@ -1,6 +1,5 @@
 //! The commands that meet what is under test: `run` and `doctor`.
 
-use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,26 +8,26 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::line::{Run, Under};
+use super::reach::{self, OutOfReach};
 use super::{count, fail};
 use crate::case::Case;
 use crate::clock::Patience;
 use crate::doctor::{self, Probe};
 use crate::event::{Event, FORMAT};
 use crate::log::Recorder;
-use crate::parameters::Parameters;
+use crate::net::Port;
+use crate::organization::{LOGIN, PASSWORD};
+use crate::parameters::{Login, Parameters, Secret};
 use crate::print::say;
 use crate::runner::{Outcome, Plan, Results};
 use crate::select::{SelectError, select};
 use crate::stage::UnderTest;
+use crate::target::{Known, Target};
 use crate::verdict::{Exit, Verdict};
 use crate::{report, runner, twin};
 
 /// As reports name what is under test, when nobody knows.
 const NOTHING: &str = "nothing";
-/// What would bring cases within reach of a run against a bare target.
-const OUT_OF_REACH: &str =
-    "out of reach: without an adapter, a --recipient with a domain, or --unknown";
-
 /// What the arguments put under test.
 fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest, (Exit, String)> {
     if !(under.timeout_factor > 0.0 && under.timeout_factor <= 1_000.0) {
@@ -38,7 +37,7 @@ fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest
     }
     if let Some(target) = &under.target {
         let patience = Patience::new(under.timeout_factor);
-        return resolve(target, patience).map(UnderTest::Target);
+        return Target::read(target, patience).map(UnderTest::Target);
     }
     let adapter = if under.adapter.is_empty() { default_adapter } else { under.adapter.clone() };
     if adapter.is_empty() {
@@ -46,34 +45,6 @@ fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest
         return Err((Exit::Usage, problem.into()));
     }
     Ok(UnderTest::Adapter(adapter))
-}
-
-/// A target that is no host and port is a slip; one that no resolver knows is dead. Of several addresses
-/// it is the first where somebody listens.
-fn resolve(target: &str, patience: Patience) -> Result<SocketAddr, (Exit, String)> {
-    use std::net::ToSocketAddrs as _;
-    let port = target.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
-    if !matches!(port, Some((host, Ok(_))) if !host.is_empty()) {
-        let expected = "expected HOST:PORT, such as localhost:25, 192.0.2.1:25 or [::1]:25";
-        return Err((Exit::Usage, format!("--target {target}: {expected}")));
-    }
-    let dead = |problem: String| (Exit::Unusable, format!("--target {target}: {problem}"));
-    let addresses: Vec<SocketAddr> = target
-        .to_socket_addrs()
-        .map_err(|error| dead(format!("the host is not found: {error}")))?
-        .collect();
-    let first = addresses.first().copied().ok_or_else(|| dead("has no address".into()))?;
-    Ok(first_that_listens(&addresses, patience).unwrap_or(first))
-}
-
-/// The only address, or the first that takes a connection.
-fn first_that_listens(addresses: &[SocketAddr], patience: Patience) -> Option<SocketAddr> {
-    let listens =
-        |address: &&SocketAddr| crate::net::dial_from(None, **address, patience.connect()).is_ok();
-    match addresses {
-        [only] => Some(*only),
-        several => several.iter().find(listens).copied(),
-    }
 }
 
 /// Runs cases and vectors.
@@ -110,7 +81,7 @@ pub(super) fn run(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Ex
         directory: nodes,
         sick,
     };
-    execute(run, &plan, &recorder, out_of_reach)
+    execute(run, &plan, &recorder, (all, &out_of_reach))
 }
 
 /// Ends a run that chose nothing with a report that says why.
@@ -161,17 +132,23 @@ fn start_of_nothing(under_test: &str, seed: u64, timeout_factor: f64, strict: bo
 
 /// In its own organization the suite knows who exists; of a bare target it only knows what it is told.
 fn parameters(run: &Run, under_test: &UnderTest) -> Parameters {
-    if matches!(under_test, UnderTest::Adapter(_)) {
-        return Parameters {
+    let Run { recipient, unknown, sender, .. } = run;
+    match under_test {
+        UnderTest::Adapter(_) => Parameters {
             recipient: "amy@example.test".into(),
             unknown: Some("nobody@example.test".into()),
             sender: "ann@example.test".into(),
-        };
-    }
-    Parameters {
-        recipient: run.recipient.clone(),
-        unknown: run.unknown.clone(),
-        sender: run.sender.clone(),
+            login: Some(Login {
+                name: LOGIN.into(),
+                sender: LOGIN.into(),
+                password: Secret(PASSWORD.into()),
+            }),
+        },
+        UnderTest::Target(target) => target.parameters(Known {
+            recipient: recipient.clone(),
+            unknown: unknown.clone(),
+            sender: sender.clone(),
+        }),
     }
 }
 
@@ -182,25 +159,30 @@ fn on_interrupt() -> Arc<AtomicBool> {
     flag
 }
 
-fn execute(run: &Run, plan: &Plan<'_>, recorder: &Recorder, out_of_reach: usize) -> Exit {
+fn execute(
+    run: &Run,
+    plan: &Plan<'_>,
+    recorder: &Recorder,
+    (all, out_of_reach): (&[Case], &OutOfReach),
+) -> Exit {
     let total = plan.cases.len();
     say!("{} against {}", count(total), runner::show(&plan.under_test));
     if plan.seed != 0 {
         say!("order shuffled with --seed {}", plan.seed);
     }
     let results = runner::run(plan, recorder, |place, outcome| progress(place, total, outcome));
-    if let Err(problem) = report::write(&run.output, plan, &results, out_of_reach) {
+    if let Err(problem) = report::write(&run.output, plan, &results, out_of_reach.count(), all) {
         return fail(Exit::SuiteBug, &problem);
     }
     say!("\n{}", report::table(&results.outcomes));
-    explain_failures(plan, &results);
-    if out_of_reach > 0 {
-        say!("{} {OUT_OF_REACH}", count(out_of_reach));
+    explain_failures(run, &results);
+    if out_of_reach.count() > 0 {
+        say!("not run, and nothing is said of them: {out_of_reach}");
     }
     if !results.pending.is_empty() {
         say!("{} not begun, the first is {}", count(results.pending.len()), results.pending[0]);
     }
-    say!("report: {}", run.output.display());
+    say!("report: {}", run.output.join(report::PAGE).display());
     if let Some(problem) = recorder.broken() {
         return fail(Exit::SuiteBug, &format!("events.jsonl could not be written: {problem}"));
     }
@@ -224,7 +206,7 @@ fn progress(place: usize, total: usize, outcome: &Outcome<'_>) {
     }
 }
 
-fn explain_failures(plan: &Plan<'_>, results: &Results<'_>) {
+fn explain_failures(run: &Run, results: &Results<'_>) {
     let bad =
         |o: &&Outcome<'_>| !matches!(o.judgement.verdict, Verdict::Pass | Verdict::NotApplicable);
     for outcome in results.outcomes.iter().filter(bad) {
@@ -232,7 +214,7 @@ fn explain_failures(plan: &Plan<'_>, results: &Results<'_>) {
         let (case, level) = (outcome.case, outcome.case.level.name());
         say!("{} {} ({level}): {}", judgement.verdict.name(), case.id, judgement.reason);
         say!("    {}; verifies {}", case.title, case.verifies.join(" "));
-        say!("    again: run --seed {} --only {}", plan.seed, case.id);
+        say!("    again: {}", run.again(&case.id));
     }
 }
 
@@ -241,7 +223,7 @@ fn choose<'a>(
     run: &Run,
     under_test: &UnderTest,
     all: &'a [Case],
-) -> Result<(Vec<&'a Case>, usize), (Exit, String)> {
+) -> Result<(Vec<&'a Case>, OutOfReach), (Exit, String)> {
     let ids: Vec<&str> = all.iter().map(|case| case.id.as_str()).collect();
     let places = select(&ids, &run.only, &run.skip).map_err(|error| match error {
         SelectError::Bad(problem) => (Exit::Usage, format!("bad pattern {problem}")),
@@ -259,17 +241,10 @@ fn choose<'a>(
             && (run.profile.is_empty() || run.profile.iter().any(|p| p == case.profile))
     };
     let chosen: Vec<&Case> = places.iter().map(|place| &all[*place]).filter(wanted).collect();
-    let reach = |case: &&Case| {
-        matches!(under_test, UnderTest::Adapter(_))
-            || (case.is_for_any_server()
-                && (run.unknown.is_some() || !case.uses_unknown_recipient())
-                && (run.recipient.contains('@') || !case.uses_mailbox()))
-    };
-    let before = chosen.len();
-    let mut chosen: Vec<&Case> = chosen.into_iter().filter(reach).collect();
-    let out_of_reach = before - chosen.len();
+    let parameters = parameters(run, under_test);
+    let (mut chosen, out_of_reach) = reach::within(chosen, under_test, &parameters);
     if chosen.is_empty() {
-        let problem = format!("nothing selected ({out_of_reach} {OUT_OF_REACH})");
+        let problem = format!("nothing selected: {out_of_reach}");
         return Err((Exit::NothingSelected, problem));
     }
     shuffle(&mut chosen, run.seed);
@@ -293,10 +268,19 @@ fn shuffle<T>(list: &mut [T], seed: u64) {
 fn examine(under_test: &UnderTest, under: &Under, logs: &Path) -> (Value, Vec<Probe>) {
     let patience = Patience::new(under.timeout_factor);
     match under_test {
-        UnderTest::Target(address) => {
-            let dialled = crate::net::dial_from(None, *address, patience.connect());
-            let problem = dialled.err().map(|error| format!("target {address} is dead: {error}"));
-            (Value::Null, vec![Probe { name: "accepts a connection", problem }])
+        UnderTest::Target(target) => {
+            let ports = [
+                (Port::Smtp, "accepts a connection"),
+                (Port::Submission, "accepts a connection for submission"),
+                (Port::Submissions, "accepts a connection for submission under TLS"),
+            ];
+            let probe = |(port, name)| {
+                let address = target.port(port)?;
+                let dialled = crate::net::dial_from(None, address, patience.connect());
+                let dead = |error| format!("target {address} is dead: {error}");
+                Some(Probe { name, problem: dialled.err().map(dead) })
+            };
+            (Value::Null, ports.into_iter().filter_map(probe).collect())
         }
         UnderTest::Adapter(command) => doctor::examine(command, patience, logs, under.security),
     }
@@ -329,25 +313,5 @@ pub(super) fn doctor(under: &Under, default_adapter: Vec<OsString>) -> Exit {
             say!("{} can be tested", runner::show(&under_test));
             Exit::Conformant
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use super::first_that_listens;
-    use crate::clock::Patience;
-
-    #[test]
-    fn of_several_addresses_the_first_that_listens_is_taken() {
-        let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let (dead, alive) = (bind(), bind());
-        let [gone, there] = [&dead, &alive].map(|l| l.local_addr().expect("it is bound"));
-        drop(dead);
-        let patience = Patience::new(1.0);
-        assert_eq!(first_that_listens(&[gone, there], patience), Some(there));
-        assert_eq!(first_that_listens(&[gone], patience), Some(gone), "there is no choice");
-        assert_eq!(first_that_listens(&[gone, gone], patience), None);
     }
 }

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::sync::mpsc::Receiver;
 
 use super::{Cluster, address, bug, no_network, uncertified};
+use serde_json::{Value, json};
+
 use crate::event::Stop;
 use crate::net::{Port, Protection, Setting, Wire};
 use crate::security::{Credentials, SecurityError, Tls};
@@ -34,6 +36,23 @@ pub(super) struct Door {
 }
 
 impl Cluster {
+    /// On which ports members listen: a port that begins under TLS needs certificates.
+    pub(super) fn ports(&self) -> Vec<Port> {
+        let logins = Port::LOGIN.into_iter().filter(|port| {
+            let may_be = *port != Port::Submissions || self.authority.is_some();
+            self.blueprint.has_logins() && may_be
+        });
+        Port::ALL.into_iter().chain(logins).collect()
+    }
+
+    /// What `configure` says of the security of a member.
+    pub(super) fn security(&self, member: &str) -> Result<Value, Stop> {
+        self.authority.as_ref().map_or_else(
+            || Ok(json!("address")),
+            |authority| authority.configuration(member).map_err(|error| uncertified(&error)),
+        )
+    }
+
     fn setting(&self) -> Setting<'_> {
         Setting {
             recorder: &self.recorder,

@@ -9,11 +9,22 @@ pub(crate) enum Port {
     Deliver,
     /// Counted frames between a member and its master.
     Group,
+    /// SMTP for clients that log in, in clear until STARTTLS.
+    Submission,
+    /// The same, under TLS from its first octet.
+    Submissions,
 }
 
 impl Port {
-    /// All of them.
+    /// Those that every member has, and on which members talk to each other.
     pub(crate) const ALL: [Self; 3] = [Self::Smtp, Self::Deliver, Self::Group];
+    /// Those for clients that log in.
+    pub(crate) const LOGIN: [Self; 2] = [Self::Submission, Self::Submissions];
+
+    /// Whether it is for clients that log in.
+    pub(crate) const fn wants_login(self) -> bool {
+        matches!(self, Self::Submission | Self::Submissions)
+    }
 
     /// As configurations name it.
     pub(crate) const fn name(self) -> &'static str {
@@ -21,6 +32,8 @@ impl Port {
             Self::Smtp => "smtp",
             Self::Deliver => "deliver",
             Self::Group => "group",
+            Self::Submission => "submission",
+            Self::Submissions => "submissions",
         }
     }
 }

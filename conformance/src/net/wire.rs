@@ -85,6 +85,8 @@ pub(crate) struct Wire {
     patience: Duration,
     /// For when TLS begins.
     tls: Mutex<Option<Tls>>,
+    /// Whether there is TLS, from the start or from STARTTLS on.
+    has_tls: bool,
 }
 
 /// How a connection of the suite's own is protected.
@@ -98,12 +100,12 @@ pub(crate) enum Protection {
 }
 
 impl Protection {
-    /// As it is on a port: only the SMTP port begins in clear.
+    /// As it is on a port: only the SMTP port and the one for submission begin in clear.
     pub(crate) fn on(port: Port, tls: Option<Tls>) -> Self {
         match (port, tls) {
             (_, None) => Self::Clear,
-            (Port::Smtp, Some(tls)) => Self::Starttls(tls),
-            (Port::Deliver | Port::Group, Some(tls)) => Self::Tls(tls),
+            (Port::Smtp | Port::Submission, Some(tls)) => Self::Starttls(tls),
+            (Port::Deliver | Port::Group | Port::Submissions, Some(tls)) => Self::Tls(tls),
         }
     }
 }
@@ -169,6 +171,7 @@ impl Wire {
             Protection::Starttls(tls) => (None, Some(tls)),
         };
         let is_handshaking = now.is_some();
+        let has_tls = is_handshaking || later.is_some();
         if let Some(tls) = now {
             // Before anybody reads: the first octet of the node belongs to the handshake.
             end.secure(&[], tls);
@@ -181,6 +184,7 @@ impl Wire {
             recorder: setting.recorder.clone(),
             patience: setting.reply,
             tls: Mutex::new(later),
+            has_tls,
         };
         wire.read_in_background();
         if is_handshaking {
@@ -234,8 +238,19 @@ impl Wire {
 
     /// Sends octets. That the peer is gone already shows at the next wait.
     pub(crate) fn send(&self, octets: &[u8]) {
-        self.record(octets);
-        self.end.send(octets);
+        self.send_as(octets, octets, octets.len());
+    }
+
+    /// Sends octets, so many at a time, that stand otherwise in the record: a report shows nobody's
+    /// password.
+    pub(crate) fn send_as(&self, recorded: &[u8], octets: &[u8], at_a_time: usize) {
+        self.record(recorded);
+        octets.chunks(at_a_time.max(1)).for_each(|part| self.end.send(part));
+    }
+
+    /// Whether secrets may be said: where there is TLS, only once the far end has proved who it is.
+    pub(crate) fn is_private(&self) -> bool {
+        !self.has_tls || self.lock().secured
     }
 
     /// Sends a line.

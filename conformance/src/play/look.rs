@@ -294,7 +294,11 @@ fn before(
     };
     let seen =
         format!("`{}` in record {}, `{}` in record {}", one.text, one.n, other.text, other.n);
-    findings.is(check, one.n < other.n, &seen, &[one.n, other.n]);
+    // One record may bring many lines; within it their order on the connection decides.
+    let is_first =
+        || transcript.lines(&one.link).iter().find(|line| [one, other].contains(line)) == Some(one);
+    let right = one.n < other.n || (one.n == other.n && one != other && is_first());
+    findings.is(check, right, &seen, &[one.n, other.n]);
 }
 
 fn minutes(

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{FrameWant, LINK, QUIET, Script, Step, Terms, not_offered, parse_frame, securing};
+use super::{
+    FrameWant, LINK, Likeness, QUIET, Script, Step, Terms, not_offered, parse_frame, secures,
+    securing,
+};
 use crate::case::Findings;
-use crate::event::{How, Way};
-use crate::security::Security;
+use crate::event::{Event, How, Way};
+use crate::net::Port;
 use crate::smtp::{Parsed, Reply, Want, parse_reply, queue_id};
 use crate::transcript::{Stream, Transcript};
 
@@ -13,14 +16,19 @@ impl Script {
     /// Why the record of the conversation shows that the case does not apply, if it does: at the reply
     /// with which the conversation ended, the server had not offered what the case uses.
     pub(crate) fn unoffered(&self, transcript: &Transcript<'_>) -> Option<String> {
-        let mut cursor = Cursor::new(transcript, LINK);
+        let mut cursor = self.cursor(transcript);
         cursor.go(&self.steps, &mut Replies::new(), &mut Findings::default());
         cursor.terms.missing(self).map(|missing| not_offered(&missing))
     }
 
+    /// At the beginning of its only connection.
+    fn cursor<'a>(&self, transcript: &'a Transcript<'a>) -> Cursor<'a> {
+        Cursor::new(transcript, LINK, self.place.port)
+    }
+
     /// Judges the record.
     pub(crate) fn judge(&self, transcript: &Transcript<'_>, findings: &mut Findings) {
-        let mut cursor = Cursor::new(transcript, LINK);
+        let mut cursor = self.cursor(transcript);
         if cursor.go(&self.steps, &mut Replies::new(), findings) {
             cursor.quiet(findings);
         }
@@ -40,11 +48,13 @@ pub(crate) struct Cursor<'a> {
     sends: usize,
     last_send: u64,
     terms: Terms,
+    /// Whether STARTTLS is said where a step has both sides prove their names.
+    secures: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// At the beginning of a connection.
-    pub(crate) fn new(transcript: &'a Transcript<'a>, link: &str) -> Self {
+    pub(crate) fn new(transcript: &'a Transcript<'a>, link: &str, port: Port) -> Self {
         // The record of each sending.
         let mut sent = transcript.stream(link, Way::Forward).numbers;
         sent.dedup();
@@ -55,6 +65,7 @@ impl<'a> Cursor<'a> {
             place: 0,
             sends: 0,
             link: link.to_owned(),
+            secures: secures(port, transcript.security()),
             // Only a bare target has no way in which members prove their names.
             terms: Terms::new(transcript.security().is_none()),
             last_send: transcript.attempts(link).first().map_or(u64::MAX, |open| open.n),
@@ -98,18 +109,23 @@ impl<'a> Cursor<'a> {
 
     /// Goes over the dialogue of STARTTLS. That it went well shows in what comes after it.
     fn secure(&mut self, check: &str, findings: &mut Findings) -> bool {
-        if self.transcript.security() != Some(Security::Tls) {
+        if !self.secures {
             return true;
         }
-        securing().iter().all(|(_, want)| {
+        let goes_on = securing().iter().all(|(line, want)| {
             let mut found = Findings::default();
+            self.terms.ask(line);
             let goes_on =
                 self.next_send() && self.reply(check, want, &mut Replies::new(), &mut found);
             if !goes_on {
                 findings.merge(found);
             }
             goes_on
-        })
+        });
+        if goes_on {
+            self.terms.secured();
+        }
+        goes_on
     }
 
     fn barred(
@@ -190,7 +206,8 @@ impl<'a> Cursor<'a> {
         let problem = if early {
             Some(format!("`{}` came before it was asked for", reply.show()))
         } else {
-            self.terms.want(want).problem(reply)
+            let problem = self.terms.want(want).problem(reply);
+            problem.map(|problem| format!("{problem}{}", self.asked()))
         };
         self.place += used;
         match &problem {
@@ -198,6 +215,25 @@ impl<'a> Cursor<'a> {
             None => findings.holds(check, format!("`{}`", reply.show()), &evidence),
         }
         problem.is_none()
+    }
+
+    /// What the suite had said last, as far as it is one line.
+    fn asked(&self) -> String {
+        /// The most characters of it.
+        const SHOWN: usize = 60;
+        let said = self.transcript.records().iter().find(|record| record.n == self.last_send);
+        let Some(Event::Octets { data, .. }) = said.map(|record| &record.event) else {
+            return String::new();
+        };
+        let text = String::from_utf8_lossy(&data.bytes()).into_owned();
+        match text.strip_suffix("\r\n").filter(|line| !line.contains(['\r', '\n'])) {
+            Some(line) => {
+                let shown: String = line.chars().take(SHOWN).collect();
+                let rest = if shown.len() < line.len() { "…" } else { "" };
+                format!(" to `{shown}{rest}`")
+            }
+            None => format!(" to the {} octets of record {}", data.bytes().len(), self.last_send),
+        }
     }
 
     fn frame(&mut self, check: &str, want: &FrameWant, findings: &mut Findings) -> bool {
@@ -281,15 +317,21 @@ impl<'a> Cursor<'a> {
 fn judge_same(
     check: &str,
     (one, other): &(String, String),
-    same: bool,
+    how: Likeness,
     replies: &Replies,
     findings: &mut Findings,
 ) -> bool {
     let (Some((one, n)), Some((other, m))) = (replies.get(one), replies.get(other)) else {
         return false;
     };
+    if how == Likeness::Words {
+        let holds = one == other;
+        findings.is(check, holds, &format!("`{}` and `{}`", one.show(), other.show()), &[*n, *m]);
+        return holds;
+    }
     let ids = (queue_id(one), queue_id(other));
-    let holds = ids.0.is_some() && ids.1.is_some() && (ids.0 == ids.1) == same;
+    let wanted = how == Likeness::Id;
+    let holds = ids.0.is_some() && ids.1.is_some() && (ids.0 == ids.1) == wanted;
     findings.is(check, holds, &format!("the ids {:?} and {:?}", ids.0, ids.1), &[*n, *m]);
     holds
 }

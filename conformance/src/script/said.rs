@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{LINK, Script, Step, securing};
+use super::{LINK, Script, Step, secures, securing};
 use crate::event::{Event, Way};
 use crate::parameters::Parameters;
-use crate::security::Security;
 use crate::transcript::Transcript;
 
 /// One sending.
@@ -32,11 +31,10 @@ pub(crate) fn departure<'a>(
     words: &Words<'_>,
     transcript: &Transcript<'_>,
 ) -> Option<String> {
-    let secured = transcript.security() == Some(Security::Tls);
     let mut wanted: BTreeMap<String, Vec<Said>> = BTreeMap::new();
     for (name, script) in talks {
         let link = name.map_or_else(|| LINK.to_owned(), |name| format!("{name}#1"));
-        match script.said(words, secured) {
+        match script.said(words, secures(script.place.port, transcript.security())) {
             Ok(said) => wanted.entry(link).or_default().extend(said),
             // Without a value for a word, nothing behind it can have been said.
             Err(_) => break,

@@ -5,7 +5,8 @@
 //! status only where the server said that its replies have one.
 
 use super::{Script, Step};
-use crate::smtp::{Reply, Want, starts_with};
+use crate::net::Port;
+use crate::smtp::{Reply, Want, keywords, starts_with};
 
 /// The extension that puts a status into every reply.
 const STATUS_CODES: &str = "ENHANCEDSTATUSCODES";
@@ -18,6 +19,8 @@ pub(crate) struct Terms {
     asked: Vec<u8>,
     /// The keywords that EHLO was answered by, in upper case; nothing before that.
     offered: Option<Vec<String>>,
+    /// TLS has begun, and its extension is used up.
+    secured: bool,
 }
 
 impl Terms {
@@ -35,9 +38,15 @@ impl Terms {
     pub(crate) fn hear(&mut self, reply: &Reply) {
         let asked = core::mem::take(&mut self.asked);
         if reply.code == 250 && starts_with(&String::from_utf8_lossy(&asked), "EHLO") {
-            let word = |line: &String| line.split([' ', '=']).next().map(str::to_ascii_uppercase);
-            self.offered = Some(reply.lines.iter().skip(1).filter_map(word).collect());
+            self.offered =
+                Some(reply.lines.iter().skip(1).flat_map(|line| keywords(line)).collect());
         }
+    }
+
+    /// TLS has begun: what was offered in clear is void.
+    pub(crate) fn secured(&mut self) {
+        self.secured = true;
+        self.offered = None;
     }
 
     /// What a reply must be here.
@@ -48,7 +57,9 @@ impl Terms {
 
     /// The first extension that the script uses and this server has not offered.
     pub(crate) fn missing(&self, script: &Script) -> Option<String> {
-        let lacks = |word: &String| self.bare && self.offers(word) == Some(false);
+        let is_used_up = |word: &str| self.secured && word == "STARTTLS";
+        let lacks =
+            |word: &String| self.bare && self.offers(word) == Some(false) && !is_used_up(word);
         script.extensions().into_iter().find(lacks)
     }
 
@@ -72,6 +83,9 @@ impl Script {
                     words.extend(used(octets).into_iter().map(str::to_owned));
                 }
                 Step::Reply(_, want) => words.extend(want.keywords().iter().cloned()),
+                Step::Secure(..) if self.place.port == Port::Submission => {
+                    words.push("STARTTLS".into());
+                }
                 _ => {}
             }
             if let [Step::Send(_), Step::Reply(..), Step::Reply(..)] =

@@ -1,6 +1,8 @@
 //! Runs the program as a person would, and reads its report.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod logins;
+
 use core::net::SocketAddr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

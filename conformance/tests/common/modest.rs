@@ -1,5 +1,7 @@
 //! A server that does what RFC 5321 demands, and offers nothing besides.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
@@ -13,6 +15,15 @@ struct Talk {
 
 /// Serves one connection.
 pub(crate) fn serve(stream: TcpStream) -> std::io::Result<()> {
+    serve_until(stream, &[b"\r\n.\r\n"])
+}
+
+/// The same, with one more end of a message than RFC 5321 knows.
+pub(crate) fn smuggle(stream: TcpStream) -> std::io::Result<()> {
+    serve_until(stream, &[b"\r\n.\r\n", b"\n.\n"])
+}
+
+fn serve_until(stream: TcpStream, ends: &[&[u8]]) -> std::io::Result<()> {
     let mut out = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     let mut talk = Talk::default();
@@ -23,7 +34,7 @@ pub(crate) fn serve(stream: TcpStream) -> std::io::Result<()> {
         out.write_all(format!("{reply}\r\n").as_bytes())?;
         if reply.starts_with("354") {
             let mut content = Vec::new();
-            while !content.ends_with(b"\r\n.\r\n") {
+            while !ends.iter().any(|end| content.ends_with(end)) {
                 content.push(reader.by_ref().bytes().next().transpose()?.unwrap_or(b'.'));
             }
             out.write_all(b"250 taken\r\n")?;

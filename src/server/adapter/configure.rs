@@ -55,6 +55,10 @@ struct AskedListen {
     deliver: Option<SocketAddr>,
     #[serde(default)]
     group: Option<SocketAddr>,
+    #[serde(default)]
+    submission: Option<SocketAddr>,
+    #[serde(default)]
+    submissions: Option<SocketAddr>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,6 +129,9 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
     if let Some(Err(error)) = credentials.as_ref().map(Credentials::identity) {
         return Err(wrong(format!("security: {error}")));
     }
+    if credentials.is_none() && asked.listen.submissions.is_some() {
+        return Err(wrong("listen.submissions: needs TLS, and `security` is \"address\""));
+    }
     let mut policy = asked.policy;
     if policy.relay_networks.is_empty() {
         // The suite's clients are no strangers: they come from where the suite has its addresses.
@@ -146,8 +153,8 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
             deliver: asked.listen.deliver.unwrap_or(anywhere),
             group: asked.listen.group.unwrap_or(anywhere),
             admin: None,
-            submission: None,
-            submissions: None,
+            submission: asked.listen.submission,
+            submissions: asked.listen.submissions,
         },
         peers: peers(asked.peers),
         via: vias(asked.via),

@@ -33,8 +33,9 @@ use crate::server::private;
 pub const PROTO: u64 = 1;
 
 /// The profiles that this implementation claims.
-pub const PROFILES: [&str; 9] = [
+pub const PROFILES: [&str; 10] = [
     "smtp/server",
+    "smtp/submission",
     "submit/receiver",
     "submit/sender",
     "submit/resume",

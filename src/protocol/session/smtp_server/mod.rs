@@ -270,12 +270,7 @@ impl SmtpServer {
         clause!(SM_002);
         clause!(SM_084);
         self.transaction = None;
-        if self.secured
-            && self.submission.is_none()
-            && talk.config.faults.is_on("certificate-name-not-checked")
-        {
-            self.candidate = Some(MemberName(name.clone()));
-        }
+        self.believe(&name, talk);
         self.greeting = Some(Greeting { name, extended });
         let member = &talk.config.member;
         if !extended {
@@ -289,7 +284,7 @@ impl SmtpServer {
             smtputf8: true,
             enhanced_status_codes: true,
             dsn: true,
-            auth: self.offers_auth(talk.config.security),
+            auth: self.offers_auth(talk.config),
             starttls: self.may_start_tls(talk.config.security),
             submit: is_member,
             resume: is_member,

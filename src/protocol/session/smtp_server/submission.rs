@@ -3,7 +3,7 @@
 use super::{SmtpServer, State};
 use crate::clause;
 use crate::kernel::Span;
-use crate::protocol::member::Security;
+use crate::protocol::member::{MemberConfig, Security};
 use crate::protocol::organization::{AccountStatus, Organization, PasswordHash, Verdict};
 use crate::protocol::server::{Charge, Wire};
 use crate::protocol::session::{SessionEvent, Talk};
@@ -75,8 +75,9 @@ pub(super) fn long_auth_line() -> Reply {
 
 impl SmtpServer {
     /// Whether nobody else hears what the client says, or the organization has no TLS to ask for.
-    fn is_private(&self, security: Security) -> bool {
-        self.secured || security == Security::Address
+    fn is_private(&self, config: &MemberConfig) -> bool {
+        let is_lax = config.faults.is_on("auth-in-clear");
+        self.secured || config.security == Security::Address || is_lax
     }
 
     /// Who the client has proved to be.
@@ -84,11 +85,18 @@ impl SmtpServer {
         self.submission.as_ref()?.account.as_ref()
     }
 
+    /// For a planted bug: the login is over.
+    pub(super) fn forget_login(&mut self) {
+        if let Some(submission) = &mut self.submission {
+            submission.account = None;
+        }
+    }
+
     /// Whether EHLO offers AUTH.
-    pub(super) fn offers_auth(&self, security: Security) -> bool {
+    pub(super) fn offers_auth(&self, config: &MemberConfig) -> bool {
         clause!(SM_101);
         let is_open = self.submission.as_ref().is_some_and(|known| known.account.is_none());
-        is_open && self.is_private(security)
+        is_open && self.is_private(config)
     }
 
     /// How the next command is read.
@@ -130,7 +138,7 @@ impl SmtpServer {
     }
 
     /// Why there can be no AUTH now, whatever stands in it.
-    fn misplaced(&self, security: Security) -> Option<Reply> {
+    fn misplaced(&self, config: &MemberConfig) -> Option<Reply> {
         let submission = self.submission.as_ref()?;
         let out_of_order = |text| Some(Reply::new(503, Status::new(5, 5, 1), text));
         clause!(SM_102);
@@ -144,7 +152,7 @@ impl SmtpServer {
             return out_of_order("EHLO first");
         }
         let text = "Encryption is required: STARTTLS first";
-        let is_private = self.is_private(security);
+        let is_private = self.is_private(config);
         (!is_private).then(|| Reply::new(538, Status::new(5, 7, 11), text))
     }
 
@@ -155,7 +163,7 @@ impl SmtpServer {
         }
         talk.malformed(self.tag(), error.place(), line);
         clause!(SM_131);
-        let misplaced = self.misplaced(talk.config.security);
+        let misplaced = self.misplaced(talk.config);
         self.blame(talk, &misplaced.unwrap_or_else(|| error.reply()));
     }
 
@@ -163,7 +171,7 @@ impl SmtpServer {
         if self.submission.is_none() {
             return self.no_auth(talk);
         }
-        if let Some(reply) = self.misplaced(talk.config.security) {
+        if let Some(reply) = self.misplaced(talk.config) {
             return self.blame(talk, &reply);
         }
         clause!(SM_103);
@@ -215,6 +223,9 @@ impl SmtpServer {
     fn response(&mut self, exchange: Exchange, line: &Secret, talk: &mut Talk<'_>) {
         let given = match Response::decode(line) {
             Ok(Response::Given(given)) => given,
+            Ok(Response::Cancelled) if talk.config.faults.is_on("asterisk-asks-again") => {
+                return self.challenge("", exchange, talk);
+            }
             Ok(Response::Cancelled) => {
                 clause!(SM_104);
                 let text = "Authentication is cancelled";
@@ -278,7 +289,10 @@ impl SmtpServer {
             }
             Verdict::Denied { account } => {
                 clause!(SM_108);
-                let text = "Authentication credentials invalid";
+                let tells =
+                    account.is_none() && talk.config.faults.is_on("refusal-tells-names");
+                let text =
+                    if tells { "No such account" } else { "Authentication credentials invalid" };
                 self.denied(account, &Reply::new(535, Status::new(5, 7, 8), text), talk);
             }
             Verdict::Suspended(account) => self.denied(Some(account), &suspended(), talk),
@@ -289,7 +303,8 @@ impl SmtpServer {
     /// A login has failed.
     fn denied(&mut self, account: Option<Address>, reply: &Reply, talk: &mut Talk<'_>) {
         let Some(submission) = &mut self.submission else { return };
-        submission.failures += 1;
+        let counts = !talk.config.faults.is_on("failed-logins-not-counted");
+        submission.failures += u32::from(counts);
         let failures = submission.failures;
         talk.log(self.tag(), SessionEvent::NotAuthenticated { account });
         if failures >= FAILURES_LIMIT {
@@ -310,9 +325,13 @@ impl SmtpServer {
     /// Why this client may not begin this mail; nothing on the port of everybody.
     pub(super) fn objection(&self, mail: &Mail, talk: &Talk<'_>) -> Option<Reply> {
         let submission = self.submission.as_ref()?;
+        let faults = &talk.config.faults;
         let Some(account) = &submission.account else {
+            if faults.is_on("mail-without-login") {
+                return None;
+            }
             clause!(SM_111);
-            let text = if self.is_private(talk.config.security) {
+            let text = if self.is_private(talk.config) {
                 "Authentication is required"
             } else {
                 "Authentication is required: STARTTLS first"
@@ -327,7 +346,7 @@ impl SmtpServer {
             let own = talk.config.organization.account(sender);
             own.is_some_and(|own| own.address == *account)
         };
-        if mail.sender.as_ref().is_none_or(is_own) {
+        if mail.sender.as_ref().is_none_or(is_own) || faults.is_on("any-sender-behind-login") {
             return None;
         }
         let text = alloc::format!("The sender has to be {account}");

@@ -27,6 +27,17 @@ impl SmtpServer {
         self.state = State::Securing;
     }
 
+    /// For planted bugs: whoever says the name of a member has it.
+    pub(super) fn believe(&mut self, name: &str, talk: &Talk<'_>) {
+        let fault = match self.submission {
+            None => "certificate-name-not-checked",
+            Some(_) => "members-on-submission-port",
+        };
+        if self.secured && talk.config.faults.is_on(fault) {
+            self.candidate = Some(MemberName(name.into()));
+        }
+    }
+
     /// TLS is on: everything that was said in clear is void.
     pub(super) fn secured(&mut self, member: Option<MemberName>, talk: &mut Talk<'_>) {
         clause!(SM_006);

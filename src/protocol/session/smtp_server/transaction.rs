@@ -155,6 +155,9 @@ impl SmtpServer {
             with: String::from(with),
             body,
         }));
+        if talk.config.faults.is_on("login-ends-with-mail") {
+            self.forget_login();
+        }
         self.state = State::Mail;
     }
 
