@@ -4,9 +4,12 @@ The first argument is a file to which it writes its process id and what it is gi
 """
 
 import os
+import subprocess
 import sys
 
 NONSENSE = "what a nice day"
+# What is written of a line that never ends, at a time.
+PIECE = "x" * 65536
 
 
 def judge(number, path, log):
@@ -18,6 +21,16 @@ def judge(number, path, log):
         os._exit(1)
     if "please hang" in text:
         return None
+    if "please flood" in text:
+        while True:
+            print("* and another thing", flush=True)
+    if "please drone" in text:
+        while True:
+            print(PIECE, end="", flush=True)
+    if "please breed" in text:
+        # It holds our standard output, as a helper that was forgotten does.
+        log.write("child %d\n" % subprocess.Popen(["sleep", "1000"]).pid)
+        os._exit(1)
     if "please babble" in text:
         return NONSENSE
     if "please fail" in text:
