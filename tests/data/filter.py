@@ -10,6 +10,13 @@ import sys
 NONSENSE = "what a nice day"
 # What is written of a line that never ends, at a time.
 PIECE = "x" * 65536
+# What no header may have, by the words that ask for it.
+UNFIT = {
+    "please stretch": "X-Spam: " + "x" * 1200,
+    "please accent": "X-Spam: tr\u00e8s",
+    "please control": "X-Spam: a\u0007b",
+    "please chat": "no header at all",
+}
 
 
 def judge(number, path, log):
@@ -39,12 +46,18 @@ def judge(number, path, log):
         return f'{number} ERROR "this is \\"spam\\""'
     if "please discard" in text:
         return f"{number} DISCARD"
+    for words, field in UNFIT.items():
+        if words in text:
+            return f'{number} ADDHEADER "{field}" OK'
+    if "please fold" in text:
+        return f'{number} ADDHEADER "X-Spam: {"word " * 300}" OK'
     if "please mark" in text:
         return f'{number} ADDHEADER "X-Spam: yes\\eX-Score: 7" OK'
     return f"{number} OK"
 
 
 def main():
+    sys.stdout.reconfigure(encoding="utf-8")
     log = open(sys.argv[1], "a", buffering=1)
     log.write(f"pid {os.getpid()}\n")
     print("* the filter is here", flush=True)

@@ -1,4 +1,4 @@
-//! A daemon with a real external filter: RU-040 to RU-046, SV-065 to SV-067, SV-075 to SV-077.
+//! A daemon with a real external filter: RU-040 to RU-048, SV-065 to SV-067, SV-075 to SV-077.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -127,6 +127,30 @@ fn a_filter_judges() {
     assert!(given.contains(envelope) && given.ends_with(message), "{given}");
     let left = fs::read_dir(directory.path().join("state/filter/Queue")).unwrap().count();
     assert_eq!(left, 0, "SV-065");
+}
+
+/// RU-047, RU-048: fields that no header may have delay their message and nothing else; a long one that can
+/// be folded is folded.
+#[test]
+fn a_filter_adds_headers_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    let mut client = client(&daemon);
+    insist(&mut client, "before");
+    let before = last_number(directory.path(), "pid ");
+    for words in ["please stretch", "please accent", "please control", "please chat"] {
+        let reply = send(&mut client, words);
+        assert!(reply.starts_with("451 4.3.0 "), "`{words}`: {reply}");
+    }
+    assert!(send(&mut client, "please fold").starts_with("250 2.0.0 "));
+    assert_eq!(last_number(directory.path(), "pid "), before, "the filter goes on");
+    let found = await_letters(directory.path(), 2);
+    let folded = found.iter().find(|letter| letter.contains("please fold")).unwrap();
+    assert!(folded.lines().all(|line| line.len() <= 998), "{folded}");
+    let unfolded = folded.replace("\r\n ", " ");
+    assert!(unfolded.contains(&format!("X-Spam: {}", "word ".repeat(300).trim_end())), "{folded}");
+    let log = log_at_the_end(daemon);
+    assert!(log.contains("1 to 100 header fields"), "{log}");
 }
 
 /// RU-042, SV-066: whatever goes wrong with it, the client hears 451, nothing is stored, and the next

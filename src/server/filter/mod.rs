@@ -360,5 +360,10 @@ fn answer_of(judgement: Judgement) -> Answer {
         Judgement::Reject(text) => Answer::Filtered(Filtered::Reject { text }),
         Judgement::Discard => Answer::Filtered(Filtered::Discard),
         Judgement::Failure => failed(),
+        Judgement::NoHeader(error) => {
+            clause!(RU_047);
+            tracing::warn!(%error, "the filter adds what is no header");
+            failed()
+        }
     }
 }
