@@ -100,6 +100,7 @@ impl World<'_> {
                         if let Some(token) = file.token {
                             self.checkers.published(token, file.by.as_ref().unwrap_or(account));
                         }
+                        self.check_quota(host, account);
                     }
                     Renamed::Over(_) => {
                         self.checkers.object("C1", &format!("{account}: {name} was overwritten"));
