@@ -215,6 +215,12 @@ fn a_success_before_the_store_is_found() {
     is_found_in("lost-result-is-success", "C7", 1..=100, |_| plan());
 }
 
+/// CU-061: a success is told once, and where the outside server tells of it, by nobody else.
+#[test]
+fn a_success_that_others_tell_is_found() {
+    is_found_in("success-told-twice", "C7", 1..=100, |_| plan());
+}
+
 /// CU-031, CU-061 and RET: about whom, by whom and with what.
 #[test]
 fn notices_that_nobody_wants_are_found() {
@@ -223,10 +229,11 @@ fn notices_that_nobody_wants_are_found() {
     }
 }
 
-/// CU-057 and CU-052: what operators order.
+/// CU-057, CU-050 and CU-052: what operators order.
 #[test]
 fn orders_that_are_wrongly_obeyed_are_found() {
     is_found_in("order-ignores-doubt", "C1", 1..=100, |_| plan());
+    is_found_in("hold-not-stored", "CU-050", 1..=100, |_| plan());
 }
 
 /// DE-044: a host that has lost the account records nothing in it.
@@ -352,6 +359,28 @@ fn seeds_with_filters_hold() {
     };
     hold_all(1..=30, |_| filtering(plan()));
     hold_all(1..=30, |seed| filtering(plan_with_roles(seed, Faults::none())));
+}
+
+/// DE-080 to DE-090, DE-098, SV-062: accounts with quotas, accounts that are suspended while mail is under way,
+/// and journals that forget after a day: no mail is lost or doubled, no account gets more than its quota, and
+/// notices are true.
+#[test]
+fn seeds_with_limits_hold() {
+    let limited = |plan: Plan| Plan { limits_one_in: 1, ..plan };
+    for seed in 1..=30 {
+        for plan in [limited(plan()), limited(plan_with_moves())] {
+            let played = run_seed(&plan, seed, Watch::default());
+            assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
+        }
+    }
+}
+
+/// DE-083, DE-098: an account that gets more than its quota is noticed.
+#[test]
+fn accounts_over_their_quota_are_found() {
+    let limited = || Plan { limits_one_in: 1, ..plan_with_moves() };
+    is_found_in("quota-not-checked", "DE-098", 1..=30, |_| limited());
+    is_found_in("room-is-not-reserved", "DE-098", 1..=300, |_| limited());
 }
 
 /// Three members of one group: the accounts move from one to the other.

@@ -7,16 +7,17 @@
 
 use core::fmt;
 use core::fmt::Write as _;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::spool::sync_directory;
 use crate::clause;
-use crate::protocol::session::{SUSPECT_LINE, received_lines};
-use crate::wire::message::{Address, Hop, Refusal};
+use crate::wire::message::{Address, Refusal};
 
+/// How often the octets of a folder are counted again while a mail reader moves its files.
+const COUNTS_AGAIN: usize = 3;
 /// The longest name of a file or directory that file systems take.
 const NAME_LIMIT_OCTETS: usize = 255;
 
@@ -90,7 +91,7 @@ impl Maildirs {
         inbox.join(format!(".{}", levels.join(".")))
     }
 
-    /// Writes a message to `tmp/`: what [`trace_header`] made, then the body octet for octet. Synced,
+    /// Writes a message to `tmp/`: what [`lines_of_file`](crate::protocol::session::lines_of_file) made, then the body octet for octet. Synced,
     /// with its name. An unpublished message of that name is replaced.
     ///
     /// # Errors
@@ -170,21 +171,15 @@ impl Maildirs {
         let inbox = self.directory(account);
         let mut octets: u64 = 0;
         for folder in [inbox.clone()].into_iter().chain(folders(&inbox)?) {
-            // A file moves from `tmp/` to `new/` to `cur/`, so read in this order none is missed; one that
-            // moves meanwhile is seen twice, and counted once.
-            let mut counted = BTreeSet::new();
-            for part in ["tmp", "new", "cur"] {
-                for path in entries(&folder.join(part))? {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    // Behind the colon stand the flags that a mail reader sets.
-                    let base = name.split(':').next().unwrap_or_default().to_owned();
-                    let is_meant = part != "tmp" || unpublished.contains(&base);
-                    if is_meant && !without.contains(&base) && !counted.contains(&base) {
-                        octets = octets.saturating_add(size(&name, &path)?);
-                        counted.insert(base);
-                    }
+            let mut counted = usage_of(&folder, without, unpublished)?;
+            // A mail reader that moves files under way may hide some of them.
+            for _ in 0..COUNTS_AGAIN {
+                if !counted.moved {
+                    break;
                 }
+                counted = usage_of(&folder, without, unpublished)?;
             }
+            octets = octets.saturating_add(counted.octets);
         }
         Ok(octets)
     }
@@ -341,17 +336,60 @@ fn escape_level(level: &str) -> String {
     level.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
 }
 
-/// The octets of a message: from its name (`,S=`) where that says so, as other mail servers write it.
-fn size(name: &str, path: &Path) -> Result<u64, MaildirError> {
+/// What the files of a folder have.
+struct Counted {
+    octets: u64,
+    /// A file was gone from where it had been listed, and was not seen elsewhere.
+    moved: bool,
+}
+
+/// The octets of one folder, as [`Maildirs::usage`] counts them.
+fn usage_of(
+    folder: &Path,
+    without: &[String],
+    unpublished: &[String],
+) -> Result<Counted, MaildirError> {
+    // A file moves from `tmp/` to `new/` to `cur/`, so read in this order none is missed; one that moves
+    // meanwhile is seen twice, and counted once.
+    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    let mut gone = BTreeSet::new();
+    for part in ["tmp", "new", "cur"] {
+        for path in entries(&folder.join(part))? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            // Behind the colon stand the flags that a mail reader sets.
+            let base = name.split(':').next().unwrap_or_default().to_owned();
+            let is_meant = part != "tmp" || unpublished.contains(&base);
+            if !is_meant || without.contains(&base) || counted.contains_key(&base) {
+                continue;
+            }
+            match size(&name, &path)? {
+                Some(octets) => {
+                    counted.insert(base, octets);
+                }
+                None => {
+                    gone.insert(base);
+                }
+            }
+        }
+    }
+    let moved = gone.iter().any(|base| !counted.contains_key(base));
+    Ok(Counted {
+        octets: counted.values().fold(0, |all, octets| all.saturating_add(*octets)),
+        moved,
+    })
+}
+
+/// The octets of a message: from its name (`,S=`) where that says so, as other mail servers write it. `None`
+/// where it is not there any more: a mail reader has moved or removed it.
+fn size(name: &str, path: &Path) -> Result<Option<u64>, MaildirError> {
     let fields = name.split(':').next().unwrap_or_default().split(',').skip(1);
     let mut named = fields.filter_map(|field| field.strip_prefix("S=")?.parse().ok());
     if let Some(octets) = named.next() {
-        return Ok(octets);
+        return Ok(Some(octets));
     }
     match fs::metadata(path) {
-        Ok(metadata) => Ok(metadata.len()),
-        // A mail reader moved or removed it meanwhile.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(path, "examine")(error)),
     }
 }
@@ -369,16 +407,4 @@ fn letters(directory: &Path) -> Result<Vec<Letter>, MaildirError> {
         letters.push(Letter { name, path, octets });
     }
     Ok(letters)
-}
-
-/// The lines in front of a stored message: the return path, the mark of a copy that may be one too
-/// many, and the trace with the newest hop first.
-#[must_use]
-pub fn trace_header(sender: Option<&Address>, hops: &[Hop], suspect: bool) -> String {
-    let mut header = format!("Return-Path: <{}>\r\n", sender.map_or("", |sender| &sender.0));
-    if suspect {
-        header.push_str(SUSPECT_LINE);
-    }
-    header.push_str(&received_lines(hops));
-    header
 }

@@ -95,8 +95,8 @@ impl World<'_> {
 
     /// The operator of a member orders something.
     pub fn order(&mut self, host: HostIndex, order: Order) {
-        self.checkers.ordered(&self.hosts[host], host, &order);
         let from = self.hosts[host].name_inbound();
+        self.checkers.ordered(&self.hosts[host], (host, from), &order);
         let order = member::Command::Order { from, order };
         self.feed(host, Input::Command(Command::Member(order)));
         self.pump(host);
@@ -258,6 +258,10 @@ impl World<'_> {
     }
 
     fn send(&mut self, host: HostIndex, to: ConnectionId, pdu: Wire) {
+        if let Wire::Ordered(answer) = &pdu {
+            // Operators have no connection in this world, but they hear what they are answered.
+            return self.checkers.confirmed(&self.hosts[host], (host, to), answer);
+        }
         let Some(socket) = self.hosts[host].sockets.get_mut(&to) else { return };
         let (pipe, side) = (socket.pipe, socket.side);
         match pdu {

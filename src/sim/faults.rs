@@ -43,6 +43,8 @@ pub struct Swarm {
     pub orders_every: Option<RangeInclusive<Span>>,
     /// Operators may also say that a member will not come back, although it will.
     pub forgets: bool,
+    /// Between one account that is suspended, or taken back, and the next; `None` is none.
+    pub suspends_every: Option<RangeInclusive<Span>>,
     /// By how many parts per million a member's clock may be too fast or too slow.
     pub drift_ppm: u32,
     /// By how much a member's clock may be ahead.
@@ -70,6 +72,7 @@ impl Swarm {
             moves_every: None,
             orders_every: None,
             forgets: false,
+            suspends_every: None,
             drift_ppm: 0,
             ahead: Span::ZERO,
         }
@@ -115,6 +118,7 @@ impl Swarm {
             moves_every: (moves != 0).then(|| Span::ZERO..=Span::minutes(u64::from(moves))),
             orders_every: (orders != 0).then(|| Span::ZERO..=Span::minutes(u64::from(orders))),
             forgets: forgets == 1,
+            suspends_every: None,
             drift_ppm,
             ahead: Span::seconds(u64::from(ahead_seconds)),
         }
@@ -213,6 +217,7 @@ impl World<'_> {
         for (from, to) in self.network.cuts() {
             self.heal(from, to);
         }
+        self.lift_limits();
         self.mend_bodies();
         for host in 0..self.hosts.len() {
             self.boot(host);

@@ -18,7 +18,7 @@ pub struct File {
     pub path: Vec<String>,
     /// A crash has left only a part of it.
     pub torn: bool,
-    /// How long its content is.
+    /// How long it is.
     pub octets: u64,
 }
 

@@ -19,6 +19,7 @@ pub mod draw;
 pub mod drive;
 pub mod faults;
 pub mod host;
+pub mod limits;
 pub mod log;
 pub mod maildir;
 pub mod moves;

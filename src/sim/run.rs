@@ -15,6 +15,7 @@ use super::checkers::Violation;
 use super::clock::HostClock;
 use super::draw::Dice;
 use super::faults::{Swarm, Terms, draw_delays};
+use super::limits::Limits;
 use super::log::Log;
 use super::workload::Workload;
 use super::world::{Happening, World};
@@ -27,6 +28,10 @@ use crate::protocol::organization::Organization;
 pub const LIVENESS_BOUND: Span = Span::hours(3);
 /// The most steps of one run; more is a machine that turns in a circle.
 pub const STEPS_LIMIT: u64 = 50_000_000;
+/// One in so many runs has accounts with limits.
+pub const LIMITS_ONE_IN: u32 = 4;
+/// Where the clients of a run are; in some runs they may send mail to foreign addresses.
+const CLIENTS: &str = "192.0.2.0/24";
 /// How many rows a failure shows.
 pub const ROWS_SHOWN: usize = 80;
 
@@ -41,17 +46,25 @@ pub struct Plan {
     pub span: Span,
     /// The planted bugs.
     pub faults: Faults,
+    /// One in so many runs has accounts with limits; 0 is none.
+    pub limits_one_in: u32,
 }
 
 impl Plan {
     /// The default policy and no planted bug.
     #[must_use]
     pub fn new(organization: Arc<Organization>, span: Span) -> Self {
-        Self { organization, policy: Policy::default(), span, faults: Faults::none() }
+        let (policy, faults) = (Policy::default(), Faults::none());
+        Self { organization, policy, span, faults, limits_one_in: LIMITS_ONE_IN }
     }
 
-    /// The same for one run, which may have shorter terms, and a way out where the file has none.
-    fn configs_of_run(&self, terms: Option<Terms>, has_way_out: bool) -> Vec<MemberConfig> {
+    /// The same for one run, which may have shorter terms, limits, a way out where the file has none, and clients who may use it.
+    fn configs_of_run(
+        &self,
+        terms: Option<Terms>,
+        (has_way_out, relays): (bool, bool),
+        limits: Option<&Limits>,
+    ) -> Vec<MemberConfig> {
         let mut plan = self.clone();
         if let Some(terms) = terms {
             plan.policy.delay_notice_hours = terms.delay_notice_hours;
@@ -60,6 +73,12 @@ impl Plan {
         if has_way_out && plan.organization.smart_host.is_none() {
             let way_out = Some(String::from("outside.example:25"));
             Arc::make_mut(&mut plan.organization).smart_host = way_out;
+        }
+        if relays {
+            plan.policy.relay_networks = Vec::from([CLIENTS.parse().expect("it is a network")]);
+        }
+        if let Some(limits) = limits {
+            limits.apply(Arc::make_mut(&mut plan.organization), &mut plan.policy);
         }
         plan.configs()
     }
@@ -200,10 +219,14 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
     let mut swarm = Swarm::draw(&mut dice);
     let delays = draw_delays(&mut dice);
     let terms = Terms::draw(&mut dice, &mut swarm);
+    let limits =
+        Limits::draw(&mut dice, plan.limits_one_in, &plan.organization, (terms, &mut swarm));
     let span = terms.map_or(plan.span, |terms| plan.span.max(terms.least));
+    let span = limits.as_ref().map_or(span, |limits| span.max(limits.least()));
     let workload = Workload::draw(&mut dice, span);
     let has_way_out = dice.below("organization.outside", 2) == 1;
-    let configs = plan.configs_of_run(terms, has_way_out);
+    let relays = has_way_out && dice.below("organization.relays", 2) == 1;
+    let configs = plan.configs_of_run(terms, (has_way_out, relays), limits.as_ref());
     let clocks: Vec<_> = configs.iter().map(|_| HostClock::draw(&mut dice, &swarm)).collect();
     let clock_limits = (swarm.ahead, swarm.drift_ppm);
     let mut world = World::new(configs, delays, swarm, watch.log(), choose);
@@ -240,6 +263,9 @@ fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {
     }
     if world.swarm.moves_every.is_some() {
         world.schedule(Span::seconds(1), Happening::MoveNext);
+    }
+    if world.swarm.suspends_every.is_some() {
+        world.schedule(Span::seconds(1), Happening::SuspendNext);
     }
     if world.swarm.orders_every.is_some() {
         world.schedule(Span::seconds(1), Happening::OrderNext);

@@ -11,6 +11,7 @@ use super::world::{Happening, World};
 use crate::kernel::{Input, Span};
 use crate::protocol::member::{Answer, Filtered, Notice, Query};
 use crate::protocol::queue::Ending;
+use crate::protocol::session::lines_of_file;
 use crate::wire::message::{Address, BodyKey, Field, Refusal};
 
 /// How long a slow filter takes.
@@ -63,7 +64,7 @@ impl World<'_> {
                     Answer::Failed(Refusal::new(451, "4.3.0", "damaged"))
                 }
             },
-            Query::Deposit { account, name, hops, fields, body, .. } => {
+            Query::Deposit { account, name, sender, hops, fields, suspect, body, .. } => {
                 let octets = match self.read_body(host, body.key) {
                     Ok(Some(octets)) => octets,
                     Ok(None) => return Answer::Done,
@@ -75,8 +76,10 @@ impl World<'_> {
                 let at = &mut self.hosts[host];
                 let by = at.disk.passed_on_by(body.key, fields);
                 let token = at.disk.token(body.key);
+                let above = lines_of_file(sender.as_ref(), hops, fields, *suspect);
+                let length = body.octets + above.len() as u64;
                 let file =
-                    File { token, by, path: path(&octets, hops), torn: false, octets: body.octets };
+                    File { token, by, path: path(&octets, hops), torn: false, octets: length };
                 at.maildirs.deposit(account, name, file);
                 Answer::Done
             }
@@ -97,6 +100,7 @@ impl World<'_> {
                         if let Some(token) = file.token {
                             self.checkers.published(token, file.by.as_ref().unwrap_or(account));
                         }
+                        self.check_quota(host, account);
                     }
                     Renamed::Over(_) => {
                         self.checkers.object("C1", &format!("{account}: {name} was overwritten"));

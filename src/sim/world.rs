@@ -20,6 +20,7 @@ use super::outside::Conversation;
 use super::workload::Workload;
 use crate::kernel::{Choose, LinkChange, Span, Time};
 use crate::protocol::member::{MemberConfig, Timer};
+use crate::protocol::organization::AccountStatus;
 use crate::protocol::queue::Damage;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName};
 use crate::wire::message::{Address, Body, BodyKey};
@@ -111,6 +112,19 @@ pub enum Happening {
     MoveNext,
     /// An operator orders something.
     OrderNext,
+    /// The swarm suspends an account, or takes it back.
+    SuspendNext,
+    /// A file of this revision, with another status of an account, reaches a member.
+    StatusTold {
+        /// Which member.
+        host: HostIndex,
+        /// The account.
+        account: Address,
+        /// Its status.
+        status: AccountStatus,
+        /// The revision of the file.
+        revision: u32,
+    },
     /// Connections that stood still since the cut break, if it lasts.
     BreakFrozen(PipeId),
 }
@@ -169,6 +183,8 @@ pub struct World<'c> {
     pub(super) moves_on: bool,
     /// Where the accounts are that have moved.
     pub owners: BTreeMap<Address, (HostIndex, Epoch)>,
+    /// The revision of the newest file that was written under way.
+    pub(super) revision: u32,
     /// What clients are still to do.
     pub plan: Workload,
     /// The clients of the workload, in the order in which they came.
@@ -208,6 +224,7 @@ impl<'c> World<'c> {
             moves: Vec::new(),
             moves_on: false,
             owners: BTreeMap::new(),
+            revision: 0,
             plan: Workload::none(),
             clients: Vec::new(),
             outside: Vec::new(),
@@ -306,6 +323,10 @@ impl<'c> World<'c> {
             }
             Happening::MoveNext => self.move_next(),
             Happening::OrderNext => self.order_next(),
+            Happening::SuspendNext => self.suspend_next(),
+            Happening::StatusTold { host, account, status, revision } => {
+                self.tell_status(host, &account, (status, revision));
+            }
             Happening::Heal(from, to) => self.heal(from, to),
             Happening::BreakFrozen(pipe) => self.break_frozen(pipe),
         }

@@ -9,7 +9,7 @@ use bridgehead::protocol::queue::AccountJournal;
 use bridgehead::wire::ids::Epoch;
 use bridgehead::wire::message::{Address, Outcome};
 
-use crate::host::{C1, Host};
+use crate::host::{C1, Host, octets_of_file};
 
 /// What is set of the first account, which is the host's.
 fn host_with(change: impl Fn(&mut Account), faults: &[&str]) -> Host {
@@ -39,6 +39,16 @@ fn forever(octets: u64) -> impl Fn(&mut Account) {
         account.quota_octets = octets;
         account.over_quota = OverQuota::Permanent;
     }
+}
+
+/// The octets of the file that a parcel of these tests becomes (DE-098).
+fn file_octets() -> u64 {
+    let mut host = host_with(|_| {}, &[]);
+    let parcel = host.parcel(1, 0, "here@example.org");
+    host.say(C1, Pdu::Deliver(parcel));
+    let octets = host.asked.iter().find_map(octets_of_file).expect("it is stored");
+    assert!(octets > 40, "the lines above the content count");
+    octets
 }
 
 /// One for the account, and one for an account of which nothing is set.
@@ -91,14 +101,15 @@ fn a_suspended_account_takes_nothing_now() {
     assert_eq!(words(&said), [(0, 250, "2.1.5")], "the planted bug is seen");
 }
 
-/// DE-081: what fits comes in, to the last octet; what does not is refused for now, others go on.
+/// DE-081, DE-098: what fits comes in, to the last octet; what does not is refused for now, others go on.
 #[test]
 fn an_account_without_room_refuses_for_now() {
-    let mut host = host_with(quota(100), &[]);
+    let file = file_octets();
+    let mut host = host_with(quota(60 + file), &[]);
     host.used = 60;
     let parcel = parcel_for_both(&mut host, 1);
     let said = host.say(C1, Pdu::Deliver(parcel));
-    assert_eq!(words(&said), [(0, 250, "2.1.5"), (1, 250, "2.1.5")], "40 octets fit");
+    assert_eq!(words(&said), [(0, 250, "2.1.5"), (1, 250, "2.1.5")], "the file fits");
     let asked = host.asked.iter().filter(|query| matches!(query, Query::Usage { .. })).count();
     assert_eq!(asked, 1, "only where there is a quota");
     host.used = 61;
@@ -108,7 +119,7 @@ fn an_account_without_room_refuses_for_now() {
     let origin = parcel_for_both(&mut host, 2).envelope.origin;
     assert_eq!(host.durable.spool.recorded(&origin, 0), None);
 
-    let mut host = host_with(quota(100), &["quota-not-checked"]);
+    let mut host = host_with(quota(60 + file), &["quota-not-checked"]);
     host.used = 61;
     let parcel = host.parcel(1, 0, "here@example.org");
     let said = host.say(C1, Pdu::Deliver(parcel));
@@ -118,7 +129,7 @@ fn an_account_without_room_refuses_for_now() {
 /// DE-082, DE-026: for ever where the organization says so, and in the journal before it is spoken.
 #[test]
 fn an_account_without_room_refuses_for_ever_where_it_is_to() {
-    let mut host = host_with(forever(100), &[]);
+    let mut host = host_with(forever(60 + file_octets()), &[]);
     host.used = 61;
     let parcel = parcel_for_both(&mut host, 1);
     let origin = parcel.envelope.origin.clone();
@@ -134,17 +145,18 @@ fn an_account_without_room_refuses_for_ever_where_it_is_to() {
 /// DE-084: what was delivered is said again, whatever the account takes by then.
 #[test]
 fn a_repeat_is_answered_from_the_journal() {
-    let mut host = host_with(forever(100), &[]);
+    let file = file_octets();
+    let mut host = host_with(forever(file), &[]);
     let parcel = host.parcel(1, 0, "here@example.org");
     assert_eq!(words(&host.say(C1, Pdu::Deliver(parcel))), [(0, 250, "2.1.5")]);
-    host.used = 100;
+    host.used = file;
     set(&mut host, |account| account.status = AccountStatus::Suspended);
     let parcel = host.parcel(1, 0, "here@example.org");
     assert_eq!(words(&host.say(C1, Pdu::Deliver(parcel))), [(0, 250, "2.1.5")]);
     assert_eq!(host.deposits(), 1, "C2");
 }
 
-/// Two deliveries of 40 octets into an account that has room for one, at the same time; what was said
+/// Two deliveries into an account that has room for one, at the same time; what was said
 /// when all questions are answered. The files are counted as they are when the host gets to it.
 fn both_at_once(faults: &[&str], change: impl Fn(&mut Account)) -> (Host, Vec<u16>) {
     let mut host = host_with(change, faults);
@@ -173,19 +185,20 @@ fn both_at_once(faults: &[&str], change: impl Fn(&mut Account)) -> (Host, Vec<u1
 /// DE-083: two deliveries never share the last room, and none is refused for ever for one under way.
 #[test]
 fn the_last_room_is_given_once() {
-    let (host, codes) = both_at_once(&[], quota(50));
+    let room = file_octets() + 10;
+    let (host, codes) = both_at_once(&[], quota(room));
     assert_eq!(codes, [250, 452]);
     assert_eq!(host.deposits(), 1);
-    let (host, codes) = both_at_once(&[], forever(50));
+    let (host, codes) = both_at_once(&[], forever(room));
     assert_eq!((host.deposits(), codes), (1, vec![250, 452]));
-    let (host, codes) = both_at_once(&["room-is-not-reserved"], quota(50));
+    let (host, codes) = both_at_once(&["room-is-not-reserved"], quota(room));
     assert_eq!((host.deposits(), codes), (2, vec![250, 250]), "the planted bug is seen");
 }
 
 /// DE-083: a delivery that fails takes no room, and one that was recorded takes it whatever was counted.
 #[test]
 fn room_goes_by_what_became_of_the_others() {
-    let mut host = host_with(quota(50), &[]);
+    let mut host = host_with(quota(file_octets() + 10), &[]);
     host.slow = true;
     let take = |host: &mut Host, sequence, answer: &dyn Fn(&Query) -> Option<Answer>| {
         if sequence > 0 {

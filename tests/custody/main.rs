@@ -8,6 +8,7 @@ mod offers;
 mod orders;
 mod policies;
 mod queue;
+mod quota;
 mod random;
 mod receiver;
 mod release;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bridgehead::kernel::{Input, LinkChange, Time};
 use bridgehead::protocol::member::{Answer, Candidate, Event, NewMail, Pdu, Policy, Query, Timer};
 use bridgehead::protocol::organization::{Account, AccountStatus, Organization, OverQuota};
+use bridgehead::protocol::rules::{Action, Rule};
 use bridgehead::wire::ids::ConnectionId;
 use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Notify, Recipient, Refusal};
 use bridgehead::wire::verify::{Question, VerifyPdu};
@@ -76,6 +77,35 @@ fn a_host_says_what_it_would_refuse() {
     assert!(refused(5, 452, "4.2.2")(&over) && refused(5, 452, "4.2.2")(&without_size));
     let (over, without_size) = full(OverQuota::Permanent);
     assert!(refused(5, 552, "5.2.2")(&over) && refused(5, 552, "5.2.2")(&without_size));
+}
+
+/// DE-099: where the rules may keep nothing, only the delivery can say whether there is room.
+#[test]
+fn a_host_says_nothing_of_room_that_may_not_be_needed() {
+    let to = || vec![Address::from("x@elsewhere.example")];
+    let folder = || Action::Store { folder: "Copies".into() };
+    let header = || Action::AddHeader { field: "X-Seen".into(), value: "yes".into() };
+    let reject = || Action::Reject { text: "no".into() };
+    for (actions, may_need_none) in [
+        (vec![header()], false),
+        (vec![Action::Copy { to: to() }], false),
+        (vec![Action::Redirect { to: to() }], true),
+        (vec![folder(), Action::Redirect { to: to() }], false),
+        (vec![Action::Redirect { to: to() }, Action::Stop {}, folder()], true),
+        (vec![Action::Redirect { to: to() }, reject()], false),
+        (vec![Action::Discard {}], true),
+        (vec![Action::Stop {}, Action::Discard {}], false),
+    ] {
+        let mut host = host_with(|accounts| {
+            accounts[0].quota_octets = 100;
+            let then = actions.clone();
+            accounts[0].rules = vec![Rule { name: "one".into(), when: Vec::new(), then }];
+        });
+        host.used = 100;
+        let answer = ask(&mut host, about("here@example.org", 0));
+        let is_refused = refused(5, 452, "4.2.2")(&answer);
+        assert_eq!(is_refused, !may_need_none, "{actions:?}: {answer:?}");
+    }
 }
 
 /// SM-094: and what it says of one that sends.

@@ -4,9 +4,19 @@ The first argument is a file to which it writes its process id and what it is gi
 """
 
 import os
+import subprocess
 import sys
 
 NONSENSE = "what a nice day"
+# What is written of a line that never ends, at a time.
+PIECE = "x" * 65536
+# What no header may have, by the words that ask for it.
+UNFIT = {
+    "please stretch": "X-Spam: " + "x" * 1200,
+    "please accent": "X-Spam: tr\u00e8s",
+    "please control": "X-Spam: a\u0007b",
+    "please chat": "no header at all",
+}
 
 
 def judge(number, path, log):
@@ -18,6 +28,16 @@ def judge(number, path, log):
         os._exit(1)
     if "please hang" in text:
         return None
+    if "please flood" in text:
+        while True:
+            print("* and another thing", flush=True)
+    if "please drone" in text:
+        while True:
+            print(PIECE, end="", flush=True)
+    if "please breed" in text:
+        # It holds our standard output, as a helper that was forgotten does.
+        log.write("child %d\n" % subprocess.Popen(["sleep", "1000"]).pid)
+        os._exit(1)
     if "please babble" in text:
         return NONSENSE
     if "please fail" in text:
@@ -26,12 +46,18 @@ def judge(number, path, log):
         return f'{number} ERROR "this is \\"spam\\""'
     if "please discard" in text:
         return f"{number} DISCARD"
+    for words, field in UNFIT.items():
+        if words in text:
+            return f'{number} ADDHEADER "{field}" OK'
+    if "please fold" in text:
+        return f'{number} ADDHEADER "X-Spam: {"word " * 300}" OK'
     if "please mark" in text:
         return f'{number} ADDHEADER "X-Spam: yes\\eX-Score: 7" OK'
     return f"{number} OK"
 
 
 def main():
+    sys.stdout.reconfigure(encoding="utf-8")
     log = open(sys.argv[1], "a", buffering=1)
     log.write(f"pid {os.getpid()}\n")
     print("* the filter is here", flush=True)

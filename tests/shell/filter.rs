@@ -1,8 +1,9 @@
-//! A daemon with a real external filter: RU-040 to RU-045, SV-065 to SV-067.
+//! A daemon with a real external filter: RU-040 to RU-048, SV-065 to SV-067, SV-075 to SV-077.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -29,12 +30,44 @@ fn log_of(directory: &Path) -> PathBuf {
 }
 
 fn start(directory: &Path) -> Daemon {
+    start_with_log(directory, "warn")
+}
+
+fn start_with_log(directory: &Path, level: &str) -> Daemon {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/filter.py");
     let log = log_of(directory);
     let command =
         format!("\"/usr/bin/env\", \"python3\", \"{}\", \"{}\"", script.display(), log.display());
     let file = with_filter(directory, &command);
-    Daemon::ready(bridgehead().arg("serve").arg(file).spawn().unwrap())
+    let mut serve = bridgehead();
+    Daemon::ready(serve.env("BRIDGEHEAD_LOG", level).arg("serve").arg(file).spawn().unwrap())
+}
+
+/// What the daemon has logged until its end.
+fn log_at_the_end(mut daemon: Daemon) -> String {
+    daemon.terminate();
+    let mut log = String::new();
+    daemon.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    log
+}
+
+/// The number behind this word, where the filter has written that last.
+fn last_number(directory: &Path, word: &str) -> u32 {
+    let log = fs::read_to_string(log_of(directory)).unwrap();
+    let number = log.lines().rev().find_map(|line| line.strip_prefix(word));
+    number.expect("the filter has written it").trim().parse().unwrap()
+}
+
+/// Waits until there is no such process; one that is dead and that nobody has waited for is none.
+fn await_end(process: u32) {
+    for _ in 0..TRIES {
+        let status = fs::read_to_string(format!("/proc/{process}/stat"));
+        if status.is_err() || status.is_ok_and(|status| status.contains(") Z ")) {
+            return;
+        }
+        thread::sleep(PAUSE);
+    }
+    panic!("process {process} runs on");
 }
 
 fn client(daemon: &Daemon) -> Client {
@@ -96,6 +129,30 @@ fn a_filter_judges() {
     assert_eq!(left, 0, "SV-065");
 }
 
+/// RU-047, RU-048: fields that no header may have delay their message and nothing else; a long one that can
+/// be folded is folded.
+#[test]
+fn a_filter_adds_headers_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    let mut client = client(&daemon);
+    insist(&mut client, "before");
+    let before = last_number(directory.path(), "pid ");
+    for words in ["please stretch", "please accent", "please control", "please chat"] {
+        let reply = send(&mut client, words);
+        assert!(reply.starts_with("451 4.3.0 "), "`{words}`: {reply}");
+    }
+    assert!(send(&mut client, "please fold").starts_with("250 2.0.0 "));
+    assert_eq!(last_number(directory.path(), "pid "), before, "the filter goes on");
+    let found = await_letters(directory.path(), 2);
+    let folded = found.iter().find(|letter| letter.contains("please fold")).unwrap();
+    assert!(folded.lines().all(|line| line.len() <= 998), "{folded}");
+    let unfolded = folded.replace("\r\n ", " ");
+    assert!(unfolded.contains(&format!("X-Spam: {}", "word ".repeat(300).trim_end())), "{folded}");
+    let log = log_at_the_end(daemon);
+    assert!(log.contains("1 to 100 header fields"), "{log}");
+}
+
 /// RU-042, SV-066: whatever goes wrong with it, the client hears 451, nothing is stored, and the next
 /// filter judges what follows.
 #[test]
@@ -148,6 +205,72 @@ fn killing_the_filter_loses_nothing() {
     };
     let names: BTreeSet<_> = found.iter().filter_map(name).collect();
     assert_eq!(names.len(), CLIENTS * EACH, "and none is missing");
+}
+
+/// RU-046, SV-075: a filter that says comments without an end is ended after some, long before its time
+/// limit could, and the log takes few of them.
+#[test]
+fn a_filter_that_floods_is_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start_with_log(directory.path(), "info");
+    let mut client = client(&daemon);
+    insist(&mut client, "before");
+    let reply = send(&mut client, "please flood");
+    assert!(reply.starts_with("451 4.3.0 "), "{reply}");
+    insist(&mut client, "after");
+    let log = log_at_the_end(daemon);
+    let why = "said too many comments without an answer";
+    assert_eq!(log.matches(why).count(), 1, "{log}");
+    assert_eq!(log.matches("says too much").count(), 1, "{log}");
+    assert!(log.matches("and another thing").count() <= 60, "{log}");
+}
+
+/// RU-043: a line without an end is ended at 4,096 octets.
+#[test]
+fn a_filter_that_never_ends_its_line_is_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    let mut client = client(&daemon);
+    insist(&mut client, "before");
+    let reply = send(&mut client, "please drone");
+    assert!(reply.starts_with("451 4.3.0 "), "{reply}");
+    insist(&mut client, "after");
+    let log = log_at_the_end(daemon);
+    assert!(log.contains("said a line of more than 4096 octets"), "{log}");
+}
+
+/// SV-076: what a filter has started ends with it, also where the filter ended first, and with the member.
+#[test]
+fn the_children_of_a_filter_end_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    let mut client = client(&daemon);
+    insist(&mut client, "before");
+    let reply = send(&mut client, "please breed");
+    assert!(reply.starts_with("451 4.3.0 "), "{reply}");
+    await_end(last_number(directory.path(), "child "));
+    insist(&mut client, "after");
+    log_at_the_end(daemon);
+    await_end(last_number(directory.path(), "pid "));
+}
+
+/// SV-077: whatever is removed of its directory under way is made anew, and no mail is lost for it.
+#[test]
+fn the_directories_of_a_filter_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    let mut client = client(&daemon);
+    insist(&mut client, "one");
+    fs::remove_dir_all(directory.path().join("state/filter/Queue")).unwrap();
+    let reply = send(&mut client, "two");
+    assert!(reply.starts_with("250 "), "no answer is spent on it: {reply}");
+    let before = last_number(directory.path(), "pid ");
+    fs::remove_dir_all(directory.path().join("state/filter")).unwrap();
+    let reply = send(&mut client, "three");
+    assert!(reply.starts_with("451 4.3.0 "), "the filter stands nowhere: {reply}");
+    insist(&mut client, "four");
+    assert_ne!(last_number(directory.path(), "pid "), before, "it is another one");
+    assert_eq!(await_letters(directory.path(), 3).len(), 3);
 }
 
 /// SV-067: a command that cannot be executed is named before anything starts.

@@ -6,8 +6,9 @@ use std::io::{self, Read};
 use bridgehead::kernel::Time;
 use bridgehead::protocol::member::{Notice, NoticeKind};
 use bridgehead::protocol::queue::Ending;
+use bridgehead::protocol::session::lines_of_file;
 use bridgehead::server::identity::{Credentials, DevelopmentCa, member_of, server_name};
-use bridgehead::server::maildir::{Maildirs, trace_header};
+use bridgehead::server::maildir::Maildirs;
 use bridgehead::server::notices;
 use bridgehead::wire::ids::{GroupName, Incarnation, MemberName, OriginId};
 use bridgehead::wire::message::{
@@ -36,7 +37,7 @@ fn deposit(maildirs: &Maildirs, account: &str, name: &str) {
         .deposit(
             (&Address::from(account), None),
             name,
-            &trace_header(Some(&sender), &hops, false),
+            &lines_of_file(Some(&sender), &hops, &[], false),
             &mut &BODY[..],
         )
         .expect("it is written");
@@ -97,14 +98,14 @@ fn a_deposit_is_whole_or_not_there() {
     let maildirs = Maildirs::new(directory.path());
     let account = Address::from("eva@example.test");
     let error = maildirs
-        .deposit((&account, None), "one", &trace_header(None, &[], false), &mut Broken)
+        .deposit((&account, None), "one", &lines_of_file(None, &[], &[], false), &mut Broken)
         .expect_err("no space");
     assert_eq!(error.refusal().code, 452);
     assert_eq!(maildirs.list().expect("it can be listed")[0].unpublished, 0);
     let tmp = maildirs.directory(&account).join("tmp/one");
     fs::write(&tmp, vec![b'x'; 10_000]).expect("a crash left it half written");
     maildirs
-        .deposit((&account, None), "one", &trace_header(None, &[], false), &mut &BODY[..])
+        .deposit((&account, None), "one", &lines_of_file(None, &[], &[], false), &mut &BODY[..])
         .expect("it is replaced");
     let whole = [b"Return-Path: <>\r\n", BODY].concat();
     assert_eq!(fs::read(&tmp).expect("it is there"), whole);
@@ -170,7 +171,7 @@ fn no_name_leads_out_of_the_maildir() {
     }
     let account = Address::from("a/B@example.test");
     maildirs
-        .deposit((&account, None), "one", &trace_header(None, &[], false), &mut &BODY[..])
+        .deposit((&account, None), "one", &lines_of_file(None, &[], &[], false), &mut &BODY[..])
         .expect("it is written");
     assert_eq!(maildirs.list().expect("listed")[0].address, Address::from("a/b@example.test"));
     let long = "n".repeat(256);
@@ -178,7 +179,7 @@ fn no_name_leads_out_of_the_maildir() {
         let deposited = maildirs.deposit(
             (&account, None),
             name,
-            &trace_header(None, &[], false),
+            &lines_of_file(None, &[], &[], false),
             &mut &BODY[..],
         );
         assert!(deposited.is_err(), "`{name}` is no name");

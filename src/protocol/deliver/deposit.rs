@@ -182,6 +182,7 @@ impl Member {
             ruling,
             held_back,
             arrived: envelope.arrived,
+            octets: 0,
         };
         self.deposits.insert(key.clone(), deposit);
         let is_begun = if stage == Stage::Reading {
@@ -360,6 +361,7 @@ impl Member {
                 ruling,
                 held_back: None,
                 arrived: Time(0),
+                octets: 0,
             };
             self.deposits.insert(key.clone(), deposit);
             self.publish(&key, turn);

@@ -117,6 +117,8 @@ pub(crate) struct Deposit {
     pub(crate) held_back: Option<Query>,
     /// When the message entered the organization.
     pub(crate) arrived: Time,
+    /// How many octets its file has; 0 as long as that is not known.
+    pub(crate) octets: u64,
 }
 
 /// How far a delivery is.

@@ -13,6 +13,7 @@ use crate::kernel::Gate;
 use crate::protocol::member::{Answer, Errand, Member, Query, Turn};
 use crate::protocol::organization::{Account, Room};
 use crate::protocol::queue::Recorded;
+use crate::protocol::session::lines_of_file;
 use crate::wire::ids::OriginId;
 use crate::wire::message::{Address, Refusal};
 
@@ -28,6 +29,7 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) -> bool {
         let deposit = self.deposits.get_mut(key).expect("the caller looked it up");
+        deposit.octets = deposit.held_back.as_ref().map_or(0, octets_of_file);
         let filed = turn.config.organization.account(&deposit.account);
         if !filed.is_some_and(Account::has_quota) || turn.fault("quota-not-checked") {
             return self.write(key, turn);
@@ -58,7 +60,7 @@ impl Member {
         let without = others().map(|(_, deposit)| deposit).filter(made);
         let without = without.map(|deposit| deposit.name.clone()).collect();
         let underway = others().filter(|(_, deposit)| made(deposit));
-        let underway = underway.map(|(key, deposit)| (key.clone(), deposit.body.octets)).collect();
+        let underway = underway.map(|(key, deposit)| (key.clone(), deposit.octets)).collect();
         let query = Query::Usage { unpublished: self.unpublished(&account), account, without };
         if !self.ask(Errand::Usage(key.clone(), underway), (query, Gate::Now), turn) {
             return false;
@@ -104,10 +106,10 @@ impl Member {
         if self.is_fenced(key, turn) {
             return self.fence_off(key, turn);
         }
-        let Deposit { account, body, .. } = &self.deposits[key];
+        let Deposit { account, octets, .. } = &self.deposits[key];
         let room = self.room(used, underway, turn);
         let filed = turn.config.organization.account(account);
-        let refusal = filed.and_then(|filed| filed.overflow(body.octets, room));
+        let refusal = filed.and_then(|filed| filed.overflow(*octets, room));
         match refusal {
             Some(refusal) if refusal.is_permanent() => self.turn_away(key, &refusal, turn),
             Some(refusal) => {
@@ -156,4 +158,12 @@ impl Member {
             self.put_off(&key, Answer::Failed(refusal), turn);
         }
     }
+}
+
+/// How long the file is that this question has written: the lines above the content count, too.
+fn octets_of_file(query: &Query) -> u64 {
+    let Query::Deposit { sender, hops, fields, suspect, body, .. } = query else { return 0 };
+    clause!(DE_098);
+    let above = lines_of_file(sender.as_ref(), hops, fields, *suspect);
+    body.octets.saturating_add(above.len() as u64)
 }

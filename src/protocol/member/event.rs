@@ -10,6 +10,7 @@ use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::session::{SessionEvent, Tag};
 use crate::protocol::submit::SubmitEvent;
 use crate::wire::deliver::Ownership;
+use crate::wire::header::FieldFault;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId, StoreId, TransferId};
 use crate::wire::message::{Address, Body, Digest};
 
@@ -256,6 +257,13 @@ pub enum Event {
     Conflict {
         /// The id.
         id: String,
+    },
+    /// The filter has added a field that cannot stand in the header of its message.
+    FieldRefused {
+        /// Its name.
+        field: String,
+        /// Why.
+        fault: FieldFault,
     },
     /// A peer broke the protocol.
     Misbehaved {

@@ -11,6 +11,7 @@ use crate::protocol::member::{
     Answer, Errand, Event, Filtered, Member, MemberConfig, NewMail, Query, Turn,
 };
 use crate::protocol::rules::Verdict;
+use crate::wire::header;
 use crate::wire::ids::{ConnectionId, QueueId};
 use crate::wire::message::Address;
 
@@ -21,6 +22,21 @@ const FILTER: &str = "the external filter";
 fn is_due(config: &MemberConfig, verdict: &Verdict) -> bool {
     let goes_nowhere = verdict.discard && !verdict.passes_on();
     config.policy.filter && verdict.reject.is_none() && !goes_nowhere
+}
+
+/// What the filter has said of a message, if that can be done: with fields that could not stand in its header,
+/// the message is one that cannot be filtered now.
+fn understood(answer: Answer, utf8: bool, turn: &mut Turn<'_, '_>) -> Option<Filtered> {
+    let Answer::Filtered(filtered) = answer else { return None };
+    let Filtered::Pass { fields } = &filtered else { return Some(filtered) };
+    for field in fields {
+        if let Err(fault) = header::check(field, utf8) {
+            clause!(RU_047);
+            turn.tell(Event::FieldRefused { field: field.name.clone(), fault });
+            return None;
+        }
+    }
+    Some(filtered)
 }
 
 /// What the filter says counts for more than what the rules have said.
@@ -74,7 +90,7 @@ impl Member {
         answer: Answer,
         turn: &mut Turn<'_, '_>,
     ) {
-        let Answer::Filtered(filtered) = answer else {
+        let Some(filtered) = understood(answer, mail.smtputf8, turn) else {
             clause!(RU_042);
             self.discard(mail.body.key, Gate::Now, turn);
             return turn.refuse(from, 451, "4.3.0", "the message cannot be filtered now");
@@ -131,7 +147,10 @@ impl Member {
     ) {
         let Some(work) = self.work.get_mut(&queue) else { return };
         work.ruling = false;
-        let Answer::Filtered(filtered) = answer else { return self.filter_later(queue, turn) };
+        let utf8 = self.spool.queue.get(&queue).is_some_and(|message| message.envelope.smtputf8);
+        let Some(filtered) = understood(answer, utf8, turn) else {
+            return self.filter_later(queue, turn);
+        };
         heed(filtered, &mut verdict);
         self.ruled(queue, &verdict, turn);
     }

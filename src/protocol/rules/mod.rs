@@ -263,6 +263,28 @@ impl Verdict {
     }
 }
 
+/// Whether a message that these rules do not reject stays with its recipient, whatever it is.
+#[must_use]
+pub fn always_keep(rules: &[Rule]) -> bool {
+    rules.iter().all(keeps)
+}
+
+/// Whether a message on which this rule acts stays with its recipient, as far as the rule goes.
+fn keeps(rule: &Rule) -> bool {
+    let (mut redirects, mut stores) = (false, false);
+    for action in &rule.then {
+        match action {
+            Action::Redirect { .. } => redirects = true,
+            Action::Store { .. } => stores = true,
+            Action::Discard {} => return false,
+            Action::Reject { .. } => return true,
+            Action::Stop {} => break,
+            Action::Copy { .. } | Action::AddHeader { .. } | Action::Vacation { .. } => {}
+        }
+    }
+    stores || !redirects
+}
+
 /// Whether `who` has passed this message on before, or it was passed on too often.
 #[must_use]
 pub fn is_loop(who: &str, header: &[Field]) -> bool {

@@ -23,7 +23,7 @@ use alloc::string::String;
 pub use caller::{GREETING_WAIT, MEMBER_WAIT, QUIT_WAIT};
 pub use event::{QUOTE_LIMIT, SessionEvent, Tag, quote};
 pub use group_server::ATTACH_WAIT;
-pub use received::{SUSPECT_LINE, WORD_LIMIT, date, received_lines};
+pub use received::{SUSPECT_LINE, WORD_LIMIT, date, lines_of_file, received_lines};
 pub use smtp_server::{
     BODY_WAIT, CHECK_WAIT, COMMAND_WAIT, ERRORS_LIMIT, FAILURES_LIMIT, TRANSFERRED_LIMIT,
 };

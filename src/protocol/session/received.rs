@@ -6,7 +6,7 @@ use alloc::string::String;
 use crate::clause;
 use crate::kernel::Time;
 use crate::wire::header;
-use crate::wire::message::{Envelope, Hop};
+use crate::wire::message::{Address, Envelope, Field, Hop};
 
 /// The most characters of one word of a hop that a `Received` line repeats.
 pub const WORD_LIMIT: usize = 255;
@@ -45,6 +45,24 @@ pub(in crate::protocol) fn lines_above(envelope: &Envelope) -> String {
     clause!(RU_014);
     let mut lines = received_lines(&envelope.hops);
     lines.push_str(&header::lines(&envelope.fields));
+    lines
+}
+
+/// Everything that stands in a stored file above the content: the return path, the mark of a copy that may be
+/// one too many, the trace with the newest hop first, and the fields that hops and rules have added.
+#[must_use]
+pub fn lines_of_file(
+    sender: Option<&Address>,
+    hops: &[Hop],
+    fields: &[Field],
+    suspect: bool,
+) -> String {
+    let mut lines = format!("Return-Path: <{}>\r\n", sender.map_or("", |sender| &sender.0));
+    if suspect {
+        lines.push_str(SUSPECT_LINE);
+    }
+    lines.push_str(&received_lines(hops));
+    lines.push_str(&header::lines(fields));
     lines
 }
 

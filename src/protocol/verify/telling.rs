@@ -6,6 +6,7 @@ use crate::protocol::deliver::Grant;
 use crate::protocol::member::{Answer, Member, MemberConfig, Pdu, Turn};
 use crate::protocol::organization::{Account, Room};
 use crate::protocol::queue::{Home, home};
+use crate::protocol::rules::always_keep;
 use crate::wire::ids::ConnectionId;
 use crate::wire::message::{Address, Refusal};
 use crate::wire::verify::{Question, VerifyPdu};
@@ -41,7 +42,11 @@ impl Member {
         let filed = config.organization.account(&account).filter(|_| is_open);
         let Some(filed) = filed else { return Judgement::Nothing };
         let refusal = match question {
-            Question::Recipient { octets, .. } if filed.has_quota() => {
+            // Where the rules may keep nothing, only the delivery knows whether there has to be room.
+            Question::Recipient { octets, .. }
+                if filed.has_quota() && always_keep(&filed.rules) =>
+            {
+                clause!(DE_099);
                 let room = || Judgement::Room(account.clone(), *octets);
                 return filed.suspension().map_or_else(room, Judgement::Refused);
             }

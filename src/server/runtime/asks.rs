@@ -7,13 +7,14 @@ use super::ToHost;
 use crate::kernel::{Ticket, Time};
 use crate::protocol::member::{Answer, Notice, Query};
 use crate::protocol::server::Server;
+use crate::protocol::session::lines_of_file;
 use crate::server::bodies::{DamagedBody, IntakeError, take};
-use crate::server::maildir::{Maildirs, trace_header};
+use crate::server::maildir::Maildirs;
 use crate::server::net::Network;
 use crate::server::notices::{compose, compose_reply};
 use crate::server::spool::{Operation, Spool, SpoolError};
 use crate::server::tokens::{Kind, Token};
-use crate::wire::header::{self, HEADER_LIMIT_OCTETS};
+use crate::wire::header::HEADER_LIMIT_OCTETS;
 use crate::wire::message::{Body, Refusal};
 
 /// Asks the world; the answer comes back to the host loop.
@@ -79,7 +80,7 @@ impl World<'_> {
                     Ok(reader) => reader,
                     Err(error) => return Ok(unreadable(&error)),
                 };
-                let above = trace_header(sender.as_ref(), &hops, suspect) + &header::lines(&fields);
+                let above = lines_of_file(sender.as_ref(), &hops, &fields, suspect);
                 let to = (&account, folder.as_deref());
                 let deposited = self.maildirs.deposit(to, &name, &above, &mut reader);
                 Ok(match deposited {

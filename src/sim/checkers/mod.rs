@@ -13,7 +13,8 @@ mod ledger;
 mod order;
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -25,9 +26,9 @@ use super::network::HostIndex;
 use super::token::Token;
 use crate::kernel::{Span, Time};
 use crate::protocol::member::{MemberConfig, Notice};
-use crate::protocol::operator::Order;
+use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::queue::{Change, Ending, Recorded};
-use crate::wire::ids::QueueId;
+use crate::wire::ids::{ConnectionId, QueueId};
 use crate::wire::message::Address;
 
 use c7_truthful_bounce::{Scene, TruthfulBounce};
@@ -152,12 +153,18 @@ impl Checkers {
     }
 
     /// A member is about to hear what its operator wants.
-    pub fn ordered(&mut self, host: &Host, place: HostIndex, order: &Order) {
+    pub fn ordered(
+        &mut self,
+        host: &Host,
+        (place, from): (HostIndex, ConnectionId),
+        order: &Order,
+    ) {
         let Order::Queue { action, which } = order else { return };
         // What it has not written yet counts as well: it decides by what it knows.
         let known = host.node.as_ref().map(|node| &node.machine().member().spool().queue);
         for queue in which.ids.iter().filter_map(|id| id.parse::<QueueId>().ok()) {
             let Some(message) = known.and_then(|known| known.get(&queue)) else { continue };
+            self.orders.concerns((place, queue), (host.life, from), action);
             let doubts = message.doubts();
             for recipient in &message.envelope.recipients {
                 let index = recipient.index;
@@ -168,6 +175,24 @@ impl Checkers {
                         self.orders.heard(place, host.life, copy, action);
                     }
                 }
+            }
+        }
+    }
+
+    /// An operator has the answer to an order: from here on it holds, whatever happens to the process.
+    pub fn confirmed(
+        &mut self,
+        host: &Host,
+        (place, from): (HostIndex, ConnectionId),
+        answer: &Ordered,
+    ) {
+        let spool = &host.disk.durable().spool;
+        for queue in self.orders.holds_of(place, (host.life, from)) {
+            let id = queue.to_string();
+            let is_refused = answer.refused.iter().any(|item| item.of == id);
+            let is_held = spool.queue.get(&queue).is_none_or(|message| message.held.is_some());
+            if !is_refused && !is_held {
+                self.object("CU-050", &format!("the hold of {id} is confirmed and not on disk"));
             }
         }
     }

@@ -2,11 +2,13 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::Copy;
 use crate::protocol::operator::Action;
 use crate::protocol::organization::Organization;
 use crate::sim::network::HostIndex;
+use crate::wire::ids::{ConnectionId, QueueId};
 use crate::wire::message::Address;
 
 /// An order holds for one life of a member.
@@ -15,8 +17,13 @@ type Post = (HostIndex, u32);
 /// The life of an order that is durable.
 const ANY_LIFE: u32 = u32::MAX;
 
+/// An order by the life of the member that takes it, and the name under which its operator waits.
+type Waiting = (u32, ConnectionId);
+
 #[derive(Debug)]
 pub(super) struct Orders {
+    /// Of each message the hold that was ordered last, if nothing was ordered since and it is not confirmed.
+    holds: BTreeMap<(HostIndex, QueueId), Waiting>,
     bounced: BTreeMap<Copy, BTreeSet<Post>>,
     removed: BTreeMap<Copy, BTreeSet<Post>>,
     /// The copies of messages about which any order was ever given.
@@ -27,11 +34,35 @@ pub(super) struct Orders {
 impl Orders {
     pub(super) const fn new(organization: Option<Arc<Organization>>) -> Self {
         Self {
+            holds: BTreeMap::new(),
             bounced: BTreeMap::new(),
             removed: BTreeMap::new(),
             spoken: BTreeSet::new(),
             organization,
         }
+    }
+
+    /// An order is given about a message in a member's queue.
+    pub(super) fn concerns(
+        &mut self,
+        message: (HostIndex, QueueId),
+        waiting: Waiting,
+        action: &Action,
+    ) {
+        match action {
+            Action::Hold { .. } => self.holds.insert(message, waiting),
+            Action::Release | Action::Retry | Action::Bounce { .. } | Action::Remove => {
+                self.holds.remove(&message)
+            }
+        };
+    }
+
+    /// The messages whose hold this order was; they are not waited for any more.
+    pub(super) fn holds_of(&mut self, place: HostIndex, waiting: Waiting) -> Vec<QueueId> {
+        let ours = self.holds.iter().filter(|(at, by)| at.0 == place && **by == waiting);
+        let ours: Vec<QueueId> = ours.map(|((_, queue), _)| *queue).collect();
+        self.holds.retain(|(at, _), by| *at != place || *by != waiting);
+        ours
     }
 
     /// An order is given about the message of this copy, whatever comes of it.

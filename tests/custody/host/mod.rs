@@ -10,6 +10,7 @@ use bridgehead::protocol::member::{
     Query, Security,
 };
 use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::protocol::session::lines_of_file;
 use bridgehead::wire::ids::{ConnectionId, GroupName, Incarnation, MemberName, OriginId, StoreId};
 use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Envelope, Notify, Recipient};
 
@@ -192,4 +193,11 @@ impl Host {
     pub(crate) fn deposits(&self) -> usize {
         self.asked.iter().filter(|query| matches!(query, Query::Deposit { .. })).count()
     }
+}
+
+/// The octets of the file that this question has written.
+pub(crate) fn octets_of_file(query: &Query) -> Option<u64> {
+    let Query::Deposit { sender, hops, fields, suspect, body, .. } = query else { return None };
+    let above = lines_of_file(sender.as_ref(), hops, fields, *suspect);
+    Some(body.octets + above.len() as u64)
 }

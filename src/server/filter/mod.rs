@@ -5,19 +5,22 @@
 //! dies, says nothing in time or says what nobody understands is killed, its questions are answered
 //! with a temporary refusal, and another one is started after a while.
 
+mod child;
+mod comments;
+mod file;
+
 use alloc::collections::{BTreeMap, VecDeque};
+use core::future::pending;
 use core::time::Duration;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Read as _, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use self::child::{Child, Heard};
+use self::comments::{Comments, Fate};
 use super::bodies::DamagedBody;
 use super::clock::within_real_time;
 use super::configuration::FilterConfiguration;
@@ -29,15 +32,13 @@ use crate::clause;
 use crate::kernel::Ticket;
 use crate::protocol::member::{Answer, Filtered};
 use crate::wire::header;
-use crate::wire::helper::{self, Judgement, LINE_LIMIT_OCTETS, Said};
+use crate::wire::helper::{self, Judgement, Said};
 use crate::wire::message::{Address, Body, Field, Refusal};
 
 /// How long a child that failed is not started again; twice as long after each further failure.
 pub const BACK_OFF: Duration = Duration::from_secs(1);
 /// The longest such time.
 pub const BACK_OFF_LIMIT: Duration = Duration::from_secs(60);
-/// The directory of the files that the child is given, below that of the filter, which is its own.
-pub const QUEUE: &str = "Queue";
 
 /// A message that the filter is to judge.
 #[derive(Debug)]
@@ -71,21 +72,22 @@ impl Filter {
     ) -> Self {
         // Bounded by the tickets of the machine.
         let (sender, questions) = unbounded_channel();
-        let (events, happened) = unbounded_channel();
+        // Bounded by the questions that the child may have at a time.
+        let (files, written) = unbounded_channel();
         let keeper = Keeper {
             configuration,
             directory: directory.join("filter"),
             network,
-            events,
+            files,
             child: None,
-            life: 0,
+            comments: Comments::new(Instant::now()),
             number: 0,
             waiting: VecDeque::new(),
             given: BTreeMap::new(),
             back_off: BACK_OFF,
             rests_until: None,
         };
-        tokio::spawn(keeper.run(questions, happened));
+        tokio::spawn(keeper.run(questions, written));
         Self { questions: sender }
     }
 
@@ -96,24 +98,10 @@ impl Filter {
     }
 }
 
-/// Something that concerns the child of a life.
-enum Happened {
-    /// The file of a question is there, or cannot be.
-    Written { number: u32, result: Result<(), SpoolError> },
-    /// The child has said a line.
-    Line { life: u64, line: String },
-    /// The child says nothing more.
-    Ended { life: u64, why: String },
-}
-
-/// A child that runs.
-struct Running {
-    process: tokio::process::Child,
-    lines: UnboundedSender<String>,
-    /// It has answered the handshake.
-    is_ready: bool,
-    /// The number of the handshake, and when it is overdue.
-    handshake: (u32, Instant),
+/// The file of a question is there, or cannot be.
+struct Written {
+    number: u32,
+    result: Result<(), SpoolError>,
 }
 
 /// A question that the child has, or will have when its file is there.
@@ -126,10 +114,9 @@ struct Keeper {
     configuration: FilterConfiguration,
     directory: PathBuf,
     network: Arc<Network>,
-    events: UnboundedSender<Happened>,
-    child: Option<Running>,
-    /// Counts the children: what an earlier one says is void.
-    life: u64,
+    files: UnboundedSender<Written>,
+    child: Option<Child>,
+    comments: Comments,
     number: u32,
     waiting: VecDeque<(Question, Instant)>,
     given: BTreeMap<u32, Given>,
@@ -142,11 +129,11 @@ impl Keeper {
     async fn run(
         mut self,
         mut questions: UnboundedReceiver<Question>,
-        mut happened: UnboundedReceiver<Happened>,
+        mut written: UnboundedReceiver<Written>,
     ) {
-        if let Err(error) = self.clear_directory() {
+        if let Err(error) = file::clear(&self.directory) {
             let place = self.directory.display();
-            tracing::error!(%place, %error, "the filter has no directory");
+            tracing::error!(%place, %error, "the files of an earlier filter cannot be removed");
         }
         loop {
             self.look_at_clock();
@@ -157,23 +144,16 @@ impl Keeper {
                 biased;
                 question = questions.recv() => match question {
                     Some(question) => self.waiting.push_back((question, Instant::now())),
-                    None => return self.end(),
+                    None => return self.end().await,
                 },
-                Some(event) = happened.recv() => self.take(event),
-                _ = within_real_time(patience, core::future::pending::<()>()) => {}
+                Some(Written { number, result }) = written.recv() => self.written(number, result),
+                heard = hear(&mut self.child) => match heard {
+                    Heard::Line(line) => self.heard(&line),
+                    Heard::Ended(why) => self.fail(&why),
+                },
+                _ = within_real_time(patience, pending::<()>()) => {}
             }
         }
-    }
-
-    /// What an earlier process left behind is of no use.
-    fn clear_directory(&self) -> io::Result<()> {
-        clause!(SV_065);
-        let queue = self.directory.join(QUEUE);
-        if queue.exists() {
-            fs::remove_dir_all(&queue)?;
-        }
-        fs::create_dir_all(&queue)?;
-        super::private::take_from_others(&self.directory)
     }
 
     fn next_number(&mut self) -> u32 {
@@ -186,31 +166,18 @@ impl Keeper {
         if self.child.is_some() || rests {
             return;
         }
-        self.life += 1;
-        let command = self.configuration.command.clone();
-        let (program, arguments) = command.split_first().expect("SV-067: there is a program");
-        let spawned = Command::new(program)
-            .args(arguments)
-            .current_dir(&self.directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn();
-        let mut process = match spawned {
-            Ok(process) => process,
-            Err(error) => return self.fail(&format!("cannot be started: {error}")),
-        };
-        let (Some(stdin), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
-            return self.fail("has no pipes");
-        };
-        let (lines, to_write) = unbounded_channel();
-        tokio::spawn(write_lines(stdin, to_write));
-        tokio::spawn(read_lines(stdout, self.life, self.events.clone()));
-        let number = self.next_number();
-        let _ = lines.send(helper::interface(number));
-        let until = Instant::now() + self.configuration.time_limit;
-        tracing::info!(program, "the filter is started");
-        self.child = Some(Running { process, lines, is_ready: false, handshake: (number, until) });
+        if let Err(error) = file::make(&self.directory) {
+            return self.fail(&format!("has no directory: {error}"));
+        }
+        let handshake = (self.next_number(), Instant::now() + self.configuration.time_limit);
+        match Child::start(&self.configuration.command, &self.directory, handshake) {
+            Ok(child) => {
+                tracing::info!(program = self.configuration.command[0], "the filter is started");
+                self.comments.answered();
+                self.child = Some(child);
+            }
+            Err(error) => self.fail(&format!("cannot be started: {error}")),
+        }
     }
 
     /// Gives the child as many questions as it may have.
@@ -227,29 +194,20 @@ impl Keeper {
     }
 
     fn write_file(&self, number: u32, question: &Question) {
-        let (network, events) = (Arc::clone(&self.network), self.events.clone());
-        let path = self.path(number);
+        let (network, files) = (Arc::clone(&self.network), self.files.clone());
+        let directory = self.directory.clone();
         let above =
             helper::envelope(question.sender.as_ref(), &question.recipients, network.clock.now());
         let fields = header::lines(&question.fields);
         let body = question.body;
         drop(tokio::task::spawn_blocking(move || {
-            let result = write_file(&network, &path, &(above, fields), &body);
-            let _ = events.send(Happened::Written { number, result });
+            let result = file::write(&network, (&directory, number), &(above, fields), &body);
+            let _ = files.send(Written { number, result });
         }));
     }
 
     fn path(&self, number: u32) -> PathBuf {
-        self.directory.join(name_of(number))
-    }
-
-    fn take(&mut self, event: Happened) {
-        match event {
-            Happened::Written { number, result } => self.written(number, result),
-            Happened::Line { life, line } if life == self.life => self.heard(&line),
-            Happened::Ended { life, why } if life == self.life => self.fail(&why),
-            Happened::Line { .. } | Happened::Ended { .. } => {}
-        }
+        self.directory.join(file::name_of(number))
     }
 
     fn written(&mut self, number: u32, result: Result<(), SpoolError>) {
@@ -261,7 +219,7 @@ impl Keeper {
         match (result, &self.child) {
             (Ok(()), Some(child)) => {
                 given.until = Some(Instant::now() + self.configuration.time_limit);
-                let _ = child.lines.send(helper::file(number, &name_of(number)));
+                child.say(helper::file(number, &file::name_of(number)));
             }
             (Ok(()), None) => unreachable!("a child takes its questions with it"),
             (Err(error), _) => {
@@ -273,6 +231,10 @@ impl Keeper {
                     self.network.tell(ToHost::Checked { key: body.key, damage, token });
                 }
                 self.answer(number, failed());
+                if !self.directory.is_dir() {
+                    clause!(SV_077);
+                    self.fail("has lost its directory");
+                }
             }
         }
     }
@@ -284,7 +246,7 @@ impl Keeper {
             Err(error) => return self.fail(&format!("said `{}`: {error}", line.escape_debug())),
         };
         match said {
-            Said::Comment(comment) => tracing::info!(comment, "the filter says"),
+            Said::Comment(comment) => self.comment(&comment),
             Said::Interface { number } => match &mut self.child {
                 Some(child) if !child.is_ready && child.handshake.0 == number => {
                     child.is_ready = true;
@@ -297,8 +259,21 @@ impl Keeper {
                         .fail(&format!("answered question {number}, which it does not have"));
                 }
                 self.back_off = BACK_OFF;
+                self.comments.answered();
                 self.answer(number, answer_of(judgement));
             }
+        }
+    }
+
+    fn comment(&mut self, comment: &str) {
+        clause!(RU_046);
+        match self.comments.count(Instant::now()) {
+            Fate::Logged => tracing::info!(comment, "the filter says"),
+            Fate::FirstLeftOut => {
+                tracing::warn!("the filter says too much, the rest of this minute is left out");
+            }
+            Fate::LeftOut => {}
+            Fate::TooMany => self.fail("said too many comments without an answer"),
         }
     }
 
@@ -318,11 +293,7 @@ impl Keeper {
     fn fail(&mut self, why: &str) {
         clause!(SV_066);
         tracing::warn!(why, rests_s = self.back_off.as_secs(), "the filter has failed");
-        if let Some(mut child) = self.child.take() {
-            let _ = child.process.start_kill();
-            // Nobody is left who would wait for it.
-            tokio::spawn(async move { child.process.wait().await });
-        }
+        self.child = None;
         let numbers: Vec<u32> = self.given.keys().copied().collect();
         for number in numbers {
             self.answer(number, failed());
@@ -346,7 +317,7 @@ impl Keeper {
 
     fn look_at_clock(&mut self) {
         let now = Instant::now();
-        let is_late = |child: &Running| !child.is_ready && child.handshake.1 <= now;
+        let is_late = |child: &Child| !child.is_ready && child.handshake.1 <= now;
         if self.child.as_ref().is_some_and(is_late) {
             self.fail("has not answered the handshake in time");
         }
@@ -362,18 +333,21 @@ impl Keeper {
         }
     }
 
-    fn end(mut self) {
+    async fn end(mut self) {
         let number = self.next_number();
-        if let Some(child) = &self.child {
-            let _ = child.lines.send(helper::quit(number));
+        if let Some(child) = self.child.take() {
+            child.quit(number).await;
         }
-        let _ = fs::remove_dir_all(self.directory.join(QUEUE));
+        let _ = file::clear(&self.directory);
     }
 }
 
-/// The file of a question, from the directory of the filter.
-fn name_of(number: u32) -> String {
-    format!("{QUEUE}/{number}.msg")
+/// What the child does next, where there is one.
+async fn hear(child: &mut Option<Child>) -> Heard {
+    match child {
+        Some(child) => child.heard().await,
+        None => pending().await,
+    }
 }
 
 fn failed() -> Answer {
@@ -386,71 +360,10 @@ fn answer_of(judgement: Judgement) -> Answer {
         Judgement::Reject(text) => Answer::Filtered(Filtered::Reject { text }),
         Judgement::Discard => Answer::Filtered(Filtered::Discard),
         Judgement::Failure => failed(),
-    }
-}
-
-/// Writes the envelope, the added fields and the message, its lines ended as this system ends them.
-fn write_file(
-    network: &Network,
-    path: &Path,
-    (above, fields): &(String, String),
-    body: &Body,
-) -> Result<(), SpoolError> {
-    clause!(RU_044);
-    let trouble = SpoolError::io(path, "write");
-    let mut reader = network.spool.read(body)?;
-    let written = (|| {
-        let mut file = BufWriter::new(File::create(path)?);
-        file.write_all(above.as_bytes())?;
-        file.write_all(fields.replace("\r\n", "\n").as_bytes())?;
-        let mut chunk = vec![0; 64 * 1024];
-        loop {
-            match reader.read(&mut chunk)? {
-                0 => return file.flush(),
-                // A body has no bare CR: each one ends a line together with its LF.
-                octets => {
-                    for part in chunk[..octets].split(|octet| *octet == b'\r') {
-                        file.write_all(part)?;
-                    }
-                }
-            }
-        }
-    })();
-    written.map_err(|error| match DamagedBody::of(&error) {
-        Some(damaged) => SpoolError::Damaged(damaged.clone()),
-        None => trouble(error),
-    })
-}
-
-async fn write_lines(mut stdin: ChildStdin, mut lines: UnboundedReceiver<String>) {
-    while let Some(line) = lines.recv().await {
-        // A child that reads nothing more is noticed by what it does not say.
-        if stdin.write_all(line.as_bytes()).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn read_lines(stdout: ChildStdout, life: u64, events: UnboundedSender<Happened>) {
-    let mut reader = BufReader::new(stdout);
-    loop {
-        let mut octets = Vec::new();
-        let mut limited = (&mut reader).take(LINE_LIMIT_OCTETS as u64);
-        let read = limited.read_until(b'\n', &mut octets).await;
-        let event = match (read, octets.pop()) {
-            (Ok(_), Some(b'\n')) => {
-                let line = String::from_utf8_lossy(&octets).trim_end_matches('\r').into();
-                Happened::Line { life, line }
-            }
-            (Ok(_), Some(_)) if octets.len() + 1 == LINE_LIMIT_OCTETS => {
-                Happened::Ended { life, why: "said too long a line".into() }
-            }
-            (Ok(_), _) => Happened::Ended { life, why: "has ended".into() },
-            (Err(error), _) => Happened::Ended { life, why: format!("cannot be heard: {error}") },
-        };
-        let is_over = matches!(event, Happened::Ended { .. });
-        if events.send(event).is_err() || is_over {
-            return;
+        Judgement::NoHeader(error) => {
+            clause!(RU_047);
+            tracing::warn!(%error, "the filter adds what is no header");
+            failed()
         }
     }
 }
