@@ -248,7 +248,7 @@ fn shown(event: &Event) -> Option<(String, Vec<String>)> {
             Some((link.clone(), lines))
         }
         Event::Tls { link, peer, problem, .. } => {
-            let proved = format!("TLS: {peer} has proved its name");
+            let proved = format!("TLS with {peer}, whose certificate is as it must be");
             one(link, problem.as_ref().map_or(proved, |problem| format!("TLS failed: {problem}")))
         }
         Event::End { link, way, how } => {

@@ -248,6 +248,24 @@ pub(crate) fn with_smart_host() -> Blueprint {
     blueprint
 }
 
+/// [`solo`] where the node and its fellow have these roles.
+fn with_roles(node: &str, fellow: &str) -> Blueprint {
+    let mut blueprint = solo();
+    blueprint.organization["group"][0]["member"] =
+        json!([{"name": "rg1-a", "role": node}, {"name": "rg1-c", "role": fellow}]);
+    blueprint
+}
+
+/// [`solo`] where the node is a backend and its fellow a frontend.
+pub(crate) fn backend() -> Blueprint {
+    with_roles("backend", "frontend")
+}
+
+/// [`solo`] where the node is a frontend and its fellow a backend.
+pub(crate) fn frontend() -> Blueprint {
+    with_roles("frontend", "backend")
+}
+
 /// How many accounts each host of [`crowd`] has.
 pub(crate) const CROWD: usize = 300;
 

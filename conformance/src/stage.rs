@@ -23,7 +23,7 @@ use crate::target::Target;
 #[derive(Clone, Debug)]
 pub(crate) enum UnderTest {
     /// One SMTP server that somebody else has started.
-    Target(Target),
+    Target(Box<Target>),
     /// Nodes that an adapter starts.
     Adapter(Vec<OsString>),
 }

@@ -21,6 +21,7 @@ mod queue;
 mod receivers;
 mod releases;
 mod resumes;
+mod roles;
 mod rule_ids;
 mod rules;
 mod seen;
@@ -76,6 +77,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(walk_several::cases());
     all.extend(rules::cases());
     all.extend(newer::cases());
+    all.extend(roles::cases());
     all.extend(outside::cases());
     all.extend(slow::cases());
     all.extend(tls::cases());
@@ -144,6 +146,6 @@ mod tests {
         let all = all().expect("the cases are sound");
         let vectors = all.iter().filter(|case| case.is_vector).count();
         assert!(vectors >= 300, "{vectors} vectors");
-        assert!(all.len() - vectors >= 360, "{} cases", all.len() - vectors);
+        assert!(all.len() - vectors >= 480, "{} cases", all.len() - vectors);
     }
 }

@@ -29,8 +29,9 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
+/// What a member does with clients besides what every server does.
 fn talked(id: &str, title: &str, verifies: &[&str], play: Play) -> Case {
-    Case::play(id, title, SERVER, play).verifies(verifies)
+    Case::play(id, title, "cluster/full", play).verifies(verifies)
 }
 
 fn hello() -> Script {

@@ -37,7 +37,7 @@ fn under_test(under: &Under, default_adapter: Vec<OsString>) -> Result<UnderTest
     }
     if let Some(target) = &under.target {
         let patience = Patience::new(under.timeout_factor);
-        return Target::read(target, patience).map(UnderTest::Target);
+        return Target::read(target, patience).map(Box::new).map(UnderTest::Target);
     }
     let adapter = if under.adapter.is_empty() { default_adapter } else { under.adapter.clone() };
     if adapter.is_empty() {

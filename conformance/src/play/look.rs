@@ -53,6 +53,8 @@ pub(crate) enum Look {
     Before(&'static str, On, On),
     /// The lines come at exactly these minutes after a mark.
     Minutes(&'static str, On, &'static str, Vec<u64>),
+    /// In each of so many minutes behind a mark there is at least one such line.
+    EachMinute(&'static str, On, &'static str, u64),
     /// The node has ended the conversation of that name.
     Ended(&'static str, &'static str),
     /// The values of a parameter of the lines, in order.
@@ -90,6 +92,7 @@ impl Look {
             | Self::Next(check, ..)
             | Self::Before(check, ..)
             | Self::Minutes(check, ..)
+            | Self::EachMinute(check, ..)
             | Self::Values(check, ..)
             | Self::Ended(check, ..)
             | Self::Distinct(check, ..)
@@ -125,6 +128,9 @@ impl Look {
             Self::Before(_, first, then) => before(check, first, then, transcript, findings),
             Self::Minutes(_, on, mark, minutes) => {
                 self::minutes(check, on, (mark, minutes), transcript, findings);
+            }
+            Self::EachMinute(_, on, mark, count) => {
+                each_minute(check, on, (mark, *count), transcript, findings);
             }
             Self::Values(_, on, name, wanted) => {
                 let lines = on.find(transcript);
@@ -301,6 +307,27 @@ fn before(
     findings.is(check, right, &seen, &[one.n, other.n]);
 }
 
+/// In microseconds.
+const MINUTE: u64 = 60_000_000;
+
+fn each_minute(
+    check: &str,
+    on: &On,
+    (mark, count): (&str, u64),
+    transcript: &Transcript<'_>,
+    findings: &mut Findings,
+) {
+    let Some(mark) = transcript.mark(mark) else { return };
+    let lines = on.find(transcript);
+    let lines: Vec<&Passed> = lines.iter().filter(|line| line.n > mark.n).collect();
+    // A line on the stroke of a minute belongs to the one that it ends.
+    let minute = |line: &&Passed| (line.at_us - mark.at_us).div_ceil(MINUTE).max(1);
+    let seen: Vec<u64> = lines.iter().map(minute).collect();
+    let numbers: Vec<u64> = lines.iter().map(|line| line.n).collect();
+    let right = (1..=count).all(|minute| seen.contains(&minute));
+    findings.is(check, right, &format!("in minutes {seen:?} of {count}"), &numbers);
+}
+
 fn minutes(
     check: &str,
     on: &On,
@@ -308,7 +335,6 @@ fn minutes(
     transcript: &Transcript<'_>,
     findings: &mut Findings,
 ) {
-    const MINUTE: u64 = 60_000_000;
     let Some(mark) = transcript.mark(mark) else { return };
     let lines = on.find(transcript);
     let lines: Vec<&Passed> = lines.iter().filter(|line| line.n > mark.n).collect();

@@ -64,6 +64,9 @@ pub(crate) fn show_look(look: &Look) -> String {
         }
         Look::Before(_, one, other) => format!("{} before {}", lines(one), lines(other)),
         Look::Minutes(_, on, mark, at) => format!("{} at minutes {at:?} of {mark}", lines(on)),
+        Look::EachMinute(_, on, mark, count) => {
+            format!("{} in each of {count} minutes behind mark {mark}", lines(on))
+        }
         Look::Values(_, on, name, wanted) => {
             format!("{name} of {}: {} values in order", lines(on), wanted.len())
         }
