@@ -4,7 +4,7 @@ use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 use std::collections::BTreeMap;
 use std::hash::DefaultHasher;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 /// Part of a state. It is open while a step goes on, and sealed before the state is looked at.
 #[derive(Clone, Debug)]
@@ -53,13 +53,20 @@ impl<T> PartialEq for Kept<T> {
 
 impl<T> Eq for Kept<T> {}
 
-/// Every part that was ever seen, by its hash. The checker, too, takes states with the same hash for one.
+/// The parts that states have, by their hash. The checker, too, takes states with the same hash for one.
 #[derive(Debug)]
-pub(crate) struct Parts<T>(Mutex<BTreeMap<u64, Arc<T>>>);
+pub(crate) struct Parts<T>(Mutex<Known<T>>);
+
+#[derive(Debug)]
+struct Known<T> {
+    parts: BTreeMap<u64, Weak<T>>,
+    /// At so many parts those are dropped that no state has any more.
+    full: usize,
+}
 
 impl<T> Default for Parts<T> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Known { parts: BTreeMap::new(), full: 1_000 }))
     }
 }
 
@@ -71,8 +78,22 @@ impl<T: Hash> Parts<T> {
             part.value.hash(&mut hasher);
             let print = hasher.finish();
             let mut known = self.0.lock().expect("nobody panics with the parts in hand");
-            let shared = Arc::clone(known.entry(print).or_insert_with(|| Arc::clone(&part.value)));
-            (part.value, part.print) = (shared, Some(print));
+            if let Some(shared) = known.parts.get(&print).and_then(Weak::upgrade) {
+                part.value = shared;
+            } else {
+                known.insert(print, &part.value);
+            }
+            part.print = Some(print);
         }
+    }
+}
+
+impl<T> Known<T> {
+    fn insert(&mut self, print: u64, part: &Arc<T>) {
+        if self.parts.len() >= self.full {
+            self.parts.retain(|_, part| part.strong_count() > 0);
+            self.full = 1_000 + 2 * self.parts.len();
+        }
+        self.parts.insert(print, Arc::downgrade(part));
     }
 }
