@@ -108,6 +108,12 @@ impl Scene {
         self.input(state, id.0, Input::Link { peer, change: LinkChange::Up });
     }
 
+    fn notice(&self, state: &mut State, id: WireId) {
+        let wire = state.wires.remove(&id).expect("a step is about a wire that is there");
+        let (peer, change) = (server_id(id), LinkChange::Lost);
+        self.input(state, wire.at, Input::Link { peer, change });
+    }
+
     fn stored(&self, state: &mut State, at: usize) {
         while let Some(change) = state.unwritten[at].pop_front() {
             state.keep(at, &change);
@@ -120,6 +126,24 @@ impl Scene {
         let query = state.asked[at].remove(&ticket).expect("an open question");
         state.file(at, query);
         self.input(state, at, Input::Answer { ticket, answer: Answer::Done });
+    }
+
+    /// Lets happen what is no step of its own where two senders meet an account that moves: connections
+    /// open, ends of them are noticed, and the stores of accounts answer. One sender has these steps.
+    fn settle(&self, state: &mut State) {
+        while self.moves && self.senders > 1 {
+            let questions = state.asked.iter().enumerate();
+            let mut questions = questions.filter_map(|(at, all)| Some((at, *all.keys().next()?)));
+            if let Some((at, ticket)) = questions.next() {
+                self.answer(state, at, ticket);
+            } else if let Some(id) = state.wire_where(|wire| !wire.connected) {
+                self.connect(state, id);
+            } else if let Some(id) = state.wire_where(Wire::is_to_be_noticed) {
+                self.notice(state, id);
+            } else {
+                return;
+            }
+        }
     }
 
     fn close_account(&self, state: &mut State) {

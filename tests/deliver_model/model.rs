@@ -1,6 +1,6 @@
 //! The steps of the model, and what holds.
 
-use bridgehead::kernel::{Input, LinkChange};
+use bridgehead::kernel::Input;
 use bridgehead::protocol::member::Timer;
 use bridgehead::wire::ids::ConnectionId;
 use stateright::{Model, Property};
@@ -20,7 +20,7 @@ impl Scene {
             if wire.open[0] && !wire.to_client.is_empty() {
                 steps.push(Step::ToClient(*id));
             }
-            if !wire.open[0] && wire.to_server.is_empty() {
+            if wire.is_to_be_noticed() {
                 steps.push(Step::Notice(*id));
             }
             if wire.open[0] && state.breaks_left > 0 {
@@ -94,11 +94,7 @@ impl Model for Scene {
                 let pdu = state.wires.get_mut(&id)?.to_client.pop_front()?;
                 self.input(&mut state, id.0, Input::Pdu { from: ConnectionId(id.2), pdu });
             }
-            Step::Notice(id) => {
-                let at = state.wires.remove(&id)?.at;
-                let (peer, change) = (server_id(id), LinkChange::Lost);
-                self.input(&mut state, at, Input::Link { peer, change });
-            }
+            Step::Notice(id) => self.notice(&mut state, id),
             Step::Break(id) => {
                 state.breaks_left -= 1;
                 self.lose_client(&mut state, id);
@@ -113,6 +109,7 @@ impl Model for Scene {
                 self.crash(&mut state, at, kept);
             }
         }
+        self.settle(&mut state);
         self.seal(&mut state);
         Some(state)
     }
@@ -142,14 +139,14 @@ impl Model for Scene {
                 "delivered where the account went",
                 |scene: &Self, state: &State| {
                     let next = &state.disks[scene.next_host()];
-                    state.is_delivered() && !next.spool.journal.is_empty()
+                    state.is_delivered() && next.spool.journal.len() == state.mails.len()
                 },
             ));
         }
         if self.moves && self.senders > 1 {
             properties.push(Property::sometimes(
-                "one delivered before the move, and one after it",
-                |scene: &Self, state: &State| state.is_recorded_on_both_sides(scene),
+                "the account moves between two deliveries",
+                |_: &Self, state: &State| state.moves_between(),
             ));
         }
         properties

@@ -135,6 +135,7 @@ impl Scene {
             let queued = state.disks[at].spool.queue.values().next();
             state.mails.push(queued.expect("it was accepted").envelope.origin.clone());
         }
+        self.settle(&mut state);
         self.seal(&mut state);
         state
     }

@@ -39,6 +39,11 @@ impl Wire {
         let (to_server, to_client) = (VecDeque::new(), VecDeque::new());
         Self { at, connected: false, open: [true; 2], to_server, to_client }
     }
+
+    /// The client is gone, and everything that it said has arrived.
+    pub(super) fn is_to_be_noticed(&self) -> bool {
+        self.connected && !self.open[0] && self.to_server.is_empty()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +85,10 @@ impl State {
         if !wire.connected || !wire.open[1] {
             self.wires.remove(&id);
         }
+    }
+
+    pub(super) fn wire_where(&self, test: impl Fn(&Wire) -> bool) -> Option<WireId> {
+        self.wires.iter().find(|(_, wire)| test(wire)).map(|(id, _)| *id)
     }
 
     /// What a host asks of the store of its accounts is done.
@@ -142,11 +151,10 @@ impl State {
         self.mails().all(|mail| !self.is_queued(mail) && self.copies(mail) == 1)
     }
 
-    /// Both messages are in the account, and the host that has lost it knows of one of them.
-    pub(super) fn is_recorded_on_both_sides(&self, scene: &Scene) -> bool {
-        let (host, next) = (&self.disks[scene.host()], &self.disks[scene.next_host()]);
-        let (old, new) = (&host.spool.journal, &next.spool.journal);
-        self.is_delivered() && old.len() == 1 && new.len() == 2
+    /// The account is on its way, with some messages in its journal and not all.
+    pub(super) fn moves_between(&self) -> bool {
+        let rows = self.moving.as_ref().map_or(0, |journal| journal.rows.len());
+        0 < rows && rows < self.mails.len()
     }
 
     /// A change is on disk. What the account store has of a closed account is on its way from then on.
