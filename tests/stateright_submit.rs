@@ -124,9 +124,22 @@ fn two_senders_that_crash_and_two_receivers() {
 }
 
 #[test]
+fn two_senders_that_crash_and_two_receivers_with_refusals() {
+    let faults = Faults { sender_crashes: 1, refusals: 1, ..CALM };
+    holds(TWO_AND_TWO, &[0, 1], faults, 11_551);
+}
+
+#[test]
 #[ignore = "minutes in a debug build; .ci/long runs it"]
 fn long_two_senders_and_two_receivers_that_crash() {
     holds(TWO_AND_TWO, &[0, 1], Faults { receiver_crashes: 1, ..CALM }, 25_546);
+}
+
+#[test]
+#[ignore = "minutes in a debug build; .ci/long runs it"]
+fn long_two_senders_and_two_receivers_that_crash_with_refusals() {
+    let faults = Faults { receiver_crashes: 1, refusals: 1, ..CALM };
+    holds(TWO_AND_TWO, &[0, 1], faults, 97_940);
 }
 
 #[test]

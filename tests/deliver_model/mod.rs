@@ -131,7 +131,10 @@ impl Scene {
     /// Lets happen what is no step of its own where two senders meet an account that moves: connections
     /// open, ends of them are noticed, and the stores of accounts answer. One sender has these steps.
     fn settle(&self, state: &mut State) {
-        while self.moves && self.senders > 1 {
+        if !self.moves || self.senders == 1 {
+            return;
+        }
+        loop {
             let questions = state.asked.iter().enumerate();
             let mut questions = questions.filter_map(|(at, all)| Some((at, *all.keys().next()?)));
             if let Some((at, ticket)) = questions.next() {
