@@ -144,6 +144,19 @@ fn long_two_senders_and_two_receivers_that_crash_with_refusals() {
 
 #[test]
 #[ignore = "minutes in a debug build; .ci/long runs it"]
+fn long_two_senders_and_two_receivers_and_a_lost_disk() {
+    holds(TWO_AND_TWO, &[0, 1], Faults { disks: 1, ..CALM }, 41_231);
+}
+
+#[test]
+#[ignore = "minutes in a release build; .ci/long runs it"]
+fn long_two_senders_and_two_receivers_that_crash_with_lost_connections() {
+    let faults = Faults { breaks: 1, receiver_crashes: 1, ..CALM };
+    holds(TWO_AND_TWO, &[0, 1], faults, 1_417_505);
+}
+
+#[test]
+#[ignore = "minutes in a debug build; .ci/long runs it"]
 fn long_a_chain_of_hand_overs() {
     holds(CHAIN, &[1], Faults { breaks: 1, sender_crashes: 1, ..CALM }, 520_898);
 }
