@@ -48,6 +48,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("forgotten-is-unknown", "says that nothing is recorded of what its journal has dropped"),
     ("journal-dropped-early", "drops what its journal has after a day"),
     ("room-is-not-reserved", "gives the same room of an account to two deliveries"),
+    ("journal-without-the-sender", "keys the delivery journal by ids without the member of them"),
     ("epoch-not-checked", "records a delivery into an account that it has lost"),
     ("result-before-publish", "says delivered before the file is in its place"),
     ("digest-not-compared", "takes another content under an accepted transfer id for a repeat"),

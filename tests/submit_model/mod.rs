@@ -2,10 +2,9 @@
 //! custody is a step of its own. What the link-state machine says, HELLO, and boots are not: they
 //! happen at once, for their interleavings have their own tests.
 
+mod kept;
 mod scene;
 mod state;
-
-use std::sync::Arc;
 
 use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Node};
 use bridgehead::protocol::linkstate::LinkTimer;
@@ -16,6 +15,7 @@ use bridgehead::wire::ids::ConnectionId;
 use bridgehead::wire::message::Refusal;
 use stateright::{Model, Property};
 
+use kept::Kept;
 pub(crate) use scene::Scene;
 use scene::{Boot, NOW};
 pub(crate) use state::{CALM, Faults, State, Wire, WireId};
@@ -42,8 +42,7 @@ pub(crate) enum Step {
 impl Scene {
     fn input(&self, state: &mut State, at: usize, input: Input<Member>) {
         let choose = &mut Boot::of(at, state.boots[at]);
-        let node = Arc::make_mut(&mut state.nodes[at]);
-        let acts = node.step(&self.configs[at], input, NOW, choose);
+        let acts = state.nodes[at].change().step(&self.configs[at], input, NOW, choose);
         self.act(state, at, acts);
     }
 
@@ -131,7 +130,7 @@ impl Scene {
     fn stored(&self, state: &mut State, at: usize) {
         while let Some(change) = state.unwritten[at].pop_front() {
             self.apply(state, at, &change);
-            let acts = Arc::make_mut(&mut state.nodes[at]).stored();
+            let acts = state.nodes[at].change().stored();
             self.act(state, at, acts);
         }
     }
@@ -156,7 +155,7 @@ impl Scene {
             let mail = state.mails.iter().position(|origin| *origin == message.envelope.origin);
             state.taken[mail.expect("every message came from a client")] += 1;
         }
-        Member::apply(Arc::make_mut(&mut state.disks[at]), change);
+        Member::apply(state.disks[at].change(), change);
     }
 
     fn crash(&self, state: &mut State, at: usize, kept: bool) {
@@ -174,7 +173,7 @@ impl Scene {
         for mail in 0..state.mails.len() {
             state.orphaned[mail] |= state.is_held_by(mail, at) && !state.is_known_beside(mail, at);
         }
-        state.disks[at] = Arc::new(Durable::default());
+        state.disks[at] = Kept::new(Durable::default());
         self.die(state, at);
         self.boot(state, at);
     }
@@ -200,7 +199,7 @@ impl Scene {
         state.boots[at] += 1;
         let choose = &mut Boot::of(at, state.boots[at]);
         let (node, acts) = Node::<Member>::boot(&self.configs[at], &state.disks[at], NOW, choose);
-        state.nodes[at] = Arc::new(node);
+        state.nodes[at] = Kept::new(node);
         self.act(state, at, acts);
         // A crash before the boot is on disk is the same as one before the boot.
         self.stored(state, at);
@@ -315,6 +314,7 @@ impl Model for Scene {
             }
         }
         self.settle(&mut state);
+        self.seal(&mut state);
         Some(state)
     }
 
@@ -337,9 +337,6 @@ impl Model for Scene {
             }),
             Property::sometimes("everything has moved", |scene: &Self, state: &State| {
                 scene.has_moved(state)
-            }),
-            Property::sometimes("a doubt finds an acceptance", |_, state: &State| {
-                state.asks_about_an_acceptance()
             }),
             Property::sometimes("a doubt is fenced", |_, state: &State| {
                 state.disks.iter().any(|disk| !disk.spool.fences.is_empty())

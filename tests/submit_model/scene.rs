@@ -17,6 +17,7 @@ use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Notify, Recipien
 use stateright::Property;
 
 use super::State;
+use super::kept::{Kept, Parts};
 use super::state::{CALM, Faults};
 
 pub(super) const NOW: Time = Time(1_000_000);
@@ -46,6 +47,8 @@ pub(crate) struct Scene {
     senders: usize,
     /// At which member each message enters.
     mails: Vec<usize>,
+    nodes: Parts<Node<Member>>,
+    disks: Parts<Durable>,
 }
 
 impl Scene {
@@ -62,7 +65,9 @@ impl Scene {
         let names = (1..=senders).map(|n| name('s', n));
         let names = names.chain((1..=receivers).map(|n| name('r', n)));
         let config = |member| config(&organization, member, &planted);
-        Self { configs: names.map(config).collect(), faults, senders, mails: mails.to_vec() }
+        let (configs, mails) = (names.map(config).collect(), mails.to_vec());
+        let (nodes, disks) = (Parts::default(), Parts::default());
+        Self { configs, faults, senders, mails, nodes, disks }
     }
 
     pub(super) const fn is_sender(&self, at: usize) -> bool {
@@ -87,7 +92,14 @@ impl Scene {
             vec![Property::sometimes("moved after all faults", |scene: &Self, state| {
                 state.left == CALM && scene.has_moved(state)
             })];
-        let Faults { breaks, receiver_crashes, disks, .. } = self.faults;
+        let Faults { breaks, sender_crashes, receiver_crashes, disks, refusals } = self.faults;
+        // Where connections end with nothing but a disk, what it had accepted is gone before anybody asks.
+        if breaks + sender_crashes + receiver_crashes + refusals > 0 {
+            outcomes.push(Property::sometimes(
+                "a doubt finds an acceptance",
+                |_: &Self, state: &State| state.asks_about_an_acceptance(),
+            ));
+        }
         // A sender that only crashes comes back and asks the same receiver.
         if self.configs.len() > self.senders + 1 && breaks + receiver_crashes + disks > 0 {
             outcomes.push(Property::sometimes(
@@ -120,8 +132,8 @@ impl Scene {
         };
         let (nodes, acts): (Vec<_>, Vec<_>) = disks.iter().enumerate().map(boot).unzip();
         let mut state = State {
-            nodes: nodes.into_iter().map(Arc::new).collect(),
-            disks: disks.into_iter().map(Arc::new).collect(),
+            nodes: nodes.into_iter().map(Kept::new).collect(),
+            disks: disks.into_iter().map(Kept::new).collect(),
             unwritten: self.configs.iter().map(|_| Default::default()).collect(),
             asked: Vec::new(),
             wires: BTreeMap::new(),
@@ -149,7 +161,14 @@ impl Scene {
         });
         state.mails = queued.collect();
         self.settle(&mut state);
+        self.seal(&mut state);
         state
+    }
+
+    /// A step is over: the state may be compared with others.
+    pub(super) fn seal(&self, state: &mut State) {
+        self.nodes.seal(&mut state.nodes);
+        self.disks.seal(&mut state.disks);
     }
 
     /// Each member says that it has come, before there is any mail.

@@ -1,12 +1,13 @@
 //! One state of the model, and what the properties ask of it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use bridgehead::kernel::{Node, Ticket};
 use bridgehead::protocol::member::{Change, Durable, Member, Pdu};
 use bridgehead::protocol::queue::Message;
 use bridgehead::wire::ids::{ConnectionId, OriginId, TransferId};
+
+use super::kept::Kept;
 
 /// A connection: its client, the boot of the client that opened it, and its number in that boot.
 pub(crate) type WireId = (usize, u32, u64);
@@ -66,8 +67,8 @@ impl Faults {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State {
-    pub(super) nodes: Vec<Arc<Node<Member>>>,
-    pub(super) disks: Vec<Arc<Durable>>,
+    pub(super) nodes: Vec<Kept<Node<Member>>>,
+    pub(super) disks: Vec<Kept<Durable>>,
     pub(super) unwritten: Vec<VecDeque<Change>>,
     /// Questions to the host; they are answered before the next step.
     pub(super) asked: Vec<(usize, Ticket)>,

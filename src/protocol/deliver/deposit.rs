@@ -119,7 +119,7 @@ impl Member {
         let digest = recipient_digest(envelope, recipient, &body);
         if !turn.fault("second-deposit-on-repeat") {
             let underway = self.deposits.get(&key).map(|deposit| &deposit.digest);
-            let recorded = self.spool.recorded(&key.0, key.1);
+            let recorded = self.recorded(&key.0, key.1, turn);
             let known = underway.or_else(|| recorded.map(Recorded::digest));
             let is_lax = turn.fault("other-content-is-a-repeat");
             if known.is_some_and(|known| *known != digest) && !is_lax {
