@@ -1,5 +1,5 @@
 //! What organizations set of their accounts, in some runs: quotas, suspensions that come and go while mail is
-//! under way, and delivery journals that forget as soon as they may.
+//! under way, delivery journals that forget as soon as they may, and clients who may use the way out.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -23,6 +23,9 @@ const SHORT_RETENTION_DAYS: u32 = 1;
 const RETENTION_SPAN: Span = Span::hours(27);
 const AWAY: Span = Span::hours(25);
 
+/// Where the clients of a run are.
+const CLIENTS: &str = "192.0.2.0/24";
+
 /// The limits of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -30,6 +33,8 @@ pub struct Limits {
     quotas: Vec<(u64, OverQuota)>,
     /// The delivery journals forget as soon as they may.
     forgets: bool,
+    /// Clients may send mail to foreign addresses, where there is a way out.
+    relays: bool,
 }
 
 impl Limits {
@@ -65,7 +70,8 @@ impl Limits {
             swarm.down = *swarm.down.start()..=AWAY;
             swarm.cut_lasts = *swarm.cut_lasts.start()..=AWAY;
         }
-        Some(Self { quotas, forgets })
+        let relays = dice.below("limits.relays", 2) == 1;
+        Some(Self { quotas, forgets, relays })
     }
 
     /// How long the phase with faults is at least.
@@ -83,6 +89,9 @@ impl Limits {
         if self.forgets {
             policy.journal_retention_days = SHORT_RETENTION_DAYS;
             assert!(24 * SHORT_RETENTION_DAYS > 2 * policy.expiry_hours, "SV-062");
+        }
+        if self.relays && organization.smart_host.is_some() {
+            policy.relay_networks = Vec::from([CLIENTS.parse().expect("it is a network")]);
         }
         assert!(organization.check().is_empty(), "the limits of a run are legal");
     }

@@ -30,8 +30,6 @@ pub const LIVENESS_BOUND: Span = Span::hours(3);
 pub const STEPS_LIMIT: u64 = 50_000_000;
 /// One in so many runs has accounts with limits.
 pub const LIMITS_ONE_IN: u32 = 4;
-/// Where the clients of a run are; in some runs they may send mail to foreign addresses.
-const CLIENTS: &str = "192.0.2.0/24";
 /// How many rows a failure shows.
 pub const ROWS_SHOWN: usize = 80;
 
@@ -58,11 +56,11 @@ impl Plan {
         Self { organization, policy, span, faults, limits_one_in: LIMITS_ONE_IN }
     }
 
-    /// The same for one run, which may have shorter terms, limits, a way out where the file has none, and clients who may use it.
+    /// The same for one run, which may have shorter terms, limits, and a way out where the file has none.
     fn configs_of_run(
         &self,
         terms: Option<Terms>,
-        (has_way_out, relays): (bool, bool),
+        has_way_out: bool,
         limits: Option<&Limits>,
     ) -> Vec<MemberConfig> {
         let mut plan = self.clone();
@@ -73,9 +71,6 @@ impl Plan {
         if has_way_out && plan.organization.smart_host.is_none() {
             let way_out = Some(String::from("outside.example:25"));
             Arc::make_mut(&mut plan.organization).smart_host = way_out;
-        }
-        if relays {
-            plan.policy.relay_networks = Vec::from([CLIENTS.parse().expect("it is a network")]);
         }
         if let Some(limits) = limits {
             limits.apply(Arc::make_mut(&mut plan.organization), &mut plan.policy);
@@ -225,8 +220,7 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
     let span = limits.as_ref().map_or(span, |limits| span.max(limits.least()));
     let workload = Workload::draw(&mut dice, span);
     let has_way_out = dice.below("organization.outside", 2) == 1;
-    let relays = has_way_out && dice.below("organization.relays", 2) == 1;
-    let configs = plan.configs_of_run(terms, (has_way_out, relays), limits.as_ref());
+    let configs = plan.configs_of_run(terms, has_way_out, limits.as_ref());
     let clocks: Vec<_> = configs.iter().map(|_| HostClock::draw(&mut dice, &swarm)).collect();
     let clock_limits = (swarm.ahead, swarm.drift_ppm);
     let mut world = World::new(configs, delays, swarm, watch.log(), choose);
