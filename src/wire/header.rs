@@ -216,8 +216,8 @@ mod tests {
         for value in [
             "word ".repeat(500).trim_end().to_owned(),
             alloc::format!("a {}", "x".repeat(997)),
-            alloc::format!("{}      b", "x".repeat(980)),
-            alloc::format!("   {} b", "x".repeat(980)),
+            alloc::format!("{}      b", "x".repeat(983)),
+            alloc::format!("   {} b", "x".repeat(985)),
         ] {
             assert_eq!(check(&field(&value), false), Ok(()), "{value}");
             let text = lines(&[field(&value)]);
