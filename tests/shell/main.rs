@@ -6,6 +6,7 @@ mod durability;
 mod filter;
 mod full_disk;
 mod interop_dovecot;
+mod moves;
 mod quarantine;
 mod real_and_virtual;
 mod serve;

@@ -1,6 +1,7 @@
 //! The grammars: what they read, what they write, and what they refuse.
 
 mod corpus;
+mod envelopes;
 mod framer;
 mod historic;
 mod links;

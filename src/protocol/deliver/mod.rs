@@ -14,7 +14,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::kernel::Time;
-use crate::protocol::member::{Pdu, Query};
+use crate::protocol::member::pdu::Pdu;
+use crate::protocol::member::query::Query;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId};
 use crate::wire::message::{Address, Body, BodyKey, Digest, Outcome};

@@ -6,8 +6,8 @@ mod limits;
 mod lines;
 mod link;
 mod outside;
-mod pdu;
-mod query;
+pub(crate) mod pdu;
+pub(crate) mod query;
 mod turn;
 
 use alloc::boxed::Box;

@@ -13,7 +13,7 @@ mod suspects;
 use alloc::vec::Vec;
 
 use crate::protocol::linkstate::{Neighbour, Way};
-use crate::protocol::member::Parcel;
+use crate::protocol::member::pdu::Parcel;
 use crate::wire::ids::{MemberName, QueueId, StoreId, TransferId};
 use crate::wire::message::{Digest, Refusal};
 

@@ -289,8 +289,7 @@ impl SmtpServer {
             }
             Verdict::Denied { account } => {
                 clause!(SM_108);
-                let tells =
-                    account.is_none() && talk.config.faults.is_on("refusal-tells-names");
+                let tells = account.is_none() && talk.config.faults.is_on("refusal-tells-names");
                 let text =
                     if tells { "No such account" } else { "Authentication credentials invalid" };
                 self.denied(account, &Reply::new(535, Status::new(5, 7, 8), text), talk);
