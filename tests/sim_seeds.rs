@@ -137,19 +137,22 @@ fn seeds_151_to_200_hold() {
     hold(151..=200);
 }
 
-/// SU-050 to SU-056 under faults: frontends queue for backends, and the rest stays as it was.
-/// Seeds of the long campaign that have found something: mail in doubt that nobody asked about again
-/// (SU-080), and two mistakes of the checkers about a disk that was set back.
+/// Seeds of the long campaigns that have found something: mail in doubt that nobody asked about again
+/// (SU-080), two mistakes of the checkers about a disk that was set back, and an operator who was told that
+/// what the account had already was removed (CU-056).
 #[test]
 fn seeds_that_have_found_something_hold() {
     let path = Path::new("examples/five-groups.toml");
     let organization = load_organization(path).expect("the example is right");
     let plan = Plan::new(Arc::new(organization), Span::hours(1));
-    for seed in [4981, 7060, 8705, 17_375] {
-        assert_eq!(run_seed(&plan, seed, Watch::default()).verdict, Verdict::Held, "seed {seed}");
+    let before_limits = Plan { limits_one_in: 0, ..plan.clone() };
+    let all = [4981, 7060, 8705, 17_375].map(|seed| (&before_limits, seed));
+    for (plan, seed) in all.into_iter().chain([(&plan, 8680)]) {
+        assert_eq!(run_seed(plan, seed, Watch::default()).verdict, Verdict::Held, "seed {seed}");
     }
 }
 
+/// SU-050 to SU-056 under faults: frontends queue for backends, and the rest stays as it was.
 #[test]
 fn seeds_with_roles_hold() {
     hold_all(1..=60, |seed| plan_with_roles(seed, Faults::none()));

@@ -215,6 +215,21 @@ fn a_bounce_outlives_a_full_disk_and_a_crash() {
     assert!(queue(&network, &at).is_empty());
 }
 
+/// CU-056: of who has ended already a removal takes the notice, and says so.
+#[test]
+fn a_removal_of_who_has_ended_takes_the_notice() {
+    let (mut network, _) = stuck(&[], SENDER, Notify::default());
+    let at = member(1, 'b');
+    network.sites.get_mut(&at).unwrap().full = true;
+    order(&mut network, &at, BOUNCE, id(1));
+    let removed = order(&mut network, &at, Action::Remove, id(1));
+    assert_eq!(texts(&removed.done), ["it had ended already: its notice is removed"]);
+    network.sites.get_mut(&at).unwrap().full = false;
+    network.run(Span::hours(1));
+    assert_eq!(network.notices.len(), 0);
+    assert!(queue(&network, &at).is_empty());
+}
+
 /// CU-057, C7: who is in doubt is neither returned nor removed; the answer says with whom.
 #[test]
 fn who_is_in_doubt_is_not_given_up() {

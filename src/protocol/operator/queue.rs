@@ -163,16 +163,17 @@ impl Member {
     fn order_remove(&mut self, mut case: Case<'_>, turn: &mut Turn<'_, '_>) {
         let queue = case.queue;
         let [mut gone, ended] = self.without_busy(&mut case, turn);
+        clause!(CU_056);
+        self.note(&mut case, &gone, Ok("removed"));
         if self.work[&queue].composing {
-            self.note(&mut case, &ended, Err("its notice is being written"));
+            self.note(&mut case, &ended, Err("it has ended already: its notice is being written"));
         } else {
+            self.note(&mut case, &ended, Ok("it had ended already: its notice is removed"));
             gone.extend(ended);
         }
         if gone.is_empty() {
             return;
         }
-        clause!(CU_056);
-        self.note(&mut case, &gone, Ok("removed"));
         self.tell_order("remove", queue, &gone, turn);
         let change = Change::Removed { queue, recipients: gone.clone(), notice: None };
         self.finish(queue, &gone, change, turn);

@@ -285,7 +285,10 @@ impl Checkers {
         if let Change::Removed { queue, recipients, notice } = change {
             for copy in self.names.copies(place, *queue, recipients, &self.ledger) {
                 if notice.is_none() && self.orders.removes(place, host.life, copy) {
-                    self.ledger.remove(copy);
+                    // What the journal has already is not taken back; only its notice is.
+                    if !self.ledger.is_recorded(copy) {
+                        self.ledger.remove(copy);
+                    }
                 } else if self.orders.bounces(place, host.life, copy)
                     && self.ledger.nobody_hears(copy)
                     && !self.ledger.is_recorded(copy)
