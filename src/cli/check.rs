@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use super::refused;
 use super::table::count;
 use crate::protocol::organization::{MemberSettings, Organization, SubmitPolicy};
-use crate::server::configuration::{self, ConfigurationError, Kind, complaint, report};
+use crate::server::configuration::{
+    self, ConfigurationError, Kind, complaint, complaint_of_organization, report,
+};
 use crate::server::privileges::check_user;
+use crate::server::seen::compare;
 use crate::wire::ids::MemberName;
 
 /// Checks a file of either kind; prints what it holds, or all that is wrong with it.
@@ -42,6 +45,8 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             check_user(&configuration.process)
                 .map_err(|error| vec![complaint(file, error.place, &error.problem)])?;
             let organization = &configuration.member.organization;
+            compare(&configuration.directory, organization)
+                .map_err(|problem| vec![complaint_of_organization(file, "revision", &problem)])?;
             let policy = configuration.member.policy_of_submission();
             Ok(format!(
                 "member `{}` of organization `{}`, {}, submit {}",

@@ -278,7 +278,7 @@ fn answered(answer: &Value) -> String {
             rows.push(row([&plain(field(item, "of")), &text, &recipients.join(" ")]));
         }
     }
-    if rows.is_empty() { "nothing fits\n".into() } else { table(&rows) }
+    table(&rows)
 }
 
 /// One line for each recipient of each message.

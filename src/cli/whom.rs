@@ -63,7 +63,8 @@ impl Whom {
         Ok(answers)
     }
 
-    /// Prints what was answered, as JSON or as `text` has it, and tells the exit code: members that did
+    /// Prints what was answered, as JSON or as `text` has it (nothing for a member about which it has no
+    /// word), and tells the exit code: members that did
     /// not answer are named, and so is what `objection` finds.
     pub(super) fn print(
         &self,
@@ -78,8 +79,9 @@ impl Whom {
         if self.json {
             say!("{}", json!({"format": ADMIN_FORMAT, "members": answers.members}));
         } else {
-            for (name, answer) in &answers.members {
-                say!("{name}\n{}", indent(&text(answer)));
+            let texts = answers.members.iter().map(|(name, answer)| (name, text(answer)));
+            for (name, text) in texts.filter(|(_, text)| !text.is_empty()) {
+                say!("{name}\n{}", indent(&text));
             }
         }
         // Where nobody has answered, nobody knows whether anything fits.

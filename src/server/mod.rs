@@ -38,7 +38,7 @@ pub(crate) mod private;
 pub mod privileges;
 pub mod report;
 pub mod runtime;
-mod seen;
+pub(crate) mod seen;
 pub mod spool;
 pub mod sync;
 pub mod tokens;

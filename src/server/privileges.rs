@@ -58,7 +58,7 @@ pub fn drop_privileges(process: &ProcessSection, directory: &Path) -> Result<(),
         }
         return Ok(());
     }
-    gives_up(&user, gid)?;
+    gives_up(process, &user, gid)?;
     owns(&user, directory)?;
     clause!(SV_095);
     give_up(&user, gid)
@@ -76,7 +76,7 @@ pub fn drop_privileges(process: &ProcessSection, directory: &Path) -> Result<(),
 /// There is no such user or group, or it is root.
 pub fn check_user(process: &ProcessSection) -> Result<(), PrivilegeError> {
     clause!(SV_092);
-    look_up(process)?.map_or(Ok(()), |(user, gid)| gives_up(&user, gid))
+    look_up(process)?.map_or(Ok(()), |(user, gid)| gives_up(process, &user, gid))
 }
 
 /// The configured user, and the group that it runs in.
@@ -96,10 +96,16 @@ fn look_up(process: &ProcessSection) -> Result<Option<(User, Gid)>, PrivilegeErr
 }
 
 /// Whoever becomes root gives nothing up.
-fn gives_up(user: &User, gid: Gid) -> Result<(), PrivilegeError> {
-    let problem = || format!("`{}` gives nothing up, expected another", user.name);
-    let is_root = user.uid.is_root() || gid.as_raw() == 0;
-    if is_root { Err(wrong("process.user", problem())) } else { Ok(()) }
+fn gives_up(process: &ProcessSection, user: &User, gid: Gid) -> Result<(), PrivilegeError> {
+    let wrong = |place, name: &str| {
+        Err(wrong(place, format!("`{name}` gives nothing up, expected another")))
+    };
+    match &process.group {
+        _ if user.uid.is_root() => wrong("process.user", &user.name),
+        Some(group) if gid.as_raw() == 0 => wrong("process.group", group),
+        None if gid.as_raw() == 0 => wrong("process.user", &user.name),
+        _ => Ok(()),
+    }
 }
 
 fn found<T>(

@@ -95,6 +95,7 @@ fn orders_reach_the_member_that_has_the_message(cluster: &Cluster) {
     let nothing = cluster.run(&["queue", "remove", "--recipient", "nobody@*"]);
     assert_eq!(nothing.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&nothing.stderr).contains("nothing fits"));
+    assert!(nothing.stdout.is_empty(), "it is said once, not for each member");
     let bare = cluster.run(&["queue", "hold", "000000000000002a"]);
     assert_eq!(bare.status.code(), Some(2), "every member may have that number");
     cluster.done(&["cluster", "link", "heal", "RG1", "RG2", "--both"]);

@@ -41,8 +41,8 @@ fn own_listener(
     if host.eq_ignore_ascii_case(member.as_str()) {
         return listeners.find(|(_, own)| own.port() == port).map(|(name, _)| name);
     }
-    let addresses: Vec<IpAddr> = match host.parse() {
-        Ok(address) => vec![address],
+    let addresses: Vec<IpAddr> = match host.parse::<IpAddr>() {
+        Ok(address) => vec![address.to_canonical()],
         Err(_) if host.eq_ignore_ascii_case("localhost") => {
             vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
@@ -50,6 +50,7 @@ fn own_listener(
         Err(_) => return None,
     };
     let is_own = |own: SocketAddr| {
+        let own = SocketAddr::new(own.ip().to_canonical(), own.port());
         let leads = |ip: &IpAddr| is_shared(own, SocketAddr::new(*ip, port)) && is_here(*ip);
         addresses.iter().any(leads)
     };
@@ -81,6 +82,9 @@ mod tests {
             ("0.0.0.0:25", "127.9.9.9:25", Some("smtp")),
             ("[::]:25", "[::1]:25", Some("smtp")),
             ("[::]:25", "127.0.0.1:25", Some("smtp")),
+            ("127.0.0.1:25", "[::ffff:127.0.0.1]:25", Some("smtp")),
+            ("0.0.0.0:25", "[::ffff:127.0.0.1]:25", Some("smtp")),
+            ("[::ffff:127.0.0.1]:25", "127.0.0.1:25", Some("smtp")),
             ("127.0.0.1:25", "localhost:25", Some("smtp")),
             ("[::1]:25", "LOCALHOST:25", Some("smtp")),
             ("127.0.0.1:25", "0.0.0.0:25", Some("smtp")),

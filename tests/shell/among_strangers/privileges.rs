@@ -77,6 +77,7 @@ fn a_check_looks_the_user_up() {
             "user = \"daemon\"\ngroup = \"no-such\"",
             Some("process.group: the system has no `no-such`"),
         ),
+        ("user = \"daemon\"\ngroup = \"root\"", Some("process.group: `root` gives nothing up")),
         ("user = \"daemon\"", None),
     ] {
         let file = configured(directory.path(), &format!("[process]\n{section}\n"));

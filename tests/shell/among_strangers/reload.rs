@@ -151,6 +151,8 @@ fn an_older_organization_does_not_start() {
     let expected = "organization.toml:3: revision: is 3, expected at least 4";
     let seen = directory.path().join("state/organization.seen");
     assert!(said.contains(expected) && said.contains(&seen.display().to_string()), "{said}");
+    let checked = bridgehead().arg("check").arg(&file).output().unwrap();
+    assert!(String::from_utf8_lossy(&checked.stderr).contains(expected), "{checked:?}");
     fs::remove_file(seen).unwrap();
     drop(Daemon::ready(bridgehead().arg("serve").arg(&file).spawn().unwrap()));
 }
