@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::case::{Case, SUBMISSION};
+use crate::net::Port;
 use crate::parameters::Parameters;
 use crate::stage::UnderTest;
 
@@ -58,8 +59,14 @@ fn lack(case: &Case, under_test: &UnderTest, parameters: &Parameters) -> Option<
     if !case.is_for_any_server() {
         return Some("an adapter");
     }
-    if case.login_port().is_some_and(|port| target.port(port).is_none()) {
-        return Some("a submission port in the file of --target");
+    match case.login_port() {
+        Some(Port::Submissions) if target.port(Port::Submissions).is_none() => {
+            return Some("`submissions` in the file of --target");
+        }
+        Some(port) if target.port(port).is_none() => {
+            return Some("`submission` in the file of --target");
+        }
+        _ => {}
     }
     if case.profile == SUBMISSION && parameters.login.is_none() {
         return Some("a [login] in the file of --target");
