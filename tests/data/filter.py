@@ -19,6 +19,12 @@ UNFIT = {
 }
 
 
+def emigrant():
+    """A process that holds our standard output in a session of its own."""
+    command = ["sleep", "1000"]
+    return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL).pid
+
+
 def judge(number, path, log):
     """The answer to one message, or None for none."""
     with open(path, newline="") as message:
@@ -38,6 +44,14 @@ def judge(number, path, log):
         # It holds our standard output, as a helper that was forgotten does.
         log.write("child %d\n" % subprocess.Popen(["sleep", "1000"]).pid)
         os._exit(1)
+    if "please emigrate" in text:
+        # So does this one, in a session of its own, where nobody can reach it through us.
+        log.write("emigrant %d\n" % emigrant())
+        os._exit(1)
+    if "please retire" in text:
+        log.write("emigrant %d\n" % emigrant())
+        print(f"{number} OK", flush=True)
+        os._exit(0)
     if "please babble" in text:
         return NONSENSE
     if "please fail" in text:

@@ -16,11 +16,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How often it comes: a filter that comes back at all is back by then.
 const TRIES: u32 = 600;
 
+/// The time limit of filters, in seconds, where a test may wait for it.
+const SHORT: u32 = 3;
+/// A time limit that no client awaits.
+const ENDLESS: u32 = 3_600;
+
 /// The configuration of a member whose filter is this command.
-fn with_filter(directory: &Path, command: &str) -> PathBuf {
+fn with_filter(directory: &Path, command: &str, time_limit_s: u32) -> PathBuf {
     let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
     let text = fs::read_to_string(&file).unwrap();
-    let filter = format!("[filter]\ncommand = [{command}]\ntime_limit_s = 3\nat_once = 2\n");
+    let filter =
+        format!("[filter]\ncommand = [{command}]\ntime_limit_s = {time_limit_s}\nat_once = 2\n");
     fs::write(&file, text + &filter).unwrap();
     file
 }
@@ -30,15 +36,15 @@ fn log_of(directory: &Path) -> PathBuf {
 }
 
 fn start(directory: &Path) -> Daemon {
-    start_with_log(directory, "warn")
+    start_with(directory, "warn", SHORT)
 }
 
-fn start_with_log(directory: &Path, level: &str) -> Daemon {
+fn start_with(directory: &Path, level: &str, time_limit_s: u32) -> Daemon {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/filter.py");
     let log = log_of(directory);
     let command =
         format!("\"/usr/bin/env\", \"python3\", \"{}\", \"{}\"", script.display(), log.display());
-    let file = with_filter(directory, &command);
+    let file = with_filter(directory, &command, time_limit_s);
     let mut serve = bridgehead();
     Daemon::ready(serve.env("BRIDGEHEAD_LOG", level).arg("serve").arg(file).spawn().unwrap())
 }
@@ -212,7 +218,7 @@ fn killing_the_filter_loses_nothing() {
 #[test]
 fn a_filter_that_floods_is_ended() {
     let directory = tempfile::tempdir().unwrap();
-    let daemon = start_with_log(directory.path(), "info");
+    let daemon = start_with(directory.path(), "info", SHORT);
     let mut client = client(&daemon);
     insist(&mut client, "before");
     let reply = send(&mut client, "please flood");
@@ -254,6 +260,30 @@ fn the_children_of_a_filter_end_with_it() {
     await_end(last_number(directory.path(), "pid "));
 }
 
+/// SV-066: a filter has ended when its process has, whoever holds its output: nobody waits for its time limit.
+/// What it said before counts. SV-076: a child in a session of its own is out of reach.
+#[test]
+fn a_filter_that_ends_is_noticed_whoever_holds_its_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start_with(directory.path(), "warn", ENDLESS);
+    let mut client = client(&daemon);
+    for (words, code) in [
+        ("please breed", "451 4.3.0 "),
+        ("please emigrate", "451 4.3.0 "),
+        ("please retire", "250 "),
+    ] {
+        insist(&mut client, "before");
+        let reply = send(&mut client, words);
+        if words != "please breed" {
+            let emigrant = last_number(directory.path(), "emigrant ").to_string();
+            let killed = Command::new("kill").args(["-KILL", &emigrant]).status();
+            assert!(killed.unwrap().success(), "it is out of the member's reach");
+        }
+        assert!(reply.starts_with(code), "`{words}`: {reply}");
+    }
+    insist(&mut client, "after");
+}
+
 /// SV-077: whatever is removed of its directory under way is made anew, and no mail is lost for it.
 #[test]
 fn the_directories_of_a_filter_come_back() {
@@ -287,7 +317,7 @@ fn a_filter_that_cannot_be_executed_is_reported() {
         ("\"/usr\"", "is no file"),
         ("", "is empty"),
     ] {
-        let file = with_filter(directory.path(), command);
+        let file = with_filter(directory.path(), command, SHORT);
         let output = bridgehead().arg("check").arg(file).output().unwrap();
         let said =
             String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
