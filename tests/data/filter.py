@@ -17,6 +17,11 @@ UNFIT = {
     "please control": "X-Spam: a\u0007b",
     "please chat": "no header at all",
 }
+# Reasons that nobody may hear as they are, by the words that ask for them; the first is Latin-1.
+REASONS = {
+    "please whisper": "tr\udce8s \udcfc",
+    "please lecture": "x" * 3000,
+}
 
 
 def emigrant():
@@ -56,6 +61,9 @@ def judge(number, path, log):
         return NONSENSE
     if "please fail" in text:
         return f"{number} FAILURE"
+    for words, reason in REASONS.items():
+        if words in text:
+            return f'{number} ERROR "{reason}"'
     if "please reject" in text:
         return f'{number} ERROR "this is \\"spam\\""'
     if "please discard" in text:
@@ -71,7 +79,7 @@ def judge(number, path, log):
 
 
 def main():
-    sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     log = open(sys.argv[1], "a", buffering=1)
     log.write(f"pid {os.getpid()}\n")
     print("* the filter is here", flush=True)

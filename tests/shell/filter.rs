@@ -1,4 +1,4 @@
-//! A daemon with a real external filter: RU-040 to RU-048, SV-065 to SV-067, SV-075 to SV-077.
+//! A daemon with a real external filter: RU-040 to RU-049, SV-065 to SV-067, SV-075 to SV-077.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -133,6 +133,21 @@ fn a_filter_judges() {
     assert!(given.contains(envelope) && given.ends_with(message), "{given}");
     let left = fs::read_dir(directory.path().join("state/filter/Queue")).unwrap().count();
     assert_eq!(left, 0, "SV-065");
+}
+
+/// RU-049: the client hears printable ASCII, and not too much of it, and the filter goes on.
+#[test]
+fn the_words_of_a_filter_are_made_fit_for_a_reply() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    let mut client = client(&daemon);
+    insist(&mut client, "before");
+    let before = last_number(directory.path(), "pid ");
+    assert_eq!(send(&mut client, "please whisper"), "550 5.7.1 tr?s ?\r\n");
+    let cut = "x".repeat(400);
+    assert_eq!(send(&mut client, "please lecture"), format!("550 5.7.1 {cut}\r\n"));
+    assert!(send(&mut client, "after").starts_with("250 2.0.0 "), "the replies are in step");
+    assert_eq!(last_number(directory.path(), "pid "), before);
 }
 
 /// RU-047, RU-048: fields that no header may have delay their message and nothing else; a long one that can
