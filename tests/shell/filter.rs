@@ -260,7 +260,8 @@ fn a_filter_that_never_ends_its_line_is_ended() {
     assert!(log.contains("said a line of more than 4096 octets"), "{log}");
 }
 
-/// SV-076: what a filter has started ends with it, also where the filter ended first, and with the member.
+/// SV-076: the group of a filter ends with it, also where the filter ended first, and with the member. One whose
+/// member is killed finds the end of its input.
 #[test]
 fn the_children_of_a_filter_end_with_it() {
     let directory = tempfile::tempdir().unwrap();
@@ -272,6 +273,10 @@ fn the_children_of_a_filter_end_with_it() {
     await_end(last_number(directory.path(), "child "));
     insist(&mut client, "after");
     log_at_the_end(daemon);
+    await_end(last_number(directory.path(), "pid "));
+    let mut daemon = start(directory.path());
+    insist(&mut self::client(&daemon), "once more");
+    daemon.child.kill().unwrap();
     await_end(last_number(directory.path(), "pid "));
 }
 

@@ -1,4 +1,4 @@
-//! The process of a filter: what it is told, what it says, and how it ends with all that it has started.
+//! The process of a filter: what it is told, what it says, and how it ends with its process group.
 
 use core::time::Duration;
 use std::io;
