@@ -17,6 +17,17 @@ UNFIT = {
     "please control": "X-Spam: a\u0007b",
     "please chat": "no header at all",
 }
+# Reasons that nobody may hear as they are, by the words that ask for them; the first is Latin-1.
+REASONS = {
+    "please whisper": "tr\udce8s \udcfc",
+    "please lecture": "x" * 3000,
+}
+
+
+def emigrant():
+    """A process that holds our standard output in a session of its own."""
+    command = ["sleep", "1000"]
+    return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL).pid
 
 
 def judge(number, path, log):
@@ -38,10 +49,21 @@ def judge(number, path, log):
         # It holds our standard output, as a helper that was forgotten does.
         log.write("child %d\n" % subprocess.Popen(["sleep", "1000"]).pid)
         os._exit(1)
+    if "please emigrate" in text:
+        # So does this one, in a session of its own, where nobody can reach it through us.
+        log.write("emigrant %d\n" % emigrant())
+        os._exit(1)
+    if "please retire" in text:
+        log.write("emigrant %d\n" % emigrant())
+        print(f"{number} OK", flush=True)
+        os._exit(0)
     if "please babble" in text:
         return NONSENSE
     if "please fail" in text:
         return f"{number} FAILURE"
+    for words, reason in REASONS.items():
+        if words in text:
+            return f'{number} ERROR "{reason}"'
     if "please reject" in text:
         return f'{number} ERROR "this is \\"spam\\""'
     if "please discard" in text:
@@ -57,7 +79,7 @@ def judge(number, path, log):
 
 
 def main():
-    sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     log = open(sys.argv[1], "a", buffering=1)
     log.write(f"pid {os.getpid()}\n")
     print("* the filter is here", flush=True)

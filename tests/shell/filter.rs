@@ -1,4 +1,4 @@
-//! A daemon with a real external filter: RU-040 to RU-048, SV-065 to SV-067, SV-075 to SV-077.
+//! A daemon with a real external filter: RU-040 to RU-049, SV-065 to SV-067, SV-075 to SV-077.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -16,11 +16,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How often it comes: a filter that comes back at all is back by then.
 const TRIES: u32 = 600;
 
+/// The time limit of filters, in seconds, where a test may wait for it.
+const SHORT: u32 = 3;
+/// A time limit that no client awaits.
+const ENDLESS: u32 = 3_600;
+
 /// The configuration of a member whose filter is this command.
-fn with_filter(directory: &Path, command: &str) -> PathBuf {
+fn with_filter(directory: &Path, command: &str, time_limit_s: u32) -> PathBuf {
     let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
     let text = fs::read_to_string(&file).unwrap();
-    let filter = format!("[filter]\ncommand = [{command}]\ntime_limit_s = 3\nat_once = 2\n");
+    let filter =
+        format!("[filter]\ncommand = [{command}]\ntime_limit_s = {time_limit_s}\nat_once = 2\n");
     fs::write(&file, text + &filter).unwrap();
     file
 }
@@ -30,15 +36,15 @@ fn log_of(directory: &Path) -> PathBuf {
 }
 
 fn start(directory: &Path) -> Daemon {
-    start_with_log(directory, "warn")
+    start_with(directory, "warn", SHORT)
 }
 
-fn start_with_log(directory: &Path, level: &str) -> Daemon {
+fn start_with(directory: &Path, level: &str, time_limit_s: u32) -> Daemon {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/filter.py");
     let log = log_of(directory);
     let command =
         format!("\"/usr/bin/env\", \"python3\", \"{}\", \"{}\"", script.display(), log.display());
-    let file = with_filter(directory, &command);
+    let file = with_filter(directory, &command, time_limit_s);
     let mut serve = bridgehead();
     Daemon::ready(serve.env("BRIDGEHEAD_LOG", level).arg("serve").arg(file).spawn().unwrap())
 }
@@ -129,6 +135,21 @@ fn a_filter_judges() {
     assert_eq!(left, 0, "SV-065");
 }
 
+/// RU-049: the client hears printable ASCII, and not too much of it, and the filter goes on.
+#[test]
+fn the_words_of_a_filter_are_made_fit_for_a_reply() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start(directory.path());
+    let mut client = client(&daemon);
+    insist(&mut client, "before");
+    let before = last_number(directory.path(), "pid ");
+    assert_eq!(send(&mut client, "please whisper"), "550 5.7.1 tr?s ?\r\n");
+    let cut = "x".repeat(400);
+    assert_eq!(send(&mut client, "please lecture"), format!("550 5.7.1 {cut}\r\n"));
+    assert!(send(&mut client, "after").starts_with("250 2.0.0 "), "the replies are in step");
+    assert_eq!(last_number(directory.path(), "pid "), before);
+}
+
 /// RU-047, RU-048: fields that no header may have delay their message and nothing else; a long one that can
 /// be folded is folded.
 #[test]
@@ -212,7 +233,7 @@ fn killing_the_filter_loses_nothing() {
 #[test]
 fn a_filter_that_floods_is_ended() {
     let directory = tempfile::tempdir().unwrap();
-    let daemon = start_with_log(directory.path(), "info");
+    let daemon = start_with(directory.path(), "info", SHORT);
     let mut client = client(&daemon);
     insist(&mut client, "before");
     let reply = send(&mut client, "please flood");
@@ -239,7 +260,8 @@ fn a_filter_that_never_ends_its_line_is_ended() {
     assert!(log.contains("said a line of more than 4096 octets"), "{log}");
 }
 
-/// SV-076: what a filter has started ends with it, also where the filter ended first, and with the member.
+/// SV-076: the group of a filter ends with it, also where the filter ended first, and with the member. One whose
+/// member is killed finds the end of its input.
 #[test]
 fn the_children_of_a_filter_end_with_it() {
     let directory = tempfile::tempdir().unwrap();
@@ -252,6 +274,34 @@ fn the_children_of_a_filter_end_with_it() {
     insist(&mut client, "after");
     log_at_the_end(daemon);
     await_end(last_number(directory.path(), "pid "));
+    let mut daemon = start(directory.path());
+    insist(&mut self::client(&daemon), "once more");
+    daemon.child.kill().unwrap();
+    await_end(last_number(directory.path(), "pid "));
+}
+
+/// SV-066: a filter has ended when its process has, whoever holds its output: nobody waits for its time limit.
+/// What it said before counts. SV-076: a child in a session of its own is out of reach.
+#[test]
+fn a_filter_that_ends_is_noticed_whoever_holds_its_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = start_with(directory.path(), "warn", ENDLESS);
+    let mut client = client(&daemon);
+    for (words, code) in [
+        ("please breed", "451 4.3.0 "),
+        ("please emigrate", "451 4.3.0 "),
+        ("please retire", "250 "),
+    ] {
+        insist(&mut client, "before");
+        let reply = send(&mut client, words);
+        if words != "please breed" {
+            let emigrant = last_number(directory.path(), "emigrant ").to_string();
+            let killed = Command::new("kill").args(["-KILL", &emigrant]).status();
+            assert!(killed.unwrap().success(), "it is out of the member's reach");
+        }
+        assert!(reply.starts_with(code), "`{words}`: {reply}");
+    }
+    insist(&mut client, "after");
 }
 
 /// SV-077: whatever is removed of its directory under way is made anew, and no mail is lost for it.
@@ -287,7 +337,7 @@ fn a_filter_that_cannot_be_executed_is_reported() {
         ("\"/usr\"", "is no file"),
         ("", "is empty"),
     ] {
-        let file = with_filter(directory.path(), command);
+        let file = with_filter(directory.path(), command, SHORT);
         let output = bridgehead().arg("check").arg(file).output().unwrap();
         let said =
             String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);

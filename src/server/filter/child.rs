@@ -1,12 +1,14 @@
-//! The process of a filter: what it is told, what it says, and how it ends with all that it has started.
+//! The process of a filter: what it is told, what it says, and how it ends with its process group.
 
 use core::time::Duration;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
+use std::thread;
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender};
@@ -21,6 +23,8 @@ use crate::wire::helper::{self, LINE_LIMIT_OCTETS};
 pub(super) const UNREAD_LINES_LIMIT: usize = 64;
 /// How long a filter that was told to quit may take for it.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long the lines that a filter said before it ended are still read.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// What a filter does.
 pub(super) enum Heard {
@@ -32,7 +36,10 @@ pub(super) enum Heard {
 
 /// A filter that runs. It ends when this is dropped.
 pub(super) struct Child {
-    process: tokio::process::Child,
+    /// Nobody waits for it before this is dropped, so no other process can have its number till then.
+    _process: tokio::process::Child,
+    /// Its number, which is that of its group.
+    leader: Pid,
     /// Bounded by the questions that it may have at a time.
     lines: UnboundedSender<String>,
     heard: Receiver<Heard>,
@@ -64,13 +71,17 @@ impl Child {
         let (Some(stdin), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(io::Error::other("it has no pipes"));
         };
+        let leader = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let leader = leader.ok_or_else(|| io::Error::other("it has no number"))?;
         clause!(SV_075);
         let (sender, heard) = channel(UNREAD_LINES_LIMIT);
+        tell_end_of(leader, sender.clone())?;
         let (lines, to_write) = unbounded_channel();
         let writer = tokio::spawn(write_lines(stdin, to_write));
         let reader = tokio::spawn(read_lines(stdout, sender));
         let carriers = [writer, reader];
-        let child = Self { process, lines, heard, carriers, is_ready: false, handshake };
+        let child =
+            Self { _process: process, leader, lines, heard, carriers, is_ready: false, handshake };
         child.say(helper::interface(handshake.0));
         Ok(child)
     }
@@ -99,14 +110,24 @@ impl Drop for Child {
         for carrier in &self.carriers {
             carrier.abort();
         }
-        // Nobody has waited for the process, so no other one can have its number, not even when it is dead.
-        let leader =
-            self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(leader) = leader {
-            clause!(SV_076);
-            let _ = kill_process_group(leader, Signal::KILL);
-        }
+        clause!(SV_076);
+        let _ = kill_process_group(self.leader, Signal::KILL);
     }
+}
+
+/// Tells when the process itself has ended: its output may stay open as long as a child of it pleases. The
+/// process is left to be waited for, so that its number stays its own.
+fn tell_end_of(leader: Pid, heard: Sender<Heard>) -> io::Result<()> {
+    clause!(SV_066);
+    let watch = move || {
+        let ends = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        // An error says that there is no such process any more.
+        let _ = retry_on_intr(|| waitid(WaitId::Pid(leader), ends));
+        thread::sleep(LAST_WORDS);
+        // Nobody hears it where the end of the output, or the filter's killing, came first.
+        let _ = heard.blocking_send(Heard::Ended("has ended".into()));
+    };
+    thread::Builder::new().name("filter".into()).spawn(watch).map(drop)
 }
 
 async fn write_lines(mut stdin: ChildStdin, mut lines: UnboundedReceiver<String>) {

@@ -8,6 +8,7 @@
 mod child;
 mod comments;
 mod file;
+mod words;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::future::pending;
@@ -357,7 +358,9 @@ fn failed() -> Answer {
 fn answer_of(judgement: Judgement) -> Answer {
     match judgement {
         Judgement::Pass(fields) => Answer::Filtered(Filtered::Pass { fields }),
-        Judgement::Reject(text) => Answer::Filtered(Filtered::Reject { text }),
+        Judgement::Reject(text) => {
+            Answer::Filtered(Filtered::Reject { text: words::spoken(&text) })
+        }
         Judgement::Discard => Answer::Filtered(Filtered::Discard),
         Judgement::Failure => failed(),
         Judgement::NoHeader(error) => {
