@@ -25,7 +25,7 @@ const MESSAGES: u32 = 2_000;
 const CLIENTS: u32 = 8;
 /// After so many messages a client connects to another member.
 const PER_CONNECTION: u32 = 12;
-const SECONDS: u64 = 30;
+const SECONDS: u64 = 60;
 const POLL: Duration = Duration::from_millis(250);
 /// How often it is looked whether everything has arrived: two minutes of questions.
 const QUESTIONS: u32 = 480;
