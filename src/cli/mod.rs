@@ -106,7 +106,8 @@ enum Command {
     #[command(subcommand)]
     Spool(spool::Spool),
     /// Run an organization in the simulator
-    #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7\n\n\
+    #[command(after_help = "Examples:\n  bridgehead sim examples/five-groups.toml --seed 7\n  \
+        bridgehead sim converge --topology ring --groups 100\n\n\
         Exit codes: 0 everything held, 2 wrong arguments or files, 127 an assertion failed,\n\
         128 something that must end has not, 129 a property was violated.")]
     Sim(crate::sim::cli::Arguments),

@@ -10,10 +10,11 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::converge;
 use super::run::{Plan, Played, Verdict, Watch, record_seed, run_seed, run_tape};
 use super::shrink::{shrink, size};
 use crate::kernel::{CHOICE_FORMAT, Span, Tape};
@@ -28,9 +29,14 @@ const EXIT_USAGE: u8 = 2;
 
 /// Run an organization in the simulator
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {
+    /// What else can be simulated
+    #[command(subcommand)]
+    pub other: Option<Other>,
     /// The organization (organization.toml)
-    pub file: PathBuf,
+    #[arg(required = true)]
+    pub file: Option<PathBuf>,
     /// The seed to run
     #[arg(long, default_value_t = 1, conflicts_with_all = ["seeds", "tape"])]
     pub seed: u64,
@@ -58,6 +64,14 @@ pub struct Arguments {
     /// Print one JSON line for each run instead of text
     #[arg(long)]
     pub json: bool,
+}
+
+/// What is simulated with link-state machines alone.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Other {
+    /// Measure how fast the members of large organizations agree, and what it costs
+    #[command(after_help = converge::cli::EXAMPLES)]
+    Converge(converge::cli::Arguments),
 }
 
 /// A tape with what else the run depends on.
@@ -92,7 +106,11 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn try_run(arguments: &Arguments) -> Result<u8, String> {
-    let organization = read_organization(&arguments.file)?;
+    if let Some(Other::Converge(arguments)) = &arguments.other {
+        return converge::cli::run(arguments, &faults(&arguments.fault)?);
+    }
+    let file = arguments.file.as_deref().ok_or("the organization is missing")?;
+    let organization = read_organization(file)?;
     let span = hours(arguments.virtual_hours)?;
     let mut plan = Plan::new(Arc::new(organization), span);
     plan.faults = faults(&arguments.fault)?;

@@ -14,6 +14,7 @@ pub mod checkers;
 pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod converge;
 pub mod disk;
 pub mod draw;
 pub mod drive;
