@@ -107,3 +107,61 @@ fn wrong_arguments_exit_with_2() {
         assert!(said.contains(problem), "{arguments:?}: {said}");
     }
 }
+
+fn converge(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bridgehead"))
+        .args(["sim", "converge"])
+        .args(arguments)
+        .output()
+        .expect("the binary runs")
+}
+
+/// LS-200, LS-201: what is measured stands in a table, or in one object a line.
+#[test]
+fn convergence_is_shown_as_a_table_and_as_json() {
+    let output = converge(&["--groups", "10"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let table = text(&output.stdout);
+    for shape in ["ring", "tree", "hub", "grid", "random"] {
+        let rows = table.lines().filter(|line| line.starts_with(shape));
+        assert_eq!(rows.count(), 2, "DOWN and UP of {shape}:\n{table}");
+    }
+    assert!(table.contains("\npeak memory "), "{table}");
+    let output = converge(&["--topology", "ring", "--groups", "5,7", "--members", "3", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let lines = text(&output.stdout);
+    let values: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(values.len(), 5, "two rows for each size, and the memory");
+    assert_eq!(values[2]["members"], 21);
+    assert_eq!(values[2]["change"], "DOWN");
+}
+
+/// LS-202.
+#[test]
+fn a_restart_of_all_members_is_shown() {
+    for disks in ["warm", "cold"] {
+        let arguments = ["--restart", disks, "--topology", "grid", "--groups", "9"];
+        let output = converge(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+        assert!(text(&output.stdout).lines().nth(1).is_some_and(|line| line.contains(disks)));
+    }
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    for (arguments, clue) in [
+        (&["--groups", "2"][..], "--groups is 2, expected 3 to 10000"),
+        (&["--members", "65"], "--members is 65, expected 1 to 64"),
+        (&["--delay-ms", "0"], "--delay-ms is 0, expected 1 to 60000"),
+        (&["--topology", "hub", "--groups", "2000"], "at most 1024"),
+        (&["--topology", "star"], "invalid value 'star'"),
+        (&["--restart", "hot"], "invalid value 'hot'"),
+        (&["--fault", "no-such-fault"], "`no-such-fault`"),
+    ] {
+        let output = converge(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let problem = text(&output.stderr);
+        assert!(problem.contains(clue), "{problem}");
+    }
+}

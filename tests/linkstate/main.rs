@@ -2,8 +2,10 @@
 
 mod bench;
 mod chaos;
+mod converge;
 mod laws;
 mod master;
 mod member;
 mod network;
+mod reference;
 mod scenarios;

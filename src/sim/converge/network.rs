@@ -113,6 +113,8 @@ pub struct Network {
     pub last_sent: Time,
     /// What happened so far.
     pub happenings: u64,
+    /// Everything that was written, and by whom, if somebody wants to know.
+    pub written: Option<Vec<(MemberName, TableChange)>>,
     /// Is told what happened so far, and the time.
     pub progress: Option<fn(u64, Time)>,
     organization: Arc<Organization>,
@@ -163,6 +165,7 @@ impl Network {
             last_growth: Time(0),
             last_sent: Time(0),
             happenings: 0,
+            written: None,
             progress: None,
             organization: Arc::clone(organization),
             delays,
@@ -341,6 +344,9 @@ impl Network {
                 let site = &mut self.sites[place];
                 if site.life == life {
                     let change = site.unwritten.pop_front().expect("it writes");
+                    if let Some(written) = &mut self.written {
+                        written.push((site.config.member.clone(), change.clone()));
+                    }
                     site.written.push(change);
                     let acts = site.node.as_mut().expect("it runs").stored();
                     self.perform(place, acts);

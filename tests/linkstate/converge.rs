@@ -1,0 +1,96 @@
+//! Convergence on every shape, small: the same code as `bridgehead sim converge`.
+
+use bridgehead::kernel::Span;
+use bridgehead::protocol::faults::Faults;
+use bridgehead::sim::converge::{
+    Delays, Disks, Outcome, Plan, Relearnt, Row, Shape, converge, restart,
+};
+
+fn plan(shape: Shape, groups: usize, members: usize) -> Plan {
+    Plan { shape, groups, members, delays: Delays::default(), seed: 1, faults: Faults::none() }
+}
+
+fn held(plan: &Plan) -> Vec<Row> {
+    let outcome = converge(plan, None);
+    assert_eq!(outcome.stuck, None);
+    assert_eq!(outcome.breaches, [""; 0], "{} of {}", plan.shape, plan.groups);
+    assert_eq!(outcome.rows.len(), 2, "DOWN and UP");
+    outcome.rows
+}
+
+fn relearnt(plan: &Plan, disks: Disks) -> Relearnt {
+    let Outcome { mut rows, breaches, stuck } = restart(plan, disks, None);
+    assert_eq!((breaches, stuck), (Vec::new(), None));
+    rows.pop().expect("one row")
+}
+
+/// LS-200, LS-201, LS-017: the bound, one NEWS for each connector, and no octet that is not the change's.
+#[test]
+fn ten_groups_agree_within_the_bound() {
+    for shape in Shape::ALL {
+        for row in held(&plan(shape, 10, 1)) {
+            assert!(row.connected.carried >= 9, "{shape}: every other group is told");
+            assert!(row.agreed_after > Span::ZERO, "{shape}: it takes time");
+        }
+    }
+}
+
+/// LS-200: with a master between two bridgeheads.
+#[test]
+fn groups_of_three_members_agree_within_the_bound() {
+    for shape in Shape::ALL {
+        for row in held(&plan(shape, 6, 3)) {
+            assert!(row.local.messages > 0, "{shape}: members and master speak");
+        }
+    }
+}
+
+/// LS-201: one hundred groups cost each connector what ten do, and flooding the table does not.
+#[test]
+fn a_change_costs_the_same_in_tables_of_all_sizes() {
+    for shape in [Shape::Ring, Shape::Hub] {
+        let (small, large) = (held(&plan(shape, 10, 1)), held(&plan(shape, 100, 1)));
+        for (small, large) in small.iter().zip(&large) {
+            assert_eq!(small.exchange_octets, large.exchange_octets, "{shape}");
+            let of_tables = |row: &Row| row.flood.table_octets;
+            assert!(of_tables(large) > 9 * of_tables(small), "{shape}: the flood has the table");
+            assert!(large.flood.agreed_after > large.agreed_after, "{shape}: and takes longer");
+        }
+    }
+}
+
+/// LS-200: the bound is near what happens: a chain of groups needs most of it.
+#[test]
+fn the_bound_is_not_idle() {
+    let rows = held(&plan(Shape::Ring, 100, 1));
+    assert_eq!(rows[0].eccentricity, 99);
+    assert!(rows[0].agreed_after.0 * 10 > rows[0].bound.0 * 9, "over nine tenths of it");
+}
+
+/// LS-202: from disk, digests alone travel; from nothing, everything, and once over each connector at least.
+#[test]
+fn all_members_restart_at_once() {
+    for (shape, members) in [(Shape::Ring, 1), (Shape::Hub, 1), (Shape::Grid, 3)] {
+        let plan = plan(shape, 9, members);
+        let warm = relearnt(&plan, Disks::Warm);
+        assert_eq!((warm.connected.records, warm.local.records), (0, 0), "{shape}");
+        assert_eq!(warm.agreed_after, Span::ZERO, "{shape}: no table grows");
+        assert_eq!(warm.connected.queries, warm.connectors as u64, "{shape}: one on each");
+        let cold = relearnt(&plan, Disks::Cold);
+        assert!(cold.connected.records >= 9 * 8, "{shape}: every group learns of eight");
+        assert!(cold.agreed_after > Span::ZERO);
+    }
+}
+
+/// LS-200, LS-201, LS-202 at full size, and with the seeds of ten random graphs.
+#[test]
+#[ignore = "a thousand groups: minutes in a debug build"]
+fn long_a_thousand_groups_agree_within_the_bound() {
+    for shape in Shape::ALL {
+        held(&plan(shape, 1_000, 1));
+        relearnt(&plan(shape, 1_000, 1), Disks::Warm);
+    }
+    for seed in 1..=10 {
+        held(&Plan { seed, ..plan(Shape::Random, 300, 1) });
+    }
+}
