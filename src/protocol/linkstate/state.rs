@@ -9,7 +9,7 @@ use super::detector::Detector;
 use super::link::Link;
 use super::{
     ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkTimer, LinkView,
-    Neighbour, NextHop, Record, Table, TableChange, Term, Way, first_connector,
+    Neighbour, NextHop, SharedRecord, Table, TableChange, Term, Way, first_connector,
 };
 use crate::clause;
 use crate::kernel::{Cx, Input, LinkChange, Machine};
@@ -81,16 +81,17 @@ impl LinkState {
     /// The versions of the present table.
     #[must_use]
     pub fn versions(&self) -> TableVersions {
-        let records = self.table.records().iter();
-        records.map(|record| (record.group.clone(), record.version.clone())).collect()
+        let records = self.table.records();
+        records.map(|record| (record.key(), record.version.clone())).collect()
     }
 
     /// Whether the present table is not smaller than `versions`, group by group.
     #[must_use]
     pub fn covers(&self, versions: &TableVersions) -> bool {
         clause!(LS_045);
-        versions.iter().all(|(group, version)| {
-            self.table.get(group).is_some_and(|record| record.version >= *version)
+        versions.iter().all(|(key, version)| {
+            let known = key.parts().and_then(|(_, uuid)| self.table.of(uuid));
+            known.is_some_and(|record| record.version >= *version)
         })
     }
 
@@ -107,8 +108,7 @@ impl LinkState {
     }
 
     /// The records of the present table, in order of the groups' names.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> impl Iterator<Item = &SharedRecord> + Clone {
         self.table.records()
     }
 
@@ -212,8 +212,12 @@ impl LinkState {
             return;
         }
         match pdu {
-            LinkPdu::News { digest, records } => self.news(config, from, digest, records, cx),
-            LinkPdu::Merged { digest, records } => self.merged(config, from, digest, records, cx),
+            LinkPdu::News { digest, records, nodes: _ } => {
+                self.news(config, from, digest, records, cx);
+            }
+            LinkPdu::Merged { digest, records, nodes: _ } => {
+                self.merged(config, from, digest, records, cx);
+            }
             LinkPdu::Report { states } => self.report_heard(config, from, states, cx),
             LinkPdu::Reported { .. } => self.reported(from, cx),
         }
@@ -275,9 +279,7 @@ impl Machine for LinkState {
     fn apply(durable: &mut LinkDurable, change: &TableChange) {
         match change {
             TableChange::Merged(records) => {
-                for record in records {
-                    fold_record(&mut durable.records, record);
-                }
+                records.iter().for_each(|record| durable.records.put(record.clone()));
             }
             TableChange::Term(term) => {
                 assert!(durable.term.as_ref() < Some(term), "terms only grow");
@@ -289,7 +291,7 @@ impl Machine for LinkState {
     fn boot(config: &LinkConfig, durable: &LinkDurable, cx: &mut Cx<'_, Self>) -> Self {
         clause!(LS_006);
         let mut machine = Self {
-            table: Table::new(durable.records.iter().cloned()),
+            table: durable.records.clone(),
             links: BTreeMap::new(),
             answered: BTreeSet::new(),
             detectors: BTreeMap::new(),
@@ -317,8 +319,8 @@ impl Machine for LinkState {
 
     fn view(&self) -> LinkView {
         let records = self.table.records();
-        let table = records.iter().map(|r| (r.group.clone(), alloc::format!("{}", r.version)));
-        let connectors = records.iter().flat_map(|record| &record.connectors);
+        let table = records.clone().map(|r| (r.group.clone(), alloc::format!("{}", r.version)));
+        let connectors = records.flat_map(|record| &record.connectors);
         let down = connectors.filter(|connector| connector.state == ConnectorState::Down);
         LinkView { table: table.collect(), down: down.map(|c| c.name.clone()).collect::<Vec<_>>() }
     }
@@ -332,16 +334,5 @@ pub(super) fn first_neighbour(way: &Way) -> Neighbour {
             Neighbour::Connector { connector: connector.clone(), target }
         }
         Way::Member(member) => Neighbour::Member(member.clone()),
-    }
-}
-
-/// Puts a record that was merged in its place.
-fn fold_record(records: &mut Vec<Record>, record: &Record) {
-    match records.binary_search_by(|known| known.group.cmp(&record.group)) {
-        Ok(place) => {
-            assert!(records[place].version <= record.version, "only growth is stored");
-            records[place] = record.clone();
-        }
-        Err(place) => records.insert(place, record.clone()),
     }
 }
