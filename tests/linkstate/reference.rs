@@ -30,7 +30,7 @@ fn greatest_published(
         for record in records.iter().filter(|record| record.group == own.name) {
             let known = greatest.get(&own.name);
             if known.is_none_or(|known| known.version < record.version) {
-                greatest.insert(own.name.clone(), record.clone());
+                greatest.insert(own.name.clone(), Record::clone(record));
             }
         }
     }
@@ -125,7 +125,7 @@ proptest! {
             greatest_published(&organization, &network).into_values().collect();
         prop_assert_eq!(expected.len(), groups);
         for (member, machine) in network.machines() {
-            let known: Vec<Record> = machine.table().records().iter().cloned().collect();
+            let known: Vec<Record> = machine.table().records().map(|known| Record::clone(known)).collect();
             prop_assert_eq!(&known, &expected, "{}", member);
         }
         for connector in expected.iter().flat_map(|record| &record.connectors) {
@@ -220,5 +220,5 @@ proptest! {
 fn published(organization: &Organization) -> Table {
     let mut disks = bridgehead::sim::converge::converged_disks(organization);
     let disk = disks(&organization.groups[0].master);
-    Table::new(disk.records.iter().cloned())
+    disk.records.clone()
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::clause;
 use crate::kernel::Cx;
-use crate::wire::ids::ConnectorName;
+use crate::wire::ids::GroupName;
 
 /// What merging some records did.
 #[derive(Default)]
@@ -184,11 +184,10 @@ impl LinkState {
     /// These records are owed to every neighbour that needs them.
     fn owe(&mut self, config: &LinkConfig, grown: &[SharedRecord], source: Option<&Neighbour>) {
         let told_by = source.map(Neighbour::member);
-        let organization = &config.organization;
-        let origin = told_by.and_then(|member| organization.group_of(member)).map(|g| &g.name);
+        let origin = source.and_then(|source| self.far_group(config, source));
         for detector in self.detectors.values_mut() {
             let to = &detector.to;
-            if origin == Some(to) {
+            if origin.as_ref() == Some(to) {
                 clause!(LS_017);
                 continue;
             }
@@ -208,40 +207,66 @@ impl LinkState {
         }
     }
 
-    /// Every debt towards the far end of `neighbour`, and towards its whole group if it is another.
-    fn debts<'a>(
-        &'a mut self,
-        config: &'a LinkConfig,
-        neighbour: &'a Neighbour,
-    ) -> impl Iterator<Item = &'a mut BTreeSet<String>> {
-        let far = config.organization.group_of(neighbour.member()).map(|group| &group.name);
-        let own = &config.group().name;
-        let leads_there = move |name: &ConnectorName| {
-            let connector = config.organization.connector(name);
-            far != Some(own) && connector.is_some_and(|connector| Some(&connector.to) == far)
-        };
-        let detectors = self.detectors.values_mut().filter(move |d| leads_there(&d.name));
-        let links = self.links.iter_mut().filter(move |(other, _)| match other {
-            Neighbour::Connector { connector, .. } => *other == neighbour || leads_there(connector),
-            _ => other.member() == neighbour.member(),
-        });
-        detectors.map(|detector| &mut detector.owed).chain(links.map(|(_, link)| &mut link.owed))
+    /// The group of the far end. Only for those who call us it has to be looked for.
+    fn far_group(&self, config: &LinkConfig, neighbour: &Neighbour) -> Option<GroupName> {
+        match neighbour {
+            Neighbour::Connector { connector, .. } => {
+                self.detectors.get(connector).map(|detector| detector.to.clone())
+            }
+            Neighbour::Inbound(_, member) => {
+                config.organization.group_of(member).map(|group| group.name.clone())
+            }
+            Neighbour::Member(_) | Neighbour::Master(_) | Neighbour::Attached(_) => {
+                Some(config.group().name.clone())
+            }
+        }
+    }
+
+    /// Shows `act` every debt towards the far end of `neighbour`, and towards its whole group if it is another.
+    fn each_debt(
+        &mut self,
+        config: &LinkConfig,
+        neighbour: &Neighbour,
+        mut act: impl FnMut(&mut BTreeSet<String>),
+    ) {
+        let far = self.far_group(config, neighbour);
+        let far = far.filter(|far| *far != config.group().name);
+        for detector in self.detectors.values_mut().filter(|d| far.as_ref() == Some(&d.to)) {
+            act(&mut detector.owed);
+            let way = Way::Connector(detector.name.clone());
+            let link = self.links.range_mut(first_neighbour(&way)..).next();
+            if let Some((_, link)) = link.filter(|(other, _)| other.serves(&way)) {
+                act(&mut link.owed);
+            }
+        }
+        let member = neighbour.member();
+        for other in [
+            Neighbour::Member(member.clone()),
+            Neighbour::Master(member.clone()),
+            Neighbour::Attached(member.clone()),
+        ] {
+            if let Some(link) = self.links.get_mut(&other) {
+                act(&mut link.owed);
+            }
+        }
     }
 
     /// The far end has the present record of this UUID.
     fn has_learnt(&mut self, config: &LinkConfig, neighbour: &Neighbour, uuid: &str) {
-        self.debts(config, neighbour).for_each(|owed| {
+        self.each_debt(config, neighbour, |owed| {
             owed.remove(uuid);
         });
     }
 
     /// The far end has the very same table.
     fn knows_all(&mut self, config: &LinkConfig, neighbour: &Neighbour) {
-        self.debts(config, neighbour).for_each(BTreeSet::clear);
+        self.each_debt(config, neighbour, BTreeSet::clear);
     }
 
     fn owed_to(&mut self, config: &LinkConfig, neighbour: &Neighbour) -> BTreeSet<String> {
-        self.debts(config, neighbour).flat_map(|owed| owed.iter().cloned()).collect()
+        let mut all = BTreeSet::new();
+        self.each_debt(config, neighbour, |owed| all.extend(owed.iter().cloned()));
+        all
     }
 
     /// Sends what is owed on a connection. When nothing is, mail may flow, or the connection closes.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::network::Delays;
 use super::price::{Price, SMTP_SETUP_PASSAGES};
 use crate::kernel::{Span, Time};
-use crate::protocol::linkstate::{LinkPdu, NEWS_RECORDS_LIMIT, Record, TableDigest};
+use crate::protocol::linkstate::{LinkPdu, NEWS_RECORDS_LIMIT, SharedRecord, TableDigest};
 
 /// What a whole-table flood took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -44,21 +44,21 @@ enum Happening {
 pub fn flood<'a>(
     neighbours: &[Vec<usize>],
     origin: usize,
-    table: impl Iterator<Item = &'a Record>,
+    table: impl Iterator<Item = &'a SharedRecord>,
     delays: &Delays,
 ) -> Flooded {
     let records: Vec<_> = table.cloned().collect();
-    let parts = records.chunks(NEWS_RECORDS_LIMIT).map(<[Record]>::to_vec);
+    let parts = records.chunks(NEWS_RECORDS_LIMIT).map(<[SharedRecord]>::to_vec);
     let (mut whole, mut answered) = (Price::default(), 0);
     let digest = TableDigest::default();
-    let answer = Price::of_reply(&LinkPdu::Merged { digest, records: Vec::new() });
+    let answer = Price::of_reply(&LinkPdu::merged(digest, Vec::new()));
     for records in parts {
-        let price = Price::of_command(&LinkPdu::News { digest, records });
+        let price = Price::of_command(&LinkPdu::News { digest, records, nodes: Vec::new() });
         whole.octets += price.octets + answer.octets;
         whole.passages += price.passages + answer.passages;
         answered += 2;
     }
-    let ask = Price::of_command(&LinkPdu::News { digest, records: Vec::new() });
+    let ask = Price::of_command(&LinkPdu::news(digest, Vec::new()));
     let mut flooded = Flooded { table_octets: whole.octets, ..Flooded::default() };
     let passing = |passages: u64| Span(delays.link.0 * passages);
     let mut knows = alloc::vec![false; neighbours.len()];

@@ -16,8 +16,8 @@ use crate::clause;
 use crate::kernel::{Machine as _, Span, Time};
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::{
-    LinkCommand, LinkDurable, LinkPdu, LinkState, Record, TableChange, TableDigest, Term, Version,
-    Way,
+    LinkCommand, LinkDurable, LinkPdu, LinkState, SharedRecord, TableChange, TableDigest, Term,
+    Version, Way,
 };
 use crate::protocol::master::Mastership;
 use crate::protocol::organization::Organization;
@@ -167,7 +167,8 @@ pub fn converged_disks(organization: &Organization) -> impl FnMut(&MemberName) -
     for group in &organization.groups {
         let term = Term { counter: 1, member: group.master.clone(), nonce: 1 };
         let mastership = Mastership::new(term.clone());
-        records.extend(mastership.compose(organization, group, None, false));
+        let record = mastership.compose(organization, group, None, false);
+        records.extend(record.map(SharedRecord::new));
         terms.insert(group.master.clone(), term);
     }
     LinkState::apply(&mut all, &TableChange::Merged(records));
@@ -213,8 +214,7 @@ fn measured(plan: &Plan, topology: &Topology, network: &Network, change: &'stati
     let neighbours = topology.neighbours(change == "UP");
     let eccentricity = topology.eccentricity(&neighbours);
     let (far, near) = (plan.connector_delay(&news).0, plan.local_delay().0);
-    let answer =
-        Price::of_reply(&LinkPdu::Merged { digest: TableDigest::default(), records: Vec::new() });
+    let answer = Price::of_reply(&LinkPdu::merged(TableDigest::default(), Vec::new()));
     Row {
         shape: plan.shape,
         groups: plan.groups,
@@ -228,14 +228,14 @@ fn measured(plan: &Plan, topology: &Topology, network: &Network, change: &'stati
         most: network.meter.connectors.values().map(|passed| passed.carried).max().unwrap_or(0),
         connected: network.meter.over_connectors(),
         local: network.meter.local,
-        flood: flood(&neighbours, topology.origin, table.records().iter(), &plan.delays),
+        flood: flood(&neighbours, topology.origin, table.records(), &plan.delays),
     }
 }
 
 /// What NEWS with this record alone costs.
-fn exchange(record: &Record) -> Price {
+fn exchange(record: &SharedRecord) -> Price {
     let (digest, records) = (TableDigest::default(), alloc::vec![record.clone()]);
-    Price::of_command(&LinkPdu::News { digest, records })
+    Price::of_command(&LinkPdu::News { digest, records, nodes: Vec::new() })
 }
 
 /// What of the promises was not kept.
@@ -247,8 +247,8 @@ fn breaches(plan: &Plan, row: &Row, network: &Network) -> Vec<String> {
         breaches.push(format!("LS-200: {place}: agreed after {took}, the bound is {bound}"));
     }
     let digest = TableDigest::default();
-    let query = Price::of_command(&LinkPdu::News { digest, records: Vec::new() });
-    let answer = Price::of_reply(&LinkPdu::Merged { digest, records: Vec::new() });
+    let query = Price::of_command(&LinkPdu::news(digest, Vec::new()));
+    let answer = Price::of_reply(&LinkPdu::merged(digest, Vec::new()));
     for (name, passed) in &network.meter.connectors {
         if passed.carried > 1 {
             let times = passed.carried;
