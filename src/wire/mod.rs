@@ -24,6 +24,7 @@ mod names;
 pub mod orginfo;
 mod parse;
 pub mod record;
+pub mod restrictions;
 pub mod smtp;
 pub mod submit;
 mod text;

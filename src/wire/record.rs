@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 use crate::wire::message::Digest;
+use crate::wire::restrictions::Restrictions;
 
 /// The number of a mastership. Ordered by counter, then member, then nonce.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct ConnectorRecord {
     pub state: ConnectorState,
     /// The members that carry it.
     pub sources: Vec<MemberName>,
+    /// For which messages it can be used.
+    #[serde(default, skip_serializing_if = "Restrictions::is_none")]
+    pub restrictions: Restrictions,
 }
 
 /// One group's record. Only the group's master writes it.

@@ -119,6 +119,7 @@ impl LinkState {
             }
             clause!(LS_018);
             cx.event(LinkEvent::TableChanged);
+            self.follow(&growth.groups, cx);
             self.open_what_is_needed(cx);
         }
         if growth.is_major {

@@ -1,7 +1,7 @@
 //! LINK STATE: every member knows the state of every connector.
 //!
-//! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `route`
-//! (what follows from it), `detector` (how a broken connector is noticed), `exchange` (how news travels),
+//! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `tree`, `routes`
+//! and `schedule` (what follows from it, and when), `detector` (how a broken connector is noticed), `exchange` (how news travels),
 //! `ways` (which connections exist) and `state`, which ties them together.
 
 mod backoff;
@@ -12,11 +12,15 @@ mod link;
 mod machine;
 mod report;
 mod route;
+mod routes;
+pub mod schedule;
 mod state;
 mod table;
+pub mod tree;
 mod ways;
 
 pub use crate::wire::record::*;
+pub use crate::wire::restrictions::{Barrier, Priority, Restrictions, SenderId, Traits};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
 pub use detector::{
     CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
@@ -25,7 +29,8 @@ pub use detector::{
 pub use link::NEWS_RECORDS_LIMIT;
 pub use machine::*;
 pub use report::{ConnectorRow, ReportRow};
-pub use route::{first_connector, is_cut_edge};
+pub use route::is_cut_edge;
+pub use routes::{CLASSES_LIMIT, first_connector};
 pub use state::LinkState;
 pub use table::{
     CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record, record_digest,

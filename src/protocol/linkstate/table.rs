@@ -160,6 +160,9 @@ pub fn check_record(record: &Record) -> Result<(), String> {
         if connector.to == record.group {
             return Err(alloc::format!("{name}: leads to its own group"));
         }
+        if let Err(problem) = connector.restrictions.check() {
+            return Err(alloc::format!("{name}: {problem}"));
+        }
         if last.is_some_and(|last| last >= name) {
             return Err(alloc::format!("{name}: connectors are not in order of their names"));
         }

@@ -21,6 +21,7 @@ use crate::wire::smtp::{
     BodyKind, COMMAND_LINE_LIMIT, Command, Extensions, Mail, Rcpt, Reply, Status,
 };
 use crate::wire::{DecodeError, Mode};
+use crate::wire::restrictions::Priority;
 
 /// A session with one member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -327,6 +328,7 @@ impl LmtpServer {
             unqueued: false,
             attempts: 0,
             submitter: None,
+            priority: Priority::Normal,
         };
         talk.tell(Pdu::Deliver(Parcel { envelope, body, epochs }));
         self.state = State::Results(Results { origin, awaited, early: BTreeMap::new() });
