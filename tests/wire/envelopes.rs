@@ -20,6 +20,7 @@ fn wi_080_the_canonical_form_has_no_white_space() {
     envelope.hops.clear();
     envelope.routed_by.clear();
     (envelope.fields, envelope.rules_due) = (Vec::new(), false);
+    envelope.priority = Default::default();
     envelope.recipients.truncate(1);
     envelope.envid = None;
     let octets = envelope::encode(&envelope).expect("it is short");

@@ -284,13 +284,12 @@ impl LinkState {
     }
 
     /// The boot is over: its table routes, and what grows from now on is computed by the schedule.
-    pub(super) fn route_from_boot(&mut self, cx: &mut Cx<'_, Self>) {
+    pub(super) fn route_from_boot(&mut self) {
         clause!(LS_182);
         self.routes.follows = true;
         if self.routes.table != self.table {
             self.routes.table = self.table.clone();
             self.routes.kept = Kept::default();
-            cx.event(LinkEvent::RoutesComputed);
         }
     }
 

@@ -306,7 +306,7 @@ impl Machine for LinkState {
             pauses: BTreeMap::new(),
         };
         machine.adopt(config, cx);
-        machine.route_from_boot(cx);
+        machine.route_from_boot();
         machine
     }
 
