@@ -51,9 +51,7 @@ pub enum Priority {
 pub struct SenderId(pub u64);
 
 /// For which messages a connector can be used.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Restrictions {
     /// The largest message, in octets.

@@ -7,6 +7,7 @@
 mod backoff;
 mod detector;
 mod exchange;
+pub mod explain;
 mod group_port;
 mod link;
 mod machine;

@@ -88,6 +88,11 @@ impl Tree {
         self.reached.get(group)
     }
 
+    /// Every group that can be reached.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        self.reached.keys()
+    }
+
     /// The messages for which these are the routes.
     #[must_use]
     pub const fn traits(&self) -> &Traits {
@@ -96,12 +101,7 @@ impl Tree {
 
     /// Follows a change of records. `changed` has what each said before, `table` and `inward` what holds now.
     /// Tells how many groups have been looked at anew: none where the change alters no route.
-    pub fn follow(
-        &mut self,
-        table: &Table,
-        inward: &Inward,
-        changed: &[Before],
-    ) -> usize {
+    pub fn follow(&mut self, table: &Table, inward: &Inward, changed: &[Before]) -> usize {
         let lost = self.lost(table, changed);
         for group in &lost {
             self.reached.remove(group);
@@ -117,18 +117,15 @@ impl Tree {
     }
 
     /// The groups whose best route has a connector that no longer is what it was.
-    fn lost(
-        &self,
-        table: &Table,
-        changed: &[Before],
-    ) -> BTreeSet<GroupName> {
+    fn lost(&self, table: &Table, changed: &[Before]) -> BTreeSet<GroupName> {
         let mut open: Vec<GroupName> = Vec::new();
         for (group, before) in changed {
             let now = table.get(group);
             for old in before.iter().flat_map(|record| &record.connectors) {
-                let is_used = self.reached.get(&old.to).is_some_and(|reached| {
-                    reached.via.0 == *group && reached.via.1 == old.name
-                });
+                let is_used = self
+                    .reached
+                    .get(&old.to)
+                    .is_some_and(|reached| reached.via.0 == *group && reached.via.1 == old.name);
                 let found = now.and_then(|r| r.connectors.iter().find(|c| c.name == old.name));
                 let is_same = found.is_some_and(|new| {
                     new.to == old.to && new.cost == old.cost && is_usable(new, &self.traits)

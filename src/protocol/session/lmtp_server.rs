@@ -17,11 +17,11 @@ use crate::wire::deliver::{self, Found, Inquire};
 use crate::wire::framer::EXPECTED_LINE_END;
 use crate::wire::ids::{Epoch, MemberName, OriginId};
 use crate::wire::message::{Body, Envelope, Recipient, Refusal};
+use crate::wire::restrictions::Priority;
 use crate::wire::smtp::{
     BodyKind, COMMAND_LINE_LIMIT, Command, Extensions, Mail, Rcpt, Reply, Status,
 };
 use crate::wire::{DecodeError, Mode};
-use crate::wire::restrictions::Priority;
 
 /// A session with one member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

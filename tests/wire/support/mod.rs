@@ -2,7 +2,8 @@
 
 use bridgehead::kernel::Time;
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, LinkPdu, Priority, Record, Restrictions, SenderId, Term, Version,
+    ConnectorRecord, ConnectorState, LinkPdu, Priority, Record, Restrictions, SenderId, Term,
+    Version,
 };
 use bridgehead::wire::ids::{
     ConnectorName, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
@@ -197,8 +198,7 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
     let field = ("[A-Za-z][A-Za-z0-9-]{0,9}", "[ -~]{0,12}");
     let field = field.prop_map(|(name, value)| Field { name, value });
     let submitter = option::of("[ -~]{1,12}");
-    let ruled =
-        (vec(field, 0..3), any::<bool>(), any::<bool>(), 0u32..3, submitter, priority());
+    let ruled = (vec(field, 0..3), any::<bool>(), any::<bool>(), 0u32..3, submitter, priority());
     (origin(), option::of(address()), vec(recipient(), 1..4), times, options, path, ruled).prop_map(
         |(
             origin,
