@@ -75,6 +75,9 @@ fn with_roles(seed: u64) -> Organization {
         sources: vec![groups[from].members[0].clone()],
         targets: vec![groups[to].members[0].clone()],
         size_limit_octets: None,
+        priorities: Vec::new(),
+        senders_allowed: Vec::new(),
+        senders_denied: Vec::new(),
     };
     organization.connectors = vec![connector(0, 1), connector(1, 0)];
     let backs = groups.iter().flat_map(|group| &group.members);

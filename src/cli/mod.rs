@@ -12,6 +12,7 @@ mod manual;
 mod password;
 mod queue;
 mod reload;
+mod route;
 mod show;
 mod spool;
 mod table;
@@ -88,6 +89,15 @@ enum Command {
     /// Show what the members know of the connectors
     #[command(subcommand)]
     Linkstate(Linkstate),
+    /// Tell which way a message goes, and what speaks against every other one
+    #[command(after_help = "Examples:\n  \
+        bridgehead route RG1 RG5 --organization examples/five-groups.toml\n  \
+        bridgehead route RG1 RG5 --organization examples/five-groups.toml --down RG2-RG4\n  \
+        bridgehead route RG1 bob@example.com --size 20000000 --priority high --sender ann@example.com\n  \
+        bridgehead route rg1-a RG5 --message letter.eml --json\n\n\
+        Exit codes: 0 there is a route, 1 there is none now (the mail waits) or nobody could be asked,\n\
+        2 wrong arguments or files.")]
+    Route(route::Arguments),
     /// Show the messages that members have in custody; hold, release, retry, return and remove them
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -187,6 +197,7 @@ fn run(command: Command) -> ExitCode {
         Command::Reload { file } => reload::run(&file),
         Command::Cluster(command) => cluster::run(command),
         Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
+        Command::Route(arguments) => route::run(&arguments),
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),
         Command::Account(command) => account::run(&command),

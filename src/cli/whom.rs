@@ -1,6 +1,6 @@
 //! Whom a command asks, and what they answer: the members of a cluster, one of them, or one server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -25,7 +25,7 @@ pub(super) struct Whom {
     socket: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// What was answered.
@@ -34,10 +34,15 @@ pub(super) struct Answers {
     /// By whom, in the order of the names.
     pub(super) members: Map<String, Value>,
     /// Why somebody did not answer.
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 impl Whom {
+    /// The directory of the cluster that is asked; none where it is a single server.
+    pub(super) fn cluster(&self) -> Option<&Path> {
+        self.socket.is_none().then_some(self.dir.as_path())
+    }
+
     /// Whether a queue id needs no name of a member beside it.
     pub(super) const fn is_one(&self) -> bool {
         self.member.is_some() || self.socket.is_some()

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{GroupKey, GroupName, OriginId};
 use super::record::Version;
+use super::restrictions::Priority;
 use crate::kernel::Time;
 
 /// `local@domain`, the domain in lower case. The local part keeps its case.
@@ -225,6 +226,9 @@ pub struct Envelope {
     /// Who gave it to us, where they proved their name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submitter: Option<String>,
+    /// How urgent its header said that it is, when it entered the organization.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
 }
 
 /// What serde asks.

@@ -26,6 +26,7 @@ mod nodes;
 pub mod orginfo;
 mod parse;
 pub mod record;
+pub mod restrictions;
 pub mod shared;
 pub mod smtp;
 pub mod submit;

@@ -23,7 +23,7 @@ use super::names::{escape, unescape};
 use super::node::Node;
 use super::nodes::{encode_nodes, nodes};
 use super::parse::{Failure, Parsed, expect, refuse, text_of, whole};
-use super::{DecodeError, TooLong};
+use super::{DecodeError, TooLong, restrictions};
 use crate::clause;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName, is_uuid};
 use crate::wire::message::Digest;
@@ -201,12 +201,13 @@ fn encode_record(record: &Record) -> String {
 fn encode_connector(connector: &ConnectorRecord) -> String {
     assert!(COST_RANGE.contains(&connector.cost), "the cost of a connector is 1 to 100");
     format!(
-        "{} ( CONFIG {} {:x} BH {} STATE {} )",
+        "{} ( CONFIG {} {:x} BH {} STATE {}{} )",
         name(connector.name.as_str()),
         name(connector.to.as_str()),
         connector.cost,
         list(connector.sources.iter().map(|member| name(member.as_str()))),
         encode_state(connector.state),
+        restrictions::encode(&connector.restrictions),
     )
 }
 
@@ -280,7 +281,7 @@ fn member(input: &str) -> Parsed<'_, (MemberName, bool)> {
 
 fn connector(input: &str) -> Parsed<'_, ConnectorRecord> {
     let cost = expect("a cost from 1 to 64 (hexadecimal)", verify(hex, |c| COST_RANGE.contains(c)));
-    let (rest, (name, _, to, cost, _, sources, _, state, _)) = (
+    let (rest, (name, _, to, cost, _, sources, _, state, restrictions, _)) = (
         token(connector_name),
         expect("SP, `(` and CONFIG", tag(" ( CONFIG")),
         token(group_name),
@@ -289,10 +290,11 @@ fn connector(input: &str) -> Parsed<'_, ConnectorRecord> {
         listed(token(member_name)),
         expect("SP and STATE", word("STATE")),
         state,
+        restrictions::parse,
         expect("SP and `)`", tag(" )")),
     )
         .parse(input)?;
-    Ok((rest, ConnectorRecord { name, to, cost, state, sources }))
+    Ok((rest, ConnectorRecord { name, to, cost, state, sources, restrictions }))
 }
 
 /// SP and `UP` or `DOWN`.

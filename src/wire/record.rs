@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::wire::ids::{ConnectorName, GroupKey, GroupName, MemberName};
 use crate::wire::message::Digest;
 use crate::wire::node::Node;
+use crate::wire::restrictions::Restrictions;
 use crate::wire::shared::SharedRecord;
 
 /// The number of a mastership. Ordered by counter, then member, then nonce.
@@ -88,6 +89,9 @@ pub struct ConnectorRecord {
     pub state: ConnectorState,
     /// The members that carry it.
     pub sources: Vec<MemberName>,
+    /// For which messages it can be used.
+    #[serde(default, skip_serializing_if = "Restrictions::is_none")]
+    pub restrictions: Restrictions,
 }
 
 /// One group's record. Only the group's master writes it.

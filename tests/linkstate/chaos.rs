@@ -3,6 +3,7 @@
 use crate::bench::*;
 use crate::network::{Network, figure_3_14, member};
 use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Span};
+use bridgehead::protocol::linkstate::schedule::ScheduleTimer;
 use bridgehead::protocol::linkstate::{
     ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
     Term, Way,
@@ -47,12 +48,15 @@ fn input() -> impl Strategy<Value = Input<LinkState>> {
         Just(Way::Member(member(2, 'a'))),
     ];
     let name = prop_oneof![Just("RG2-RG1"), Just("RG2-RG4")];
-    let timer = (name, 0..6_u8).prop_map(|(name, kind)| match kind {
+    let timer = (name, 0..9_u8).prop_map(|(name, kind)| match kind {
         0 => LinkTimer::GlitchRetry(name.into()),
         1 => LinkTimer::Probe(name.into()),
         2 => LinkTimer::Calm(name.into()),
         3 => LinkTimer::DampLimit(name.into()),
         4 => LinkTimer::Reopen(way(name)),
+        5 => LinkTimer::Schedule(ScheduleTimer::Compute),
+        6 => LinkTimer::Schedule(ScheduleTimer::Learn),
+        7 => LinkTimer::Schedule(ScheduleTimer::HoldDown),
         _ => LinkTimer::Reattach,
     });
     prop_oneof![
@@ -91,9 +95,13 @@ proptest! {
                 }
             }
             prop_assert_eq!(&durable.records, bench.node.machine().table());
-            let before = bench.node.machine().versions();
+            let before = bench.node.machine().routing_versions();
+            let known = bench.node.machine().versions();
             acts = bench.step(input);
-            prop_assert!(bench.node.machine().covers(&before), "a table only grows");
+            prop_assert!(bench.node.machine().covers(&before), "the table that routes only grows");
+            let grown = bench.node.machine().versions();
+            let is_kept = known.iter().all(|(group, version)| grown[group] >= *version);
+            prop_assert!(is_kept, "a table only grows");
             for neighbour in &offers {
                 let news = sent(&acts, neighbour);
                 let told = news.iter().any(|pdu| matches!(pdu, LinkPdu::News { .. }));

@@ -7,7 +7,8 @@ use bridgehead::kernel::{Machine as _, Node, Seeded, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::{
     ConnectorRecord, ConnectorState, Fate, LinkConfig, LinkDurable, LinkState, NextHop, Record,
-    SharedRecord, Table, TableChange, Term, Version, check_record, is_cut_edge, record_digest,
+    SharedRecord, Table, TableChange, Term, Traits, Version, check_record, is_cut_edge,
+    record_digest,
 };
 use bridgehead::protocol::organization::{Connector, Group, Organization};
 use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
@@ -42,6 +43,7 @@ fn record() -> impl Strategy<Value = Record> {
             cost: cost + 1,
             state: if cost == 0 { ConnectorState::Up } else { ConnectorState::Down },
             sources: vec![MemberName::from("m")],
+            restrictions: Default::default(),
         }],
         deleted: None,
     })
@@ -255,6 +257,9 @@ fn organization(edges: &[Edge]) -> Organization {
         sources: vec![member(edge.0)],
         targets: vec![member(edge.1)],
         size_limit_octets: edge.4,
+        priorities: Vec::new(),
+        senders_allowed: Vec::new(),
+        senders_denied: Vec::new(),
     });
     Organization {
         format: 1,
@@ -265,6 +270,7 @@ fn organization(edges: &[Edge]) -> Organization {
         connectors: connectors.collect(),
         accounts: vec![],
         smart_host: None,
+        link_state: Default::default(),
     }
 }
 
@@ -278,6 +284,7 @@ fn records(edges: &[Edge], organization: &Organization) -> Vec<Record> {
                 cost: connector.cost,
                 state: if edge.3 { ConnectorState::Up } else { ConnectorState::Down },
                 sources: connector.sources.clone(),
+                restrictions: connector.restrictions(),
             })
             .collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));
@@ -345,7 +352,8 @@ proptest! {
         for goal in 1..GROUPS {
             let expected = best_by_trying(&edges, 0, goal, octets, &mut vec![0]);
             let expected = expected.map_or(NextHop::Infinite, |best| NextHop::Member(member(0), best.2));
-            let hop = node.machine().next_hop(&config, &group(goal), octets);
+            let traits = Traits { octets, ..Traits::default() };
+            let hop = node.machine().next_hop(&config, &group(goal), &traits, 0);
             prop_assert_eq!(hop, expected, "to g{}", goal);
         }
     }
@@ -361,7 +369,7 @@ proptest! {
                 let mut visited = vec![here.clone()];
                 while here != group(goal) {
                     let Some(first) = bridgehead::protocol::linkstate::first_connector(
-                        &table, &organization, &here, &group(goal), 0,
+                        &table, &here, &group(goal), &Traits::default(),
                     ) else {
                         prop_assert_eq!(visited.len(), 1, "a route that was begun goes on");
                         break;

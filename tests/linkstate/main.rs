@@ -8,4 +8,5 @@ mod master;
 mod member;
 mod network;
 mod reference;
+mod routes;
 mod scenarios;

@@ -3,6 +3,7 @@
 use crate::bench::*;
 use crate::network::{figure_3_14, member, organization};
 use bridgehead::kernel::{Act, Input, LinkChange, Span};
+use bridgehead::protocol::linkstate::schedule::ScheduleTimer;
 use bridgehead::protocol::linkstate::{
     ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkTimer, NEWS_RECORDS_LIMIT,
     Neighbour, Record, TABLE_LIMIT, Table, Term, Way, check_record, record_digest,
@@ -274,6 +275,7 @@ fn a_table_covers_what_it_has_seen() {
     let from = inbound(1, &member(2, 'a'));
     let empty = bench.node.machine().versions();
     bench.news(&from, vec![record(4, 1, 5, ConnectorState::Up)]);
+    bench.timer(LinkTimer::Schedule(ScheduleTimer::Compute));
     let present = bench.node.machine().versions();
     let mut later = present.clone();
     let key = record(4, 1, 5, ConnectorState::Up).key();

@@ -39,6 +39,7 @@ pub(crate) fn envelope() -> Envelope {
         unqueued: false,
         attempts: 0,
         submitter: None,
+        priority: Default::default(),
     }
 }
 

@@ -238,9 +238,13 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             sources: members('s', carriers).collect(),
             targets: members('r', receivers).collect(),
             size_limit_octets: None,
+            priorities: Vec::new(),
+            senders_allowed: Vec::new(),
+            senders_denied: Vec::new(),
         }],
         accounts: vec![Account::new(account(), MemberName::from(HOST))],
         smart_host: None,
+        link_state: Default::default(),
     };
     assert_eq!(organization.check(), []);
     organization

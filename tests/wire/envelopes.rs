@@ -22,6 +22,7 @@ fn wi_080_the_canonical_form_has_no_white_space() {
     envelope.routed_by.clear();
     (envelope.fields, envelope.rules_due, envelope.unqueued) = (Vec::new(), false, false);
     (envelope.attempts, envelope.submitter) = (0, None);
+    envelope.priority = Default::default();
     envelope.recipients.truncate(1);
     envelope.envid = None;
     let octets = envelope::encode(&envelope).expect("it is short");

@@ -206,6 +206,7 @@ fn a_record() -> Record {
             cost: 100,
             state: ConnectorState::Down,
             sources: vec![MemberName::from("rg1-a")],
+            restrictions: Default::default(),
         }],
         deleted: None,
     }

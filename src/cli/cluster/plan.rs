@@ -125,6 +125,12 @@ impl Ports {
 }
 
 impl Plan {
+    /// Where a cluster keeps its organization.
+    #[must_use]
+    pub fn organization_file(cluster: &Path) -> PathBuf {
+        cluster.join(ORGANIZATION)
+    }
+
     /// Gives every member and every relay of `organization` its addresses.
     ///
     /// # Errors

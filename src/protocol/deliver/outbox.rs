@@ -18,6 +18,7 @@ use crate::wire::ids::{Incarnation, OriginId, QueueId};
 use crate::wire::message::{
     Address, Body, Envelope, Field, Notify, Outcome, Recipient, Refusal, Return,
 };
+use crate::wire::restrictions::Priority;
 
 /// A delivery on which the rules of its account have a say.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +73,7 @@ impl Member {
         let Some(ruling) = &mut deposit.ruling else { return };
         let account = deposit.account.clone();
         let header: Vec<Field> = ruling.envelope.fields.iter().cloned().chain(header).collect();
+        ruling.envelope.priority = Priority::of(&header);
         clause!(RU_020);
         let mut verdict = verdict_of(&account, ruling, (&header, deposit.body.octets), turn);
         let (origin, index) = key.clone();
@@ -384,6 +386,10 @@ impl Member {
             unqueued: turn.config.submits(),
             attempts: 0,
             submitter: None,
+            priority: match output {
+                Output::Redirected | Output::Copied => envelope.priority,
+                Output::Reply => Priority::Normal,
+            },
             ..envelope.clone()
         }
     }

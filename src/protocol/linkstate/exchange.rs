@@ -18,6 +18,8 @@ use crate::wire::ids::GroupName;
 struct Growth {
     /// The records that have grown, by UUID.
     records: BTreeMap<String, SharedRecord>,
+    /// The names of these groups, before and now.
+    groups: BTreeSet<GroupName>,
     /// A configuration somewhere is new to this table.
     is_major: bool,
     /// Somebody else wrote the record of our own group.
@@ -126,6 +128,7 @@ impl LinkState {
             }
             clause!(LS_018);
             cx.event(LinkEvent::TableChanged);
+            self.follow(&growth.groups, cx);
             self.open_what_is_needed(cx);
         }
         if growth.is_major {
@@ -150,7 +153,9 @@ impl LinkState {
         let mut growth = Growth::default();
         for record in records {
             let (group, uuid) = (record.group.clone(), record.uuid.clone());
-            let before = self.table.of(&uuid).map(|known| known.version.major);
+            let known = self.table.of(&uuid);
+            let before = known.map(|known| known.version.major);
+            let renamed = known.map(|known| known.group.clone());
             let is_full = before.is_none() && self.table.living() >= TABLE_LIMIT;
             let problem =
                 if is_full { Err("the table is full".into()) } else { check_record(&record) };
@@ -175,6 +180,7 @@ impl LinkState {
             }
             if merge.fate == Fate::Grown {
                 growth.is_major |= before != Some(major);
+                growth.groups.extend(renamed.into_iter().chain([record.group.clone()]));
                 growth.records.insert(uuid, record);
             }
         }

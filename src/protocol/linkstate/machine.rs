@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::schedule::ScheduleTimer;
 use super::{SharedRecord, Table, Term};
 use crate::protocol::faults::Faults;
 use crate::protocol::organization::Organization;
@@ -72,6 +73,8 @@ pub enum LinkTimer {
     Reattach,
     /// Open a wanted way again whose connection was lost twice in a row, or refused by a member.
     Reopen(Way),
+    /// Of the schedule by which routes are computed.
+    Schedule(ScheduleTimer),
 }
 
 /// Durable steps.
@@ -127,7 +130,7 @@ pub enum LinkEvent {
         /// The connection.
         neighbour: Neighbour,
     },
-    /// The table has grown: routes may differ. Stored in the same step.
+    /// The table has grown. Stored in the same step.
     TableChanged,
     /// A connector of this member changed in the judgement of this member (for the log).
     Judged {
@@ -148,6 +151,8 @@ pub enum LinkEvent {
         /// Whose record.
         group: GroupName,
     },
+    /// The table that routes has caught up: routes may differ.
+    RoutesComputed,
 }
 
 /// Where mail for a group goes now.

@@ -1,18 +1,22 @@
 //! LINK STATE: every member knows the state of every connector.
 //!
-//! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `route`
-//! (what follows from it), `detector` (how a broken connector is noticed), `exchange` (how news travels),
+//! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `tree`, `routes`
+//! and `schedule` (what follows from it, and when), `detector` (how a broken connector is noticed), `exchange` (how news travels),
 //! `ways` (which connections exist) and `state`, which ties them together.
 
 mod backoff;
 mod detector;
 mod exchange;
+pub mod explain;
 mod group_port;
 mod link;
 mod machine;
 mod names;
+pub mod paths;
 mod report;
 mod route;
+mod routes;
+pub mod schedule;
 mod state;
 mod table;
 mod tree;
@@ -20,6 +24,7 @@ mod ways;
 
 pub use crate::wire::node::{Listed, Node, Prefix};
 pub use crate::wire::record::*;
+pub use crate::wire::restrictions::{Barrier, Priority, Restrictions, SenderId, Traits};
 pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
 pub use detector::{
@@ -29,6 +34,7 @@ pub use detector::{
 pub use link::NEWS_RECORDS_LIMIT;
 pub use machine::*;
 pub use report::{ConnectorRow, ReportRow};
-pub use route::{first_connector, is_cut_edge};
+pub use route::is_cut_edge;
+pub use routes::{CLASSES_LIMIT, first_connector};
 pub use state::LinkState;
 pub use table::{CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record};

@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use super::backoff::Backoff;
 use super::detector::Detector;
 use super::link::Link;
+use super::routes::Routes;
 use super::{
     ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkTimer, LinkView,
-    Neighbour, NextHop, SharedRecord, Table, TableChange, Term, Way, first_connector,
+    Neighbour, NextHop, SharedRecord, Table, TableChange, Term, Traits, Way,
 };
 use crate::clause;
 use crate::kernel::{Cx, Input, LinkChange, Machine};
@@ -38,6 +39,8 @@ pub struct LinkState {
     pub(super) reattach: Backoff,
     /// Before a member of the group is called again.
     pub(super) pauses: BTreeMap<MemberName, Backoff>,
+    /// Where mail goes, by the table of the last computation.
+    pub(super) routes: Routes,
 }
 
 impl LinkConfig {
@@ -53,19 +56,27 @@ impl LinkConfig {
 }
 
 impl LinkState {
-    /// Where a message of `octets` for `group` goes by the present table, and by nothing else.
+    /// Where a message for `group` goes by the table that routes, and by nothing else. `lot` chooses among
+    /// equal connectors, where the organization spreads mail over them.
     #[must_use]
-    pub fn next_hop(&self, config: &LinkConfig, group: &GroupName, octets: u64) -> NextHop {
+    pub fn next_hop(
+        &self,
+        config: &LinkConfig,
+        group: &GroupName,
+        traits: &Traits,
+        lot: u64,
+    ) -> NextHop {
+        clause!(LS_040);
         let own = &config.group().name;
         if group == own {
             return NextHop::Here;
         }
-        if self.table.get(group).is_none() {
+        if self.routes.table().get(group).is_none() {
             clause!(LS_044);
             return NextHop::Unknown;
         }
-        let organization = &config.organization;
-        let Some(first) = first_connector(&self.table, organization, own, group, octets) else {
+        let spread = config.organization.link_state.spread;
+        let Some(first) = self.routes.first(group, traits, spread.then_some(lot)) else {
             clause!(LS_043);
             return NextHop::Infinite;
         };
@@ -83,16 +94,6 @@ impl LinkState {
     pub fn versions(&self) -> TableVersions {
         let records = self.table.records();
         records.map(|record| (record.key(), record.version.clone())).collect()
-    }
-
-    /// Whether the present table is not smaller than `versions`, group by group.
-    #[must_use]
-    pub fn covers(&self, versions: &TableVersions) -> bool {
-        clause!(LS_045);
-        versions.iter().all(|(key, version)| {
-            let known = key.parts().and_then(|(_, uuid)| self.table.of(uuid));
-            known.is_some_and(|record| record.version >= *version)
-        })
     }
 
     /// Whether mail may be offered on this connection now: nothing is owed to its far end, and no
@@ -120,6 +121,7 @@ impl LinkState {
 
     /// Takes the configuration over: at the boot, and whenever it changes.
     fn adopt(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        self.adopt_routes(config);
         self.adopt_connectors(config, cx);
         self.adopt_master(config, cx);
         self.publish(config, false, cx);
@@ -242,6 +244,7 @@ impl LinkState {
                 self.reattach.waiting = false;
                 self.attach(config, cx);
             }
+            LinkTimer::Schedule(timer) => self.paced(timer, cx),
             LinkTimer::Reopen(way) => {
                 match &way {
                     Way::Connector(name) => {
@@ -291,6 +294,7 @@ impl Machine for LinkState {
     fn boot(config: &LinkConfig, durable: &LinkDurable, cx: &mut Cx<'_, Self>) -> Self {
         clause!(LS_006);
         let mut machine = Self {
+            routes: Routes::new(config.group().name.clone(), durable.records.clone()),
             table: durable.records.clone(),
             links: BTreeMap::new(),
             answered: BTreeSet::new(),
@@ -302,6 +306,7 @@ impl Machine for LinkState {
             pauses: BTreeMap::new(),
         };
         machine.adopt(config, cx);
+        machine.route_from_boot();
         machine
     }
 

@@ -103,6 +103,11 @@ impl Table {
         self.names.of(group).take_while(|record| record.deleted.is_none())
     }
 
+    /// All records that have this name, tombstones as well.
+    pub(super) fn every(&self, group: &GroupName) -> impl Iterator<Item = &SharedRecord> {
+        self.names.of(group)
+    }
+
     /// The record or tombstone of a UUID.
     #[must_use]
     pub fn of(&self, uuid: &str) -> Option<&SharedRecord> {
@@ -223,6 +228,9 @@ pub fn check_record(record: &Record) -> Result<(), String> {
         }
         if connector.to == record.group {
             return Err(alloc::format!("{name}: leads to its own group"));
+        }
+        if let Err(problem) = connector.restrictions.check() {
+            return Err(alloc::format!("{name}: {problem}"));
         }
         if last.is_some_and(|last| last >= name) {
             return Err(alloc::format!("{name}: connectors are not in order of their names"));

@@ -97,6 +97,7 @@ impl Mastership {
                 cost: connector.cost,
                 state: self.state_of(connector, current),
                 sources: connector.sources.clone(),
+                restrictions: connector.restrictions(),
             })
             .collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));

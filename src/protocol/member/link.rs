@@ -61,13 +61,14 @@ impl Member {
         for event in events {
             match event {
                 LinkEvent::Ready { way, neighbour } => self.way_ready(way, &neighbour, turn),
-                LinkEvent::TableChanged => self.route_all(turn),
+                LinkEvent::RoutesComputed => self.route_all(turn),
                 LinkEvent::Gone { neighbour } => self.neighbour_gone(&neighbour),
                 // Mail for a way that failed stays in line: the machine goes on trying it, and a
                 // table that knows of the failure will route the mail anew.
                 // Only what others are to queue looks for another member at once.
                 LinkEvent::Failed { way: Way::Member(peer) } => self.unreachable(&peer, turn),
                 LinkEvent::Failed { way: Way::Connector(_) }
+                | LinkEvent::TableChanged
                 | LinkEvent::Judged { .. }
                 | LinkEvent::Misbehaved { .. }
                 | LinkEvent::Conflict { .. } => {}

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deliver::{Deposit, Underway};
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
-use super::queue::{Lanes, Missing, QueueRow, Rest, Spool, Work};
+use super::queue::{Lanes, Noted, QueueRow, Rest, Spool, Work};
 use super::rules::Verdict;
 use super::submit::Acceptor;
 use super::verify::{Asker, Verifier};
@@ -83,7 +83,7 @@ pub(crate) enum Errand {
     /// The header of a message from outside that waits for the queue rules.
     Arrival(ConnectionId, Box<NewMail>),
     /// What the filter makes of a message from outside, and what the queue rules have made of it.
-    Screened(ConnectionId, Box<(NewMail, Missing, Verdict)>),
+    Screened(ConnectionId, Box<(NewMail, Noted, Verdict)>),
     /// The header of a message that was handed over before queue rules have seen it.
     Due(QueueId),
     /// What the filter makes of such a message, and what the queue rules have made of it.

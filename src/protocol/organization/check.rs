@@ -16,6 +16,7 @@ use crate::protocol::rules::{self, Kind, Rule};
 use crate::wire::ids::{Epoch, GroupName, MemberName};
 use crate::wire::is_name;
 use crate::wire::record::COST_RANGE;
+use crate::wire::restrictions::{NULL_SENDER, SENDERS_LIMIT};
 use crate::wire::smtp::decode_address;
 
 /// The most octets in the name of a group or connector.
@@ -209,6 +210,8 @@ impl<'a> Check<'a> {
             let problem = format!("is `{}`, expected another group than `from`", connector.to);
             self.wrong(at("to"), problem);
         }
+        self.senders(&at("senders_allowed"), &connector.senders_allowed);
+        self.senders(&at("senders_denied"), &connector.senders_denied);
         let sides = [
             ("from", "sources", &connector.from, &connector.sources),
             ("to", "targets", &connector.to, &connector.targets),
@@ -218,6 +221,23 @@ impl<'a> Check<'a> {
                 self.bridgeheads(&at(list), group, members);
             } else {
                 self.wrong(at(side), format!("`{group}` is no group of this file"));
+            }
+        }
+    }
+
+    /// What a connector says of senders.
+    fn senders(&mut self, place: &str, senders: &[String]) {
+        clause!(LS_173);
+        let count = senders.len();
+        if count > SENDERS_LIMIT {
+            self.wrong(place.into(), format!("{count} senders, expected at most {SENDERS_LIMIT}"));
+        }
+        for sender in senders {
+            let is_address = sender.contains('@') && decode_address(sender).is_ok();
+            let is_domain = decode_address(&format!("postmaster@{sender}")).is_ok();
+            if !is_address && !is_domain && sender != NULL_SENDER {
+                let expected = "expected an address, a domain or `<>`";
+                self.wrong(place.into(), format!("`{sender}` is no sender, {expected}"));
             }
         }
     }

@@ -5,22 +5,27 @@
 
 mod accounts;
 mod check;
+mod link_state;
 mod password;
 mod settings;
 
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clause;
 use crate::protocol::rules::Rule;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 use crate::wire::is_name;
 use crate::wire::message::Address;
+use crate::wire::restrictions::{Priority, Restrictions, SenderId};
 
 pub(crate) use accounts::Room;
 pub use accounts::{Account, AccountStatus, OverQuota};
+pub use link_state::LinkStateSettings;
 pub use password::{
     PASSWORD_LANES_LIMIT, PASSWORD_MEMORY_LIMIT_KIB, PASSWORD_PASSES_LIMIT, PasswordHash,
     SALT_OCTETS, Verdict,
@@ -58,6 +63,9 @@ pub struct Organization {
     /// Where mail for foreign domains goes: `HOST:PORT` of a smart host. Without one it is refused.
     #[serde(default)]
     pub smart_host: Option<String>,
+    /// How connectors are used.
+    #[serde(default, skip_serializing_if = "LinkStateSettings::is_default")]
+    pub link_state: LinkStateSettings,
 }
 
 /// Host and port of a smart host; the host is a name, or an address without brackets.
@@ -128,6 +136,16 @@ pub struct Connector {
     /// The largest message that it carries, in octets.
     #[serde(default)]
     pub size_limit_octets: Option<u64>,
+    /// The priorities of the messages that it carries; none stands for all.
+    #[serde(default)]
+    pub priorities: Vec<Priority>,
+    /// The addresses and domains whose mail alone it carries, and `<>` for the null sender; none stands
+    /// for all.
+    #[serde(default)]
+    pub senders_allowed: Vec<String>,
+    /// The addresses and domains whose mail it does not carry.
+    #[serde(default)]
+    pub senders_denied: Vec<String>,
 }
 
 /// What is wrong with an organization: where, and what was expected.
@@ -179,6 +197,12 @@ impl Organization {
         })
     }
 
+    /// Whether the priority of a message can choose its way.
+    #[must_use]
+    pub fn heeds_priority(&self) -> bool {
+        self.connectors.iter().any(|connector| !connector.priorities.is_empty())
+    }
+
     /// Whether mail for `address` leaves the organization.
     #[must_use]
     pub fn is_foreign(&self, address: &Address) -> bool {
@@ -189,6 +213,25 @@ impl Organization {
     #[must_use]
     pub fn is_local_domain(&self, domain: &str) -> bool {
         self.domains.iter().any(|local| local.eq_ignore_ascii_case(domain))
+    }
+}
+
+impl Connector {
+    /// For which messages it can be used, as the record of its group says it.
+    #[must_use]
+    pub fn restrictions(&self) -> Restrictions {
+        clause!(LS_170);
+        let ids = |senders: &[String]| {
+            let ids: BTreeSet<_> = senders.iter().map(|sender| SenderId::of(sender)).collect();
+            ids.into_iter().collect()
+        };
+        let priorities: BTreeSet<_> = self.priorities.iter().copied().collect();
+        Restrictions {
+            size_limit_octets: self.size_limit_octets,
+            priorities: priorities.into_iter().collect(),
+            senders_allowed: ids(&self.senders_allowed),
+            senders_denied: ids(&self.senders_denied),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::missing::{Missing, is_submitted};
+use super::missing::{Noted, is_submitted};
 use super::routing::{Home, home};
 use super::ruling::apply;
 use super::{Acceptance, Change, Message, Work};
@@ -46,13 +46,13 @@ impl Member {
         }
         // Where others queue it, it is their rules that see it.
         let is_ruled = turn.config.queue_rules().next().is_some() && !turn.config.submits();
-        if is_ruled || is_submitted(&mail) {
+        if is_ruled || is_submitted(&mail) || turn.config.organization.heeds_priority() {
             return self.look_into(from, mail, turn);
         }
         if turn.config.submits() {
-            return self.take_in(from, mail, (&Verdict::default(), Missing::default()), turn);
+            return self.take_in(from, mail, (&Verdict::default(), Noted::default()), turn);
         }
-        self.screen((from, mail, Missing::default()), Verdict::default(), turn);
+        self.screen((from, mail, Noted::default()), Verdict::default(), turn);
     }
 
     /// Takes a message from outside into our custody, as the queue rules want it.
@@ -60,7 +60,7 @@ impl Member {
         &mut self,
         from: ConnectionId,
         mail: NewMail,
-        (verdict, missing): (&Verdict, Missing),
+        (verdict, noted): (&Verdict, Noted),
         turn: &mut Turn<'_, '_>,
     ) {
         let queue = self.spool.next();
@@ -79,12 +79,13 @@ impl Member {
             smtputf8: mail.smtputf8,
             hops,
             routed_by: Default::default(),
-            fields: missing.fields(&origin, turn),
+            fields: noted.fields(&origin, turn),
             content: None,
             rules_due: turn.config.submits(),
             unqueued: turn.config.submits(),
             attempts: 0,
             submitter: mail.submitter,
+            priority: noted.priority,
         };
         let stays = apply(&mut envelope, verdict, turn);
         clause!(CU_002);

@@ -1,4 +1,5 @@
-//! What the mail of an account lacks, and gets (RFC 6409, section 8).
+//! What is noted of the header of mail that comes in: its priority, and what the mail of an account
+//! lacks, and gets (RFC 6409, section 8).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,26 +10,33 @@ use crate::protocol::rules::Source;
 use crate::protocol::session::date;
 use crate::wire::ids::OriginId;
 use crate::wire::message::Field;
+use crate::wire::restrictions::Priority;
 
 /// Whether a client that has proved who it is has given us this mail.
 pub(super) fn is_submitted(mail: &NewMail) -> bool {
     Source::of(&mail.with) == Source::Authenticated
 }
 
-/// What a message of a client that has logged in lacks.
+/// What is noted of the header of a message that comes in; nothing where it is not read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Missing {
+pub(crate) struct Noted {
+    /// A client that has logged in has sent it without.
     date: bool,
     message_id: bool,
+    pub(super) priority: Priority,
 }
 
-impl Missing {
-    /// What the header of `mail` lacks. Nothing where it may stand in the part that was not read, and
-    /// nothing that strangers leave out.
+impl Noted {
+    /// Of the header of `mail`. It lacks nothing that may stand in the part that was not read, and nothing
+    /// that strangers leave out.
     pub(super) fn of(mail: &NewMail, header: &HeaderRead) -> Self {
         let lacks = |name| !header.fields.iter().any(|field| field.is(name));
         let is_ours = is_submitted(mail) && header.is_whole;
-        Self { date: is_ours && lacks("Date"), message_id: is_ours && lacks("Message-ID") }
+        Self {
+            date: is_ours && lacks("Date"),
+            message_id: is_ours && lacks("Message-ID"),
+            priority: Priority::of(&header.fields),
+        }
     }
 
     /// The fields that it lacks (RFC 6409, section 8).
@@ -71,8 +79,8 @@ mod tests {
             with: String::from("ESMTPSA"),
             body: Body { key: BodyKey(1), digest: Digest::default(), octets: 1 },
         };
-        let missing = |is_whole| Missing::of(&mail, &HeaderRead { fields: Vec::new(), is_whole });
-        assert!(missing(true).date && missing(true).message_id);
-        assert!(!missing(false).date && !missing(false).message_id);
+        let noted = |is_whole| Noted::of(&mail, &HeaderRead { fields: Vec::new(), is_whole });
+        assert!(noted(true).date && noted(true).message_id);
+        assert!(!noted(false).date && !noted(false).message_id);
     }
 }

@@ -25,7 +25,7 @@ pub use spool::{ANSWERED_LIMIT, Spool};
 
 pub(crate) use destinations::Rest;
 pub(crate) use intake::queue_name;
-pub(crate) use missing::Missing;
+pub(crate) use missing::Noted;
 pub(crate) use peers::Standing;
 pub(crate) use places::{Lanes, Work};
 pub use places::{Place, Route};

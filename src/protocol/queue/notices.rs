@@ -12,6 +12,7 @@ use crate::protocol::member::{
 };
 use crate::wire::ids::QueueId;
 use crate::wire::message::{Address, Body, Envelope, Notify, Recipient, Refusal, Return};
+use crate::wire::restrictions::Priority;
 
 impl Member {
     /// Starts the timers that a message has from its arrival on.
@@ -398,6 +399,7 @@ impl Member {
             unqueued: turn.config.submits(),
             attempts: 0,
             submitter: None,
+            priority: Priority::Normal,
         };
         (queue, Message::new(envelope, body))
     }

@@ -4,12 +4,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::quarantine::stopped;
-use super::{Place, Route};
+use super::{Message, Place, Route};
 use crate::clause;
-use crate::protocol::linkstate::{NextHop, Way};
+use crate::protocol::linkstate::{NextHop, Traits, Way};
 use crate::protocol::member::{Event, Member, MemberConfig, Turn};
+use crate::wire::envelope::sha256;
 use crate::wire::ids::{GroupName, QueueId};
-use crate::wire::message::{Address, Hop, Refusal};
+use crate::wire::message::{Address, Envelope, Hop, Refusal};
 
 /// Whose an address is, by the configuration.
 pub(crate) enum Home {
@@ -91,6 +92,7 @@ impl Member {
         if submits {
             return self.submit(queue, indexes, turn);
         }
+        self.link.prepare(&subject(&self.spool.queue[&queue]).0);
         let mut routes = Vec::new();
         for index in indexes {
             match self.decide(queue, *index, turn.config) {
@@ -120,6 +122,10 @@ impl Member {
                 Place::Doubt(_) => turn.fault("reroute-while-in-doubt"),
                 _ => false,
             });
+            if candidates.is_empty() {
+                continue;
+            }
+            self.link.prepare(&subject(&self.spool.queue[&queue]).0);
             let affected: Vec<u32> = candidates
                 .into_iter()
                 .filter(|index| self.table_matters(queue, *index, turn.config))
@@ -207,7 +213,8 @@ impl Member {
         if group.members.contains(&config.member) {
             return Decision::Go(Route::Deliver(host));
         }
-        match self.link.next_hop(&config.link(), &group.name, message.body.octets) {
+        let (traits, lot) = subject(message);
+        match self.link.next_hop(&config.link(), &group.name, &traits, lot) {
             NextHop::Connector(connector) => Decision::Go(Route::Way(Way::Connector(connector))),
             NextHop::Member(member, _) => Decision::Go(Route::Way(Way::Member(member))),
             NextHop::Infinite => {
@@ -218,6 +225,14 @@ impl Member {
             }
         }
     }
+}
+
+/// What of a message chooses among connectors.
+fn subject(message: &Message) -> (Traits, u64) {
+    let Envelope { sender, priority, origin, .. } = &message.envelope;
+    let lot = sha256(alloc::format!("{origin}").as_bytes());
+    let lot = u64::from_be_bytes(lot.0[..8].try_into().expect("a digest has 32 octets"));
+    (Traits::new(message.body.octets, *priority, sender.as_ref()), lot)
 }
 
 fn waiting(why: &str) -> Place {

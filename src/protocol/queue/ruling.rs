@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::missing::Missing;
+use super::missing::Noted;
 use super::{Change, Place};
 use crate::clause;
 use crate::kernel::Gate;
@@ -40,10 +40,10 @@ impl Member {
             self.discard(mail.body.key, Gate::Now, turn);
             return turn.refuse(from, 451, "4.3.0", "the message cannot be read now");
         };
-        let missing = Missing::of(&mail, &read);
+        let noted = Noted::of(&mail, &read);
         let header = read.fields;
         if turn.config.submits() {
-            return self.take_in(from, mail, (&Verdict::default(), missing), turn);
+            return self.take_in(from, mail, (&Verdict::default(), noted), turn);
         }
         clause!(RU_010);
         let recipients: Vec<Address> = mail.recipients.iter().map(|r| r.address.clone()).collect();
@@ -55,7 +55,7 @@ impl Member {
             source: Source::of(&mail.with),
         };
         let verdict = judge(turn.config, &facts);
-        self.screen((from, mail, missing), verdict, turn);
+        self.screen((from, mail, noted), verdict, turn);
     }
 
     /// A message was handed over before any queue rules have seen it: ours look at it now. Whether its

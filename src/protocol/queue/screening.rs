@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::missing::Missing;
+use super::missing::Noted;
 use crate::clause;
 use crate::kernel::Gate;
 use crate::protocol::member::{
@@ -61,12 +61,12 @@ impl Member {
     /// A message from outside that the queue rules have seen: the filter sees it, where there is one.
     pub(super) fn screen(
         &mut self,
-        (from, mail, missing): (ConnectionId, NewMail, Missing),
+        (from, mail, noted): (ConnectionId, NewMail, Noted),
         verdict: Verdict,
         turn: &mut Turn<'_, '_>,
     ) {
         if !is_due(turn.config, &verdict) {
-            return self.conclude((from, mail, missing), &verdict, turn);
+            return self.conclude((from, mail, noted), &verdict, turn);
         }
         clause!(RU_040);
         let body = mail.body;
@@ -76,7 +76,7 @@ impl Member {
             fields: verdict.fields.clone(),
             body,
         };
-        let errand = Errand::Screened(from, Box::new((mail, missing, verdict)));
+        let errand = Errand::Screened(from, Box::new((mail, noted, verdict)));
         if !self.ask(errand, (question, Gate::Now), turn) {
             self.discard(body.key, Gate::Now, turn);
             turn.refuse(from, 451, "4.3.2", "too many messages at once");
@@ -86,7 +86,7 @@ impl Member {
     /// The filter has judged a message from outside, or cannot now.
     pub(crate) fn screened(
         &mut self,
-        (from, (mail, missing, mut verdict)): (ConnectionId, (NewMail, Missing, Verdict)),
+        (from, (mail, noted, mut verdict)): (ConnectionId, (NewMail, Noted, Verdict)),
         answer: Answer,
         turn: &mut Turn<'_, '_>,
     ) {
@@ -96,18 +96,18 @@ impl Member {
             return turn.refuse(from, 451, "4.3.0", "the message cannot be filtered now");
         };
         heed(filtered, &mut verdict);
-        self.conclude((from, mail, missing), &verdict, turn);
+        self.conclude((from, mail, noted), &verdict, turn);
     }
 
     /// A message from outside is refused, or taken in.
     fn conclude(
         &mut self,
-        (from, mail, missing): (ConnectionId, NewMail, Missing),
+        (from, mail, noted): (ConnectionId, NewMail, Noted),
         verdict: &Verdict,
         turn: &mut Turn<'_, '_>,
     ) {
         let Some(text) = &verdict.reject else {
-            return self.take_in(from, mail, (verdict, missing), turn);
+            return self.take_in(from, mail, (verdict, noted), turn);
         };
         clause!(RU_011);
         let rules = verdict.applied.clone();

@@ -17,6 +17,7 @@ use crate::wire::deliver::{self, Found, Inquire};
 use crate::wire::framer::EXPECTED_LINE_END;
 use crate::wire::ids::{Epoch, MemberName, OriginId};
 use crate::wire::message::{Body, Envelope, Recipient, Refusal};
+use crate::wire::restrictions::Priority;
 use crate::wire::smtp::{
     BodyKind, COMMAND_LINE_LIMIT, Command, Extensions, Mail, Rcpt, Reply, Status,
 };
@@ -327,6 +328,7 @@ impl LmtpServer {
             unqueued: false,
             attempts: 0,
             submitter: None,
+            priority: Priority::Normal,
         };
         talk.tell(Pdu::Deliver(Parcel { envelope, body, epochs }));
         self.state = State::Results(Results { origin, awaited, early: BTreeMap::new() });

@@ -73,7 +73,7 @@ impl Member {
         let mut parcel = self.parcel(queue, &recipients, turn);
         // The far end must not route by a smaller table than the one that sends the message there.
         clause!(CU_023);
-        parcel.envelope.routed_by.extend(self.link.versions());
+        parcel.envelope.routed_by.extend(self.link.routing_versions());
         clause!(SU_059);
         parcel.envelope.attempts = self.work[&queue].attempts;
         let (transfer, offer) = self.next_offer(queue, &recipients, turn);

@@ -61,6 +61,7 @@ impl Host {
                 account("there@example.org", member("b")),
             ],
             smart_host: None,
+            link_state: Default::default(),
         };
         assert_eq!(organization.check(), []);
         let config = MemberConfig {
@@ -185,6 +186,7 @@ impl Host {
             unqueued: false,
             attempts: 0,
             submitter: None,
+            priority: Default::default(),
         };
         let body = Body { key: BodyKey(self.keys), digest: Digest([3; 32]), octets: 40 };
         Parcel { envelope, body, epochs: Default::default() }

@@ -46,6 +46,9 @@ pub(crate) fn organization(groups: usize) -> Organization {
         sources: vec![member(from, 'a')],
         targets: vec![member(to, 'a')],
         size_limit_octets: None,
+        priorities: Vec::new(),
+        senders_allowed: Vec::new(),
+        senders_denied: Vec::new(),
     };
     let members = (1..=groups).flat_map(|n| [member(n, 'a'), member(n, 'b')]);
     let organization = Organization {
@@ -57,6 +60,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         connectors: (1..groups).flat_map(|n| [connector(n, n + 1), connector(n + 1, n)]).collect(),
         accounts: members.map(|host| Account::new(user(&host), host)).collect(),
         smart_host: None,
+        link_state: Default::default(),
     };
     assert_eq!(organization.check(), []);
     organization

@@ -129,6 +129,7 @@ pub(crate) fn record(number: usize, counter: u64, minor: u32, state: ConnectorSt
             cost: 10,
             state,
             sources: vec![member(number, 'a')],
+            restrictions: Default::default(),
         }],
         deleted: None,
     }

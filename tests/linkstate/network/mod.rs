@@ -8,7 +8,7 @@ use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Node, Seeded, Spa
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::{
     ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer,
-    Neighbour, NextHop, Table, TableChange,
+    Neighbour, NextHop, Table, TableChange, Traits,
 };
 use bridgehead::protocol::organization::{Connector, Group, ORGANIZATION_FORMAT, Organization};
 use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
@@ -44,6 +44,9 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         sources: vec![member(from, 'a')],
         targets: vec![member(to, 'a')],
         size_limit_octets: None,
+        priorities: Vec::new(),
+        senders_allowed: Vec::new(),
+        senders_denied: Vec::new(),
     };
     let both = |&(u, v, cost): &(usize, usize, u32)| [connector(u, v, cost), connector(v, u, cost)];
     let organization = Organization {
@@ -55,6 +58,7 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         connectors: edges.iter().flat_map(both).collect(),
         accounts: Vec::new(),
         smart_host: None,
+        link_state: Default::default(),
     };
     assert_eq!(organization.check(), []);
     organization
@@ -260,7 +264,9 @@ impl Network {
 
     /// Where a small message for `group` goes from a member.
     pub(crate) fn next_hop(&self, member: &MemberName, group: &str) -> NextHop {
-        self.machine(member).next_hop(&self.sites[member].config, &GroupName::from(group), 1_000)
+        let traits = Traits { octets: 1_000, ..Traits::default() };
+        let config = &self.sites[member].config;
+        self.machine(member).next_hop(config, &GroupName::from(group), &traits, 0)
     }
 
     /// The members that run.

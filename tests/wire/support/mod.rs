@@ -2,8 +2,8 @@
 
 use bridgehead::kernel::Time;
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, LinkPdu, Listed, Node, Prefix, Record, SharedRecord, Term,
-    Version,
+    ConnectorRecord, ConnectorState, LinkPdu, Listed, Node, Prefix, Priority, Record, Restrictions,
+    SenderId, SharedRecord, Term, Version,
 };
 use bridgehead::wire::ids::{
     ConnectorName, GroupKey, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId,
@@ -12,7 +12,7 @@ use bridgehead::wire::ids::{
 use bridgehead::wire::message::{
     Address, Digest, Envelope, Field, Hop, Notify, Outcome, Recipient, Refusal, Return,
 };
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -106,14 +106,33 @@ pub(crate) fn state() -> impl Strategy<Value = ConnectorState> {
     prop_oneof![Just(ConnectorState::Up), Just(ConnectorState::Down)]
 }
 
+pub(crate) fn priority() -> impl Strategy<Value = Priority> {
+    prop_oneof![Just(Priority::Low), Just(Priority::Normal), Just(Priority::High)]
+}
+
+pub(crate) fn restrictions() -> impl Strategy<Value = Restrictions> {
+    let senders = || btree_set(any::<u64>().prop_map(SenderId), 0..3);
+    let priorities = btree_set(priority(), 0..3);
+    (option::of(any::<u64>()), priorities, senders(), senders()).prop_map(
+        |(size_limit_octets, priorities, allowed, denied)| Restrictions {
+            size_limit_octets,
+            priorities: priorities.into_iter().collect(),
+            senders_allowed: allowed.into_iter().collect(),
+            senders_denied: denied.into_iter().collect(),
+        },
+    )
+}
+
 pub(crate) fn connector() -> impl Strategy<Value = ConnectorRecord> {
-    (any_name(), any_name(), 1_u32..=100, state(), vec(any_name(), 0..3)).prop_map(
-        |(name, to, cost, state, sources)| ConnectorRecord {
+    let sources = vec(any_name(), 0..3);
+    (any_name(), any_name(), 1_u32..=100, state(), sources, restrictions()).prop_map(
+        |(name, to, cost, state, sources, restrictions)| ConnectorRecord {
             name: ConnectorName(name),
             to: GroupName(to),
             cost,
             state,
             sources: sources.into_iter().map(MemberName).collect(),
+            restrictions,
         },
     )
 }
@@ -209,8 +228,8 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
     let path = (vec(hop(), 0..3), btree_map(key(), version(), 0..3));
     let field = ("[A-Za-z][A-Za-z0-9-]{0,9}", "[ -~]{0,12}");
     let field = field.prop_map(|(name, value)| Field { name, value });
-    let ruled =
-        (vec(field, 0..3), any::<bool>(), any::<bool>(), 0u32..3, option::of("[ -~]{1,12}"));
+    let submitter = option::of("[ -~]{1,12}");
+    let ruled = (vec(field, 0..3), any::<bool>(), any::<bool>(), 0u32..3, submitter, priority());
     (origin(), option::of(address()), vec(recipient(), 1..4), times, options, path, ruled).prop_map(
         |(
             origin,
@@ -219,7 +238,7 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
             times,
             (ret, envid, smtputf8),
             (hops, routed_by),
-            (fields, rules_due, unqueued, attempts, submitter),
+            (fields, rules_due, unqueued, attempts, submitter, priority),
         )| {
             for (place, recipient) in recipients.iter_mut().enumerate() {
                 recipient.index = u32::try_from(place * 3).expect("a few recipients");
@@ -241,6 +260,7 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
                 unqueued,
                 attempts,
                 submitter,
+                priority,
             }
         },
     )
