@@ -1,8 +1,9 @@
 //! LINK STATE: every member knows the state of every connector.
 //!
-//! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `tree`, `routes`
-//! and `schedule` (what follows from it, and when), `detector` (how a broken connector is noticed), `exchange` (how news travels),
-//! `ways` (which connections exist) and `state`, which ties them together.
+//! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges; `tree` has its
+//! digests), `routes` and `schedule` (what follows from it, and when), `detector` (how a broken connector is
+//! noticed), `exchange` (how news travels), `walk` (how two tables that differ are compared), `ways` (which
+//! connections exist) and `state`, which ties them together.
 
 mod backoff;
 mod detector;
@@ -20,6 +21,7 @@ pub mod schedule;
 mod state;
 mod table;
 mod tree;
+mod walk;
 mod ways;
 
 pub use crate::wire::node::{Listed, Node, Prefix};
@@ -38,3 +40,4 @@ pub use route::is_cut_edge;
 pub use routes::{CLASSES_LIMIT, first_connector};
 pub use state::LinkState;
 pub use table::{CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record};
+pub use walk::NEWS_NODES_LIMIT;
