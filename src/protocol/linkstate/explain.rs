@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::tree::{Tree, inward, is_usable};
+use super::paths::{Tree, inward, is_usable};
 use super::{Barrier, ConnectorRecord, ConnectorState, Table, Term, Traits};
 use crate::protocol::master::Mastership;
 use crate::protocol::organization::Organization;

@@ -1,6 +1,6 @@
 //! LINK STATE: every member knows the state of every connector.
 //!
-//! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `tree`, `routes`
+//! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `paths`, `routes`
 //! and `schedule` (what follows from it, and when), `detector` (how a broken connector is noticed), `exchange` (how news travels),
 //! `ways` (which connections exist) and `state`, which ties them together.
 
@@ -11,13 +11,13 @@ pub mod explain;
 mod group_port;
 mod link;
 mod machine;
+pub mod paths;
 mod report;
 mod route;
 mod routes;
 pub mod schedule;
 mod state;
 mod table;
-pub mod tree;
 mod ways;
 
 pub use crate::wire::record::*;

@@ -8,8 +8,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
+use super::paths::{Inward, Tree, inward};
 use super::schedule::{Schedule, ScheduleOrder, ScheduleTimer};
-use super::tree::{Inward, Tree, inward};
 use super::{
     ConnectorRecord, LinkConfig, LinkEvent, LinkState, LinkTimer, Priority, Record, SenderId,
     Table, Traits,
