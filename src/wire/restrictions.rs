@@ -279,12 +279,16 @@ pub(super) fn parse(input: &str) -> Parsed<'_, Restrictions> {
     Ok((end, restrictions))
 }
 
-/// SP, a word and a list, or nothing.
+/// SP, a word and a list that is not empty, or nothing.
 fn many<'a, O>(
     key: &'static str,
     item: impl FnMut(&'a str) -> Parsed<'a, O>,
 ) -> impl Parser<&'a str, Output = Vec<O>, Error = super::parse::Failure> {
-    map(opt(preceded(word(key), listed(item))), Option::unwrap_or_default)
+    let some = verify(listed(item), |items: &Vec<O>| !items.is_empty());
+    map(
+        opt(preceded(word(key), expect("a list that is not empty", some))),
+        Option::unwrap_or_default,
+    )
 }
 
 fn priority(input: &str) -> Parsed<'_, Priority> {

@@ -10,6 +10,7 @@ use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::message::{
     Address, Body, BodyKey, Digest, Field, Notify, Recipient, Refusal,
 };
+use bridgehead::wire::restrictions::Priority;
 use std::collections::BTreeMap;
 
 /// A policy with one queue rule.
@@ -239,4 +240,35 @@ fn what_is_added_at_birth_stays_under_what_rules_add() {
     let fields = added(submitting, Policy::default(), "ESMTPSA", &[]);
     let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
     assert_eq!(names, ["Date", "Message-ID"]);
+}
+
+/// CU-093: the priority is read when a message enters, where the organization has a connector that names
+/// priorities, and travels with it.
+#[test]
+fn the_priority_of_a_message_is_read_where_it_enters() {
+    for (heeds, value, expected) in [
+        (true, "1 (Highest)", Priority::High),
+        (true, "5", Priority::Low),
+        (true, "as soon as you can", Priority::Normal),
+        (false, "1", Priority::Normal),
+    ] {
+        let mut organization = organization(2);
+        if heeds {
+            organization.connectors[0].priorities = Priority::ALL.to_vec();
+        }
+        let mut network = network_of(organization, Policy::default(), &[]);
+        let next = network.next_client();
+        let field = Field { name: "X-Priority".into(), value: value.into() };
+        network.headers.insert(Network::digest(next), vec![field]);
+        send(&mut network, &member(2, 'b'));
+        let mut seen = BTreeMap::new();
+        network.run_checked(Span::minutes(1), &mut |network| {
+            for (name, site) in &network.sites {
+                for message in site.durable.spool.queue.values() {
+                    seen.insert(name.clone(), message.envelope.priority);
+                }
+            }
+        });
+        assert!(seen.len() > 1 && seen.values().all(|seen| *seen == expected), "{value}: {seen:?}");
+    }
 }

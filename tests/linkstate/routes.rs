@@ -1,10 +1,11 @@
 //! When a member routes by what it knows: RFC 8405 around the machine.
 
 use bridgehead::kernel::{Act, Span};
+use bridgehead::protocol::linkstate::explain::{Closed, Verdict, explain};
 use bridgehead::protocol::linkstate::schedule::{self, ScheduleTimer};
 use bridgehead::protocol::linkstate::{
-    ConnectorState, LinkDurable, LinkEvent, LinkState, LinkTimer, NextHop, Record, Restrictions,
-    Traits, check_record,
+    Barrier, ConnectorState, LinkDurable, LinkEvent, LinkState, LinkTimer, NextHop, Record,
+    Restrictions, Table, Traits, check_record,
 };
 use bridgehead::wire::restrictions::{SENDERS_LIMIT, SenderId};
 
@@ -189,4 +190,71 @@ fn a_master_publishes_the_restrictions() {
     let plain = Bench::boot(figure_3_14(), &member(1, 'b'), LinkDurable::default());
     let record = plain.node.machine().table().get(&"RG1".into()).expect("it was published");
     assert!(!serde_json::to_string(&record).expect("a record is JSON").contains("restrictions"));
+}
+
+/// LS-185: mail is spread only where the organization says so, and then by the lot of the message.
+#[test]
+fn mail_is_spread_where_the_organization_says_so() {
+    let up = ConnectorState::Up;
+    let mut bench = bench();
+    let news = figure(3, 1, &[(1, 20, up), (4, 1, up)]);
+    let own = figure(1, 1, &[(2, 10, up), (3, 19, up)]);
+    bench.news(&inbound(1, &member(3, 'a')), vec![news, own]);
+    bench.timer(COMPUTE);
+    let hop = |bench: &Bench, lot| {
+        bench.node.machine().next_hop(&bench.config, &"RG4".into(), &Traits::default(), lot)
+    };
+    assert_eq!([0, 1, 2].map(|lot| hop(&bench, lot)), [0, 1, 2].map(|_| over("RG1-RG2")));
+    let mut spread = figure_3_14();
+    spread.link_state.spread = true;
+    bench.config.organization = spread.into();
+    let expected = ["RG1-RG2", "RG1-RG3", "RG1-RG2"].map(over);
+    assert_eq!([0, 1, 2].map(|lot| hop(&bench, lot)), expected);
+}
+
+/// Every word that is said of a candidate, and the route itself.
+#[test]
+fn every_candidate_has_its_verdict() {
+    let (up, down) = (ConnectorState::Up, ConnectorState::Down);
+    let mut first =
+        figure(1, 0, &[(2, 10, up), (3, 20, up), (4, 99, down), (5, 1, up), (6, 20, up)]);
+    for (name, to) in [("RG1-RG7", "RG7"), ("RG1-RG8", "RG8"), ("RG1-RG9", "RG2")] {
+        let mut more = first.connectors[0].clone();
+        (more.name, more.to) = (name.into(), to.into());
+        first.connectors.push(more);
+    }
+    first.connectors[5].restrictions.size_limit_octets = Some(10);
+    let table = Table::new([
+        first,
+        figure(2, 0, &[(4, 10, up)]),
+        figure(3, 0, &[(4, 20, up)]),
+        figure(4, 0, &[]),
+        figure(5, 0, &[(1, 1, up), (4, 1, down)]),
+        figure(6, 0, &[(3, 1, up), (2, 1, down)]),
+        figure(7, 0, &[(4, 1, up)]),
+        figure(8, 0, &[(9, 5, up)]),
+        figure(9, 0, &[(4, 5, up)]),
+    ]);
+    let traits = Traits { octets: 11, ..Traits::default() };
+    let ends = (&"RG1".into(), &"RG4".into());
+    let shown = explain(&table, ends, &traits, false);
+    assert_eq!(shown.cost, Some(20));
+    let path: Vec<_> = shown.path.iter().map(|step| (step.connector.as_str(), step.cost)).collect();
+    assert_eq!(path, [("RG1-RG2", 10), ("RG2-RG4", 10)]);
+    let verdict = |name: &str| {
+        let found = shown.candidates.iter().find(|candidate| candidate.connector.as_str() == name);
+        found.expect("every connector is a candidate").verdict.clone()
+    };
+    assert_eq!(verdict("RG1-RG2"), Verdict::Chosen);
+    assert_eq!(verdict("RG1-RG3"), Verdict::Costlier(20));
+    assert_eq!(verdict("RG1-RG4"), Verdict::Down);
+    let closed = Closed { connector: "RG5-RG4".into(), barrier: None };
+    assert_eq!(verdict("RG1-RG5"), Verdict::NoWayOn(vec![closed]));
+    assert_eq!(verdict("RG1-RG7"), Verdict::Barred(Barrier::TooLarge(10)));
+    assert_eq!(verdict("RG1-RG8"), Verdict::MoreHops(1));
+    assert_eq!(verdict("RG1-RG9"), Verdict::GreaterName);
+    let spread = explain(&table, ends, &traits, true);
+    assert_eq!(spread.candidates[7].verdict, Verdict::Equal);
+    let cut = explain(&table, (&"RG4".into(), &"RG1".into()), &traits, true);
+    assert_eq!((cut.cost, cut.path.len(), cut.candidates.len()), (None, 0, 0));
 }

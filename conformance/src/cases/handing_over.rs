@@ -58,9 +58,10 @@ pub(super) fn to_bob() -> Script {
     client("<carl@example.test>", &["<bob@example.test>"])
 }
 
-/// A play in which the bridgehead departs from the ordinary and carl writes to bob.
+/// A play in which the bridgehead departs from the ordinary and carl writes to bob, once routes are computed
+/// from what the members have learnt of each other (LS-180).
 pub(super) fn against(cues: &[Cue]) -> Play {
-    Play::new().cast(ACROSS, Port::Smtp, cues.to_vec()).talk("client", to_bob())
+    Play::new().cast(ACROSS, Port::Smtp, cues.to_vec()).wait(SECOND).talk("client", to_bob())
 }
 
 pub(super) const fn cue(at: &'static str, when: When, does: Answer) -> Cue {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::super::tree::{Label, Tree, is_usable};
+use super::super::paths::{Label, Tree, is_usable};
 use super::super::{
     ConnectorState, Restrictions, TABLE_LIMIT, Term, Version, check_record, schedule,
 };
