@@ -88,6 +88,9 @@ pub const NAMES: &[(&str, &str)] = &[
     ("members-on-submission-port", "takes clients of a submission port for members"),
     ("submitted-as-it-is", "adds no Date and no Message-ID to submitted mail"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
+    ("retry-at-59s", "begins the glitch retries a second early"),
+    ("down-on-a-cut-edge", "reports a connector DOWN that is the only way"),
+    ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 
 impl Faults {
