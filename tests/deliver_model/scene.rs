@@ -169,6 +169,7 @@ fn configs(senders: usize, hosts: usize, faults: &Faults) -> Vec<MemberConfig> {
         connectors: Vec::new(),
         accounts: accounts.collect(),
         smart_host: None,
+        link_state: Default::default(),
     };
     assert_eq!(organization.check(), []);
     let organization = Arc::new(organization);

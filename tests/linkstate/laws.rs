@@ -41,6 +41,7 @@ fn record() -> impl Strategy<Value = Record> {
             cost: cost + 1,
             state: if cost == 0 { ConnectorState::Up } else { ConnectorState::Down },
             sources: vec![MemberName::from("m")],
+            unavailable: Vec::new(),
         }],
     })
 }
@@ -192,6 +193,7 @@ fn organization(edges: &[Edge]) -> Organization {
         connectors: connectors.collect(),
         accounts: vec![],
         smart_host: None,
+        link_state: Default::default(),
     }
 }
 
@@ -205,6 +207,7 @@ fn records(edges: &[Edge], organization: &Organization) -> Vec<Record> {
                 cost: connector.cost,
                 state: if edge.3 { ConnectorState::Up } else { ConnectorState::Down },
                 sources: connector.sources.clone(),
+                unavailable: Vec::new(),
             })
             .collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));

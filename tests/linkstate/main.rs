@@ -2,8 +2,11 @@
 
 mod bench;
 mod chaos;
+mod damping;
+mod flapping;
 mod laws;
 mod master;
 mod member;
 mod network;
 mod scenarios;
+mod sources;

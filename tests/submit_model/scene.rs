@@ -241,6 +241,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
         }],
         accounts: vec![Account::new(account(), MemberName::from(HOST))],
         smart_host: None,
+        link_state: Default::default(),
     };
     assert_eq!(organization.check(), []);
     organization

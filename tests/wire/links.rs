@@ -3,7 +3,7 @@
 
 use crate::support::{element, link_pdu, member};
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version,
+    ConnectorRecord, ConnectorState, LinkPdu, Record, SourceState, Term, Version,
 };
 use bridgehead::wire::group::Frame;
 use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
@@ -206,6 +206,7 @@ fn a_record() -> Record {
             cost: 100,
             state: ConnectorState::Down,
             sources: vec![MemberName::from("rg1-a")],
+            unavailable: Vec::new(),
         }],
     }
 }
@@ -230,6 +231,29 @@ fn wi_101_a_message_is_a_frame_of_counted_elements() {
     assert!(text.contains(&format!(" MERGED {digest} ()")));
     assert_eq!(orginfo::decode_message(&text), Ok(vec![query.clone(), query]));
     assert_eq!(orginfo::decode_message("{0000000d} MULTI (6) ()"), Ok(vec![]));
+}
+
+/// WI-102: who is not available stands behind the bridgeheads, where there is anybody.
+#[test]
+fn wi_102_bridgeheads_that_are_not_available() {
+    let mut record = a_record();
+    record.connectors[0].state = ConnectorState::Up;
+    record.connectors[0].sources.push("rg1-c".into());
+    record.connectors[0].unavailable.push("rg1-c".into());
+    let some = "BH ( {5}rg1-a {5}rg1-c ) CONN_NOT_AVAIL ( {5}rg1-c ) STATE UP";
+    let text = RECORD.replace("BH ( {5}rg1-a ) STATE DOWN", some);
+    let framed = |content: &str| format!("{{{:08x}}}{content}", content.len());
+    let message = |record: &str| {
+        let digest = Digest([0xab; 32]);
+        framed(&format!(" MULTI (6) ({})", framed(&format!(" NEWS {digest} ( {record} )"))))
+    };
+    let news = LinkPdu::News { digest: Digest([0xab; 32]), records: vec![record] };
+    assert_eq!(orginfo::decode_message(&message(&text)), Ok(vec![news.clone()]));
+    assert_eq!(orginfo::encode_message(&[news]), Ok(message(&text)));
+    // An empty list would be a second form of the same record.
+    let empty = text.replace("CONN_NOT_AVAIL ( {5}rg1-c )", "CONN_NOT_AVAIL ()");
+    let error = orginfo::decode_message(&message(&empty)).expect_err("an empty list");
+    assert_eq!(error.expected, "SP and the names of some members");
 }
 
 /// WI-101.
@@ -344,11 +368,12 @@ fn wi_110_the_frames_of_the_group_port() {
         ),
         (String::from(" REPORT ()\r\n"), Frame::Link(LinkPdu::Report { states: vec![] })),
         (
-            String::from(" REPORT ( {1}a UP {1}b DOWN )\r\n"),
+            String::from(" REPORT ( {1}a UP {1}b DOWN {1}c HELD )\r\n"),
             Frame::Link(LinkPdu::Report {
                 states: vec![
-                    (ConnectorName::from("a"), ConnectorState::Up),
-                    (ConnectorName::from("b"), ConnectorState::Down),
+                    (ConnectorName::from("a"), SourceState::Up),
+                    (ConnectorName::from("b"), SourceState::Down),
+                    (ConnectorName::from("c"), SourceState::Held),
                 ],
             }),
         ),
@@ -379,7 +404,7 @@ fn wi_110_other_contents_are_refused_where_they_are_wrong() {
         (b" ATTACH \xff\r\n", 8, "printable US-ASCII"),
         (b" NODEINFO (5) {1}x\r\n", 9, "version (6)"),
         (b" NODEINFO (6) {1}x\r\n", 17, "`Version: 1 Bridgehead MEMBER ready`"),
-        (b" REPORT ( {1}a UP {1}b )\r\n", 22, "SP and UP or DOWN"),
+        (b" REPORT ( {1}a UP {1}b )\r\n", 22, "SP and UP, DOWN or HELD"),
     ] {
         let error = Frame::decode(content).expect_err("malformed");
         assert_eq!(error, DecodeError { offset, expected }, "{}", content.escape_ascii());

@@ -72,6 +72,10 @@ pub enum LinkTimer {
     Reattach,
     /// Open a wanted way again whose connection was lost twice in a row, or refused by a member.
     Reopen(Way),
+    /// The penalty of a connector takes its next step down.
+    Decay(ConnectorName),
+    /// A connector has been suppressed for as long as any may be.
+    SuppressLimit(ConnectorName),
 }
 
 /// Durable steps.

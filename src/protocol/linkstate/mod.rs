@@ -1,10 +1,11 @@
 //! LINK STATE: every member knows the state of every connector.
 //!
 //! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `route`
-//! (what follows from it), `detector` (how a broken connector is noticed), `exchange` (how news travels),
+//! (what follows from it), `detector` (how a broken connector is noticed), `damping` (when it is not told), `exchange` (how news travels),
 //! `ways` (which connections exist) and `state`, which ties them together.
 
 mod backoff;
+mod damping;
 mod detector;
 mod exchange;
 mod group_port;
@@ -18,10 +19,8 @@ mod ways;
 
 pub use crate::wire::record::*;
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
-pub use detector::{
-    CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
-    PROBE_INTERVAL,
-};
+pub use damping::{CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, HIDDEN_LIMIT};
+pub use detector::{Judgement, PROBE_INTERVAL};
 pub use link::NEWS_RECORDS_LIMIT;
 pub use machine::*;
 pub use report::{ConnectorRow, ReportRow};

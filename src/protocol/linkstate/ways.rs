@@ -32,20 +32,21 @@ impl LinkState {
         }
         let patience = Patience::of(config);
         for connector in carried {
-            if let Some(detector) = self.detectors.get_mut(&connector.name) {
-                detector.patience = patience;
-                continue;
-            }
-            let detector = Detector::new(connector, self.published_state(connector), patience);
-            self.detectors.insert(connector.name.clone(), detector);
+            let published = self.published_state(&config.member, connector);
+            let detector = self.detectors.entry(connector.name.clone());
+            let detector =
+                detector.or_insert_with(|| Detector::new(connector, published, patience));
+            detector.patience = patience;
+            detector.is_shared = connector.sources.len() > 1;
         }
     }
 
-    fn published_state(&self, connector: &Connector) -> ConnectorState {
+    /// What the table says of a connector as `member` carries it.
+    fn published_state(&self, member: &MemberName, connector: &Connector) -> ConnectorState {
         let record = self.table.get(&connector.from);
         let published =
             record.and_then(|r| r.connectors.iter().find(|known| known.name == connector.name));
-        published.map_or(ConnectorState::Up, |published| published.state)
+        published.map_or(ConnectorState::Up, |published| published.state_at(member))
     }
 
     fn drop_connector(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
@@ -255,7 +256,7 @@ impl LinkState {
             self.open_target(name, target, cx);
             return;
         }
-        let orders = detector.fail();
+        let orders = detector.fail(&config.organization.link_state);
         obey(orders, cx);
         let way = Way::Connector(name.clone());
         if self.wanted.contains(&way) {
@@ -274,6 +275,32 @@ impl LinkState {
         let Some(detector) = self.detectors.get_mut(name) else { return };
         let orders = detector.succeed();
         obey(orders, cx);
+        self.rejudge(config, name, cx);
+    }
+
+    /// Something has passed that bears on how a connector is judged.
+    pub(super) fn reconsider(
+        &mut self,
+        config: &LinkConfig,
+        name: &ConnectorName,
+        cx: &mut Cx<'_, Self>,
+        change: impl FnOnce(&mut Detector),
+    ) {
+        if let Some(detector) = self.detectors.get_mut(name) {
+            change(detector);
+        }
+        self.rejudge(config, name, cx);
+    }
+
+    /// The penalty of a connector takes its next step down.
+    pub(super) fn decay(
+        &mut self,
+        config: &LinkConfig,
+        name: &ConnectorName,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        let Some(detector) = self.detectors.get_mut(name) else { return };
+        obey(detector.damping.decay(&config.organization.link_state, name), cx);
         self.rejudge(config, name, cx);
     }
 
@@ -297,15 +324,18 @@ impl LinkState {
         let is_cut = detector.health == Health::Broken
             && !config.faults.is_on("down-on-a-cut-edge")
             && is_cut_edge(&self.table, &config.organization, name, &detector.from, &detector.to);
-        let judgement = detector.judge(is_cut);
+        let judgement = detector.judge(&config.organization.link_state, is_cut);
+        let reported_before = detector.reported();
         let before = core::mem::replace(&mut detector.judgement, judgement);
         if before == judgement {
             return;
         }
+        let reported = detector.reported();
         let (connector, text) = (name.clone(), judgement.as_str().into());
         cx.event(LinkEvent::Judged { connector, judgement: text });
-        if before.reported() != judgement.reported() {
-            self.tell_master(config, name, judgement.reported(), cx);
+        if reported != reported_before {
+            clause!(LS_104);
+            self.tell_master(config, name, reported, cx);
         }
     }
 }

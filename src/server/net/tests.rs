@@ -48,6 +48,7 @@ fn organization() -> Organization {
         connectors: Vec::new(),
         accounts: Vec::new(),
         smart_host: None,
+        link_state: Default::default(),
     }
 }
 

@@ -61,6 +61,7 @@ impl Host {
                 account("there@example.org", member("b")),
             ],
             smart_host: None,
+            link_state: Default::default(),
         };
         assert_eq!(organization.check(), []);
         let config = MemberConfig {

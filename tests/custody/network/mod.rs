@@ -57,6 +57,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         connectors: (1..groups).flat_map(|n| [connector(n, n + 1), connector(n + 1, n)]).collect(),
         accounts: members.map(|host| Account::new(user(&host), host)).collect(),
         smart_host: None,
+        link_state: Default::default(),
     };
     assert_eq!(organization.check(), []);
     organization

@@ -123,6 +123,7 @@ pub(crate) fn record(number: usize, counter: u64, minor: u32, state: ConnectorSt
             cost: 10,
             state,
             sources: vec![member(number, 'a')],
+            unavailable: Vec::new(),
         }],
     }
 }

@@ -55,6 +55,7 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         connectors: edges.iter().flat_map(both).collect(),
         accounts: Vec::new(),
         smart_host: None,
+        link_state: Default::default(),
     };
     assert_eq!(organization.check(), []);
     organization
@@ -114,6 +115,7 @@ pub(crate) struct Network {
     connections: BTreeMap<u64, Connection>,
     agenda: BTreeMap<(Time, u64), Happening>,
     cuts: BTreeSet<(GroupName, GroupName)>,
+    cut_members: BTreeSet<(MemberName, GroupName)>,
     next: u64,
 }
 
@@ -129,6 +131,7 @@ impl Network {
             connections: BTreeMap::new(),
             agenda: BTreeMap::new(),
             cuts: BTreeSet::new(),
+            cut_members: BTreeSet::new(),
             next: 0,
         };
         let members: Vec<_> = organization.groups.iter().flat_map(|g| g.members.clone()).collect();
@@ -220,6 +223,16 @@ impl Network {
     pub(crate) fn heal(&mut self, u: &str, v: &str) {
         self.cuts.remove(&(GroupName::from(u), GroupName::from(v)));
         self.cuts.remove(&(GroupName::from(v), GroupName::from(u)));
+    }
+
+    /// Nothing that one member opens gets to another group; what is open stays so.
+    pub(crate) fn cut_from(&mut self, from: &MemberName, to: &str) {
+        self.cut_members.insert((from.clone(), GroupName::from(to)));
+    }
+
+    /// It does again.
+    pub(crate) fn heal_from(&mut self, from: &MemberName, to: &str) {
+        self.cut_members.remove(&(from.clone(), GroupName::from(to)));
     }
 
     /// Gives an order to a member.
@@ -451,7 +464,9 @@ impl Network {
         let Some((client, from)) = self.end(id, Side::Client) else { return };
         let connection = self.connections[&id].clone();
         let (server, there) = connection.server.clone();
-        let is_cut = self.cuts.contains(&self.route_of(&connection));
+        let route = self.route_of(&connection);
+        let is_cut =
+            self.cuts.contains(&route) || self.cut_members.contains(&(client.clone(), route.1));
         if is_cut || self.sites[&server].node.is_none() {
             self.report_end(id, Side::Client, LinkChange::Refused);
             self.connections.remove(&id);
