@@ -455,12 +455,11 @@ fn a_refusal_is_passed_on() {
     );
 }
 
-/// SM-040, SM-043, SM-044, LS-100: what counts as refused.
+/// SM-040, SM-043, SM-044: what counts as refused.
 #[test]
 fn a_handshake_that_fails_is_a_refusal() {
     let plain = [
         "S: 421 4.3.2 busy",
-        "S: 220 hi\nC: EHLO rg1-a\nS: 450 busy",
         "S: 554 no service",
         "S: 220 hi\nC: EHLO rg1-a\nS: 502 what",
         "S: 220 hi\nC: EHLO rg1-a\nS: 250-rg2-a\nS: 250 X-LINK2STATE",
@@ -477,29 +476,6 @@ fn a_handshake_that_fails_is_a_refusal() {
         "S: 220 hi\nC: EHLO rg1-a\nS: 250-rg2-a\nS: 250-X-SUBMIT\nS: 250 X-LINK2STATE";
     let mut stage = Stage::open(Security::Tls, Endpoint::Member("rg2-a".into()));
     stage.play(&format!("{without_tls}\n. close\nM> link Refused"));
-}
-
-/// LS-100: a member that cannot take the news now is busy; it has broken nothing, and the connection is over.
-#[test]
-fn a_member_may_be_too_busy_for_news() {
-    let [first, last] = chunks_of_news();
-    let replies = [("451 4.3.2 later", "X-LINK2STATE: 451 later"), ("421 4.3.2 busy", "busy")];
-    let chunks = [format!("C: {first}"), format!("C: {first}\nS: 200 NEXT\nC: {last}")];
-    for ((reply, told), chunks) in replies.iter().flat_map(|r| chunks.iter().map(move |c| (r, c))) {
-        let mut stage = member_that_we_call();
-        stage.show_events = true;
-        stage.play(&format!(
-            "M< {}\n{chunks}\nS: {reply}\nE: SUBMIT refused: {told}\n. close\nE: SUBMIT closed\nM> link Lost",
-            json(&news())
-        ));
-    }
-    // Another reply that does not fit is still a breach.
-    let mut stage = member_that_we_call();
-    stage.show_events = true;
-    stage.play(&format!(
-        "M< {}\nC: {first}\nS: 250 what\nE: SUBMIT expected 200 NEXT, got `250 what`\n. close\nE: SUBMIT closed\nM> link Lost",
-        json(&news())
-    ));
 }
 
 /// SM-043: the certificate must be that of the member that was called.

@@ -188,7 +188,7 @@ fn a_reply_that_carries_no_message_is_an_error() {
     }
 }
 
-fn a_record() -> Record {
+pub(crate) fn a_record() -> Record {
     let master = MemberName::from("rg1-b");
     Record {
         group: GroupName::from("RG1"),
@@ -211,7 +211,7 @@ fn a_record() -> Record {
     }
 }
 
-const RECORD: &str = "( 0123456789abcdef0123456789abcdef {3}RG1 1 {5}rg1-b fe a 2 0 \
+pub(crate) const RECORD: &str = "( 0123456789abcdef0123456789abcdef {3}RG1 1 {5}rg1-b fe a 2 0 \
                       ( {5}rg1-a YES {5}rg1-b NO ) ( {7}RG1-RG2 ( CONFIG {3}RG2 64 BH \
                       ( {5}rg1-a ) STATE DOWN ) ) )";
 
@@ -231,29 +231,6 @@ fn wi_101_a_message_is_a_frame_of_counted_elements() {
     assert!(text.contains(&format!(" MERGED {digest} ()")));
     assert_eq!(orginfo::decode_message(&text), Ok(vec![query.clone(), query]));
     assert_eq!(orginfo::decode_message("{0000000d} MULTI (6) ()"), Ok(vec![]));
-}
-
-/// WI-102: who is not available stands behind the bridgeheads, where there is anybody.
-#[test]
-fn wi_102_bridgeheads_that_are_not_available() {
-    let mut record = a_record();
-    record.connectors[0].state = ConnectorState::Up;
-    record.connectors[0].sources.push("rg1-c".into());
-    record.connectors[0].unavailable.push("rg1-c".into());
-    let some = "BH ( {5}rg1-a {5}rg1-c ) CONN_NOT_AVAIL ( {5}rg1-c ) STATE UP";
-    let text = RECORD.replace("BH ( {5}rg1-a ) STATE DOWN", some);
-    let framed = |content: &str| format!("{{{:08x}}}{content}", content.len());
-    let message = |record: &str| {
-        let digest = Digest([0xab; 32]);
-        framed(&format!(" MULTI (6) ({})", framed(&format!(" NEWS {digest} ( {record} )"))))
-    };
-    let news = LinkPdu::News { digest: Digest([0xab; 32]), records: vec![record] };
-    assert_eq!(orginfo::decode_message(&message(&text)), Ok(vec![news.clone()]));
-    assert_eq!(orginfo::encode_message(&[news]), Ok(message(&text)));
-    // An empty list would be a second form of the same record.
-    let empty = text.replace("CONN_NOT_AVAIL ( {5}rg1-c )", "CONN_NOT_AVAIL ()");
-    let error = orginfo::decode_message(&message(&empty)).expect_err("an empty list");
-    assert_eq!(error.expected, "SP and the names of some members");
 }
 
 /// WI-101.

@@ -107,6 +107,7 @@ impl Damping {
         settings: &LinkStateSettings,
         name: &ConnectorName,
     ) -> Option<TimerOrder> {
+        clause!(LS_112);
         let is_counted = settings.damping.counts_penalty();
         self.penalty = if is_counted { settings.decayed(self.penalty) } else { 0 };
         if self.penalty < settings.reuse_penalty {
@@ -121,7 +122,8 @@ impl Damping {
     }
 
     /// Whether a failure is hidden by the rule that is in force.
-    pub(super) const fn hides(&self, rule: DampingRule) -> bool {
+    pub(super) fn hides(&self, rule: DampingRule) -> bool {
+        clause!(LS_107);
         match rule {
             DampingRule::Oscillation => self.oscillating,
             DampingRule::Rfc7196 => self.suppressed,
