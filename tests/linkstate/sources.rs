@@ -79,7 +79,8 @@ fn the_only_way_is_held_by_all_its_sources() {
     network.run_for(Span::seconds(100));
     let (a, c) = (member(1, 'a'), member(1, 'c'));
     let unavailable = |network: &Network| {
-        let table = network.agreed();
+        // The master's: RG2 cannot be told while no source reaches it.
+        let table = network.machine(&member(1, 'b')).table();
         let connector = &table.get(&"RG1".into()).expect("a record").connectors[0];
         assert_eq!(connector.state, ConnectorState::Up);
         connector.unavailable.clone()
@@ -92,6 +93,7 @@ fn the_only_way_is_held_by_all_its_sources() {
     network.command(&c, LinkCommand::Want(way("RG1-RG2")));
     network.run_for(Span::seconds(181));
     assert_eq!(network.judgements(&c, "RG1-RG2").last().unwrap().1, "persistent");
+    assert_eq!(unavailable(&network), []);
     network.heal_from(&c, "RG2");
     network.run_for(Span::seconds(61));
     assert_eq!(unavailable(&network), core::slice::from_ref(&a));
