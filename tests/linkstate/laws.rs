@@ -44,6 +44,7 @@ fn record() -> impl Strategy<Value = Record> {
             state: if cost == 0 { ConnectorState::Up } else { ConnectorState::Down },
             sources: vec![MemberName::from("m")],
             restrictions: Default::default(),
+            unavailable: Vec::new(),
         }],
         deleted: None,
     })
@@ -291,6 +292,7 @@ fn records(edges: &[Edge], organization: &Organization) -> Vec<Record> {
                 state: if edge.3 { ConnectorState::Up } else { ConnectorState::Down },
                 sources: connector.sources.clone(),
                 restrictions: connector.restrictions(),
+                unavailable: Vec::new(),
             })
             .collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::link::Link;
 use super::{
-    ConnectorState, LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour, TableChange,
+    LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour, SourceState, TableChange,
 };
 use crate::clause;
 use crate::kernel::{Cx, draw_u64};
@@ -129,9 +129,9 @@ impl LinkState {
     }
 
     /// The state of each connector that this member carries, as the master is to know it.
-    pub(super) fn report(&self) -> Vec<(ConnectorName, ConnectorState)> {
+    pub(super) fn report(&self) -> Vec<(ConnectorName, SourceState)> {
         let detectors = self.detectors.values();
-        detectors.map(|d| (d.name.clone(), d.judgement.reported())).collect()
+        detectors.map(|d| (d.name.clone(), d.reported())).collect()
     }
 
     /// The state of a connector of this member has changed.
@@ -139,7 +139,7 @@ impl LinkState {
         &mut self,
         config: &LinkConfig,
         connector: &ConnectorName,
-        state: ConnectorState,
+        state: SourceState,
         cx: &mut Cx<'_, Self>,
     ) {
         if let Some(mastership) = &mut self.mastership {
@@ -163,7 +163,7 @@ impl LinkState {
         &mut self,
         config: &LinkConfig,
         from: &Neighbour,
-        states: Vec<(ConnectorName, ConnectorState)>,
+        states: Vec<(ConnectorName, SourceState)>,
         cx: &mut Cx<'_, Self>,
     ) {
         let (Neighbour::Attached(member), Some(mastership)) = (from, &mut self.mastership) else {

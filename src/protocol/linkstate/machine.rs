@@ -75,6 +75,10 @@ pub enum LinkTimer {
     Reopen(Way),
     /// Of the schedule by which routes are computed.
     Schedule(ScheduleTimer),
+    /// The penalty of a connector takes its next step down.
+    Decay(ConnectorName),
+    /// A connector has been suppressed for as long as any may be.
+    SuppressLimit(ConnectorName),
 }
 
 /// Durable steps.

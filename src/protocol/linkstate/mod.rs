@@ -2,10 +2,11 @@
 //!
 //! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges; `tree` has its
 //! digests), `routes` and `schedule` (what follows from it, and when), `detector` (how a broken connector is
-//! noticed), `exchange` (how news travels), `walk` (how two tables that differ are compared), `ways` (which
-//! connections exist) and `state`, which ties them together.
+//! noticed), `damping` (when it is not told), `exchange` (how news travels), `walk` (how two tables that differ
+//! are compared), `ways` (which connections exist) and `state`, which ties them together.
 
 mod backoff;
+mod damping;
 mod detector;
 mod exchange;
 pub mod explain;
@@ -29,10 +30,8 @@ pub use crate::wire::record::*;
 pub use crate::wire::restrictions::{Barrier, Priority, Restrictions, SenderId, Traits};
 pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
-pub use detector::{
-    CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
-    PROBE_INTERVAL,
-};
+pub use damping::{CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, HIDDEN_LIMIT};
+pub use detector::{Judgement, PROBE_INTERVAL};
 pub use link::NEWS_RECORDS_LIMIT;
 pub use machine::*;
 pub use report::{ConnectorRow, ReportRow};

@@ -130,6 +130,7 @@ pub(crate) fn record(number: usize, counter: u64, minor: u32, state: ConnectorSt
             state,
             sources: vec![member(number, 'a')],
             restrictions: Default::default(),
+            unavailable: Vec::new(),
         }],
         deleted: None,
     }

@@ -3,7 +3,7 @@
 use bridgehead::kernel::Time;
 use bridgehead::protocol::linkstate::{
     ConnectorRecord, ConnectorState, LinkPdu, Listed, Node, Prefix, Priority, Record, Restrictions,
-    SenderId, SharedRecord, Term, Version,
+    SenderId, SharedRecord, SourceState, Term, Version,
 };
 use bridgehead::wire::ids::{
     ConnectorName, GroupKey, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId,
@@ -124,15 +124,16 @@ pub(crate) fn restrictions() -> impl Strategy<Value = Restrictions> {
 }
 
 pub(crate) fn connector() -> impl Strategy<Value = ConnectorRecord> {
-    let sources = vec(any_name(), 0..3);
-    (any_name(), any_name(), 1_u32..=100, state(), sources, restrictions()).prop_map(
-        |(name, to, cost, state, sources, restrictions)| ConnectorRecord {
+    let members = || vec(any_name().prop_map(MemberName), 0..3);
+    (any_name(), any_name(), 1_u32..=100, state(), members(), members(), restrictions()).prop_map(
+        |(name, to, cost, state, sources, unavailable, restrictions)| ConnectorRecord {
             name: ConnectorName(name),
             to: GroupName(to),
             cost,
             state,
-            sources: sources.into_iter().map(MemberName).collect(),
+            sources,
             restrictions,
+            unavailable,
         },
     )
 }
@@ -184,7 +185,9 @@ pub(crate) fn element() -> impl Strategy<Value = LinkPdu> {
 
 /// What travels on the group port.
 pub(crate) fn link_pdu() -> impl Strategy<Value = LinkPdu> {
-    let report = vec((any_name().prop_map(ConnectorName), state()), 0..4);
+    let source_state =
+        prop_oneof![Just(SourceState::Up), Just(SourceState::Down), Just(SourceState::Held)];
+    let report = vec((any_name().prop_map(ConnectorName), source_state), 0..4);
     prop_oneof![
         element(),
         report.prop_map(|states| LinkPdu::Report { states }),
