@@ -87,6 +87,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("asterisk-asks-again", "goes on with an authentication that the client has ended"),
     ("members-on-submission-port", "takes clients of a submission port for members"),
     ("submitted-as-it-is", "adds no Date and no Message-ID to submitted mail"),
+    ("attachment-is-published", "publishes a new record whenever a member attaches or detaches"),
+    ("silence-is-kept", "waits for ever for an answer on the group port"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
 ];
 

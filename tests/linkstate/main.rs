@@ -6,4 +6,5 @@ mod laws;
 mod master;
 mod member;
 mod network;
+mod port;
 mod scenarios;

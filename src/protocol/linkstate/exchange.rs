@@ -74,13 +74,14 @@ impl LinkState {
     ) {
         let outstanding = self.links.get(from).is_some_and(|link| link.outstanding.is_some());
         if !outstanding {
-            Self::misbehaved(from, "Merged without News", cx);
+            self.out_of_place(config, from, "Merged without News", cx);
             return;
         }
         self.grow(config, records, Some(from), cx);
         let link = self.links.get_mut(from).expect("growth ends no connection that waits");
         let is_first = !link.synced;
         link.merged(digest, &self.table);
+        self.answer_came(from, cx);
         if digest == self.table.digest() {
             self.knows_all(config, from);
         }
@@ -243,6 +244,7 @@ impl LinkState {
         if let Some(news) = link.next_news(&self.table) {
             clause!(LS_008);
             cx.send_durable(neighbour.clone(), news);
+            self.await_answer(neighbour, cx);
             return;
         }
         let Some(way) = neighbour.way() else { return };

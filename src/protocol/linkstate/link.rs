@@ -71,6 +71,8 @@ pub(super) struct Link {
     pub(super) queried: bool,
     /// The whole table was told since the digests agreed.
     pub(super) told_all: bool,
+    /// The far end owes an answer, and its time runs: on the group port only.
+    pub(super) awaited: bool,
 }
 
 impl Link {

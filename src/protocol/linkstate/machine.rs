@@ -72,6 +72,8 @@ pub enum LinkTimer {
     Reattach,
     /// Open a wanted way again whose connection was lost twice in a row, or refused by a member.
     Reopen(Way),
+    /// The answer that is owed on a connection of the group port has not come.
+    Answer(Neighbour),
 }
 
 /// Durable steps.

@@ -22,6 +22,7 @@ pub use detector::{
     CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
     PROBE_INTERVAL,
 };
+pub use group_port::{ANSWER_WAIT, AttachmentRow};
 pub use link::NEWS_RECORDS_LIMIT;
 pub use machine::*;
 pub use report::{ConnectorRow, ReportRow};

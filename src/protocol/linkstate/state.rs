@@ -215,7 +215,7 @@ impl LinkState {
             LinkPdu::News { digest, records } => self.news(config, from, digest, records, cx),
             LinkPdu::Merged { digest, records } => self.merged(config, from, digest, records, cx),
             LinkPdu::Report { states } => self.report_heard(config, from, states, cx),
-            LinkPdu::Reported { .. } => self.reported(from, cx),
+            LinkPdu::Reported { .. } => self.reported(config, from, cx),
         }
     }
 
@@ -238,6 +238,7 @@ impl LinkState {
                 self.reattach.waiting = false;
                 self.attach(config, cx);
             }
+            LinkTimer::Answer(neighbour) => self.silent(config, &neighbour, cx),
             LinkTimer::Reopen(way) => {
                 match &way {
                     Way::Connector(name) => {

@@ -160,6 +160,7 @@ impl LinkState {
             clause!(MA_011);
             link.reports += 1;
             cx.send(neighbour.clone(), LinkPdu::Report { states: report });
+            self.await_answer(neighbour, cx);
         }
         self.pump(neighbour, cx);
     }
@@ -174,6 +175,9 @@ impl LinkState {
         self.answered.remove(neighbour);
         let Some(link) = self.links.remove(neighbour) else { return };
         let (was_up, was_synced) = (link.up, link.synced);
+        if link.awaited {
+            cx.disarm(LinkTimer::Answer(neighbour.clone()));
+        }
         if was_up && neighbour.way().is_some() {
             cx.event(LinkEvent::Gone { neighbour: neighbour.clone() });
         }
@@ -194,7 +198,8 @@ impl LinkState {
                 let wait = self.reattach.next();
                 cx.arm(LinkTimer::Reattach, wait);
             }
-            Neighbour::Attached(_) | Neighbour::Inbound(..) => {}
+            Neighbour::Attached(_) => self.detached(config, cx),
+            Neighbour::Inbound(..) => {}
         }
     }
 

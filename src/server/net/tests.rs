@@ -1,5 +1,6 @@
 //! Connections against a host loop that is played by the test, over real sockets.
 
+mod keepalive;
 mod resume;
 
 use core::net::SocketAddr;

@@ -1,6 +1,8 @@
 //! A purely virtual organization of link-state machines: a network without sockets, a disk without
 //! files, a clock that jumps. Each test file that includes it uses another part of it.
 
+mod outage;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
