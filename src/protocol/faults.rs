@@ -88,6 +88,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("members-on-submission-port", "takes clients of a submission port for members"),
     ("submitted-as-it-is", "adds no Date and no Message-ID to submitted mail"),
     ("attachment-is-published", "publishes a new record whenever a member attaches or detaches"),
+    ("first-term-outbids", "begins as a master that knows nothing with a term that may win"),
+    ("outbids-for-ever", "outbids another master of the same revision without a limit"),
+    ("never-refreshes", "does not publish a record again that has not changed"),
+    ("unknown-is-up", "reports a connector UP of which it knows nothing"),
     ("silence-is-kept", "waits for ever for an answer on the group port"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
 ];

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::tag;
-use nom::combinator::{cut, map, map_opt, value, verify};
+use nom::combinator::{cut, map, map_opt, opt, value, verify};
 use nom::multi::many0;
 use nom::sequence::{delimited, preceded};
 
@@ -25,7 +25,7 @@ use super::{DecodeError, TooLong};
 use crate::clause;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 use crate::wire::message::Digest;
-use crate::wire::record::COST_RANGE;
+use crate::wire::record::{COST_RANGE, DEFAULT_LIFETIME_S, LIFETIME_RANGE_S};
 use crate::wire::record::{ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version};
 
 /// One message of X-LINK2STATE: the frame that its chunks put together.
@@ -176,8 +176,12 @@ fn encode_record(record: &Record) -> String {
     let members = record.members.iter().map(|(member, attached)| {
         format!("{} {}", name(member.as_str()), if *attached { "YES" } else { "NO" })
     });
+    let lifetime = match record.lifetime_s {
+        DEFAULT_LIFETIME_S => String::new(),
+        seconds => format!(" LIFETIME {seconds:x}"),
+    };
     format!(
-        "( {} {} {} {major:x} {minor:x} {user:x} {} {} )",
+        "( {} {} {} {major:x} {minor:x} {user:x} {} {}{lifetime} )",
         record.uuid,
         name(record.group.as_str()),
         encode_term(term),
@@ -222,7 +226,7 @@ fn is_uuid(text: &str) -> bool {
 
 fn record(input: &str) -> Parsed<'_, Record> {
     clause!(WI_102);
-    let (rest, (uuid, group, version, members, connectors)) = delimited(
+    let (rest, (uuid, group, version, members, connectors, lifetime)) = delimited(
         expect("a record", tag(" (")),
         (
             token(expect("32 lower-case hexadecimal digits", verify(lower_hex, is_uuid))),
@@ -230,11 +234,21 @@ fn record(input: &str) -> Parsed<'_, Record> {
             version,
             listed(member),
             listed(connector),
+            opt(preceded(word("LIFETIME"), cut(token(lifetime)))),
         ),
         expect("SP and `)`", tag(" )")),
     )
     .parse(input)?;
-    Ok((rest, Record { group, uuid: String::from(uuid), version, members, connectors }))
+    let (uuid, lifetime_s) = (String::from(uuid), lifetime.unwrap_or(DEFAULT_LIFETIME_S));
+    Ok((rest, Record { group, uuid, version, members, connectors, lifetime_s }))
+}
+
+/// A lifetime that is not the default one: that is never said.
+fn lifetime(input: &str) -> Parsed<'_, u32> {
+    clause!(LS_154);
+    let is_said = |s: &u32| LIFETIME_RANGE_S.contains(s) && *s != DEFAULT_LIFETIME_S;
+    expect("a lifetime from 3c to 278d00 (hexadecimal), but not 15180", verify(hex, is_said))
+        .parse(input)
 }
 
 fn version(input: &str) -> Parsed<'_, Version> {

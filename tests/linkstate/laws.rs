@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bridgehead::kernel::{Machine as _, Node, Seeded, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, Fate, LinkConfig, LinkDurable, LinkState, NextHop, Record,
-    Table, TableChange, Term, Version, check_record, is_cut_edge, record_digest,
+    ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, Fate, LinkConfig, LinkDurable, LinkState,
+    NextHop, Record, Table, TableChange, Term, Version, check_record, is_cut_edge, record_digest,
 };
-use bridgehead::protocol::organization::{Connector, Group, Organization};
+use bridgehead::protocol::organization::{Connector, Group, LinkStateSettings, Organization};
 use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
 use proptest::prelude::*;
 
@@ -42,6 +42,7 @@ fn record() -> impl Strategy<Value = Record> {
             state: if cost == 0 { ConnectorState::Up } else { ConnectorState::Down },
             sources: vec![MemberName::from("m")],
         }],
+        lifetime_s: DEFAULT_LIFETIME_S,
     })
 }
 
@@ -192,6 +193,7 @@ fn organization(edges: &[Edge]) -> Organization {
         connectors: connectors.collect(),
         accounts: vec![],
         smart_host: None,
+        link_state: LinkStateSettings::default(),
     }
 }
 
@@ -215,6 +217,7 @@ fn records(edges: &[Edge], organization: &Organization) -> Vec<Record> {
             version: Version { term, major: 1, minor: 1, user: 0 },
             members: vec![(member(number), true)],
             connectors,
+            lifetime_s: DEFAULT_LIFETIME_S,
         }
     });
     records.collect()
@@ -257,7 +260,7 @@ fn booted(edges: &[Edge]) -> (Node<LinkState>, LinkConfig) {
         member: observer(),
         faults: Faults::none(),
     };
-    let durable = LinkDurable { records, term: None };
+    let durable = LinkDurable { records, ..LinkDurable::default() };
     let (node, _) = Node::boot(&config, &durable, Time(0), &mut Seeded::new(1));
     (node, config)
 }

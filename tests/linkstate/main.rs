@@ -1,5 +1,6 @@
 //! LINK STATE: the machine of one member, and several joined by a network.
 
+mod age;
 mod bench;
 mod chaos;
 mod laws;
@@ -7,4 +8,5 @@ mod master;
 mod member;
 mod network;
 mod port;
+mod restart;
 mod scenarios;

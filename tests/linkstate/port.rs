@@ -8,22 +8,23 @@ use bridgehead::protocol::linkstate::{
     REOPEN_LONGEST, Term,
 };
 
-/// A member that attaches and detaches every second for an hour; how many versions of its group's record
+/// A member that attaches and detaches every second; how many versions of its group's record
 /// left the group meanwhile.
-fn versions_of_a_flaky_member(faults: &[&str]) -> usize {
+fn versions_of_a_flaky_member(span: Span, faults: &[&str]) -> usize {
     let mut network = Network::new(figure_3_14());
     network.plant(faults);
     network.run_for(Span::minutes(2));
     let (flaky, master) = (member(2, 'a'), Neighbour::Master(member(2, 'b')));
-    let (since, mut attached) = (network.now, 0);
-    while network.now.since(since) < Span::hours(1) {
+    let (since, mut attached) = (network.now, 0_u64);
+    while network.now.since(since) < span {
         if network.is_attached(&flaky) {
             attached += 1;
             network.drop_connection(&flaky, &master);
         }
         network.run_for(Span::milliseconds(520));
     }
-    assert!(attached > 1_700, "it attaches again and again: {attached} times");
+    let seconds = span.as_seconds();
+    assert!(attached > seconds * 9 / 10, "it attaches again and again: {attached} times");
     network.versions_that_left("RG2", since).len()
 }
 
@@ -31,10 +32,8 @@ fn versions_of_a_flaky_member(faults: &[&str]) -> usize {
 /// a new table with each attempt.
 #[test]
 fn a_flaky_member_is_not_told_to_anybody() {
-    assert_eq!(versions_of_a_flaky_member(&[]), 0);
-    if cfg!(feature = "planted-faults") {
-        assert!(versions_of_a_flaky_member(&["attachment-is-published"]) > 1_700);
-    }
+    assert_eq!(versions_of_a_flaky_member(Span::hours(1), &[]), 0);
+    assert!(versions_of_a_flaky_member(Span::minutes(1), &["attachment-is-published"]) > 50);
 }
 
 /// MA-017: the master shows who is attached, a member whether it is.

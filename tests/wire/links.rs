@@ -3,7 +3,7 @@
 
 use crate::support::{element, link_pdu, member};
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version,
+    ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, LinkPdu, Record, Term, Version,
 };
 use bridgehead::wire::group::Frame;
 use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
@@ -207,6 +207,7 @@ fn a_record() -> Record {
             state: ConnectorState::Down,
             sources: vec![MemberName::from("rg1-a")],
         }],
+        lifetime_s: DEFAULT_LIFETIME_S,
     }
 }
 

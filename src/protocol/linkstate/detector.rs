@@ -111,6 +111,8 @@ pub(super) struct Detector {
     flaps: u8,
     oscillating: bool,
     overdue: bool,
+    /// Neither the table nor an attempt has said anything of it yet.
+    pub(super) unknown: bool,
 }
 
 impl Detector {
@@ -135,6 +137,7 @@ impl Detector {
             flaps: 0,
             oscillating: false,
             overdue: false,
+            unknown: false,
         }
     }
 

@@ -112,7 +112,12 @@ impl LinkState {
         if !growth.groups.is_empty() {
             let grown = growth.groups.iter().filter_map(|group| self.table.get(group));
             clause!(LS_007);
-            cx.store(TableChange::Merged(grown.cloned().collect()));
+            let records: Vec<_> = grown.cloned().collect();
+            records.iter().for_each(|record| self.ages.learn(&record.uuid, cx.now));
+            cx.store(TableChange::Learnt { at: cx.now, records });
+            if self.mastership.is_some() && growth.groups.contains(&config.group().name) {
+                self.arm_refresh(config, cx);
+            }
             self.owe(config, &growth.groups, source);
             let links: Vec<_> = self.links.keys().cloned().collect();
             for neighbour in &links {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::clause;
 use crate::kernel::{Cx, Span, draw_u64};
-use crate::protocol::master::{Mastership, next_term};
+use crate::protocol::master::{Mastership, OUTBID_LIMIT, OUTBID_WINDOW, next_term};
 use crate::wire::ids::{ConnectorName, MemberName};
 
 /// How long the far end of a connection of the group port may take for an answer.
@@ -61,6 +61,7 @@ impl LinkState {
             self.begin_mastership(config, cx);
         } else {
             self.mastership = None;
+            cx.disarm(LinkTimer::Outbid);
             self.attach(config, cx);
         }
     }
@@ -90,32 +91,75 @@ impl LinkState {
     fn begin_term(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> super::Term {
         let nonce = draw_u64(cx.choose, "linkstate.term");
         let published = self.table.get(&config.group().name).map(|r| &r.version.term);
-        let term = next_term(self.term.as_ref(), published, &config.member, nonce);
+        let mut term = next_term(self.term.as_ref(), published, &config.member, nonce);
+        if config.faults.is_on("first-term-outbids") {
+            term.nonce = nonce;
+        }
         cx.store(TableChange::Term(term.clone()));
         self.term = Some(term.clone());
         term
     }
 
-    /// As the master: makes the table say what is known of the group.
-    pub(super) fn publish(&mut self, config: &LinkConfig, contested: bool, cx: &mut Cx<'_, Self>) {
-        let Some(mastership) = &self.mastership else { return };
+    /// As the master: makes the table say what is known of the group. Whether something new was published.
+    pub(super) fn publish(
+        &mut self,
+        config: &LinkConfig,
+        contested: bool,
+        cx: &mut Cx<'_, Self>,
+    ) -> bool {
+        let Some(mastership) = &self.mastership else { return false };
         let group = config.group();
         let (organization, mut term) = (&config.organization, mastership.term.clone());
-        if let Some(current) = self.table.get(&group.name) {
-            let version = &current.version;
-            if version.major > organization.revision {
-                cx.event(LinkEvent::Conflict { group: group.name.clone() });
-            } else if version.term > term || version.minor == u32::MAX {
-                term = self.begin_term(config, cx);
-            }
+        let published = self.table.get(&group.name).map(|record| &record.version);
+        let is_greater = published.is_some_and(|version| version.term > term);
+        let is_at_end = published.is_some_and(|version| version.minor == u32::MAX);
+        if published.is_some_and(|version| version.major > organization.revision) {
+            cx.event(LinkEvent::Conflict { group: group.name.clone() });
+        } else if is_greater && !self.may_outbid(config, cx) {
+            return false;
+        } else if is_greater || is_at_end {
+            term = self.begin_term(config, cx);
         }
-        let Some(mastership) = &mut self.mastership else { return };
+        let Some(mastership) = &mut self.mastership else { return false };
         mastership.term = term;
         let current = self.table.get(&group.name);
-        if let Some(record) = mastership.compose(organization, group, current, contested) {
-            assert!(current.is_none_or(|c| c.version < record.version), "versions only grow");
-            self.grow(config, alloc::vec![record], None, cx);
+        let Some(record) = mastership.compose(organization, group, current, contested) else {
+            return false;
+        };
+        assert!(current.is_none_or(|c| c.version < record.version), "versions only grow");
+        self.grow(config, alloc::vec![record], None, cx);
+        true
+    }
+
+    /// Whether a greater term in the record of our group is outbid. Another member that is the master by
+    /// its own file would outbid us again: two such members must not go on with that.
+    fn may_outbid(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> bool {
+        let group = config.group();
+        let published = self.table.get(&group.name).map(|record| &record.version.term.member);
+        let (Some(mastership), Some(other)) = (&mut self.mastership, published) else {
+            return false;
+        };
+        if *other == config.member || config.faults.is_on("outbids-for-ever") {
+            return true;
         }
+        clause!(MA_026);
+        cx.event(LinkEvent::Conflict { group: group.name.clone() });
+        if mastership.outbids >= OUTBID_LIMIT {
+            return false;
+        }
+        if mastership.outbids == 0 {
+            cx.arm(LinkTimer::Outbid, OUTBID_WINDOW);
+        }
+        mastership.outbids += 1;
+        true
+    }
+
+    /// The window in which terms of others are outbid begins anew.
+    pub(super) fn outbid_again(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        if let Some(mastership) = &mut self.mastership {
+            mastership.outbids = 0;
+        }
+        self.publish(config, false, cx);
     }
 
     /// Calls the master, unless a wait runs.
@@ -161,9 +205,11 @@ impl LinkState {
         }
     }
 
-    /// The state of each connector that this member carries, as the master is to know it.
+    /// The state of each connector that this member carries, as the master is to know it. Of one of which
+    /// this member knows nothing, as without its disk, the group may know more.
     pub(super) fn report(&self) -> Vec<(ConnectorName, ConnectorState)> {
-        let detectors = self.detectors.values();
+        clause!(MA_025);
+        let detectors = self.detectors.values().filter(|detector| !detector.unknown);
         detectors.map(|d| (d.name.clone(), d.judgement.reported())).collect()
     }
 

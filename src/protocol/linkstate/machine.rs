@@ -4,12 +4,14 @@
 //! members of the group), and the detection of failed connectors. Custody asks it for a way and for a
 //! connection; it answers when the news that must precede mail has been merged at the far end.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Record, Term};
+use crate::kernel::Time;
 use crate::protocol::faults::Faults;
 use crate::protocol::organization::Organization;
 use crate::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
@@ -74,6 +76,10 @@ pub enum LinkTimer {
     Reopen(Way),
     /// The answer that is owed on a connection of the group port has not come.
     Answer(Neighbour),
+    /// The own record is published again.
+    Refresh,
+    /// What others publish for our group may be outbid again.
+    Outbid,
 }
 
 /// Durable steps.
@@ -84,6 +90,13 @@ pub enum TableChange {
     Merged(Vec<Record>),
     /// A mastership of this member begins.
     Term(Term),
+    /// Records that are greater than what the table had. Disks of before have `Merged`.
+    Learnt {
+        /// When.
+        at: Time,
+        /// What.
+        records: Vec<Record>,
+    },
 }
 
 /// What survives a crash.
@@ -93,6 +106,9 @@ pub struct LinkDurable {
     pub records: Vec<Record>,
     /// The latest mastership of this member.
     pub term: Option<Term>,
+    /// When the record of each group was learnt, by its UUID.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learnt: BTreeMap<String, Time>,
 }
 
 /// Orders from custody.

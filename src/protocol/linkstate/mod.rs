@@ -2,8 +2,9 @@
 //!
 //! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `route`
 //! (what follows from it), `detector` (how a broken connector is noticed), `exchange` (how news travels),
-//! `ways` (which connections exist) and `state`, which ties them together.
+//! `age` (how old it is), `ways` (which connections exist) and `state`, which ties them together.
 
+mod age;
 mod backoff;
 mod detector;
 mod exchange;

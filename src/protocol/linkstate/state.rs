@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::age::Ages;
 use super::backoff::Backoff;
 use super::detector::Detector;
 use super::link::Link;
@@ -38,6 +39,8 @@ pub struct LinkState {
     pub(super) reattach: Backoff,
     /// Before a member of the group is called again.
     pub(super) pauses: BTreeMap<MemberName, Backoff>,
+    /// When each record was learnt, to show it.
+    pub(super) ages: Ages,
 }
 
 impl LinkConfig {
@@ -122,7 +125,9 @@ impl LinkState {
     fn adopt(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         self.adopt_connectors(config, cx);
         self.adopt_master(config, cx);
-        self.publish(config, false, cx);
+        if !self.publish(config, false, cx) {
+            self.arm_refresh(config, cx);
+        }
         self.rejudge_failed(config, cx);
         self.open_what_is_needed(cx);
     }
@@ -238,6 +243,8 @@ impl LinkState {
                 self.reattach.waiting = false;
                 self.attach(config, cx);
             }
+            LinkTimer::Refresh => self.refresh(config, cx),
+            LinkTimer::Outbid => self.outbid_again(config, cx),
             LinkTimer::Answer(neighbour) => self.silent(config, &neighbour, cx),
             LinkTimer::Reopen(way) => {
                 match &way {
@@ -280,6 +287,13 @@ impl Machine for LinkState {
                     fold_record(&mut durable.records, record);
                 }
             }
+            TableChange::Learnt { at, records } => {
+                clause!(LS_153);
+                for record in records {
+                    fold_record(&mut durable.records, record);
+                    durable.learnt.insert(record.uuid.clone(), *at);
+                }
+            }
             TableChange::Term(term) => {
                 assert!(durable.term.as_ref() < Some(term), "terms only grow");
                 durable.term = Some(term.clone());
@@ -299,6 +313,7 @@ impl Machine for LinkState {
             term: durable.term.clone(),
             reattach: Backoff::default(),
             pauses: BTreeMap::new(),
+            ages: Ages::new(cx.now, &durable.learnt),
         };
         machine.adopt(config, cx);
         machine

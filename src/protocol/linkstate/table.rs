@@ -13,7 +13,7 @@ use crate::clause;
 use crate::protocol::organization::{GROUPS_LIMIT, MEMBERS_LIMIT};
 use crate::wire::ids::GroupName;
 use crate::wire::message::Digest;
-use crate::wire::record::COST_RANGE;
+use crate::wire::record::{COST_RANGE, LIFETIME_RANGE_S};
 
 /// The most records of one table.
 pub const TABLE_LIMIT: usize = GROUPS_LIMIT;
@@ -150,6 +150,11 @@ pub fn check_record(record: &Record) -> Result<(), String> {
     }
     if record.version.term.counter > TERM_LIMIT {
         return Err(String::from("term counter at its end"));
+    }
+    let lifetime = record.lifetime_s;
+    if !LIFETIME_RANGE_S.contains(&lifetime) {
+        let (least, most) = (LIFETIME_RANGE_S.start(), LIFETIME_RANGE_S.end());
+        return Err(alloc::format!("a lifetime of {lifetime} s, expected {least} to {most}"));
     }
     let mut last = None;
     for connector in &record.connectors {

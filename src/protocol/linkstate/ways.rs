@@ -32,17 +32,19 @@ impl LinkState {
         }
         for connector in carried {
             if !self.detectors.contains_key(&connector.name) {
-                let detector = Detector::new(connector, self.published_state(connector));
+                let published = self.published_state(connector);
+                let mut detector =
+                    Detector::new(connector, published.unwrap_or(ConnectorState::Up));
+                detector.unknown = published.is_none() && !config.faults.is_on("unknown-is-up");
                 self.detectors.insert(connector.name.clone(), detector);
             }
         }
     }
 
-    fn published_state(&self, connector: &Connector) -> ConnectorState {
-        let record = self.table.get(&connector.from);
-        let published =
-            record.and_then(|r| r.connectors.iter().find(|known| known.name == connector.name));
-        published.map_or(ConnectorState::Up, |published| published.state)
+    fn published_state(&self, connector: &Connector) -> Option<ConnectorState> {
+        let record = self.table.get(&connector.from)?;
+        let published = record.connectors.iter().find(|known| known.name == connector.name)?;
+        Some(published.state)
     }
 
     fn drop_connector(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
@@ -283,12 +285,14 @@ impl LinkState {
             && is_cut_edge(&self.table, &config.organization, name, &detector.from, &detector.to);
         let judgement = detector.judge(is_cut);
         let before = core::mem::replace(&mut detector.judgement, judgement);
-        if before == judgement {
-            return;
+        // An attempt that succeeded says something, and so do four that failed; one that failed does not.
+        let is_settled = !matches!(detector.health, Health::Retrying(_));
+        let is_first = is_settled && core::mem::take(&mut detector.unknown);
+        if before != judgement {
+            let (connector, text) = (name.clone(), judgement.as_str().into());
+            cx.event(LinkEvent::Judged { connector, judgement: text });
         }
-        let (connector, text) = (name.clone(), judgement.as_str().into());
-        cx.event(LinkEvent::Judged { connector, judgement: text });
-        if before.reported() != judgement.reported() {
+        if is_first || before.reported() != judgement.reported() {
             self.tell_master(config, name, judgement.reported(), cx);
         }
     }

@@ -79,6 +79,9 @@ impl<'a> Check<'a> {
                 "expected HOST:PORT, such as `mail.example.net:25` or `[2001:db8::1]:25`";
             self.wrong("smart_host".into(), format!("is `{host}`, {expected}"));
         }
+        for (field, problem) in organization.link_state.problems() {
+            self.wrong(format!("link_state.{field}"), problem);
+        }
         let count = organization.groups.len();
         if !(1..=GROUPS_LIMIT).contains(&count) {
             self.wrong("group".into(), format!("{count} groups, expected 1 to {GROUPS_LIMIT}"));

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod check;
+mod link_state;
 mod password;
 mod settings;
 
@@ -21,6 +22,7 @@ use crate::wire::message::Address;
 
 pub(crate) use accounts::Room;
 pub use accounts::{Account, AccountStatus, OverQuota};
+pub use link_state::{LinkStateSettings, REFRESH_LEAST_S, REFRESHES_PER_LIFETIME};
 pub use password::{
     PASSWORD_LANES_LIMIT, PASSWORD_MEMORY_LIMIT_KIB, PASSWORD_PASSES_LIMIT, PasswordHash,
     SALT_OCTETS, Verdict,
@@ -58,6 +60,9 @@ pub struct Organization {
     /// Where mail for foreign domains goes: `HOST:PORT` of a smart host. Without one it is refused.
     #[serde(default)]
     pub smart_host: Option<String>,
+    /// How it deals with what it knows of its connectors.
+    #[serde(default, skip_serializing_if = "LinkStateSettings::is_default")]
+    pub link_state: LinkStateSettings,
 }
 
 /// Host and port of a smart host; the host is a name, or an address without brackets.

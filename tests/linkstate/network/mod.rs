@@ -12,7 +12,9 @@ use bridgehead::protocol::linkstate::{
     ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer,
     Neighbour, NextHop, Table, TableChange,
 };
-use bridgehead::protocol::organization::{Connector, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::protocol::organization::{
+    Connector, Group, LinkStateSettings, ORGANIZATION_FORMAT, Organization,
+};
 use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 
 /// From one end of a connection to the other.
@@ -57,6 +59,7 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         connectors: edges.iter().flat_map(both).collect(),
         accounts: Vec::new(),
         smart_host: None,
+        link_state: LinkStateSettings::default(),
     };
     assert_eq!(organization.check(), []);
     organization

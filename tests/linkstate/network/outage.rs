@@ -46,6 +46,18 @@ impl Network {
         rows.iter().all(|row| row.attached)
     }
 
+    /// Records in all that was told since `since`.
+    pub(crate) fn records_told(&self, since: Time) -> usize {
+        let told = self.log.iter().filter(|line| line.time >= since).map(|line| match &line.act {
+            Act::Send {
+                pdu: LinkPdu::News { records, .. } | LinkPdu::Merged { records, .. },
+                ..
+            } => records.len(),
+            _ => 0,
+        });
+        told.sum()
+    }
+
     /// The versions of the group's own record that its members have told others since `since`.
     pub(crate) fn versions_that_left(&self, group: &str, since: Time) -> BTreeSet<String> {
         let group = GroupName::from(group);

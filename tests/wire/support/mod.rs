@@ -2,7 +2,8 @@
 
 use bridgehead::kernel::Time;
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version,
+    ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, LIFETIME_RANGE_S, LinkPdu, Record, Term,
+    Version,
 };
 use bridgehead::wire::ids::{
     ConnectorName, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
@@ -118,13 +119,15 @@ pub(crate) fn connector() -> impl Strategy<Value = ConnectorRecord> {
 
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let members = vec((any_name().prop_map(MemberName), any::<bool>()), 0..3);
-    (any_name(), "[0-9a-f]{32}", version(), members, vec(connector(), 0..3)).prop_map(
-        |(group, uuid, version, members, connectors)| Record {
+    let lifetime = prop_oneof![Just(DEFAULT_LIFETIME_S), LIFETIME_RANGE_S];
+    (any_name(), "[0-9a-f]{32}", version(), members, vec(connector(), 0..3), lifetime).prop_map(
+        |(group, uuid, version, members, connectors, lifetime_s)| Record {
             group: GroupName(group),
             uuid,
             version,
             members,
             connectors,
+            lifetime_s,
         },
     )
 }
