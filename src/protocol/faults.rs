@@ -93,6 +93,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("never-refreshes", "does not publish a record again that has not changed"),
     ("unknown-is-up", "reports a connector UP of which it knows nothing"),
     ("silence-is-kept", "waits for ever for an answer on the group port"),
+    ("stale-merge", "takes the record that came last, however old it is"),
+    ("whole-table-flood", "tells its whole table whenever one record grows"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
 ];
 

@@ -49,7 +49,7 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
         What::LinkState => {
             let (link, attached) =
                 (member.link(), member.link().attachments(&configuration.link()));
-            json!({ "records": link.records(), "rows": link.rows(now), "attached": attached })
+            json!({ "records": link.table(), "rows": link.rows(now), "attached": attached })
         }
         What::Accounts => json!({ "accounts": member.account_report(configuration) }),
     }

@@ -7,7 +7,7 @@ use crate::network::{Network, figure_3_14, member};
 use bridgehead::kernel::{Act, Machine as _, Span, Time};
 use bridgehead::protocol::linkstate::{
     ConnectorState, DEFAULT_LIFETIME_S, LinkDurable, LinkState, LinkTimer, NextHop, ReportRow,
-    TABLE_LIMIT, check_record,
+    TABLE_LIMIT, Table, check_record,
 };
 
 /// When the next refresh may come, as `acts` say last.
@@ -44,7 +44,7 @@ fn refreshed(faults: &[&str]) -> (String, usize) {
     let since = network.now;
     network.run_for(Span::hours(25));
     let table = network.agreed().clone();
-    let versions: Vec<_> = table.records().iter().map(|r| r.version.to_string()).collect();
+    let versions: Vec<_> = table.records().map(|r| r.version.to_string()).collect();
     assert!(versions.iter().all(|version| *version == versions[0]), "{versions:?}");
     let most = network.told(since).values().map(Vec::len).max().unwrap_or(0);
     (versions[0].clone(), most)
@@ -87,7 +87,7 @@ fn refreshes_are_spread() {
     assert_eq!(often.check(), []);
     let bench = Bench::boot(often.clone(), &member(5, 'b'), LinkDurable::default());
     assert_eq!(refresh_within(&bench.boot), Some(Span::seconds(150)..=Span::seconds(200)));
-    assert_eq!(bench.node.machine().records()[0].lifetime_s, 600);
+    assert_eq!(bench.first().lifetime_s, 600);
     often.link_state.refresh_s = Some(60);
     let bench = Bench::boot(often, &member(5, 'b'), LinkDurable::default());
     assert_eq!(refresh_within(&bench.boot), Some(Span::seconds(45)..=Span::seconds(60)));
@@ -99,9 +99,9 @@ fn refreshes_are_spread() {
 fn a_refresh_says_nothing_new() {
     let mut bench = Bench::boot(figure_3_14(), &member(5, 'b'), LinkDurable::default());
     bench.sync();
-    let before = bench.node.machine().records()[0].clone();
+    let before = bench.first();
     bench.timer(LinkTimer::Refresh);
-    let after = bench.node.machine().records()[0].clone();
+    let after = bench.first();
     assert_eq!((after.version.minor, after.version.user), (0, 1));
     assert_eq!((after.members, after.connectors), (before.members, before.connectors));
     let mut next = figure_3_14();
@@ -157,7 +157,7 @@ fn stale_is_a_mark() {
 fn no_record_has_a_timer() {
     let armed = |count: usize| {
         let records = (0..count).map(|n| record(10_000 + n, 1, 0, ConnectorState::Up));
-        let durable = LinkDurable { records: records.collect(), ..LinkDurable::default() };
+        let durable = LinkDurable { records: Table::new(records), ..LinkDurable::default() };
         let bench = Bench::boot(figure_3_14(), &member(5, 'b'), durable);
         bench.node.armed().clone()
     };

@@ -76,7 +76,7 @@ fn a_silent_master_is_given_up() {
     bench.link(&master, LinkChange::Up);
     bench.pdu(&master, LinkPdu::Reported { term });
     let digest = bench.digest();
-    bench.pdu(&master, LinkPdu::Merged { digest, records: vec![] });
+    bench.pdu(&master, LinkPdu::merged(digest, vec![]));
     assert!(!bench.node.armed().contains(&answer), "nothing is owed");
     // A connection that ends takes its wait along.
     bench.news(&master, vec![record(4, 1, 1, ConnectorState::Down)]);
@@ -108,7 +108,7 @@ fn a_silent_member_is_given_up() {
 #[test]
 fn what_is_out_of_place_ends_the_connection() {
     let term = Term { counter: 1, member: member(2, 'b'), nonce: 1 };
-    let merged = LinkPdu::Merged { digest: elsewhere(), records: vec![] };
+    let merged = LinkPdu::merged(elsewhere(), vec![]);
     let (fellow, master) = (Neighbour::Attached(member(2, 'a')), Neighbour::Master(member(2, 'b')));
     let report = LinkPdu::Report { states: vec![] };
     for (letter, peer, pdu, problem) in [
@@ -130,7 +130,7 @@ fn what_is_out_of_place_ends_the_connection() {
     let there = over("RG2-RG1", member(1, 'a'));
     bench.link(&there, LinkChange::Up);
     let digest = bench.digest();
-    bench.pdu(&there, LinkPdu::Merged { digest, records: vec![] });
+    bench.pdu(&there, LinkPdu::merged(digest, vec![]));
     assert!(!closed(&bench.pdu(&there, merged), &there));
 }
 

@@ -53,7 +53,7 @@ fn a_ring_begins_anew() {
     members.iter().for_each(|member| network.boot(member));
     network.run_for(Span::minutes(5));
     let table = network.agreed().clone();
-    assert_eq!(table.records().len(), 6);
+    assert_eq!(table.living(), 6);
     assert_eq!(network.state(&member(5, 'b'), "RG1-RG2"), ConnectorState::Down);
 }
 
@@ -154,11 +154,11 @@ fn a_report_has_what_is_known() {
     let (digest, there) = (bench.digest(), over("RG2-RG1", member(1, 'a')));
     bench.link(&over("RG2-RG4", member(4, 'a')), LinkChange::Refused);
     bench.link(&there, LinkChange::Up);
-    let acts = bench.pdu(&there, LinkPdu::Merged { digest, records: vec![] });
+    let acts = bench.pdu(&there, LinkPdu::merged(digest, vec![]));
     assert_eq!(sent(&acts, &master), [report(&["RG2-RG1"])]);
     let mut known = record(2, 1, 0, ConnectorState::Up);
     known.connectors[0].name = "RG2-RG4".into();
-    let durable = LinkDurable { records: vec![known], ..LinkDurable::default() };
+    let durable = LinkDurable { records: vec![known].into(), ..LinkDurable::default() };
     let mut bench = Bench::boot(figure_3_14(), &member(2, 'a'), durable);
     let acts = bench.link(&master, LinkChange::Up);
     assert_eq!(sent(&acts, &master)[0], report(&["RG2-RG4"]));
@@ -211,7 +211,7 @@ fn outbidding_has_a_limit() {
     let mut bench = Bench::boot(figure_3_14(), &member(5, 'b'), LinkDurable::default());
     bench.sync();
     let from = inbound(1, &member(4, 'a'));
-    let mut forged = bench.node.machine().records()[0].clone();
+    let mut forged = bench.first();
     forged.version.term.member = "somebody".into();
     let alarm = Act::Event(LinkEvent::Conflict { group: "RG5".into() });
     for counter in 0..OUTBID_LIMIT {
@@ -229,7 +229,7 @@ fn outbidding_has_a_limit() {
     bench.timer(LinkTimer::Outbid);
     assert_eq!(bench.version("RG5"), "101.1.0.0");
     // Its own records of another time, as after a lost disk, are outbid as often as they come.
-    let mut own = bench.node.machine().records()[0].clone();
+    let mut own = bench.first();
     for counter in 0..10 {
         own.version.term.counter = 200 + 10 * counter;
         bench.news(&from, vec![own.clone()]);

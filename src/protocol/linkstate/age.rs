@@ -39,7 +39,9 @@ impl Ages {
     /// Whether a record has outlived itself.
     pub(super) fn is_stale(&self, record: &Record, now: Time) -> bool {
         clause!(LS_152);
-        self.of(&record.uuid, now) > Span::seconds(u64::from(record.lifetime_s))
+        // A tombstone stands for ever: nobody has to say so again.
+        record.deleted.is_none()
+            && self.of(&record.uuid, now) > Span::seconds(u64::from(record.lifetime_s))
     }
 }
 
@@ -65,7 +67,7 @@ impl LinkState {
     /// As the master: publishes the same once more, under the next user number.
     pub(super) fn refresh(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         let group = config.group();
-        let current = self.table.get(&group.name);
+        let current = self.table.of(&group.uuid);
         let record = match (&self.mastership, current) {
             (Some(mastership), Some(current)) => {
                 mastership.refreshed(&config.organization, current)
@@ -73,7 +75,7 @@ impl LinkState {
             _ => None,
         };
         match record.filter(|_| !config.faults.is_on("never-refreshes")) {
-            Some(record) => self.grow(config, alloc::vec![record], None, cx),
+            Some(record) => self.grow(config, alloc::vec![record.into()], None, cx),
             // Another configuration is in force: whoever has it refreshes the record.
             None => self.arm_refresh(config, cx),
         }

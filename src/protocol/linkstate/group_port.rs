@@ -68,7 +68,7 @@ impl LinkState {
 
     fn begin_mastership(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         if self.mastership.is_none() {
-            let published = self.table.get(&config.group().name).map(|r| &r.version.term);
+            let published = self.table.of(&config.group().uuid).map(|r| &r.version.term);
             let own = self.term.as_ref().filter(|term| term.member == config.member);
             let term = match own {
                 Some(own) if published.is_none_or(|published| published <= own) => {
@@ -90,7 +90,7 @@ impl LinkState {
     /// Draws a term above every known one, and stores it.
     fn begin_term(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> super::Term {
         let nonce = draw_u64(cx.choose, "linkstate.term");
-        let published = self.table.get(&config.group().name).map(|r| &r.version.term);
+        let published = self.table.of(&config.group().uuid).map(|r| &r.version.term);
         let mut term = next_term(self.term.as_ref(), published, &config.member, nonce);
         if config.faults.is_on("first-term-outbids") {
             term.nonce = nonce;
@@ -110,7 +110,7 @@ impl LinkState {
         let Some(mastership) = &self.mastership else { return false };
         let group = config.group();
         let (organization, mut term) = (&config.organization, mastership.term.clone());
-        let published = self.table.get(&group.name).map(|record| &record.version);
+        let published = self.table.of(&group.uuid).map(|record| &record.version);
         let is_greater = published.is_some_and(|version| version.term > term);
         let is_at_end = published.is_some_and(|version| version.minor == u32::MAX);
         if published.is_some_and(|version| version.major > organization.revision) {
@@ -122,12 +122,13 @@ impl LinkState {
         }
         let Some(mastership) = &mut self.mastership else { return false };
         mastership.term = term;
-        let current = self.table.get(&group.name);
-        let Some(record) = mastership.compose(organization, group, current, contested) else {
+        let current = self.table.of(&group.uuid);
+        let known = current.map(|record| &**record);
+        let Some(record) = mastership.compose(organization, group, known, contested) else {
             return false;
         };
         assert!(current.is_none_or(|c| c.version < record.version), "versions only grow");
-        self.grow(config, alloc::vec![record], None, cx);
+        self.grow(config, alloc::vec![record.into()], None, cx);
         true
     }
 
@@ -135,7 +136,7 @@ impl LinkState {
     /// its own file would outbid us again: two such members must not go on with that.
     fn may_outbid(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> bool {
         let group = config.group();
-        let published = self.table.get(&group.name).map(|record| &record.version.term.member);
+        let published = self.table.of(&group.uuid).map(|record| &record.version.term.member);
         let (Some(mastership), Some(other)) = (&mut self.mastership, published) else {
             return false;
         };

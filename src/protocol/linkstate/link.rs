@@ -1,11 +1,12 @@
 //! One connection on which news is exchanged.
 
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{LinkPdu, Neighbour, Table, TableDigest, Way};
 use crate::clause;
-use crate::wire::ids::{GroupName, MemberName};
+use crate::wire::ids::MemberName;
 
 /// The most records of one `News`; what is left follows after its `Merged`.
 pub const NEWS_RECORDS_LIMIT: usize = 1_024;
@@ -59,10 +60,10 @@ pub(super) struct Link {
     pub(super) synced: bool,
     /// Custody was told that mail may flow, and that still holds.
     pub(super) ready: bool,
-    /// A `News` that waits for its `Merged`, with the groups whose records it told.
-    pub(super) outstanding: Option<BTreeSet<GroupName>>,
-    /// Groups whose present records the far end is still to be told.
-    pub(super) owed: BTreeSet<GroupName>,
+    /// A `News` that waits for its `Merged`, with the UUIDs of the groups whose records it told.
+    pub(super) outstanding: Option<BTreeSet<String>>,
+    /// UUIDs of the groups whose present records the far end is still to be told.
+    pub(super) owed: BTreeSet<String>,
     /// A digest query is to be sent.
     pub(super) query: bool,
     /// Reports that wait for their `Reported`.
@@ -90,15 +91,15 @@ impl Link {
         if core::mem::take(&mut self.query) {
             self.queried = true;
             self.outstanding = Some(BTreeSet::new());
-            return Some(LinkPdu::News { digest, records: Vec::new() });
+            return Some(LinkPdu::News { digest, records: Vec::new(), nodes: Vec::new() });
         }
         clause!(LS_048);
         let told: BTreeSet<_> = self.owed.iter().take(NEWS_RECORDS_LIMIT).cloned().collect();
-        self.owed.retain(|group| !told.contains(group));
-        let records: Vec<_> = told.iter().filter_map(|group| table.get(group)).cloned().collect();
+        self.owed.retain(|uuid| !told.contains(uuid));
+        let records: Vec<_> = told.iter().filter_map(|uuid| table.of(uuid)).cloned().collect();
         assert_eq!(records.len(), told.len(), "only known records are owed");
         self.outstanding = Some(told);
-        Some(LinkPdu::News { digest, records })
+        Some(LinkPdu::News { digest, records, nodes: Vec::new() })
     }
 
     /// The answer to the outstanding `News` is merged here. When the tables still differ and nothing
@@ -118,13 +119,13 @@ impl Link {
                 self.query = true;
             } else if !self.told_all {
                 self.told_all = true;
-                self.owed = table.records().iter().map(|record| record.group.clone()).collect();
+                self.owed = table.records().map(|record| record.uuid.clone()).collect();
             }
         }
     }
 
     /// What the far end may not have when the connection ends here.
-    pub(super) fn untold(self) -> BTreeSet<GroupName> {
+    pub(super) fn untold(self) -> BTreeSet<String> {
         let mut untold = self.owed;
         untold.extend(self.outstanding.into_iter().flatten());
         untold

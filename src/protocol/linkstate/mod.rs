@@ -11,13 +11,17 @@ mod exchange;
 mod group_port;
 mod link;
 mod machine;
+mod names;
 mod report;
 mod route;
 mod state;
 mod table;
+mod tree;
 mod ways;
 
+pub use crate::wire::node::{Listed, Node, Prefix};
 pub use crate::wire::record::*;
+pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
 pub use detector::{
     CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
@@ -29,6 +33,4 @@ pub use machine::*;
 pub use report::{ConnectorRow, ReportRow};
 pub use route::{first_connector, is_cut_edge};
 pub use state::LinkState;
-pub use table::{
-    CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record, record_digest,
-};
+pub use table::{CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record};

@@ -72,7 +72,7 @@ fn usable<'a>(
     too_small: &BTreeSet<&ConnectorName>,
     group: &GroupName,
 ) -> impl Iterator<Item = &'a ConnectorRecord> {
-    let connectors = table.get(group).map_or(&[][..], |record| &record.connectors);
+    let connectors = table.get(group).map_or(&[][..], |record| &record.connectors[..]);
     connectors.iter().filter(|connector| {
         clause!(LS_041);
         connector.state == ConnectorState::Up && !too_small.contains(&connector.name)
@@ -110,7 +110,7 @@ fn configured<'a>(
     group: &'a GroupName,
 ) -> impl Iterator<Item = (&'a ConnectorName, &'a GroupName)> {
     let record = table.get(group);
-    let published = record.map_or(&[][..], |record| &record.connectors);
+    let published = record.map_or(&[][..], |record| &record.connectors[..]);
     let own = if record.is_none() { &organization.connectors[..] } else { &[] };
     let own = own.iter().filter(move |connector| connector.from == *group);
     published.iter().map(|c| (&c.name, &c.to)).chain(own.map(|c| (&c.name, &c.to)))

@@ -10,7 +10,7 @@ use super::detector::Detector;
 use super::link::Link;
 use super::{
     ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkTimer, LinkView,
-    Neighbour, NextHop, Record, Table, TableChange, Term, Way, first_connector,
+    Neighbour, NextHop, SharedRecord, Table, TableChange, Term, Way, first_connector,
 };
 use crate::clause;
 use crate::kernel::{Cx, Input, LinkChange, Machine};
@@ -84,16 +84,17 @@ impl LinkState {
     /// The versions of the present table.
     #[must_use]
     pub fn versions(&self) -> TableVersions {
-        let records = self.table.records().iter();
-        records.map(|record| (record.group.clone(), record.version.clone())).collect()
+        let records = self.table.records();
+        records.map(|record| (record.key(), record.version.clone())).collect()
     }
 
     /// Whether the present table is not smaller than `versions`, group by group.
     #[must_use]
     pub fn covers(&self, versions: &TableVersions) -> bool {
         clause!(LS_045);
-        versions.iter().all(|(group, version)| {
-            self.table.get(group).is_some_and(|record| record.version >= *version)
+        versions.iter().all(|(key, version)| {
+            let known = key.parts().and_then(|(_, uuid)| self.table.of(uuid));
+            known.is_some_and(|record| record.version >= *version)
         })
     }
 
@@ -110,8 +111,7 @@ impl LinkState {
     }
 
     /// The records of the present table, in order of the groups' names.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> impl Iterator<Item = &SharedRecord> + Clone {
         self.table.records()
     }
 
@@ -217,8 +217,12 @@ impl LinkState {
             return;
         }
         match pdu {
-            LinkPdu::News { digest, records } => self.news(config, from, digest, records, cx),
-            LinkPdu::Merged { digest, records } => self.merged(config, from, digest, records, cx),
+            LinkPdu::News { digest, records, nodes: _ } => {
+                self.news(config, from, digest, records, cx);
+            }
+            LinkPdu::Merged { digest, records, nodes: _ } => {
+                self.merged(config, from, digest, records, cx);
+            }
             LinkPdu::Report { states } => self.report_heard(config, from, states, cx),
             LinkPdu::Reported { .. } => self.reported(config, from, cx),
         }
@@ -283,14 +287,12 @@ impl Machine for LinkState {
     fn apply(durable: &mut LinkDurable, change: &TableChange) {
         match change {
             TableChange::Merged(records) => {
-                for record in records {
-                    fold_record(&mut durable.records, record);
-                }
+                records.iter().for_each(|record| durable.records.put(record.clone()));
             }
             TableChange::Learnt { at, records } => {
                 clause!(LS_153);
                 for record in records {
-                    fold_record(&mut durable.records, record);
+                    durable.records.put(record.clone());
                     durable.learnt.insert(record.uuid.clone(), *at);
                 }
             }
@@ -304,7 +306,7 @@ impl Machine for LinkState {
     fn boot(config: &LinkConfig, durable: &LinkDurable, cx: &mut Cx<'_, Self>) -> Self {
         clause!(LS_006);
         let mut machine = Self {
-            table: Table::new(durable.records.iter().cloned()),
+            table: durable.records.clone(),
             links: BTreeMap::new(),
             answered: BTreeSet::new(),
             detectors: BTreeMap::new(),
@@ -333,8 +335,8 @@ impl Machine for LinkState {
 
     fn view(&self) -> LinkView {
         let records = self.table.records();
-        let table = records.iter().map(|r| (r.group.clone(), alloc::format!("{}", r.version)));
-        let connectors = records.iter().flat_map(|record| &record.connectors);
+        let table = records.clone().map(|r| (r.group.clone(), alloc::format!("{}", r.version)));
+        let connectors = records.flat_map(|record| &record.connectors);
         let down = connectors.filter(|connector| connector.state == ConnectorState::Down);
         LinkView { table: table.collect(), down: down.map(|c| c.name.clone()).collect::<Vec<_>>() }
     }
@@ -348,16 +350,5 @@ pub(super) fn first_neighbour(way: &Way) -> Neighbour {
             Neighbour::Connector { connector: connector.clone(), target }
         }
         Way::Member(member) => Neighbour::Member(member.clone()),
-    }
-}
-
-/// Puts a record that was merged in its place.
-fn fold_record(records: &mut Vec<Record>, record: &Record) {
-    match records.binary_search_by(|known| known.group.cmp(&record.group)) {
-        Ok(place) => {
-            assert!(records[place].version <= record.version, "only growth is stored");
-            records[place] = record.clone();
-        }
-        Err(place) => records.insert(place, record.clone()),
     }
 }

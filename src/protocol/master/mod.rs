@@ -76,6 +76,7 @@ impl Mastership {
             version: Version { term: term.clone(), major, minor: 0, user: 0 },
             members: group.members.iter().map(|member| (member.clone(), true)).collect(),
             connectors: self.connectors(organization, group, current),
+            deleted: None,
             lifetime_s: organization.link_state.lifetime_s,
         };
         let Some(current) = current else { return Some(record) };
