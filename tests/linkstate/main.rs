@@ -3,6 +3,7 @@
 mod age;
 mod bench;
 mod chaos;
+mod compare;
 mod laws;
 mod master;
 mod member;

@@ -75,7 +75,9 @@ impl LinkState {
             _ => None,
         };
         match record.filter(|_| !config.faults.is_on("never-refreshes")) {
-            Some(record) => self.grow(config, alloc::vec![record.into()], None, cx),
+            Some(record) => {
+                let _ = self.grow(config, alloc::vec![record.into()], None, cx);
+            }
             // Another configuration is in force: whoever has it refreshes the record.
             None => self.arm_refresh(config, cx),
         }

@@ -128,7 +128,7 @@ impl LinkState {
             return false;
         };
         assert!(current.is_none_or(|c| c.version < record.version), "versions only grow");
-        self.grow(config, alloc::vec![record.into()], None, cx);
+        let _ = self.grow(config, alloc::vec![record.into()], None, cx);
         true
     }
 
