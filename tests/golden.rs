@@ -83,6 +83,30 @@ fn a_scenario_is_deterministic_and_complete() {
     assert!(first.lines().filter(|line| line.contains("X-SUBMIT COMMIT")).count() >= 3);
 }
 
+/// LS-021, LS-024, LS-030: the walk-throughs of the seed fail under the planted bugs of detection, each at the
+/// expectation that speaks of it.
+#[test]
+fn bugs_of_detection_are_found_by_the_walk_throughs() {
+    for (scenario, fault, place) in [
+        ("02_single_link_failure", "retry-at-59s", "`expect-state rg1-a RG2-RG4 up`: it is down"),
+        (
+            "02_single_link_failure",
+            "probe-only-with-mail",
+            "`expect-state rg1-a RG2-RG4 up`: it is down",
+        ),
+        (
+            "05_cut_edge_persistent",
+            "down-on-a-cut-edge",
+            "`expect-state rg1-a RG4-RG5 up`: it is down",
+        ),
+    ] {
+        let text = fs::read_to_string(format!("tests/golden/{scenario}.txt")).expect("a scenario");
+        let text = format!("fault {fault}\n----\n\n{text}");
+        let problem = script::run(&text, organization()).expect_err("the bug shows");
+        assert!(problem.starts_with(place), "{fault}: {problem}");
+    }
+}
+
 /// Words that are no command are refused.
 #[test]
 fn an_unknown_command_is_refused() {

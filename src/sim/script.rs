@@ -36,6 +36,7 @@
 //! | `expect-queue MEMBER COUNT` | so many messages are durably in its queue |
 //! | `expect-doubt MEMBER COUNT`, `expect-suspects MEMBER COUNT` | so many recipients in its queue are so |
 //! | `expect-state MEMBER CONNECTOR up|down` | so says the table of MEMBER |
+//! | `expect-available MEMBER CONNECTOR SOURCE…` | these sources of it are available, by the table of MEMBER |
 //! | `expect-settled` | every promised recipient has ended |
 
 use alloc::collections::BTreeMap;
@@ -55,7 +56,7 @@ use super::workload::content;
 use super::world::World;
 use crate::kernel::{Seeded, Span};
 use crate::protocol::faults::Faults;
-use crate::protocol::linkstate::ConnectorState;
+use crate::protocol::linkstate::{ConnectorRecord, ConnectorState};
 use crate::protocol::operator::Order;
 use crate::protocol::organization::Organization;
 use crate::wire::deliver::Ownership;
@@ -402,6 +403,9 @@ impl Stage<'_> {
                 let host = self.host(member)?;
                 self.expect_state(host, connector, state)
             }
+            ["expect-available", member, connector, ref sources @ ..] => {
+                self.expect_available(self.host(member)?, connector, sources)
+            }
             ["expect-settled"] => {
                 let open = self.world.checkers.open();
                 if open.is_empty() { Ok(()) } else { Err(open.join("; ")) }
@@ -425,15 +429,32 @@ impl Stage<'_> {
     }
 
     fn expect_state(&self, host: HostIndex, connector: &str, wanted: &str) -> Result<(), String> {
-        let table = &self.world.hosts[host].disk.durable().link.records;
-        let mut all = table.records().flat_map(|record| &record.connectors);
-        let found = all.find(|found| found.name.as_str() == connector);
-        let state = match found.map(|found| found.state) {
+        let state = match self.published(host, connector).map(|found| found.state) {
             None => "unknown",
             Some(ConnectorState::Up) => "up",
             Some(ConnectorState::Down) => "down",
         };
         if state == wanted { Ok(()) } else { Err(format!("it is {state}")) }
+    }
+
+    fn expect_available(
+        &self,
+        host: HostIndex,
+        connector: &str,
+        wanted: &[&str],
+    ) -> Result<(), String> {
+        let found = self.published(host, connector).ok_or("it is unknown")?;
+        let sources = found.sources.iter();
+        let available = sources.filter(|source| found.state_at(source) == ConnectorState::Up);
+        let names: Vec<_> = available.map(|source| source.as_str()).collect();
+        if names == wanted { Ok(()) } else { Err(format!("available: {}", names.join(" "))) }
+    }
+
+    /// What the table of a member says of a connector.
+    fn published(&self, host: HostIndex, connector: &str) -> Option<&ConnectorRecord> {
+        let table = &self.world.hosts[host].disk.durable().link.records;
+        let mut all = table.records().flat_map(|record| &record.connectors);
+        all.find(|found| found.name.as_str() == connector)
     }
 }
 

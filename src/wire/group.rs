@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::tag;
-use nom::combinator::{cut, map};
+use nom::combinator::{cut, map, value};
 use nom::sequence::{preceded, terminated};
 use serde::Serialize;
 
@@ -16,14 +16,14 @@ use super::fields::{self, is_name};
 use super::frame::{FRAME_LIMIT, counted};
 use super::orginfo::{
     connector_name, counted_text, element, encode_element, encode_state, encode_term, list, listed,
-    member_name, name, state, term, token, word,
+    member_name, name, term, token, word,
 };
 use super::parse::{Failure, Parsed, expect, refuse, whole};
 use super::verify::{self, VerifyPdu};
 use super::{DecodeError, TooLong};
 use crate::clause;
 use crate::wire::ids::{ConnectorName, MemberName};
-use crate::wire::record::{ConnectorState, LinkPdu};
+use crate::wire::record::{ConnectorState, LinkPdu, SourceState};
 
 /// The content of one frame of the group port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -57,7 +57,7 @@ impl Frame {
             Self::Verify(pdu) => verify::encode(pdu),
             Self::Link(LinkPdu::Report { states }) => {
                 let states = states.iter().map(|(connector, state)| {
-                    format!("{} {}", name(connector.as_str()), encode_state(*state))
+                    format!("{} {}", name(connector.as_str()), encode_source_state(*state))
                 });
                 format!(" REPORT {}", list(states))
             }
@@ -123,6 +123,21 @@ fn node_info(input: &str) -> Parsed<'_, MemberName> {
     }
 }
 
-fn report(input: &str) -> Parsed<'_, (ConnectorName, ConnectorState)> {
-    (token(connector_name), state).parse(input)
+fn report(input: &str) -> Parsed<'_, (ConnectorName, SourceState)> {
+    (token(connector_name), source_state).parse(input)
+}
+
+const fn encode_source_state(state: SourceState) -> &'static str {
+    match state {
+        SourceState::Up => encode_state(ConnectorState::Up),
+        SourceState::Down => encode_state(ConnectorState::Down),
+        SourceState::Held => "HELD",
+    }
+}
+
+fn source_state(input: &str) -> Parsed<'_, SourceState> {
+    let up = value(SourceState::Up, word("UP"));
+    let down = value(SourceState::Down, word("DOWN"));
+    let held = value(SourceState::Held, word("HELD"));
+    expect("SP and UP, DOWN or HELD", alt((up, down, held))).parse(input)
 }

@@ -204,12 +204,17 @@ fn encode_record(record: &Record) -> String {
 
 fn encode_connector(connector: &ConnectorRecord) -> String {
     assert!(COST_RANGE.contains(&connector.cost), "the cost of a connector is 1 to 100");
+    let members = |names: &[MemberName]| list(names.iter().map(|member| name(member.as_str())));
+    let unavailable = match &connector.unavailable[..] {
+        [] => String::new(),
+        some => format!(" CONN_NOT_AVAIL {}", members(some)),
+    };
     format!(
-        "{} ( CONFIG {} {:x} BH {} STATE {} )",
+        "{} ( CONFIG {} {:x} BH {}{unavailable} STATE {} )",
         name(connector.name.as_str()),
         name(connector.to.as_str()),
         connector.cost,
-        list(connector.sources.iter().map(|member| name(member.as_str()))),
+        members(&connector.sources),
         encode_state(connector.state),
     )
 }
@@ -295,19 +300,26 @@ fn member(input: &str) -> Parsed<'_, (MemberName, bool)> {
 
 fn connector(input: &str) -> Parsed<'_, ConnectorRecord> {
     let cost = expect("a cost from 1 to 64 (hexadecimal)", verify(hex, |c| COST_RANGE.contains(c)));
-    let (rest, (name, _, to, cost, _, sources, _, state, _)) = (
+    let some = verify(listed(token(member_name)), |names: &Vec<_>| !names.is_empty());
+    let unavailable = opt(preceded(
+        word("CONN_NOT_AVAIL"),
+        cut(expect("SP and the names of some members", some)),
+    ));
+    let (rest, (name, _, to, cost, _, sources, unavailable, _, state, _)) = (
         token(connector_name),
         expect("SP, `(` and CONFIG", tag(" ( CONFIG")),
         token(group_name),
         token(cost),
         expect("SP and BH", word("BH")),
         listed(token(member_name)),
+        unavailable,
         expect("SP and STATE", word("STATE")),
         state,
         expect("SP and `)`", tag(" )")),
     )
         .parse(input)?;
-    Ok((rest, ConnectorRecord { name, to, cost, state, sources }))
+    let unavailable = unavailable.unwrap_or_default();
+    Ok((rest, ConnectorRecord { name, to, cost, state, sources, unavailable }))
 }
 
 /// SP and `UP` or `DOWN`.

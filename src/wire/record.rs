@@ -72,6 +72,28 @@ pub enum ConnectorState {
     Down,
 }
 
+/// What a member tells its master of a connector that it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SourceState {
+    /// It reaches the far group, as far as is to be known.
+    Up,
+    /// It does not.
+    Down,
+    /// It does not, and the connector is to be UP all the same, because there is no other way. Only of a
+    /// connector that others carry, too.
+    Held,
+}
+
+impl From<ConnectorState> for SourceState {
+    fn from(state: ConnectorState) -> Self {
+        match state {
+            ConnectorState::Up => Self::Up,
+            ConnectorState::Down => Self::Down,
+        }
+    }
+}
+
 /// The least and the greatest cost of a connector.
 pub const COST_RANGE: core::ops::RangeInclusive<u32> = 1..=100;
 
@@ -102,6 +124,18 @@ pub struct ConnectorRecord {
     pub state: ConnectorState,
     /// The members that carry it.
     pub sources: Vec<MemberName>,
+    /// Those of them that do not reach the far group now, in the order of `sources`; none while the connector
+    /// is DOWN, because then none does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unavailable: Vec<MemberName>,
+}
+
+impl ConnectorRecord {
+    /// What the record says of the connector as `member` carries it.
+    #[must_use]
+    pub fn state_at(&self, member: &MemberName) -> ConnectorState {
+        if self.unavailable.contains(member) { ConnectorState::Down } else { self.state }
+    }
 }
 
 /// One group's record. Only the group's master writes it.
@@ -182,7 +216,7 @@ pub enum LinkPdu {
     /// again whenever a state changes.
     Report {
         /// State of each connector that this member carries.
-        states: Vec<(ConnectorName, ConnectorState)>,
+        states: Vec<(ConnectorName, SourceState)>,
     },
     /// The master has a durable record that includes the report.
     Reported {

@@ -37,7 +37,7 @@ fn input() -> impl Strategy<Value = Input<LinkState>> {
     let pdu = prop_oneof![
         records.clone().prop_map(|records| LinkPdu::news(elsewhere(), records)),
         records.prop_map(|records| LinkPdu::merged(elsewhere(), records)),
-        state.prop_map(|state| LinkPdu::Report { states: vec![("RG2-RG4".into(), state)] }),
+        state.prop_map(|state| LinkPdu::Report { states: vec![("RG2-RG4".into(), state.into())] }),
         Just(LinkPdu::Reported { term: Term { counter: 1, member: member(2, 'b'), nonce: 0 } }),
     ];
     let ways = prop_oneof![

@@ -43,6 +43,7 @@ fn record() -> impl Strategy<Value = Record> {
             cost: cost + 1,
             state: if cost == 0 { ConnectorState::Up } else { ConnectorState::Down },
             sources: vec![MemberName::from("m")],
+            unavailable: Vec::new(),
         }],
         deleted: None,
         lifetime_s: DEFAULT_LIFETIME_S,
@@ -288,6 +289,7 @@ fn records(edges: &[Edge], organization: &Organization) -> Vec<Record> {
                 cost: connector.cost,
                 state: if edge.3 { ConnectorState::Up } else { ConnectorState::Down },
                 sources: connector.sources.clone(),
+                unavailable: Vec::new(),
             })
             .collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));

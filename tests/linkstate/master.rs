@@ -4,8 +4,8 @@ use crate::bench::*;
 use crate::network::{figure_3_14, member};
 use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Span};
 use bridgehead::protocol::linkstate::{
-    ConnectorState, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour, Term,
-    record_digest,
+    ConnectorState, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour, SourceState,
+    Term, record_digest,
 };
 
 /// MA-013: a change is reported at once, and answered; while the master is away it waits for the
@@ -20,7 +20,7 @@ fn a_change_is_reported_at_once() {
         bench.timer(LinkTimer::GlitchRetry("RG2-RG4".into()));
         let acts = bench.link(&there, LinkChange::Refused);
         let is_last = bench.node.armed().contains(&LinkTimer::Probe("RG2-RG4".into()));
-        let down = ConnectorState::Down;
+        let down = SourceState::Down;
         // MA-025: of the other one nothing is known.
         let states = vec![("RG2-RG4".into(), down)];
         let expected = if is_last { vec![LinkPdu::Report { states }] } else { vec![] };
@@ -41,7 +41,7 @@ fn a_change_is_reported_at_once() {
     assert_eq!(sent(&acts, &master), []);
     bench.timer(LinkTimer::Reattach);
     let acts = bench.link(&master, LinkChange::Up);
-    let up = ConnectorState::Up;
+    let up = SourceState::Up;
     let states = vec![("RG2-RG4".into(), up)];
     assert_eq!(sent(&acts, &master)[0], LinkPdu::Report { states });
 }
@@ -66,7 +66,8 @@ fn the_master_is_called_again() {
     assert_eq!(armed(&acts, &LinkTimer::Reattach), [Span::seconds(1)]);
 }
 
-/// MA-004, MA-008, MA-014, MA-015: UP while any source says so; the answer waits for the disk.
+/// MA-004, MA-008, MA-014, MA-015, LS-103, LS-104: UP while any source says so, and who does not say so stands beside
+/// it; the answer waits for the disk.
 #[test]
 fn the_master_joins_what_the_sources_say() {
     let mut wide = wide();
@@ -78,22 +79,31 @@ fn the_master_joins_what_the_sources_say() {
     let (a, c) = (Neighbour::Attached(member(1, 'a')), Neighbour::Attached(member(1, 'c')));
     bench.link(&a, LinkChange::Up);
     bench.link(&c, LinkChange::Up);
-    let report = |state| LinkPdu::Report { states: vec![("RG1-RG2".into(), state)] };
+    let report = |state: SourceState| LinkPdu::Report { states: vec![("RG1-RG2".into(), state)] };
     let mut versions = Vec::new();
-    let (up, down) = (ConnectorState::Up, ConnectorState::Down);
-    for (from, state) in [(&a, down), (&c, up), (&c, down), (&c, down), (&a, up)] {
+    let mut unavailable = Vec::new();
+    let (up, down, held) = (SourceState::Up, SourceState::Down, SourceState::Held);
+    let said = [(&a, down), (&c, up), (&c, down), (&c, down), (&c, held), (&a, held), (&a, up)];
+    for (from, state) in said {
         let acts = bench.raw(Input::Pdu { from: from.clone(), pdu: report(state) });
         let is_durable = !acts.iter().any(|act| matches!(act, Act::Write(_)));
         assert_eq!(sent(&acts, from).len(), usize::from(is_durable), "MA-015");
         bench.sync();
         versions.push(bench.version("RG1"));
+        let connector = bench.first().connectors[0].clone();
+        unavailable.push((connector.state, connector.unavailable));
     }
-    // a DOWN, c unheard: as known; both: DOWN, once; one UP again: UP.
-    assert_eq!(versions, ["1.1.0.0", "1.1.0.0", "1.1.1.0", "1.1.1.0", "1.1.2.0"]);
+    // a DOWN, c unheard: UP as known; both: DOWN, once; one holds it, or both; one UP again: UP.
+    let minors = versions.iter().map(|version| version.split('.').nth(2).unwrap());
+    assert_eq!(minors.collect::<String>(), "1122334");
+    let (all, none) = ((ConnectorState::Up, vec![]), (ConnectorState::Down, vec![]));
+    let without = |letter| (ConnectorState::Up, vec![member(1, letter)]);
+    let (no_a, no_c) = (without('a'), without('c'));
+    assert_eq!(unavailable, [&no_a, &no_a, &none, &none, &all, &all, &no_c].map(Clone::clone));
     let stranger = LinkPdu::Report { states: vec![("RG2-RG1".into(), down)] };
     let acts = bench.pdu(&a, stranger);
     assert_eq!(problems(&acts), ["reports RG2-RG1, which it does not carry"]);
-    assert_eq!(bench.version("RG1"), "1.1.2.0");
+    assert_eq!(bench.version("RG1"), "1.1.4.0");
 }
 
 /// LS-002, MA-009, MA-003, MA-006: how a master answers what others write in its name.

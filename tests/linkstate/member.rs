@@ -38,7 +38,7 @@ fn digests_are_those_of_the_canonical_encoding() {
     assert_eq!(many.digest().to_string(), digest);
 }
 
-/// LS-005: each rule, and its positive twin; the other records of the news are merged.
+/// LS-005, LS-105: each rule, and its positive twin; the other records of the news are merged.
 #[test]
 fn impossible_records_are_refused() {
     type Edit = fn(&mut Record);
@@ -55,6 +55,21 @@ fn impossible_records_are_refused() {
         ("65 members, at most 64", |r| r.members = vec![(member(3, 'a'), true); 65]),
         ("1025 connectors, at most 1024", |r| {
             r.connectors = vec![r.connectors[0].clone(); 1_025];
+        }),
+        ("RG3-RG9: not available are others than its sources, in order", |r| {
+            r.connectors[0].unavailable = vec![member(3, 'b')];
+        }),
+        ("RG3-RG9: not available are others than its sources, in order", |r| {
+            r.connectors[0].sources.push(member(3, 'b'));
+            r.connectors[0].unavailable = vec![member(3, 'b'), member(3, 'a')];
+        }),
+        ("RG3-RG9: no source is available, expected none to be named", |r| {
+            r.connectors[0].unavailable = r.connectors[0].sources.clone();
+        }),
+        ("RG3-RG9: no source is available, expected none to be named", |r| {
+            r.connectors[0].sources.push(member(3, 'b'));
+            r.connectors[0].unavailable = vec![member(3, 'b')];
+            r.connectors[0].state = ConnectorState::Down;
         }),
         ("term counter at its end", |r| r.version.term.counter = u64::MAX),
     ];

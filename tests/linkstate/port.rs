@@ -5,7 +5,7 @@ use crate::network::{Network, figure_3_14, member};
 use bridgehead::kernel::{Act, Input, LinkChange, Span};
 use bridgehead::protocol::linkstate::{
     ANSWER_WAIT, ConnectorState, LinkCommand, LinkDurable, LinkPdu, LinkTimer, Neighbour,
-    REOPEN_LONGEST, Term,
+    REOPEN_LONGEST, SourceState, Term,
 };
 
 /// A member that attaches and detaches every second; how many versions of its group's record
@@ -141,7 +141,7 @@ fn a_report_raises_one_alarm() {
     bench.sync();
     let fellow = Neighbour::Attached(member(2, 'a'));
     bench.link(&fellow, LinkChange::Up);
-    let foreign = |n: usize| (format!("RG3-RG{n}").as_str().into(), ConnectorState::Down);
+    let foreign = |n: usize| (format!("RG3-RG{n}").as_str().into(), SourceState::Down);
     let states = (0..10_000).map(foreign).collect();
     let acts = bench.pdu(&fellow, LinkPdu::Report { states });
     assert_eq!(problems(&acts), ["reports RG3-RG0, which it does not carry"]);

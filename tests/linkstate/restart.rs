@@ -4,7 +4,8 @@ use crate::bench::*;
 use crate::network::{Network, figure_3_14, member, organization};
 use bridgehead::kernel::{Act, LinkChange, Span, Time};
 use bridgehead::protocol::linkstate::{
-    ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkTimer, Neighbour, Way,
+    ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkTimer, Neighbour,
+    SourceState, Way,
 };
 use bridgehead::protocol::master::{OUTBID_LIMIT, OUTBID_WINDOW};
 use bridgehead::protocol::organization::Organization;
@@ -146,7 +147,7 @@ fn a_report_has_what_is_known() {
     let master = Neighbour::Master(member(2, 'b'));
     let mut bench = Bench::boot(figure_3_14(), &member(2, 'a'), LinkDurable::default());
     let report = |names: &[&str]| {
-        let states = names.iter().map(|name| ((*name).into(), ConnectorState::Up));
+        let states = names.iter().map(|name| ((*name).into(), SourceState::Up));
         LinkPdu::Report { states: states.collect() }
     };
     let acts = bench.link(&master, LinkChange::Up);

@@ -3,7 +3,7 @@
 use crate::network::{Network, figure_3_14, member, organization};
 use bridgehead::kernel::{Span, Time};
 use bridgehead::protocol::linkstate::{
-    ConnectorState, LinkCommand, LinkEvent, Neighbour, NextHop, Way,
+    ConnectorState, LinkCommand, LinkEvent, Neighbour, NextHop, Table, Way, is_cut_edge,
 };
 use bridgehead::wire::ids::{ConnectorName, MemberName};
 
@@ -201,6 +201,52 @@ fn a_second_link_ends_persistence() {
     }
     assert_eq!(network.agreed().records().next().expect("a record").version.to_string(), "1.2.1.0");
     assert_eq!(network.next_hop(&member(1, 'a'), "RG2"), connector("RG1-RG3"));
+}
+
+/// LS-031, LS-030: the other link is taken away while one is DOWN: it becomes the only one, and is UP again.
+#[test]
+fn the_last_link_becomes_persistent() {
+    let ring = || organization(3, &[(1, 2, 10), (2, 3, 10), (1, 3, 50)]);
+    let mut network = at_rest(ring());
+    network.cut("RG1", "RG2");
+    network.command(&member(1, 'a'), want("RG1-RG2"));
+    network.run_for(Span::seconds(200));
+    assert_eq!(network.state(&member(3, 'b'), "RG1-RG2"), ConnectorState::Down);
+    let mut line = organization(3, &[(1, 2, 10), (2, 3, 10)]);
+    line.revision = 2;
+    for site in network.running() {
+        network.configure(&site, line.clone());
+    }
+    network.run_for(Span::seconds(10));
+    assert_eq!(network.state(&member(1, 'b'), "RG1-RG2"), ConnectorState::Up);
+    let texts: Vec<_> =
+        network.judgements(&member(1, 'a'), "RG1-RG2").into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["retry", "down", "persistent"]);
+}
+
+/// LS-030: an alternative is one that is configured, though it is DOWN itself and too narrow for any message, and
+/// though its group has told nothing yet.
+#[test]
+fn a_poor_alternative_is_an_alternative() {
+    let mut ring = organization(3, &[(1, 2, 10), (2, 3, 10), (1, 3, 50)]);
+    for connector in ring.connectors.iter_mut().filter(|c| c.name.as_str() != "RG1-RG2") {
+        connector.size_limit_octets = Some(0);
+    }
+    let (name, from, to) = ("RG1-RG2".into(), "RG1".into(), "RG2".into());
+    let is_cut = |table: &Table, ring: &_| is_cut_edge(table, ring, &name, &from, &to);
+    assert!(!is_cut(&Table::default(), &ring), "by the configuration alone");
+    let mut network = at_rest(ring.clone());
+    network.cut("RG1", "RG3");
+    network.command(&member(1, 'a'), want("RG1-RG3"));
+    network.run_for(Span::seconds(200));
+    assert_eq!(network.state(&member(2, 'b'), "RG1-RG3"), ConnectorState::Down);
+    assert!(!is_cut(network.agreed(), &ring));
+    ring.connectors.retain(|c| c.name.as_str() != "RG3-RG2");
+    assert!(
+        !is_cut(network.agreed(), &ring),
+        "what a group has told counts for more than our file"
+    );
+    assert!(is_cut(&Table::default(), &ring));
 }
 
 /// LS-024: probes go on every 60 s without mail; in 48 hours 2,880 of them.

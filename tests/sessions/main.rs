@@ -1,5 +1,6 @@
 //! The sessions and the server that routes between them and custody.
 
+mod busy;
 mod deliver;
 mod group;
 mod joined;

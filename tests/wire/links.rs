@@ -3,7 +3,8 @@
 
 use crate::support::{element, link_pdu, member};
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, LinkPdu, Record, Term, Version,
+    ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, LinkPdu, Record, SourceState, Term,
+    Version,
 };
 use bridgehead::wire::group::Frame;
 use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
@@ -188,7 +189,7 @@ fn a_reply_that_carries_no_message_is_an_error() {
     }
 }
 
-fn a_record() -> Record {
+pub(crate) fn a_record() -> Record {
     let master = MemberName::from("rg1-b");
     Record {
         group: GroupName::from("RG1"),
@@ -206,13 +207,14 @@ fn a_record() -> Record {
             cost: 100,
             state: ConnectorState::Down,
             sources: vec![MemberName::from("rg1-a")],
+            unavailable: Vec::new(),
         }],
         deleted: None,
         lifetime_s: DEFAULT_LIFETIME_S,
     }
 }
 
-const RECORD: &str = "( 0123456789abcdef0123456789abcdef {3}RG1 1 {5}rg1-b fe a 2 0 \
+pub(crate) const RECORD: &str = "( 0123456789abcdef0123456789abcdef {3}RG1 1 {5}rg1-b fe a 2 0 \
                       ( {5}rg1-a YES {5}rg1-b NO ) ( {7}RG1-RG2 ( CONFIG {3}RG2 64 BH \
                       ( {5}rg1-a ) STATE DOWN ) ) )";
 
@@ -434,11 +436,12 @@ fn wi_110_the_frames_of_the_group_port() {
         ),
         (String::from(" REPORT ()\r\n"), Frame::Link(LinkPdu::Report { states: vec![] })),
         (
-            String::from(" REPORT ( {1}a UP {1}b DOWN )\r\n"),
+            String::from(" REPORT ( {1}a UP {1}b DOWN {1}c HELD )\r\n"),
             Frame::Link(LinkPdu::Report {
                 states: vec![
-                    (ConnectorName::from("a"), ConnectorState::Up),
-                    (ConnectorName::from("b"), ConnectorState::Down),
+                    (ConnectorName::from("a"), SourceState::Up),
+                    (ConnectorName::from("b"), SourceState::Down),
+                    (ConnectorName::from("c"), SourceState::Held),
                 ],
             }),
         ),
@@ -469,7 +472,7 @@ fn wi_110_other_contents_are_refused_where_they_are_wrong() {
         (b" ATTACH \xff\r\n", 8, "printable US-ASCII"),
         (b" NODEINFO (5) {1}x\r\n", 9, "version (6)"),
         (b" NODEINFO (6) {1}x\r\n", 17, "`Version: 1 Bridgehead MEMBER ready`"),
-        (b" REPORT ( {1}a UP {1}b )\r\n", 22, "SP and UP or DOWN"),
+        (b" REPORT ( {1}a UP {1}b )\r\n", 22, "SP and UP, DOWN or HELD"),
     ] {
         let error = Frame::decode(content).expect_err("malformed");
         assert_eq!(error, DecodeError { offset, expected }, "{}", content.escape_ascii());

@@ -7,5 +7,6 @@ mod historic;
 mod links;
 mod members;
 mod smtp;
+mod sources;
 mod support;
 mod verify;

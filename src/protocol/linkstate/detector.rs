@@ -8,27 +8,17 @@ use core::fmt;
 use serde::Serialize;
 
 use super::backoff::Backoff;
-use super::{ConnectorState, LinkTimer};
+use super::damping::{Damping, HIDDEN_LIMIT};
+use super::{ConnectorState, LinkConfig, LinkTimer, SourceState};
 use crate::clause;
 use crate::kernel::Span;
-use crate::protocol::organization::Connector;
+use crate::protocol::organization::{
+    Connector, LinkStatePolicy, LinkStateSettings, PROBE_INTERVAL_S,
+};
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 
-/// From the start of one attempt to the next while a connector fails.
-pub const GLITCH_RETRY: Span = Span::seconds(60);
-/// Retries before DOWN is decided.
-pub const GLITCH_RETRIES: u8 = 3;
 /// From the start of one probe to the next while a connector is DOWN. Not configurable (seed).
-pub const PROBE_INTERVAL: Span = Span::seconds(60);
-/// The decision of DOWN that makes a connector oscillate, counted within [`FLAP_WINDOW`].
-pub const FLAP_LIMIT: u8 = 3;
-/// How long decisions are counted, from the first one.
-pub const FLAP_WINDOW: Span = Span::hours(1);
-/// How long an oscillating connector has to work before it is believed again.
-pub const CALM_SPAN: Span = Span::minutes(10);
-/// How long a failure may be hidden because its connector oscillates.
-pub const HIDDEN_LIMIT: Span = Span::minutes(15);
-
+pub const PROBE_INTERVAL: Span = Span::seconds(PROBE_INTERVAL_S as u64);
 /// How the latest attempts went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Health {
@@ -68,20 +58,31 @@ impl Judgement {
             Self::Oscillating => "oscillating",
         }
     }
-
-    /// What the master is told.
-    #[must_use]
-    pub const fn reported(self) -> ConnectorState {
-        match self {
-            Self::Down => ConnectorState::Down,
-            Self::Up | Self::Retry | Self::Persistent | Self::Oscillating => ConnectorState::Up,
-        }
-    }
 }
 
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// How long a failing connector is given before DOWN is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Patience {
+    /// From the start of one attempt to the next.
+    pub(super) retry: Span,
+    /// Retries before DOWN is decided.
+    pub(super) retries: u8,
+}
+
+impl Patience {
+    /// As it is configured.
+    pub(super) fn of(config: &LinkConfig) -> Self {
+        clause!(LS_101);
+        let settings = &config.organization.link_state;
+        let hurry = u64::from(config.faults.is_on("retry-at-59s"));
+        let retry = Span::seconds(u64::from(settings.glitch_retry_s) - hurry);
+        Self { retry, retries: settings.glitch_retries }
     }
 }
 
@@ -99,6 +100,7 @@ pub(super) struct Detector {
     pub(super) from: GroupName,
     pub(super) to: GroupName,
     pub(super) targets: Vec<MemberName>,
+    pub(super) patience: Patience,
     /// The target that the running attempt tries, by its place.
     pub(super) trying: Option<usize>,
     pub(super) health: Health,
@@ -109,8 +111,9 @@ pub(super) struct Detector {
     /// Before a connection that was lost is opened again.
     pub(super) pause: Backoff,
     pub(super) judgement: Judgement,
-    flaps: u8,
-    oscillating: bool,
+    /// Other members carry it, too.
+    pub(super) is_shared: bool,
+    pub(super) damping: Damping,
     overdue: bool,
     /// Neither the table nor an attempt has said anything of it yet.
     pub(super) unknown: bool,
@@ -118,7 +121,11 @@ pub(super) struct Detector {
 
 impl Detector {
     /// A connector of the configuration. One that is DOWN in the table stays so until it works.
-    pub(super) fn new(connector: &Connector, published: ConnectorState) -> Self {
+    pub(super) fn new(
+        connector: &Connector,
+        published: ConnectorState,
+        patience: Patience,
+    ) -> Self {
         let is_down = published == ConnectorState::Down;
         if is_down {
             clause!(LS_029);
@@ -129,14 +136,15 @@ impl Detector {
             from: connector.from.clone(),
             to: connector.to.clone(),
             targets: connector.targets.clone(),
+            patience,
             trying: None,
             health: if is_down { Health::Broken } else { Health::Working },
             greet: true,
             owed: BTreeSet::new(),
             pause: Backoff::default(),
             judgement: if is_down { Judgement::Down } else { Judgement::Up },
-            flaps: 0,
-            oscillating: false,
+            is_shared: false,
+            damping: Damping::default(),
             overdue: false,
             unknown: false,
         }
@@ -149,15 +157,19 @@ impl Detector {
         self.trying = Some(0);
         match self.health {
             Health::Working => None,
-            Health::Retrying(failed) if failed < GLITCH_RETRIES => {
+            Health::Retrying(failed) if failed < self.patience.retries => {
                 clause!(LS_022);
-                Some(TimerOrder::Arm(LinkTimer::GlitchRetry(self.name.clone()), GLITCH_RETRY))
+                Some(self.glitch_retry())
             }
             Health::Retrying(_) | Health::Broken => {
                 clause!(LS_024);
                 Some(TimerOrder::Arm(LinkTimer::Probe(self.name.clone()), PROBE_INTERVAL))
             }
         }
+    }
+
+    fn glitch_retry(&self) -> TimerOrder {
+        TimerOrder::Arm(LinkTimer::GlitchRetry(self.name.clone()), self.patience.retry)
     }
 
     /// The target that was tried failed; the next one to try, if any is left.
@@ -170,40 +182,28 @@ impl Detector {
     }
 
     /// Every target failed.
-    pub(super) fn fail(&mut self) -> Vec<TimerOrder> {
+    pub(super) fn fail(&mut self, settings: &LinkStateSettings) -> Vec<TimerOrder> {
         assert!(self.trying.is_none(), "an attempt fails with its last target");
         match self.health {
             Health::Working => {
                 clause!(LS_021);
                 self.health = Health::Retrying(1);
                 alloc::vec![
-                    TimerOrder::Arm(LinkTimer::GlitchRetry(self.name.clone()), GLITCH_RETRY),
+                    self.glitch_retry(),
                     TimerOrder::Arm(LinkTimer::DampLimit(self.name.clone()), HIDDEN_LIMIT),
                 ]
             }
-            Health::Retrying(failed) if failed < GLITCH_RETRIES => {
+            Health::Retrying(failed) if failed < self.patience.retries => {
                 self.health = Health::Retrying(failed + 1);
                 Vec::new()
             }
             Health::Retrying(_) => {
                 clause!(LS_023);
                 self.health = Health::Broken;
-                self.count_flap().into_iter().collect()
+                self.damping.count(settings, &self.name)
             }
             Health::Broken => Vec::new(),
         }
-    }
-
-    /// DOWN is decided once more.
-    fn count_flap(&mut self) -> Option<TimerOrder> {
-        clause!(LS_032);
-        self.flaps = self.flaps.saturating_add(1);
-        let calm = LinkTimer::Calm(self.name.clone());
-        if self.oscillating || self.flaps >= FLAP_LIMIT {
-            self.oscillating = true;
-            return Some(TimerOrder::Disarm(calm));
-        }
-        (self.flaps == 1).then_some(TimerOrder::Arm(calm, FLAP_WINDOW))
     }
 
     /// The first news of a connection is merged: the connector works.
@@ -221,17 +221,10 @@ impl Detector {
             TimerOrder::Disarm(LinkTimer::Probe(self.name.clone())),
             TimerOrder::Disarm(LinkTimer::DampLimit(self.name.clone())),
         ];
-        if before == Health::Broken && self.oscillating {
-            clause!(LS_033);
-            orders.push(TimerOrder::Arm(LinkTimer::Calm(self.name.clone()), CALM_SPAN));
+        if before == Health::Broken {
+            orders.extend(self.damping.recover(&self.name));
         }
         orders
-    }
-
-    /// The count of decisions is forgotten.
-    pub(super) const fn calm(&mut self) {
-        self.flaps = 0;
-        self.oscillating = false;
     }
 
     /// The failure has lasted too long to be hidden.
@@ -241,23 +234,44 @@ impl Detector {
     }
 
     /// What this member thinks now; `is_cut_edge` says whether no other way is configured.
-    pub(super) fn judge(&self, is_cut_edge: bool) -> Judgement {
+    pub(super) fn judge(&self, settings: &LinkStateSettings, is_cut_edge: bool) -> Judgement {
+        let is_hidden = self.damping.hides(settings.damping) && !self.overdue;
         match self.health {
             Health::Working => Judgement::Up,
             Health::Retrying(_) => Judgement::Retry,
+            Health::Broken if settings.policy == LinkStatePolicy::Truth => {
+                clause!(LS_106);
+                Judgement::Down
+            }
+            // What is held is told of one source of several, so it is damped before it is held.
+            Health::Broken if is_hidden && (self.is_shared || !is_cut_edge) => {
+                Judgement::Oscillating
+            }
             Health::Broken if is_cut_edge => Judgement::Persistent,
-            Health::Broken if self.oscillating && !self.overdue => Judgement::Oscillating,
             Health::Broken => Judgement::Down,
         }
     }
 
+    /// What the master is told.
+    pub(super) const fn reported(&self) -> SourceState {
+        match self.judgement {
+            Judgement::Down => SourceState::Down,
+            Judgement::Persistent if self.is_shared => SourceState::Held,
+            Judgement::Up | Judgement::Retry | Judgement::Persistent | Judgement::Oscillating => {
+                SourceState::Up
+            }
+        }
+    }
+
     /// Every timer that may run for this connector.
-    pub(super) fn timers(&self) -> [LinkTimer; 4] {
+    pub(super) fn timers(&self) -> [LinkTimer; 6] {
         [
             LinkTimer::GlitchRetry(self.name.clone()),
             LinkTimer::Probe(self.name.clone()),
             LinkTimer::Calm(self.name.clone()),
             LinkTimer::DampLimit(self.name.clone()),
+            LinkTimer::Decay(self.name.clone()),
+            LinkTimer::SuppressLimit(self.name.clone()),
         ]
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::link::Link;
 use super::{
-    ConnectorState, LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour, TableChange,
+    LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour, SourceState, TableChange,
 };
 use crate::clause;
 use crate::kernel::{Cx, Span, draw_u64};
@@ -208,10 +208,10 @@ impl LinkState {
 
     /// The state of each connector that this member carries, as the master is to know it. Of one of which
     /// this member knows nothing, as without its disk, the group may know more.
-    pub(super) fn report(&self) -> Vec<(ConnectorName, ConnectorState)> {
+    pub(super) fn report(&self) -> Vec<(ConnectorName, SourceState)> {
         clause!(MA_025);
         let detectors = self.detectors.values().filter(|detector| !detector.unknown);
-        detectors.map(|d| (d.name.clone(), d.judgement.reported())).collect()
+        detectors.map(|d| (d.name.clone(), d.reported())).collect()
     }
 
     /// The state of a connector of this member has changed.
@@ -219,7 +219,7 @@ impl LinkState {
         &mut self,
         config: &LinkConfig,
         connector: &ConnectorName,
-        state: ConnectorState,
+        state: SourceState,
         cx: &mut Cx<'_, Self>,
     ) {
         if let Some(mastership) = &mut self.mastership {
@@ -244,7 +244,7 @@ impl LinkState {
         &mut self,
         config: &LinkConfig,
         from: &Neighbour,
-        states: Vec<(ConnectorName, ConnectorState)>,
+        states: Vec<(ConnectorName, SourceState)>,
         cx: &mut Cx<'_, Self>,
     ) {
         let (Neighbour::Attached(member), Some(mastership)) = (from, &mut self.mastership) else {

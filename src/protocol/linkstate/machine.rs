@@ -80,6 +80,10 @@ pub enum LinkTimer {
     Refresh,
     /// What others publish for our group may be outbid again.
     Outbid,
+    /// The penalty of a connector takes its next step down.
+    Decay(ConnectorName),
+    /// A connector has been suppressed for as long as any may be.
+    SuppressLimit(ConnectorName),
 }
 
 /// Durable steps.

@@ -1,12 +1,13 @@
 //! LINK STATE: every member knows the state of every connector.
 //!
 //! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `route`
-//! (what follows from it), `detector` (how a broken connector is noticed), `exchange` (how news travels),
-//! `walk` (how two tables that differ are compared), `age` (how old it is), `ways` (which connections exist) and
-//! `state`, which ties them together.
+//! (what follows from it), `detector` (how a broken connector is noticed), `damping` (when it is not told),
+//! `exchange` (how news travels), `walk` (how two tables that differ are compared), `age` (how old it is), `ways`
+//! (which connections exist) and `state`, which ties them together.
 
 mod age;
 mod backoff;
+mod damping;
 mod detector;
 mod exchange;
 mod group_port;
@@ -25,10 +26,8 @@ pub use crate::wire::node::{Listed, Node, Prefix};
 pub use crate::wire::record::*;
 pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
-pub use detector::{
-    CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
-    PROBE_INTERVAL,
-};
+pub use damping::{CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, HIDDEN_LIMIT};
+pub use detector::{Judgement, PROBE_INTERVAL};
 pub use group_port::{ANSWER_WAIT, AttachmentRow};
 pub use link::NEWS_RECORDS_LIMIT;
 pub use machine::*;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{ConnectorState, Judgement, LinkState};
 use crate::kernel::Time;
-use crate::wire::ids::{ConnectorName, GroupName};
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 
 /// How many hexadecimal digits of a record's digest people see.
 const DIGEST_DIGITS: usize = 8;
@@ -42,6 +42,17 @@ pub struct ConnectorRow {
     pub state: ConnectorState,
     /// What this member thinks of it, if it carries it.
     pub judgement: Option<Judgement>,
+    /// What its failures have come to at this member, where penalties are counted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub penalty: u32,
+    /// The sources that do not reach the far group, in the table.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unavailable: Vec<MemberName>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_zero(penalty: &u32) -> bool {
+    *penalty == 0
 }
 
 impl LinkState {
@@ -73,6 +84,8 @@ impl LinkState {
                     cost: connector.cost,
                     state: connector.state,
                     judgement: own.map(|detector| detector.judgement),
+                    penalty: own.map_or(0, |detector| detector.damping.penalty()),
+                    unavailable: connector.unavailable.clone(),
                 }))
             }));
         }

@@ -72,13 +72,20 @@ impl LinkState {
             clause!(LS_043);
             return NextHop::Infinite;
         };
-        if self.detectors.contains_key(&first.name) {
+        let is_carried = self.detectors.contains_key(&first.name);
+        let is_available = |member: &MemberName| !first.unavailable.contains(member);
+        if is_carried && is_available(&config.member) {
             return NextHop::Connector(first.name.clone());
         }
         clause!(LS_042);
-        let source = first.sources.iter().find(|source| **source != config.member);
-        source
-            .map_or(NextHop::Infinite, |source| NextHop::Member(source.clone(), first.name.clone()))
+        let mut others = first.sources.iter().filter(|source| **source != config.member);
+        let others: Vec<_> = others.by_ref().collect();
+        let available = others.iter().find(|source| is_available(source));
+        match available.or_else(|| others.first().filter(|_| !is_carried)) {
+            Some(source) => NextHop::Member((*source).clone(), first.name.clone()),
+            None if is_carried => NextHop::Connector(first.name.clone()),
+            None => NextHop::Infinite,
+        }
     }
 
     /// The versions of the present table.
@@ -230,18 +237,13 @@ impl LinkState {
 
     fn timer(&mut self, config: &LinkConfig, timer: LinkTimer, cx: &mut Cx<'_, Self>) {
         match timer {
-            LinkTimer::GlitchRetry(name) | LinkTimer::Probe(name) => self.try_again(&name, cx),
-            LinkTimer::Calm(name) => {
-                if let Some(detector) = self.detectors.get_mut(&name) {
-                    detector.calm();
-                }
-                self.rejudge(config, &name, cx);
-            }
-            LinkTimer::DampLimit(name) => {
-                if let Some(detector) = self.detectors.get_mut(&name) {
-                    detector.outlast();
-                }
-                self.rejudge(config, &name, cx);
+            LinkTimer::GlitchRetry(name) => self.try_again(&name, cx),
+            LinkTimer::Probe(name) => self.probe(config, &name, cx),
+            LinkTimer::Calm(name) => self.reconsider(config, &name, cx, |d| d.damping.calm()),
+            LinkTimer::DampLimit(name) => self.reconsider(config, &name, cx, Detector::outlast),
+            LinkTimer::Decay(name) => self.decay(config, &name, cx),
+            LinkTimer::SuppressLimit(name) => {
+                self.reconsider(config, &name, cx, |d| d.damping.release());
             }
             LinkTimer::Reattach => {
                 self.reattach.waiting = false;

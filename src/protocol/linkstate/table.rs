@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::names::Names;
 use super::tree::Tree;
 use super::walk::Difference;
-use super::{Record, TableDigest};
+use super::{ConnectorRecord, ConnectorState, Record, TableDigest};
 use crate::clause;
 use crate::protocol::organization::{GROUPS_LIMIT, MEMBERS_LIMIT};
 use crate::wire::ids::GroupName;
@@ -247,10 +247,26 @@ pub fn check_record(record: &Record) -> Result<(), String> {
         if connector.to == record.group {
             return Err(alloc::format!("{name}: leads to its own group"));
         }
+        check_availability(connector)?;
         if last.is_some_and(|last| last >= name) {
             return Err(alloc::format!("{name}: connectors are not in order of their names"));
         }
         last = Some(name);
+    }
+    Ok(())
+}
+
+/// Those that are not available are sources, in the order of the sources, and some of them, not all.
+fn check_availability(connector: &ConnectorRecord) -> Result<(), String> {
+    clause!(LS_105);
+    let ConnectorRecord { name, sources, unavailable, .. } = connector;
+    let listed = sources.iter().filter(|source| unavailable.contains(source));
+    if !listed.eq(unavailable) {
+        return Err(alloc::format!("{name}: not available are others than its sources, in order"));
+    }
+    let some = !unavailable.is_empty();
+    if some && (connector.state == ConnectorState::Down || unavailable.len() == sources.len()) {
+        return Err(alloc::format!("{name}: no source is available, expected none to be named"));
     }
     Ok(())
 }

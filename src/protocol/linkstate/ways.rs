@@ -3,10 +3,10 @@
 
 use alloc::vec::Vec;
 
-use super::detector::{Detector, Health, TimerOrder};
+use super::detector::{Detector, Health, Patience, TimerOrder};
 use super::link::Link;
 use super::{
-    ConnectorState, GLITCH_RETRY, LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
+    ConnectorState, LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
     PROBE_INTERVAL, Way, is_cut_edge,
 };
 use crate::clause;
@@ -30,21 +30,30 @@ impl LinkState {
         for name in gone {
             self.drop_connector(&name, cx);
         }
+        let patience = Patience::of(config);
         for connector in carried {
-            if !self.detectors.contains_key(&connector.name) {
-                let published = self.published_state(connector);
-                let mut detector =
-                    Detector::new(connector, published.unwrap_or(ConnectorState::Up));
+            let published = self.published_state(&config.member, connector);
+            let detector = self.detectors.entry(connector.name.clone());
+            let detector = detector.or_insert_with(|| {
+                let state = published.unwrap_or(ConnectorState::Up);
+                let mut detector = Detector::new(connector, state, patience);
                 detector.unknown = published.is_none() && !config.faults.is_on("unknown-is-up");
-                self.detectors.insert(connector.name.clone(), detector);
-            }
+                detector
+            });
+            detector.patience = patience;
+            detector.is_shared = connector.sources.len() > 1;
         }
     }
 
-    fn published_state(&self, connector: &Connector) -> Option<ConnectorState> {
+    /// What the table says of a connector as `member` carries it.
+    fn published_state(
+        &self,
+        member: &MemberName,
+        connector: &Connector,
+    ) -> Option<ConnectorState> {
         let record = self.table.get(&connector.from)?;
         let published = record.connectors.iter().find(|known| known.name == connector.name)?;
-        Some(published.state)
+        Some(published.state_at(member))
     }
 
     fn drop_connector(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
@@ -100,6 +109,21 @@ impl LinkState {
         has_reason && !is_held_back && self.link_of(&way).is_none()
     }
 
+    /// The time for a probe has come.
+    pub(super) fn probe(
+        &mut self,
+        config: &LinkConfig,
+        name: &ConnectorName,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        let is_wanted = self.wanted.contains(&Way::Connector(name.clone()));
+        if config.faults.is_on("probe-only-with-mail") && !is_wanted {
+            cx.arm(LinkTimer::Probe(name.clone()), PROBE_INTERVAL);
+            return;
+        }
+        self.try_again(name, cx);
+    }
+
     /// The time for the next attempt on a failing connector has come.
     pub(super) fn try_again(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
         let Some(detector) = self.detectors.get(name) else { return };
@@ -109,7 +133,9 @@ impl LinkState {
         }
         // The running attempt has not ended yet: this turn is left out, the next one is on time.
         match detector.health {
-            Health::Retrying(_) => cx.arm(LinkTimer::GlitchRetry(name.clone()), GLITCH_RETRY),
+            Health::Retrying(_) => {
+                cx.arm(LinkTimer::GlitchRetry(name.clone()), detector.patience.retry);
+            }
             Health::Broken => cx.arm(LinkTimer::Probe(name.clone()), PROBE_INTERVAL),
             Health::Working => {}
         }
@@ -242,7 +268,7 @@ impl LinkState {
             self.open_target(name, target, cx);
             return;
         }
-        let orders = detector.fail();
+        let orders = detector.fail(&config.organization.link_state);
         obey(orders, cx);
         let way = Way::Connector(name.clone());
         if self.wanted.contains(&way) {
@@ -264,6 +290,32 @@ impl LinkState {
         self.rejudge(config, name, cx);
     }
 
+    /// Something has passed that bears on how a connector is judged.
+    pub(super) fn reconsider(
+        &mut self,
+        config: &LinkConfig,
+        name: &ConnectorName,
+        cx: &mut Cx<'_, Self>,
+        change: impl FnOnce(&mut Detector),
+    ) {
+        if let Some(detector) = self.detectors.get_mut(name) {
+            change(detector);
+        }
+        self.rejudge(config, name, cx);
+    }
+
+    /// The penalty of a connector takes its next step down.
+    pub(super) fn decay(
+        &mut self,
+        config: &LinkConfig,
+        name: &ConnectorName,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        let Some(detector) = self.detectors.get_mut(name) else { return };
+        obey(detector.damping.decay(&config.organization.link_state, name), cx);
+        self.rejudge(config, name, cx);
+    }
+
     /// Judges every failed connector anew.
     pub(super) fn rejudge_failed(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         let failed = self.detectors.values().filter(|d| d.health == Health::Broken);
@@ -282,8 +334,10 @@ impl LinkState {
     ) {
         let Some(detector) = self.detectors.get_mut(name) else { return };
         let is_cut = detector.health == Health::Broken
+            && !config.faults.is_on("down-on-a-cut-edge")
             && is_cut_edge(&self.table, &config.organization, name, &detector.from, &detector.to);
-        let judgement = detector.judge(is_cut);
+        let judgement = detector.judge(&config.organization.link_state, is_cut);
+        let reported_before = detector.reported();
         let before = core::mem::replace(&mut detector.judgement, judgement);
         // An attempt that succeeded says something, and so do four that failed; one that failed does not.
         let is_settled = !matches!(detector.health, Health::Retrying(_));
@@ -292,8 +346,9 @@ impl LinkState {
             let (connector, text) = (name.clone(), judgement.as_str().into());
             cx.event(LinkEvent::Judged { connector, judgement: text });
         }
-        if is_first || before.reported() != judgement.reported() {
-            self.tell_master(config, name, judgement.reported(), cx);
+        if is_first || reported != reported_before {
+            clause!(LS_104);
+            self.tell_master(config, name, reported, cx);
         }
     }
 }

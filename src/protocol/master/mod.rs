@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::linkstate::{ConnectorRecord, ConnectorState, Record, Term, Version};
+use super::linkstate::{ConnectorRecord, ConnectorState, Record, SourceState, Term, Version};
 use super::organization::{Connector, Group, Organization};
 use crate::clause;
 use crate::kernel::Span;
@@ -19,7 +19,7 @@ pub const OUTBID_WINDOW: Span = Span::minutes(15);
 pub struct Mastership {
     /// The term under which it publishes.
     pub term: Term,
-    heard: BTreeMap<MemberName, BTreeMap<ConnectorName, ConnectorState>>,
+    heard: BTreeMap<MemberName, BTreeMap<ConnectorName, SourceState>>,
     /// The terms begun in this window because another member has published for the group.
     pub outbids: u8,
 }
@@ -49,7 +49,7 @@ impl Mastership {
     }
 
     /// Takes what a member says of a connector that it carries.
-    pub fn hear(&mut self, member: &MemberName, connector: ConnectorName, state: ConnectorState) {
+    pub fn hear(&mut self, member: &MemberName, connector: ConnectorName, state: SourceState) {
         self.heard.entry(member.clone()).or_default().insert(connector, state);
     }
 
@@ -117,32 +117,45 @@ impl Mastership {
         current: Option<&Record>,
     ) -> Vec<ConnectorRecord> {
         let own = organization.connectors.iter().filter(|connector| connector.from == group.name);
-        let mut connectors: Vec<_> = own
-            .map(|connector| ConnectorRecord {
-                name: connector.name.clone(),
-                to: connector.to.clone(),
-                cost: connector.cost,
-                state: self.state_of(connector, current),
-                sources: connector.sources.clone(),
-            })
-            .collect();
+        let mut connectors: Vec<_> =
+            own.map(|connector| self.connector(connector, current)).collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));
         connectors
     }
 
-    /// UP if any member that carries it says so, DOWN if all say so; as known before while some of
-    /// them have not been heard.
-    fn state_of(&self, connector: &Connector, current: Option<&Record>) -> ConnectorState {
+    /// UP if any member that carries it says so or holds it, DOWN if all say so. Who has not been heard is
+    /// taken to say what was known of it before.
+    fn connector(&self, connector: &Connector, current: Option<&Record>) -> ConnectorRecord {
         clause!(MA_004);
-        let said = |member| self.heard.get(member).and_then(|states| states.get(&connector.name));
-        let heard: Vec<_> = connector.sources.iter().filter_map(said).collect();
-        if heard.contains(&&ConnectorState::Up) {
-            return ConnectorState::Up;
-        }
-        if heard.len() == connector.sources.len() {
-            return ConnectorState::Down;
-        }
         let known = current.and_then(|r| r.connectors.iter().find(|c| c.name == connector.name));
-        known.map_or(ConnectorState::Up, |known| known.state)
+        let says = |member: &MemberName| {
+            let said = self.heard.get(member).and_then(|states| states.get(&connector.name));
+            let before = || known.map_or(SourceState::Up, |known| known.state_at(member).into());
+            said.copied().unwrap_or_else(before)
+        };
+        let (mut unavailable, mut is_held) = (Vec::new(), false);
+        for source in &connector.sources {
+            match says(source) {
+                SourceState::Up => continue,
+                SourceState::Down => {}
+                SourceState::Held => is_held = true,
+            }
+            unavailable.push(source.clone());
+        }
+        clause!(LS_103);
+        let is_reached = unavailable.len() < connector.sources.len();
+        if !is_reached {
+            // None of them is better than another.
+            unavailable.clear();
+        }
+        let is_up = is_reached || is_held;
+        ConnectorRecord {
+            name: connector.name.clone(),
+            to: connector.to.clone(),
+            cost: connector.cost,
+            state: if is_up { ConnectorState::Up } else { ConnectorState::Down },
+            sources: connector.sources.clone(),
+            unavailable,
+        }
     }
 }

@@ -22,7 +22,10 @@ use crate::wire::message::Address;
 
 pub(crate) use accounts::Room;
 pub use accounts::{Account, AccountStatus, OverQuota};
-pub use link_state::{LinkStateSettings, REFRESH_LEAST_S, REFRESHES_PER_LIFETIME};
+pub use link_state::{
+    DECAY_STEPS, DampingRule, FLAP_PENALTY, LinkStatePolicy, LinkStateSettings, PENALTY_LIMIT,
+    PROBE_INTERVAL_S, REFRESH_LEAST_S, REFRESHES_PER_LIFETIME,
+};
 pub use password::{
     PASSWORD_LANES_LIMIT, PASSWORD_MEMORY_LIMIT_KIB, PASSWORD_PASSES_LIMIT, PasswordHash,
     SALT_OCTETS, Verdict,
@@ -60,7 +63,7 @@ pub struct Organization {
     /// Where mail for foreign domains goes: `HOST:PORT` of a smart host. Without one it is refused.
     #[serde(default)]
     pub smart_host: Option<String>,
-    /// How it deals with what it knows of its connectors.
+    /// How connectors are watched, and what is published of them.
     #[serde(default, skip_serializing_if = "LinkStateSettings::is_default")]
     pub link_state: LinkStateSettings,
 }

@@ -158,6 +158,9 @@ impl SmtpClient {
         caller: &Caller,
         talk: &mut Talk<'_>,
     ) -> Result<Next<Step>, Ended> {
+        if is_busy(reply) {
+            return Err(caller.declined("X-LINK2STATE", reply, talk));
+        }
         if reply.code() != 200 {
             return Err(caller.unexpected("200 NEXT", reply, talk));
         }
@@ -165,6 +168,9 @@ impl SmtpClient {
     }
 
     fn news(reply: &Reply, caller: &Caller, talk: &mut Talk<'_>) -> Result<Next<Step>, Ended> {
+        if is_busy(reply) {
+            return Err(caller.declined("X-LINK2STATE", reply, talk));
+        }
         let message = match message_of_reply(reply) {
             Ok(message) => message,
             Err(error) => return Err(caller.malformed_reply(error.place(), reply, talk)),
@@ -306,6 +312,12 @@ impl SmtpClient {
         talk.tell(answer);
         Ok(Next::Idle)
     }
+}
+
+/// Whether the far end cannot take news now: that is its right, and no breach.
+fn is_busy(reply: &Reply) -> bool {
+    clause!(LS_100);
+    (400..500).contains(&reply.code())
 }
 
 impl Dialogue for SmtpClient {

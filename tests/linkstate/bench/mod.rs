@@ -139,6 +139,7 @@ pub(crate) fn record(number: usize, counter: u64, minor: u32, state: ConnectorSt
             cost: 10,
             state,
             sources: vec![member(number, 'a')],
+            unavailable: Vec::new(),
         }],
         deleted: None,
         lifetime_s: DEFAULT_LIFETIME_S,

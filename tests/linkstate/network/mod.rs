@@ -1,6 +1,7 @@
 //! A purely virtual organization of link-state machines: a network without sockets, a disk without
 //! files, a clock that jumps. Each test file that includes it uses another part of it.
 
+mod cuts;
 mod outage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,6 +120,7 @@ pub(crate) struct Network {
     connections: BTreeMap<u64, Connection>,
     agenda: BTreeMap<(Time, u64), Happening>,
     cuts: BTreeSet<(GroupName, GroupName)>,
+    cut_members: BTreeSet<(MemberName, GroupName)>,
     next: u64,
 }
 
@@ -134,6 +136,7 @@ impl Network {
             connections: BTreeMap::new(),
             agenda: BTreeMap::new(),
             cuts: BTreeSet::new(),
+            cut_members: BTreeSet::new(),
             next: 0,
         };
         let members: Vec<_> = organization.groups.iter().flat_map(|g| g.members.clone()).collect();
@@ -198,33 +201,6 @@ impl Network {
         if self.sites[member].node.is_some() {
             self.give(member, Input::Configuration);
         }
-    }
-
-    /// Nothing passes from `from` to `to` by connections that `from` opens.
-    pub(crate) fn cut_one_way(&mut self, from: &str, to: &str) {
-        let cut = (GroupName::from(from), GroupName::from(to));
-        let broken: Vec<_> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| self.route_of(connection) == cut)
-            .map(|(id, _)| *id)
-            .collect();
-        self.cuts.insert(cut);
-        for id in broken {
-            self.break_connection(id);
-        }
-    }
-
-    /// Cuts the physical link between two groups.
-    pub(crate) fn cut(&mut self, u: &str, v: &str) {
-        self.cut_one_way(u, v);
-        self.cut_one_way(v, u);
-    }
-
-    /// The link works again.
-    pub(crate) fn heal(&mut self, u: &str, v: &str) {
-        self.cuts.remove(&(GroupName::from(u), GroupName::from(v)));
-        self.cuts.remove(&(GroupName::from(v), GroupName::from(u)));
     }
 
     /// Gives an order to a member.
@@ -459,7 +435,9 @@ impl Network {
         let Some((client, from)) = self.end(id, Side::Client) else { return };
         let connection = self.connections[&id].clone();
         let (server, there) = connection.server.clone();
-        let is_cut = self.cuts.contains(&self.route_of(&connection));
+        let route = self.route_of(&connection);
+        let is_cut =
+            self.cuts.contains(&route) || self.cut_members.contains(&(client.clone(), route.1));
         if is_cut || self.sites[&server].node.is_none() {
             self.report_end(id, Side::Client, LinkChange::Refused);
             self.connections.remove(&id);

@@ -3,7 +3,7 @@
 use bridgehead::kernel::Time;
 use bridgehead::protocol::linkstate::{
     ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, LIFETIME_RANGE_S, LinkPdu, Listed, Node,
-    Prefix, Record, SharedRecord, Term, Version,
+    Prefix, Record, SharedRecord, SourceState, Term, Version,
 };
 use bridgehead::wire::ids::{
     ConnectorName, GroupKey, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId,
@@ -107,13 +107,15 @@ pub(crate) fn state() -> impl Strategy<Value = ConnectorState> {
 }
 
 pub(crate) fn connector() -> impl Strategy<Value = ConnectorRecord> {
-    (any_name(), any_name(), 1_u32..=100, state(), vec(any_name(), 0..3)).prop_map(
-        |(name, to, cost, state, sources)| ConnectorRecord {
+    let members = || vec(any_name().prop_map(MemberName), 0..3);
+    (any_name(), any_name(), 1_u32..=100, state(), members(), members()).prop_map(
+        |(name, to, cost, state, sources, unavailable)| ConnectorRecord {
             name: ConnectorName(name),
             to: GroupName(to),
             cost,
             state,
-            sources: sources.into_iter().map(MemberName).collect(),
+            sources,
+            unavailable,
         },
     )
 }
@@ -168,7 +170,9 @@ pub(crate) fn element() -> impl Strategy<Value = LinkPdu> {
 
 /// What travels on the group port.
 pub(crate) fn link_pdu() -> impl Strategy<Value = LinkPdu> {
-    let report = vec((any_name().prop_map(ConnectorName), state()), 0..4);
+    let source_state =
+        prop_oneof![Just(SourceState::Up), Just(SourceState::Down), Just(SourceState::Held)];
+    let report = vec((any_name().prop_map(ConnectorName), source_state), 0..4);
     prop_oneof![
         element(),
         report.prop_map(|states| LinkPdu::Report { states }),
