@@ -47,7 +47,9 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
         What::Queue(which) => json!({ "messages": member.rows(which, now) }),
         What::Messages(which) => json!({ "messages": member.shown(which, now) }),
         What::LinkState => {
-            json!({ "records": member.link().table(), "rows": member.link().rows() })
+            let (link, attached) =
+                (member.link(), member.link().attachments(&configuration.link()));
+            json!({ "records": link.table(), "rows": link.rows(now), "attached": attached })
         }
         What::Accounts => json!({ "accounts": member.account_report(configuration) }),
     }

@@ -452,8 +452,8 @@ impl Stage<'_> {
 
     /// What the table of a member says of a connector.
     fn published(&self, host: HostIndex, connector: &str) -> Option<&ConnectorRecord> {
-        let records = &self.world.hosts[host].disk.durable().link.records;
-        let mut all = records.records().flat_map(|record| &record.connectors);
+        let table = &self.world.hosts[host].disk.durable().link.records;
+        let mut all = table.records().flat_map(|record| &record.connectors);
         all.find(|found| found.name.as_str() == connector)
     }
 }

@@ -27,7 +27,7 @@ use super::{DecodeError, TooLong, restrictions};
 use crate::clause;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName, is_uuid};
 use crate::wire::message::Digest;
-use crate::wire::record::COST_RANGE;
+use crate::wire::record::{COST_RANGE, DEFAULT_LIFETIME_S, LIFETIME_RANGE_S};
 use crate::wire::record::{ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version};
 use crate::wire::shared::SharedRecord;
 
@@ -187,8 +187,12 @@ fn encode_record(record: &Record) -> String {
         format!("{} {}", name(member.as_str()), if *attached { "YES" } else { "NO" })
     });
     let deleted = record.deleted.as_ref();
+    let lifetime = match record.lifetime_s {
+        DEFAULT_LIFETIME_S => String::new(),
+        seconds => format!(" LIFETIME {seconds:x}"),
+    };
     format!(
-        "( {} {} {} {} {}{} )",
+        "( {} {} {} {} {}{}{lifetime} )",
         record.uuid,
         name(record.group.as_str()),
         encode_version(&record.version),
@@ -243,13 +247,24 @@ pub(super) fn name(name: &str) -> String {
 fn record(input: &str) -> Parsed<'_, Record> {
     clause!(WI_102);
     let deleted = opt(preceded(word("DELETED"), cut(token(counted_name))));
-    let (rest, (uuid, group, version, members, connectors, deleted)) = delimited(
+    let lifetime = opt(preceded(word("LIFETIME"), cut(token(lifetime))));
+    let head = (token(uuid), token(group_name), version);
+    let (rest, (head, members, connectors, deleted, lifetime)) = delimited(
         expect("a record", tag(" (")),
-        (token(uuid), token(group_name), version, listed(member), listed(connector), deleted),
+        (head, listed(member), listed(connector), deleted, lifetime),
         expect("SP and `)`", tag(" )")),
     )
     .parse(input)?;
-    Ok((rest, Record { group, uuid, version, members, connectors, deleted }))
+    let ((uuid, group, version), lifetime_s) = (head, lifetime.unwrap_or(DEFAULT_LIFETIME_S));
+    Ok((rest, Record { group, uuid, version, members, connectors, deleted, lifetime_s }))
+}
+
+/// A lifetime that is not the default one: that is never said.
+fn lifetime(input: &str) -> Parsed<'_, u32> {
+    clause!(LS_154);
+    let is_said = |s: &u32| LIFETIME_RANGE_S.contains(s) && *s != DEFAULT_LIFETIME_S;
+    expect("a lifetime from 3c to 278d00 (hexadecimal), but not 15180", verify(hex, is_said))
+        .parse(input)
 }
 
 /// The identity of a group.

@@ -32,7 +32,7 @@ pub struct Version {
     pub major: u32,
     /// Counts connector states.
     pub minor: u32,
-    /// Counts changes of membership.
+    /// Counts refreshes of the same content.
     pub user: u32,
 }
 
@@ -98,6 +98,20 @@ impl From<ConnectorState> for SourceState {
 /// The least and the greatest cost of a connector.
 pub const COST_RANGE: core::ops::RangeInclusive<u32> = 1..=100;
 
+/// The lifetime of a record that names none, in seconds: a day.
+pub const DEFAULT_LIFETIME_S: u32 = 86_400;
+/// The lifetimes that a record can have, in seconds: a minute to thirty days.
+pub const LIFETIME_RANGE_S: core::ops::RangeInclusive<u32> = 60..=2_592_000;
+
+const fn default_lifetime() -> u32 {
+    DEFAULT_LIFETIME_S
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+const fn is_default_lifetime(seconds: &u32) -> bool {
+    *seconds == DEFAULT_LIFETIME_S
+}
+
 /// One connector in its group's record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectorRecord {
@@ -144,6 +158,9 @@ pub struct Record {
     /// Set in a tombstone: why the group was deleted; may be empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<String>,
+    /// Who learnt it longer ago than this, in seconds, shows it as stale.
+    #[serde(default = "default_lifetime", skip_serializing_if = "is_default_lifetime")]
+    pub lifetime_s: u32,
 }
 
 impl Record {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::host::{C1, C2, Host};
-use bridgehead::kernel::{Input, LinkChange};
+use bridgehead::kernel::{Act, Input, LinkChange};
 use bridgehead::protocol::deliver::MOVED_LIMIT;
 use bridgehead::protocol::linkstate::{LinkPdu, Record};
 use bridgehead::protocol::member::{
@@ -465,4 +465,25 @@ fn an_account_goes_and_comes() {
     assert!(moved(&host.say(C1, inquire(2)), &ownership("a", 3)), "it is here, and newer");
     let known = host.say(C1, inquire(3));
     assert!(matches!(known[..], [Pdu::Result { outcome: Outcome::Delivered, .. }]), "{known:?}");
+}
+
+/// MA-018: of two connections of one member on the group port the newer one counts, whatever the older one
+/// still says, and however late its end is noticed.
+#[test]
+fn the_newer_attachment_counts() {
+    let mut host = Host::new(Policy::default(), &[]);
+    host.inbound(C1, Port::Group);
+    let member = MemberName::from("b");
+    let again = Command::Inbound { connection: C2, member, port: Port::Group };
+    let Host { config, node, choose, now, .. } = &mut host;
+    let acts = node.step(config, Input::Command(again), *now, choose);
+    assert!(acts.contains(&Act::Close { peer: C1 }), "{acts:?}");
+    host.act(acts);
+    let report = || Pdu::Link(LinkPdu::Report { states: Vec::new() });
+    assert_eq!(host.say(C1, report()), [], "the older one is heard no more");
+    host.input(Input::Link { peer: C1, change: LinkChange::Lost });
+    let answer = host.say(C2, report());
+    assert!(matches!(answer[..], [Pdu::Link(LinkPdu::Reported { .. })]), "{answer:?}");
+    let attached = host.node.machine().link().attachments(&host.config.link());
+    assert!(attached[0].attached, "the end of the older one does not detach the member");
 }

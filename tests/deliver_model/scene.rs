@@ -9,7 +9,9 @@ use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
     Durable, Endpoint, Member, MemberConfig, NewMail, Pdu, Policy, Security,
 };
-use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::protocol::organization::{
+    Account, Group, LinkStateSettings, ORGANIZATION_FORMAT, Organization,
+};
 use bridgehead::wire::ids::{ConnectionId, GroupName, MemberName};
 use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Notify, Recipient};
 
@@ -169,7 +171,7 @@ fn configs(senders: usize, hosts: usize, faults: &Faults) -> Vec<MemberConfig> {
         connectors: Vec::new(),
         accounts: accounts.collect(),
         smart_host: None,
-        link_state: Default::default(),
+        link_state: LinkStateSettings::default(),
     };
     assert_eq!(organization.check(), []);
     let organization = Arc::new(organization);

@@ -98,15 +98,15 @@ impl Origin {
         let there = over(self.name, far.targets[0].clone());
         self.due(LinkTimer::Probe);
         self.step(Input::Link { peer: there.clone(), change: LinkChange::Up });
-        let merged = LinkPdu::Merged { digest: self.bench.digest(), records: vec![] };
+        let merged = LinkPdu::merged(self.bench.digest(), vec![]);
         self.step(Input::Pdu { from: there.clone(), pdu: merged });
-        let merged = LinkPdu::Merged { digest: self.bench.digest(), records: vec![] };
+        let merged = LinkPdu::merged(self.bench.digest(), vec![]);
         self.step(Input::Pdu { from: there.clone(), pdu: merged });
         self.step(Input::Link { peer: there, change: LinkChange::Lost });
     }
 
     fn row(&self) -> (ConnectorState, u32) {
-        let rows = self.bench.node.machine().rows().into_iter();
+        let rows = self.bench.node.machine().rows(bridgehead::kernel::Time(0)).into_iter();
         let mut connectors = rows.filter_map(|row| row.connector);
         let row = connectors.find(|c| c.name.as_str() == self.name).expect("it is in the table");
         (row.state, row.penalty)

@@ -123,7 +123,7 @@ fn until_judged(network: &mut Network, is_broken: bool, end: Time) {
     let origin = member(2, 'a');
     while network.now < end {
         network.run_for(Span::seconds(1));
-        let rows = network.machine(&origin).rows();
+        let rows = network.machine(&origin).rows(network.now);
         let here = rows.iter().filter_map(|row| row.connector.as_ref());
         let judged = here.filter(|c| c.name.as_str() == "RG2-RG4").find_map(|c| c.judgement);
         if is_broken == matches!(judged, Some(Judgement::Down | Judgement::Oscillating))

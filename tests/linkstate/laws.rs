@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bridgehead::kernel::{Machine as _, Node, Seeded, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, Fate, LinkConfig, LinkDurable, LinkState, NextHop, Record,
-    SharedRecord, Table, TableChange, Term, Traits, Version, check_record, is_cut_edge,
-    record_digest,
+    ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, Fate, LinkConfig, LinkDurable, LinkState,
+    NextHop, Record, SharedRecord, Table, TableChange, Term, Traits, Version, check_record,
+    is_cut_edge, record_digest,
 };
-use bridgehead::protocol::organization::{Connector, Group, Organization};
+use bridgehead::protocol::organization::{Connector, Group, LinkStateSettings, Organization};
 use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
 use bridgehead::wire::message::Digest;
 use proptest::prelude::*;
@@ -47,6 +47,7 @@ fn record() -> impl Strategy<Value = Record> {
             unavailable: Vec::new(),
         }],
         deleted: None,
+        lifetime_s: DEFAULT_LIFETIME_S,
     })
 }
 
@@ -60,6 +61,7 @@ fn numbered(number: u32, minor: u32) -> Record {
         members: vec![],
         connectors: vec![],
         deleted: None,
+        lifetime_s: DEFAULT_LIFETIME_S,
     }
 }
 
@@ -277,7 +279,7 @@ fn organization(edges: &[Edge]) -> Organization {
         connectors: connectors.collect(),
         accounts: vec![],
         smart_host: None,
-        link_state: Default::default(),
+        link_state: LinkStateSettings::default(),
     }
 }
 
@@ -304,6 +306,7 @@ fn records(edges: &[Edge], organization: &Organization) -> Vec<Record> {
             members: vec![(member(number), true)],
             connectors,
             deleted: None,
+            lifetime_s: DEFAULT_LIFETIME_S,
         }
     });
     records.collect()
@@ -346,7 +349,7 @@ fn booted(edges: &[Edge]) -> (Node<LinkState>, LinkConfig) {
         member: observer(),
         faults: Faults::none(),
     };
-    let durable = LinkDurable { records: records.into(), term: None };
+    let durable = LinkDurable { records: records.into(), ..LinkDurable::default() };
     let (node, _) = Node::boot(&config, &durable, Time(0), &mut Seeded::new(1));
     (node, config)
 }

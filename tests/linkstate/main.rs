@@ -1,5 +1,6 @@
 //! LINK STATE: the machine of one member, and several joined by a network.
 
+mod age;
 mod bench;
 mod chaos;
 mod compare;
@@ -10,7 +11,9 @@ mod laws;
 mod master;
 mod member;
 mod network;
+mod port;
 mod reference;
+mod restart;
 mod routes;
 mod scenarios;
 mod sources;

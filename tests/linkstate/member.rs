@@ -137,7 +137,7 @@ fn one_news_at_a_time() {
 #[test]
 fn no_exchange_is_endless() {
     let records = vec![record(4, 1, 0, ConnectorState::Up), record(5, 1, 0, ConnectorState::Up)];
-    let durable = LinkDurable { records: records.into(), term: None };
+    let durable = LinkDurable { records: records.into(), ..LinkDurable::default() };
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let there = over("RG1-RG2", member(2, 'a'));
     assert!(opened(&bench.boot).contains(&there));
@@ -235,7 +235,7 @@ fn news_of_another_way_ends_persistence() {
 #[test]
 fn long_news_is_told_in_parts() {
     let records = (0..NEWS_RECORDS_LIMIT + 3).map(|n| record(1_000 + n, 1, 0, ConnectorState::Up));
-    let durable = LinkDurable { records: Table::new(records), term: None };
+    let durable = LinkDurable { records: Table::new(records), ..LinkDurable::default() };
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let there = over("RG1-RG2", member(2, 'a'));
     let mut acts = bench.link(&there, LinkChange::Up);
@@ -255,7 +255,7 @@ fn long_news_is_told_in_parts() {
 #[test]
 fn a_full_table_takes_no_new_group() {
     let records = (0..TABLE_LIMIT).map(|n| record(10_000 + n, 1, 0, ConnectorState::Up));
-    let durable = LinkDurable { records: Table::new(records), term: None };
+    let durable = LinkDurable { records: Table::new(records), ..LinkDurable::default() };
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let from = inbound(1, &member(2, 'a'));
     let known = record(10_000, 1, 1, ConnectorState::Up);
@@ -269,7 +269,7 @@ fn a_full_table_takes_no_new_group() {
 #[test]
 fn answers_carry_what_the_other_end_lacks() {
     let records = vec![record(4, 1, 5, ConnectorState::Up), record(5, 1, 5, ConnectorState::Up)];
-    let durable = LinkDurable { records: records.into(), term: None };
+    let durable = LinkDurable { records: records.into(), ..LinkDurable::default() };
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let from = inbound(1, &member(2, 'a'));
     let acts = bench.news(&from, vec![]);
@@ -461,7 +461,7 @@ fn rows_show_the_table() {
     let mut bare = record(1, 1, 10, ConnectorState::Up);
     bare.connectors.clear();
     bench.news(&inbound(1, &member(4, 'a')), vec![bare]);
-    let rows = bench.node.machine().rows();
+    let rows = bench.node.machine().rows(bridgehead::kernel::Time(0));
     assert_eq!(rows.len(), 2);
     assert_eq!((rows[0].group.as_str(), rows[0].version.as_str()), ("RG1", "1.1.a.0"));
     assert_eq!(rows[0].connector, None);
@@ -469,11 +469,11 @@ fn rows_show_the_table() {
     assert_eq!((own.name.as_str(), own.cost, own.judgement), ("RG5-RG4", 10, None));
     assert_eq!(rows[1].digest.len(), 8);
     let bridgehead = Bench::boot(figure_3_14(), &member(5, 'a'), bench_durable(&bench));
-    let rows = bridgehead.node.machine().rows();
+    let rows = bridgehead.node.machine().rows(bridgehead::kernel::Time(0));
     let judged = rows[1].connector.as_ref().and_then(|c| c.judgement).map(|j| j.as_str());
     assert_eq!(judged, Some("up"));
 }
 
 fn bench_durable(bench: &Bench) -> LinkDurable {
-    LinkDurable { records: bench.node.machine().table().clone(), term: None }
+    LinkDurable { records: bench.node.machine().table().clone(), ..LinkDurable::default() }
 }

@@ -34,7 +34,8 @@ fn told(unavailable: &[MemberName]) -> Record {
 fn mail_goes_by_a_source_that_is_available() {
     let hop = |at: char, unavailable: &[MemberName]| {
         let far = record(2, 1, 0, ConnectorState::Up);
-        let durable = LinkDurable { records: vec![told(unavailable), far], term: None };
+        let durable =
+            LinkDurable { records: vec![told(unavailable), far].into(), ..LinkDurable::default() };
         let bench = Bench::boot(two_sources(), &member(1, at), durable);
         match bench.node.machine().next_hop(&bench.config, &"RG2".into(), 1_000) {
             NextHop::Connector(_) => 'x',
@@ -58,9 +59,13 @@ fn a_restart_does_not_make_a_source_available() {
         let mut other = wide.connectors[0].clone();
         other.name = "RG1-RG2-again".into();
         wide.connectors.push(other);
-        let durable = LinkDurable { records: vec![told(&[member(1, 'a')])], term: None };
+        let durable =
+            LinkDurable { records: vec![told(&[member(1, 'a')])].into(), ..LinkDurable::default() };
         let mut bench = Bench::boot(wide, &member(1, letter), durable);
-        let row = bench.node.machine().rows()[0].connector.clone().expect("a connector");
+        let row = bench.node.machine().rows(bridgehead::kernel::Time(0))[0]
+            .connector
+            .clone()
+            .expect("a connector");
         // The record in the table has one connector, so the other is none that is configured.
         let expected = if judgement == Judgement::Up { judgement } else { Judgement::Persistent };
         assert_eq!(row.judgement, Some(expected));

@@ -11,7 +11,7 @@ fn master() -> Stage {
     let mut stage = Stage::accept(Security::Address, Port::Group, Some("rg2-b"));
     stage.play(
         r"S=  NODEINFO (6) {21}Version: 1 Bridgehead rg2-a ready\r\n
-          ? Frame(4194304)",
+          ? Frame(1024)",
     );
     stage
 }
@@ -70,6 +70,28 @@ fn the_log_says_where_a_frame_is_malformed() {
     }
 }
 
+/// MA-022, SM-082: a first frame that says more than a name is refused by its count, at either end, and
+/// so is one that stands before the greeting.
+#[test]
+fn a_first_frame_is_short() {
+    let mut stage = master();
+    stage.show_events = true;
+    stage.play(
+        "C~ {00000401} ATTACH\nE: LINKSTATE octet 1: expected a length within the limit, got \
+         `{00000401} ATTACH`\n. close\nE: LINKSTATE closed",
+    );
+    let open = || Stage::open(Security::Address, Endpoint::Group("rg1-b".into()));
+    let mut stage = open();
+    stage.play("? Frame(1024)\nS~ {00000401} NODEINFO\n. close\nM> link Refused");
+    for first in [r"S=  REPORTED 1 {5}rg1-b 2\r\n", r"S=  ATTACH {5}rg1-b\r\n", "S~ hello there"] {
+        let mut stage = open();
+        stage.play(&format!("? Frame(1024)\n{first}\n. close\nM> link Refused"));
+    }
+    // Behind ATTACH a frame may be as long as a table.
+    let mut stage = master();
+    stage.play(&format!("{ATTACH}\n? Frame(4194304)\nM> inbound rg2-b Group\nC~ {{00000401}} NE"));
+}
+
 /// SM-083: who is no proved member hears nothing.
 #[test]
 fn a_stranger_is_not_greeted() {
@@ -84,7 +106,7 @@ fn we_attach() {
     let greeting = r"S=  NODEINFO (6) {21}Version: 1 Bridgehead rg1-b ready\r\n";
     let mut stage = Stage::open(Security::Address, endpoint());
     stage.play(&format!(
-        r#"? Frame(4194304)
+        r#"? Frame(1024)
            {greeting}
            C=  ATTACH {{5}}rg1-a\r\n
            ? Frame(4194304)
@@ -96,13 +118,13 @@ fn we_attach() {
     ));
     let mut stage = Stage::open(Security::Address, endpoint());
     stage.play(
-        r"? Frame(4194304)
+        r"? Frame(1024)
           S=  NODEINFO (6) {21}Version: 1 Bridgehead rg1-x ready\r\n
           . close
           M> link Refused",
     );
     let mut stage = Stage::open(Security::Address, endpoint());
-    stage.play("? Frame(4194304)\n+ timer\n. close\nM> link TimedOut");
+    stage.play("? Frame(1024)\n+ timer\n. close\nM> link TimedOut");
 }
 
 /// SM-095, WI-047: who has come to ask is answered in any order, and is not attached.
@@ -141,7 +163,7 @@ fn we_ask_about_accounts() {
     let open = || {
         let mut stage = Stage::open(Security::Address, Endpoint::Consult("rg1-b".into()));
         stage.play(
-            r"? Frame(4194304)
+            r"? Frame(1024)
               S=  NODEINFO (6) {21}Version: 1 Bridgehead rg1-b ready\r\n
               C=  CONSULT {5}rg1-a\r\n
               ? Frame(4194304)

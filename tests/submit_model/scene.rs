@@ -10,7 +10,7 @@ use bridgehead::protocol::member::{
     Change, Durable, Member, MemberConfig, NewMail, Pdu, Policy, Security,
 };
 use bridgehead::protocol::organization::{
-    Account, Connector, Group, ORGANIZATION_FORMAT, Organization,
+    Account, Connector, Group, LinkStateSettings, ORGANIZATION_FORMAT, Organization,
 };
 use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Notify, Recipient};
@@ -245,7 +245,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
         }],
         accounts: vec![Account::new(account(), MemberName::from(HOST))],
         smart_host: None,
-        link_state: Default::default(),
+        link_state: LinkStateSettings::default(),
     };
     assert_eq!(organization.check(), []);
     organization

@@ -115,6 +115,8 @@ pub(super) struct Detector {
     pub(super) is_shared: bool,
     pub(super) damping: Damping,
     overdue: bool,
+    /// Neither the table nor an attempt has said anything of it yet.
+    pub(super) unknown: bool,
 }
 
 impl Detector {
@@ -144,6 +146,7 @@ impl Detector {
             is_shared: false,
             damping: Damping::default(),
             overdue: false,
+            unknown: false,
         }
     }
 

@@ -91,13 +91,14 @@ impl LinkState {
     ) {
         let outstanding = self.links.get(from).is_some_and(|link| link.outstanding.is_some());
         if !outstanding {
-            Self::misbehaved(from, "Merged without News", cx);
+            self.out_of_place(config, from, "Merged without News", cx);
             return;
         }
         let grown = self.grow(config, records, Some(from), cx);
         let link = self.links.get_mut(from).expect("growth ends no connection that waits");
         let is_first = !link.synced;
         let strays = link.merged(digest, nodes, grown, &self.table);
+        self.answer_came(from, cx);
         if strays > 0 {
             Self::misbehaved(from, "nodes that answer nothing", cx);
         }
@@ -134,7 +135,11 @@ impl LinkState {
         if has_grown {
             let grown: Vec<_> = growth.records.into_values().collect();
             clause!(LS_007);
-            cx.store(TableChange::Merged(grown.clone()));
+            grown.iter().for_each(|record| self.ages.learn(&record.uuid, cx.now));
+            cx.store(TableChange::Learnt { at: cx.now, records: grown.clone() });
+            if self.mastership.is_some() && is_own_touched {
+                self.arm_refresh(config, cx);
+            }
             if config.faults.is_on("whole-table-flood") {
                 let all: Vec<_> = self.table.records().cloned().collect();
                 self.owe(config, &all, source);
@@ -301,6 +306,7 @@ impl LinkState {
         if let Some(news) = link.next_news(&self.table) {
             clause!(LS_008);
             cx.send_durable(neighbour.clone(), news);
+            self.await_answer(neighbour, cx);
             return;
         }
         let Some(way) = neighbour.way() else { return };

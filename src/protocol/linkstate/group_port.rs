@@ -2,14 +2,35 @@
 
 use alloc::vec::Vec;
 
+use serde::Serialize;
+
 use super::link::Link;
 use super::{
     LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour, SourceState, TableChange,
 };
 use crate::clause;
-use crate::kernel::{Cx, draw_u64};
-use crate::protocol::master::{Mastership, next_term};
+use crate::kernel::{Cx, Span, draw_u64};
+use crate::protocol::master::{Mastership, OUTBID_LIMIT, OUTBID_WINDOW, next_term};
 use crate::wire::ids::{ConnectorName, MemberName};
+
+/// How long the far end of a connection of the group port may take for an answer.
+pub const ANSWER_WAIT: Span = Span::minutes(1);
+
+/// Whether a member has a connection with us on the group port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AttachmentRow {
+    /// The member.
+    pub member: MemberName,
+    /// It is attached to us, or we to it.
+    pub attached: bool,
+}
+
+impl Neighbour {
+    /// Whether this is a connection between a member and its master.
+    const fn is_on_group_port(&self) -> bool {
+        matches!(self, Self::Master(_) | Self::Attached(_))
+    }
+}
 
 impl LinkState {
     /// Takes over who the master is.
@@ -30,6 +51,7 @@ impl LinkState {
             .collect();
         for neighbour in stale {
             self.links.remove(&neighbour);
+            cx.disarm(LinkTimer::Answer(neighbour.clone()));
             cx.close(neighbour);
         }
         if is_master {
@@ -39,6 +61,7 @@ impl LinkState {
             self.begin_mastership(config, cx);
         } else {
             self.mastership = None;
+            cx.disarm(LinkTimer::Outbid);
             self.attach(config, cx);
         }
     }
@@ -68,33 +91,76 @@ impl LinkState {
     fn begin_term(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> super::Term {
         let nonce = draw_u64(cx.choose, "linkstate.term");
         let published = self.table.of(&config.group().uuid).map(|r| &r.version.term);
-        let term = next_term(self.term.as_ref(), published, &config.member, nonce);
+        let mut term = next_term(self.term.as_ref(), published, &config.member, nonce);
+        if config.faults.is_on("first-term-outbids") {
+            term.nonce = nonce;
+        }
         cx.store(TableChange::Term(term.clone()));
         self.term = Some(term.clone());
         term
     }
 
-    /// As the master: makes the table say what is known of the group.
-    pub(super) fn publish(&mut self, config: &LinkConfig, contested: bool, cx: &mut Cx<'_, Self>) {
-        let Some(mastership) = &self.mastership else { return };
+    /// As the master: makes the table say what is known of the group. Whether something new was published.
+    pub(super) fn publish(
+        &mut self,
+        config: &LinkConfig,
+        contested: bool,
+        cx: &mut Cx<'_, Self>,
+    ) -> bool {
+        let Some(mastership) = &self.mastership else { return false };
         let group = config.group();
         let (organization, mut term) = (&config.organization, mastership.term.clone());
-        if let Some(current) = self.table.of(&group.uuid) {
-            let version = &current.version;
-            if version.major > organization.revision {
-                cx.event(LinkEvent::Conflict { group: group.name.clone() });
-            } else if version.term > term || version.minor == u32::MAX {
-                term = self.begin_term(config, cx);
-            }
+        let published = self.table.of(&group.uuid).map(|record| &record.version);
+        let is_greater = published.is_some_and(|version| version.term > term);
+        let is_at_end = published.is_some_and(|version| version.minor == u32::MAX);
+        if published.is_some_and(|version| version.major > organization.revision) {
+            cx.event(LinkEvent::Conflict { group: group.name.clone() });
+        } else if is_greater && !self.may_outbid(config, cx) {
+            return false;
+        } else if is_greater || is_at_end {
+            term = self.begin_term(config, cx);
         }
-        let Some(mastership) = &mut self.mastership else { return };
+        let Some(mastership) = &mut self.mastership else { return false };
         mastership.term = term;
         let current = self.table.of(&group.uuid);
         let known = current.map(|record| &**record);
-        if let Some(record) = mastership.compose(organization, group, known, contested) {
-            assert!(current.is_none_or(|c| c.version < record.version), "versions only grow");
-            let _ = self.grow(config, alloc::vec![record.into()], None, cx);
+        let Some(record) = mastership.compose(organization, group, known, contested) else {
+            return false;
+        };
+        assert!(current.is_none_or(|c| c.version < record.version), "versions only grow");
+        let _ = self.grow(config, alloc::vec![record.into()], None, cx);
+        true
+    }
+
+    /// Whether a greater term in the record of our group is outbid. Another member that is the master by
+    /// its own file would outbid us again: two such members must not go on with that.
+    fn may_outbid(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> bool {
+        let group = config.group();
+        let published = self.table.of(&group.uuid).map(|record| &record.version.term.member);
+        let (Some(mastership), Some(other)) = (&mut self.mastership, published) else {
+            return false;
+        };
+        if *other == config.member || config.faults.is_on("outbids-for-ever") {
+            return true;
         }
+        clause!(MA_026);
+        cx.event(LinkEvent::Conflict { group: group.name.clone() });
+        if mastership.outbids >= OUTBID_LIMIT {
+            return false;
+        }
+        if mastership.outbids == 0 {
+            cx.arm(LinkTimer::Outbid, OUTBID_WINDOW);
+        }
+        mastership.outbids += 1;
+        true
+    }
+
+    /// The window in which terms of others are outbid begins anew.
+    pub(super) fn outbid_again(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        if let Some(mastership) = &mut self.mastership {
+            mastership.outbids = 0;
+        }
+        self.publish(config, false, cx);
     }
 
     /// Calls the master, unless a wait runs.
@@ -125,12 +191,26 @@ impl LinkState {
             cx.close(neighbour);
             return;
         }
+        clause!(MA_016);
         self.links.insert(neighbour, Link { up: true, ..Link::default() });
+        if config.faults.is_on("attachment-is-published") {
+            self.publish(config, true, cx);
+        }
     }
 
-    /// The state of each connector that this member carries, as the master is to know it.
+    /// A member is attached no longer. What it has reported stands until it reports again.
+    pub(super) fn detached(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        clause!(MA_016);
+        if config.faults.is_on("attachment-is-published") {
+            self.publish(config, true, cx);
+        }
+    }
+
+    /// The state of each connector that this member carries, as the master is to know it. Of one of which
+    /// this member knows nothing, as without its disk, the group may know more.
     pub(super) fn report(&self) -> Vec<(ConnectorName, SourceState)> {
-        let detectors = self.detectors.values();
+        clause!(MA_025);
+        let detectors = self.detectors.values().filter(|detector| !detector.unknown);
         detectors.map(|d| (d.name.clone(), d.reported())).collect()
     }
 
@@ -154,7 +234,8 @@ impl LinkState {
         {
             clause!(MA_013);
             link.reports += 1;
-            cx.send(master, LinkPdu::Report { states });
+            cx.send(master.clone(), LinkPdu::Report { states });
+            self.await_answer(&master, cx);
         }
     }
 
@@ -167,21 +248,22 @@ impl LinkState {
         cx: &mut Cx<'_, Self>,
     ) {
         let (Neighbour::Attached(member), Some(mastership)) = (from, &mut self.mastership) else {
-            Self::misbehaved(from, "Report to a member that is not its master", cx);
+            self.out_of_place(config, from, "Report to a member that is not its master", cx);
             return;
         };
+        let mut foreign = None;
         for (name, state) in states {
             let connector = config.organization.connector(&name);
             if connector.is_some_and(|connector| connector.sources.contains(member)) {
                 mastership.hear(member, name, state);
             } else {
-                clause!(MA_014);
-                Self::misbehaved(
-                    from,
-                    alloc::format!("reports {name}, which it does not carry"),
-                    cx,
-                );
+                foreign.get_or_insert(name);
             }
+        }
+        // One alarm for each report: what a member may name in one is bounded by the frame alone.
+        if let Some(name) = foreign {
+            clause!(MA_014);
+            Self::misbehaved(from, alloc::format!("reports {name}, which it does not carry"), cx);
         }
         self.publish(config, false, cx);
         if let Some(mastership) = &self.mastership {
@@ -191,11 +273,91 @@ impl LinkState {
     }
 
     /// The master has our report in its record.
-    pub(super) fn reported(&mut self, from: &Neighbour, cx: &mut Cx<'_, Self>) {
-        let link = self.links.get_mut(from).filter(|link| link.reports > 0);
-        match link {
-            Some(link) => link.reports -= 1,
-            None => Self::misbehaved(from, "Reported without Report", cx),
+    pub(super) fn reported(
+        &mut self,
+        config: &LinkConfig,
+        from: &Neighbour,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        match self.links.get_mut(from).filter(|link| link.reports > 0) {
+            Some(link) => {
+                link.reports -= 1;
+                self.answer_came(from, cx);
+            }
+            None => self.out_of_place(config, from, "Reported without Report", cx),
         }
+    }
+
+    /// Something was sent that the far end has to answer. The time runs from the first such thing: what
+    /// follows it does not give a silent far end more.
+    pub(super) fn await_answer(&mut self, neighbour: &Neighbour, cx: &mut Cx<'_, Self>) {
+        let link = self.links.get_mut(neighbour).filter(|_| neighbour.is_on_group_port());
+        if let Some(link) = link
+            && !core::mem::replace(&mut link.awaited, true)
+        {
+            clause!(MA_019);
+            cx.arm(LinkTimer::Answer(neighbour.clone()), ANSWER_WAIT);
+        }
+    }
+
+    /// An answer came: what is still owed has its whole time again.
+    pub(super) fn answer_came(&mut self, neighbour: &Neighbour, cx: &mut Cx<'_, Self>) {
+        let Some(link) = self.links.get_mut(neighbour).filter(|link| link.awaited) else { return };
+        let timer = LinkTimer::Answer(neighbour.clone());
+        link.awaited = link.outstanding.is_some() || link.reports > 0;
+        if link.awaited {
+            cx.arm(timer, ANSWER_WAIT);
+        } else {
+            cx.disarm(timer);
+        }
+    }
+
+    /// The answer has not come in time: whoever is there no longer, or not in his senses, is let go.
+    pub(super) fn silent(
+        &mut self,
+        config: &LinkConfig,
+        neighbour: &Neighbour,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        let is_awaited = self.links.get(neighbour).is_some_and(|link| link.awaited);
+        if is_awaited && !config.faults.is_on("silence-is-kept") {
+            self.out_of_place(config, neighbour, "no answer in time", cx);
+        }
+    }
+
+    /// A peer broke the protocol. On the group port that ends the connection: neither side knows any more
+    /// what the other one waits for.
+    pub(super) fn out_of_place(
+        &mut self,
+        config: &LinkConfig,
+        neighbour: &Neighbour,
+        problem: &str,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        Self::misbehaved(neighbour, problem, cx);
+        if neighbour.is_on_group_port() && self.links.contains_key(neighbour) {
+            clause!(MA_021);
+            cx.close(neighbour.clone());
+            self.ended(config, neighbour, cx);
+        }
+    }
+
+    /// Who of the group is attached: at the master each other member, elsewhere the master alone.
+    #[must_use]
+    pub fn attachments(&self, config: &LinkConfig) -> Vec<AttachmentRow> {
+        clause!(MA_017);
+        let group = config.group();
+        let is_up = |neighbour: &Neighbour| self.links.get(neighbour).is_some_and(|link| link.up);
+        if self.mastership.is_none() {
+            let member = group.master.clone();
+            let attached = is_up(&Neighbour::Master(member.clone()));
+            return alloc::vec![AttachmentRow { member, attached }];
+        }
+        let others = group.members.iter().filter(|member| **member != config.member);
+        let rows = others.map(|member| {
+            let attached = is_up(&Neighbour::Attached(member.clone()));
+            AttachmentRow { member: member.clone(), attached }
+        });
+        rows.collect()
     }
 }

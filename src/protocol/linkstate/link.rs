@@ -75,6 +75,8 @@ pub(super) struct Link {
     pub(super) told_root: bool,
     /// Where the nodes of our tree are still to be told.
     pub(super) untold: BTreeSet<Prefix>,
+    /// The far end owes an answer, and its time runs: on the group port only.
+    pub(super) awaited: bool,
 }
 
 impl Link {

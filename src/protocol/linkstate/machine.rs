@@ -4,6 +4,7 @@
 //! members of the group), and the detection of failed connectors. Custody asks it for a way and for a
 //! connection; it answers when the news that must precede mail has been merged at the far end.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::ScheduleTimer;
 use super::{SharedRecord, Table, Term};
+use crate::kernel::Time;
 use crate::protocol::faults::Faults;
 use crate::protocol::organization::Organization;
 use crate::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
@@ -73,6 +75,12 @@ pub enum LinkTimer {
     Reattach,
     /// Open a wanted way again whose connection was lost twice in a row, or refused by a member.
     Reopen(Way),
+    /// The answer that is owed on a connection of the group port has not come.
+    Answer(Neighbour),
+    /// The own record is published again.
+    Refresh,
+    /// What others publish for our group may be outbid again.
+    Outbid,
     /// Of the schedule by which routes are computed.
     Schedule(ScheduleTimer),
     /// The penalty of a connector takes its next step down.
@@ -89,6 +97,13 @@ pub enum TableChange {
     Merged(Vec<SharedRecord>),
     /// A mastership of this member begins.
     Term(Term),
+    /// Records that are greater than what the table had. Disks of before have `Merged`.
+    Learnt {
+        /// When.
+        at: Time,
+        /// What.
+        records: Vec<SharedRecord>,
+    },
 }
 
 /// What survives a crash.
@@ -98,6 +113,9 @@ pub struct LinkDurable {
     pub records: Table,
     /// The latest mastership of this member.
     pub term: Option<Term>,
+    /// When the record of each group was learnt, by its UUID.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learnt: BTreeMap<String, Time>,
 }
 
 /// Orders from custody.

@@ -3,8 +3,9 @@
 //! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges; `tree` has its
 //! digests), `routes` and `schedule` (what follows from it, and when), `detector` (how a broken connector is
 //! noticed), `damping` (when it is not told), `exchange` (how news travels), `walk` (how two tables that differ
-//! are compared), `ways` (which connections exist) and `state`, which ties them together.
+//! are compared), `age` (how old they are), `ways` (which connections exist) and `state`, which ties them together.
 
+mod age;
 mod backoff;
 mod damping;
 mod detector;
@@ -32,6 +33,7 @@ pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
 pub use damping::{CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, HIDDEN_LIMIT};
 pub use detector::{Judgement, PROBE_INTERVAL};
+pub use group_port::{ANSWER_WAIT, AttachmentRow};
 pub use link::NEWS_RECORDS_LIMIT;
 pub use machine::*;
 pub use report::{ConnectorRow, ReportRow};

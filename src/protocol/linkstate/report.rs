@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{ConnectorState, Judgement, LinkState};
+use crate::kernel::Time;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 
 /// How many hexadecimal digits of a record's digest people see.
@@ -22,6 +23,10 @@ pub struct ReportRow {
     pub digest: String,
     /// The connector; `None` stands for a group without connectors.
     pub connector: Option<ConnectorRow>,
+    /// How long ago this member learnt the record, in seconds.
+    pub age_s: u64,
+    /// That is longer than the record's lifetime: its master may be away. It is routed by all the same.
+    pub stale: bool,
 }
 
 /// A connector in the table.
@@ -51,9 +56,9 @@ const fn is_zero(penalty: &u32) -> bool {
 }
 
 impl LinkState {
-    /// The table, row by row, in order of groups and connectors.
+    /// The table as of `now`, row by row, in order of groups and connectors.
     #[must_use]
-    pub fn rows(&self) -> Vec<ReportRow> {
+    pub fn rows(&self, now: Time) -> Vec<ReportRow> {
         let mut rows = Vec::new();
         for record in self.records() {
             let digest = record.digest();
@@ -65,6 +70,8 @@ impl LinkState {
                 version: version.clone(),
                 digest: digest.clone(),
                 connector,
+                age_s: self.ages.of(&record.uuid, now).as_seconds(),
+                stale: self.ages.is_stale(record, now),
             };
             if record.connectors.is_empty() {
                 rows.push(row(None));

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::age::Ages;
 use super::backoff::Backoff;
 use super::detector::Detector;
 use super::link::Link;
@@ -41,6 +42,8 @@ pub struct LinkState {
     pub(super) pauses: BTreeMap<MemberName, Backoff>,
     /// Where mail goes, by the table of the last computation.
     pub(super) routes: Routes,
+    /// When each record was learnt, to show it.
+    pub(super) ages: Ages,
 }
 
 impl LinkConfig {
@@ -131,7 +134,9 @@ impl LinkState {
         self.adopt_routes(config);
         self.adopt_connectors(config, cx);
         self.adopt_master(config, cx);
-        self.publish(config, false, cx);
+        if !self.publish(config, false, cx) {
+            self.arm_refresh(config, cx);
+        }
         self.rejudge_failed(config, cx);
         self.open_what_is_needed(cx);
     }
@@ -228,7 +233,7 @@ impl LinkState {
                 self.merged(config, from, digest, (records, &nodes), cx);
             }
             LinkPdu::Report { states } => self.report_heard(config, from, states, cx),
-            LinkPdu::Reported { .. } => self.reported(from, cx),
+            LinkPdu::Reported { .. } => self.reported(config, from, cx),
         }
     }
 
@@ -247,6 +252,9 @@ impl LinkState {
                 self.attach(config, cx);
             }
             LinkTimer::Schedule(timer) => self.paced(timer, cx),
+            LinkTimer::Refresh => self.refresh(config, cx),
+            LinkTimer::Outbid => self.outbid_again(config, cx),
+            LinkTimer::Answer(neighbour) => self.silent(config, &neighbour, cx),
             LinkTimer::Reopen(way) => {
                 match &way {
                     Way::Connector(name) => {
@@ -286,6 +294,13 @@ impl Machine for LinkState {
             TableChange::Merged(records) => {
                 records.iter().for_each(|record| durable.records.put(record.clone()));
             }
+            TableChange::Learnt { at, records } => {
+                clause!(LS_153);
+                for record in records {
+                    durable.records.put(record.clone());
+                    durable.learnt.insert(record.uuid.clone(), *at);
+                }
+            }
             TableChange::Term(term) => {
                 assert!(durable.term.as_ref() < Some(term), "terms only grow");
                 durable.term = Some(term.clone());
@@ -306,6 +321,7 @@ impl Machine for LinkState {
             term: durable.term.clone(),
             reattach: Backoff::default(),
             pauses: BTreeMap::new(),
+            ages: Ages::new(cx.now, &durable.learnt),
         };
         machine.adopt(config, cx);
         machine.route_from_boot();

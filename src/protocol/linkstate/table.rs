@@ -20,7 +20,7 @@ use crate::clause;
 use crate::protocol::organization::{GROUPS_LIMIT, MEMBERS_LIMIT};
 use crate::wire::ids::GroupName;
 use crate::wire::node::{Node, Prefix};
-use crate::wire::record::COST_RANGE;
+use crate::wire::record::{COST_RANGE, LIFETIME_RANGE_S};
 use crate::wire::shared::SharedRecord;
 
 /// The most records of one table that are no tombstones, and the most tombstones beside them.
@@ -237,6 +237,11 @@ pub fn check_record(record: &Record) -> Result<(), String> {
     }
     if record.version.term.counter > TERM_LIMIT {
         return Err(String::from("term counter at its end"));
+    }
+    let lifetime = record.lifetime_s;
+    if !LIFETIME_RANGE_S.contains(&lifetime) {
+        let (least, most) = (LIFETIME_RANGE_S.start(), LIFETIME_RANGE_S.end());
+        return Err(alloc::format!("a lifetime of {lifetime} s, expected {least} to {most}"));
     }
     let mut last = None;
     for connector in &record.connectors {

@@ -34,19 +34,26 @@ impl LinkState {
         for connector in carried {
             let published = self.published_state(&config.member, connector);
             let detector = self.detectors.entry(connector.name.clone());
-            let detector =
-                detector.or_insert_with(|| Detector::new(connector, published, patience));
+            let detector = detector.or_insert_with(|| {
+                let state = published.unwrap_or(ConnectorState::Up);
+                let mut detector = Detector::new(connector, state, patience);
+                detector.unknown = published.is_none() && !config.faults.is_on("unknown-is-up");
+                detector
+            });
             detector.patience = patience;
             detector.is_shared = connector.sources.len() > 1;
         }
     }
 
     /// What the table says of a connector as `member` carries it.
-    fn published_state(&self, member: &MemberName, connector: &Connector) -> ConnectorState {
-        let record = self.table.get(&connector.from);
-        let published =
-            record.and_then(|r| r.connectors.iter().find(|known| known.name == connector.name));
-        published.map_or(ConnectorState::Up, |published| published.state_at(member))
+    fn published_state(
+        &self,
+        member: &MemberName,
+        connector: &Connector,
+    ) -> Option<ConnectorState> {
+        let record = self.table.get(&connector.from)?;
+        let published = record.connectors.iter().find(|known| known.name == connector.name)?;
+        Some(published.state_at(member))
     }
 
     fn drop_connector(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
@@ -181,6 +188,7 @@ impl LinkState {
             clause!(MA_011);
             link.reports += 1;
             cx.send(neighbour.clone(), LinkPdu::Report { states: report });
+            self.await_answer(neighbour, cx);
         }
         self.pump(neighbour, cx);
     }
@@ -195,6 +203,9 @@ impl LinkState {
         self.answered.remove(neighbour);
         let Some(link) = self.links.remove(neighbour) else { return };
         let (was_up, was_synced) = (link.up, link.synced);
+        if link.awaited {
+            cx.disarm(LinkTimer::Answer(neighbour.clone()));
+        }
         if was_up && neighbour.way().is_some() {
             cx.event(LinkEvent::Gone { neighbour: neighbour.clone() });
         }
@@ -215,7 +226,8 @@ impl LinkState {
                 let wait = self.reattach.next();
                 cx.arm(LinkTimer::Reattach, wait);
             }
-            Neighbour::Attached(_) | Neighbour::Inbound(..) => {}
+            Neighbour::Attached(_) => self.detached(config, cx),
+            Neighbour::Inbound(..) => {}
         }
     }
 
@@ -327,13 +339,15 @@ impl LinkState {
         let judgement = detector.judge(&config.organization.link_state, is_cut);
         let reported_before = detector.reported();
         let before = core::mem::replace(&mut detector.judgement, judgement);
-        if before == judgement {
-            return;
-        }
+        // An attempt that succeeded says something, and so do four that failed; one that failed does not.
+        let is_settled = !matches!(detector.health, Health::Retrying(_));
+        let is_first = is_settled && core::mem::take(&mut detector.unknown);
         let reported = detector.reported();
-        let (connector, text) = (name.clone(), judgement.as_str().into());
-        cx.event(LinkEvent::Judged { connector, judgement: text });
-        if reported != reported_before {
+        if before != judgement {
+            let (connector, text) = (name.clone(), judgement.as_str().into());
+            cx.event(LinkEvent::Judged { connector, judgement: text });
+        }
+        if is_first || reported != reported_before {
             clause!(LS_104);
             self.tell_master(config, name, reported, cx);
         }

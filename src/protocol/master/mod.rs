@@ -6,7 +6,13 @@ use alloc::vec::Vec;
 use super::linkstate::{ConnectorRecord, ConnectorState, Record, SourceState, Term, Version};
 use super::organization::{Connector, Group, Organization};
 use crate::clause;
+use crate::kernel::Span;
 use crate::wire::ids::{ConnectorName, MemberName};
+
+/// The terms that a master begins in [`OUTBID_WINDOW`] because of what others publish for its group.
+pub const OUTBID_LIMIT: u8 = 3;
+/// How long those are counted, from the first one.
+pub const OUTBID_WINDOW: Span = Span::minutes(15);
 
 /// What a master knows beside the table: its term, and what its members have reported.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +20,8 @@ pub struct Mastership {
     /// The term under which it publishes.
     pub term: Term,
     heard: BTreeMap<MemberName, BTreeMap<ConnectorName, SourceState>>,
+    /// The terms begun in this window because another member has published for the group.
+    pub outbids: u8,
 }
 
 /// The term that follows whatever is known of earlier ones.
@@ -25,7 +33,10 @@ pub fn next_term(
     nonce: u64,
 ) -> Term {
     clause!(MA_003);
-    let known = own.into_iter().chain(published).map(|term| term.counter).max().unwrap_or(0);
+    let Some(known) = own.into_iter().chain(published).map(|term| term.counter).max() else {
+        clause!(MA_024);
+        return Term { counter: 1, member: member.clone(), nonce: 0 };
+    };
     let counter = known.checked_add(1).expect("records at the end of the counter are refused");
     Term { counter, member: member.clone(), nonce }
 }
@@ -34,7 +45,7 @@ impl Mastership {
     /// Nothing is heard yet.
     #[must_use]
     pub const fn new(term: Term) -> Self {
-        Self { term, heard: BTreeMap::new() }
+        Self { term, heard: BTreeMap::new(), outbids: 0 }
     }
 
     /// Takes what a member says of a connector that it carries.
@@ -66,6 +77,7 @@ impl Mastership {
             members: group.members.iter().map(|member| (member.clone(), true)).collect(),
             connectors: self.connectors(organization, group, current),
             deleted: None,
+            lifetime_s: organization.link_state.lifetime_s,
         };
         let Some(current) = current else { return Some(record) };
         if current.version.term != *term || current.version.major != major {
@@ -79,6 +91,21 @@ impl Mastership {
         }
         clause!(MA_008);
         record.version.minor = current.version.minor.checked_add(1)?;
+        record.version.user = 0;
+        Some(record)
+    }
+
+    /// The same record under the next user number; `None` when `current` is not of this mastership and this
+    /// configuration.
+    #[must_use]
+    pub fn refreshed(&self, organization: &Organization, current: &Record) -> Option<Record> {
+        let Version { term, major, .. } = &current.version;
+        if *term != self.term || *major != organization.revision {
+            return None;
+        }
+        clause!(LS_151);
+        let mut record = current.clone();
+        record.version.user = current.version.user.checked_add(1)?;
         Some(record)
     }
 

@@ -8,7 +8,13 @@ use core::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use crate::clause;
+use crate::kernel::Span;
+use crate::wire::record::{DEFAULT_LIFETIME_S, LIFETIME_RANGE_S};
 
+/// In one lifetime a record is published so often, unless something else is said.
+pub const REFRESHES_PER_LIFETIME: u32 = 3;
+/// The shortest `refresh_s`.
+pub const REFRESH_LEAST_S: u32 = 20;
 /// From one probe of a broken connector to the next, in seconds. Not configurable (seed).
 pub const PROBE_INTERVAL_S: u32 = 60;
 /// What one decision of DOWN costs (RFC 2439, RFC 7196).
@@ -51,6 +57,11 @@ pub struct LinkStateSettings {
     pub glitch_retry_s: u32,
     /// So many retries fail before DOWN is decided.
     pub glitch_retries: u8,
+    /// A record is shown as stale when it was learnt longer ago than this.
+    pub lifetime_s: u32,
+    /// A master publishes its record again when it has said nothing for this time; without it, a third of
+    /// the lifetime.
+    pub refresh_s: Option<u32>,
     /// Mail is spread over first connectors that are equally good, names apart.
     pub spread: bool,
 }
@@ -97,6 +108,8 @@ impl Default for LinkStateSettings {
             max_penalty: 50_000,
             glitch_retry_s: 60,
             glitch_retries: 3,
+            lifetime_s: DEFAULT_LIFETIME_S,
+            refresh_s: None,
             spread: false,
         }
     }
@@ -115,6 +128,16 @@ impl LinkStateSettings {
     #[must_use]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// After how long a record is published again.
+    #[must_use]
+    pub fn refresh(&self) -> Span {
+        Span::seconds(u64::from(self.refresh_in_s()))
+    }
+
+    fn refresh_in_s(&self) -> u32 {
+        self.refresh_s.unwrap_or(self.lifetime_s / REFRESHES_PER_LIFETIME)
     }
 
     /// A penalty after one more decision of DOWN.
@@ -158,8 +181,11 @@ impl LinkStateSettings {
 
     /// Everything that is wrong: the field, and what was expected.
     pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
+        clause!(LS_155);
         let mut problems = Vec::new();
         let ranges = [
+            ("lifetime_s", self.lifetime_s, LIFETIME_RANGE_S),
+            ("refresh_s", self.refresh_in_s(), REFRESH_LEAST_S..=self.lifetime_s / 2),
             ("half_life_s", self.half_life_s, HALF_LIFE_RANGE),
             ("max_suppress_s", self.max_suppress_s, MAX_SUPPRESS_RANGE),
             ("max_penalty", self.max_penalty, FLAP_PENALTY..=PENALTY_LIMIT),

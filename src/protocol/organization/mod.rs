@@ -27,7 +27,7 @@ pub(crate) use accounts::Room;
 pub use accounts::{Account, AccountStatus, OverQuota};
 pub use link_state::{
     DECAY_STEPS, DampingRule, FLAP_PENALTY, LinkStatePolicy, LinkStateSettings, PENALTY_LIMIT,
-    PROBE_INTERVAL_S,
+    PROBE_INTERVAL_S, REFRESH_LEAST_S, REFRESHES_PER_LIFETIME,
 };
 pub use password::{
     PASSWORD_LANES_LIMIT, PASSWORD_MEMORY_LIMIT_KIB, PASSWORD_PASSES_LIMIT, PasswordHash,

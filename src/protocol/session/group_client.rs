@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::format;
 
 use super::caller::MEMBER_WAIT;
-use super::group_server::say;
+use super::group_server::{FIRST_FRAME_LIMIT, say};
 use super::talk::{Conversation, Talk};
 use super::{SessionEvent, Tag};
 use crate::clause;
@@ -164,7 +164,8 @@ impl Conversation for GroupClient {
     fn start(&mut self, talk: &mut Talk<'_>) {
         if self.state == State::Opening {
             self.state = State::Greeting;
-            talk.receive(Mode::Frame(FRAME_LIMIT));
+            clause!(MA_022);
+            talk.receive(Mode::Frame(FIRST_FRAME_LIMIT));
             talk.wait(MEMBER_WAIT);
         }
     }

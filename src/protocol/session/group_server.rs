@@ -17,6 +17,8 @@ use crate::wire::{DecodeError, Mode};
 
 /// How long a member may take to attach.
 pub const ATTACH_WAIT: Span = Span::minutes(1);
+/// The longest first frame of either side, which says no more than a name.
+pub(super) const FIRST_FRAME_LIMIT: usize = 1_024;
 
 /// A session with one member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -122,7 +124,8 @@ impl Conversation for GroupServer {
         if let Ok(greeting) = Frame::NodeInfo(talk.config.member.clone()).encode() {
             talk.say(Wire::Frame(greeting));
         }
-        talk.receive(Mode::Frame(FRAME_LIMIT));
+        clause!(MA_022);
+        talk.receive(Mode::Frame(FIRST_FRAME_LIMIT));
         talk.wait(ATTACH_WAIT);
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use super::connection::Connection;
 use super::crowd::{Present, TOO_MANY_CONNECTIONS};
 use super::handle;
+use super::keepalive::prepare;
 use super::registry::Counters;
 use super::stream::{Counted, Stream};
 use super::{End, Network, connections_limit};
@@ -187,7 +188,7 @@ fn accepted(
         }
         return;
     };
-    let _ = socket.set_nodelay(true);
+    prepare(&socket);
     let counters = Arc::new(Counters::default());
     let id = network.name_accepted();
     let registered = network.registry.add(id, local, remote, Arc::clone(&counters));

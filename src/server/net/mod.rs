@@ -8,6 +8,7 @@ mod connection;
 mod crowd;
 mod handle;
 mod intake;
+mod keepalive;
 mod listen;
 mod open;
 mod outgoing;

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::connection::Connection;
 use super::handle;
+use super::keepalive::prepare;
 use super::registry::{Counters, Registered};
 use super::stream::{Counted, Stream};
 use super::{End, Network, SecurityError};
@@ -91,7 +92,7 @@ impl Network {
     ) -> Result<(Stream, Registered), SecurityError> {
         let socket = self.connect(&target.address).await?;
         let (local, remote) = (socket.local_addr()?, socket.peer_addr()?);
-        let _ = socket.set_nodelay(true);
+        prepare(&socket);
         let counters = Arc::new(Counters::default());
         let registered = self.registry.add(connection, local, remote, Arc::clone(&counters));
         let stream = Counted::new(socket, counters);

@@ -1,5 +1,6 @@
 //! Connections against a host loop that is played by the test, over real sockets.
 
+mod keepalive;
 mod resume;
 
 use core::net::SocketAddr;
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::kernel::LinkChange;
 use crate::protocol::member::{MemberConfig, Policy, Security as Proof};
-use crate::protocol::organization::{Group, Organization};
+use crate::protocol::organization::{Group, LinkStateSettings, Organization};
 use crate::protocol::server::{BodyProblem, Coding, Wire};
 use crate::server::clock::{VirtualClock, within_real_time};
 use crate::server::configuration::{Configuration, Listen, OutsideTrust, Peer, ProcessSection};
@@ -48,7 +49,7 @@ fn organization() -> Organization {
         connectors: Vec::new(),
         accounts: Vec::new(),
         smart_host: None,
-        link_state: Default::default(),
+        link_state: LinkStateSettings::default(),
     }
 }
 

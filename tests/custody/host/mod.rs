@@ -9,7 +9,9 @@ use bridgehead::protocol::member::{
     Answer, Command, Durable, Event, Filtered, Member, MemberConfig, Parcel, Pdu, Policy, Port,
     Query, Security,
 };
-use bridgehead::protocol::organization::{Account, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::protocol::organization::{
+    Account, Group, LinkStateSettings, ORGANIZATION_FORMAT, Organization,
+};
 use bridgehead::protocol::session::lines_of_file;
 use bridgehead::wire::ids::{ConnectionId, GroupName, Incarnation, MemberName, OriginId, StoreId};
 use bridgehead::wire::message::{Address, Body, BodyKey, Digest, Envelope, Notify, Recipient};
@@ -61,7 +63,7 @@ impl Host {
                 account("there@example.org", member("b")),
             ],
             smart_host: None,
-            link_state: Default::default(),
+            link_state: LinkStateSettings::default(),
         };
         assert_eq!(organization.check(), []);
         let config = MemberConfig {

@@ -19,7 +19,7 @@ use bridgehead::protocol::member::{
 };
 use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{
-    Account, Connector, Group, ORGANIZATION_FORMAT, Organization,
+    Account, Connector, Group, LinkStateSettings, ORGANIZATION_FORMAT, Organization,
 };
 use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 use bridgehead::wire::message::{
@@ -60,7 +60,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         connectors: (1..groups).flat_map(|n| [connector(n, n + 1), connector(n + 1, n)]).collect(),
         accounts: members.map(|host| Account::new(user(&host), host)).collect(),
         smart_host: None,
-        link_state: Default::default(),
+        link_state: LinkStateSettings::default(),
     };
     assert_eq!(organization.check(), []);
     organization

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bridgehead::kernel::{Act, Input, LinkChange, Node, Seeded, Span, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu,
-    LinkState, LinkTimer, Neighbour, Record, TableDigest, Term, Version, Way,
+    ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, LinkCommand, LinkConfig, LinkDurable,
+    LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour, Record, TableDigest, Term, Version, Way,
 };
 use bridgehead::protocol::organization::Organization;
 use bridgehead::wire::ids::{ConnectionId, ConnectorName, MemberName};
@@ -22,6 +22,7 @@ pub(crate) struct Bench {
     pub(crate) durable: LinkDurable,
     pub(crate) choose: Seeded,
     pub(crate) boot: Acts,
+    pub(crate) now: Time,
 }
 
 impl Bench {
@@ -30,16 +31,25 @@ impl Bench {
         member: &MemberName,
         durable: LinkDurable,
     ) -> Self {
+        Self::boot_at(Time(0), organization, member, durable)
+    }
+
+    pub(crate) fn boot_at(
+        now: Time,
+        organization: Organization,
+        member: &MemberName,
+        durable: LinkDurable,
+    ) -> Self {
         let organization = Arc::new(organization);
         let config = LinkConfig { organization, member: member.clone(), faults: Faults::none() };
         let mut choose = Seeded::new(7);
-        let (node, boot) = Node::boot(&config, &durable, Time(0), &mut choose);
-        Self { node, config, durable, choose, boot }
+        let (node, boot) = Node::boot(&config, &durable, now, &mut choose);
+        Self { node, config, durable, choose, boot, now }
     }
 
     /// A step of which nothing is on disk yet.
     pub(crate) fn raw(&mut self, input: Input<LinkState>) -> Acts {
-        self.node.step(&self.config, input, Time(0), &mut self.choose)
+        self.node.step(&self.config, input, self.now, &mut self.choose)
     }
 
     /// A step, and the disk is fast.
@@ -133,6 +143,7 @@ pub(crate) fn record(number: usize, counter: u64, minor: u32, state: ConnectorSt
             unavailable: Vec::new(),
         }],
         deleted: None,
+        lifetime_s: DEFAULT_LIFETIME_S,
     }
 }
 

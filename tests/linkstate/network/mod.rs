@@ -2,6 +2,7 @@
 //! files, a clock that jumps. Each test file that includes it uses another part of it.
 
 mod cuts;
+mod outage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +13,9 @@ use bridgehead::protocol::linkstate::{
     ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkState, LinkTimer,
     Neighbour, NextHop, Table, TableChange, Traits,
 };
-use bridgehead::protocol::organization::{Connector, Group, ORGANIZATION_FORMAT, Organization};
+use bridgehead::protocol::organization::{
+    Connector, Group, LinkStateSettings, ORGANIZATION_FORMAT, Organization,
+};
 use bridgehead::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 
 /// From one end of a connection to the other.
@@ -60,7 +63,7 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         connectors: edges.iter().flat_map(both).collect(),
         accounts: Vec::new(),
         smart_host: None,
-        link_state: Default::default(),
+        link_state: LinkStateSettings::default(),
     };
     assert_eq!(organization.check(), []);
     organization

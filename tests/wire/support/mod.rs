@@ -2,8 +2,8 @@
 
 use bridgehead::kernel::Time;
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, LinkPdu, Listed, Node, Prefix, Priority, Record, Restrictions,
-    SenderId, SharedRecord, SourceState, Term, Version,
+    ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, LIFETIME_RANGE_S, LinkPdu, Listed, Node,
+    Prefix, Priority, Record, Restrictions, SenderId, SharedRecord, SourceState, Term, Version,
 };
 use bridgehead::wire::ids::{
     ConnectorName, GroupKey, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId,
@@ -141,14 +141,17 @@ pub(crate) fn connector() -> impl Strategy<Value = ConnectorRecord> {
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let members = vec((any_name().prop_map(MemberName), any::<bool>()), 0..3);
     let deleted = option::weighted(0.2, any_name());
-    (any_name(), "[0-9a-f]{32}", version(), members, vec(connector(), 0..3), deleted).prop_map(
-        |(group, uuid, version, members, connectors, deleted)| Record {
+    let lifetime = prop_oneof![Just(DEFAULT_LIFETIME_S), LIFETIME_RANGE_S];
+    let lists = (members, vec(connector(), 0..3), deleted, lifetime);
+    (any_name(), "[0-9a-f]{32}", version(), lists).prop_map(
+        |(group, uuid, version, (members, connectors, deleted, lifetime_s))| Record {
             group: GroupName(group),
             uuid,
             version,
             members,
             connectors,
             deleted,
+            lifetime_s,
         },
     )
 }
