@@ -36,7 +36,7 @@ impl Traffic {
 }
 
 fn table(records: impl IntoIterator<Item = Record>) -> LinkDurable {
-    LinkDurable { records: Table::new(records), term: None }
+    LinkDurable { records: Table::new(records), ..LinkDurable::default() }
 }
 
 fn many(numbers: impl IntoIterator<Item = usize>) -> impl Iterator<Item = Record> {
@@ -229,7 +229,7 @@ proptest! {
             !(same(&one) && same(&other))
         }).count();
         let is_small = one.len() <= 16 || other.len() <= 16;
-        let durable = |records| LinkDurable { records, term: None };
+        let durable = |records| LinkDurable { records, ..LinkDurable::default() };
         let (caller, called, traffic) = meet(durable(one), durable(other));
         prop_assert_eq!(caller.digest(), all.digest());
         prop_assert_eq!(called.digest(), all.digest());

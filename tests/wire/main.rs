@@ -4,6 +4,7 @@ mod corpus;
 mod envelopes;
 mod framer;
 mod historic;
+mod lifetimes;
 mod links;
 mod members;
 mod smtp;

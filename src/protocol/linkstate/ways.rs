@@ -347,6 +347,7 @@ impl LinkState {
             let (connector, text) = (name.clone(), judgement.as_str().into());
             cx.event(LinkEvent::Judged { connector, judgement: text });
         }
+        let reported = detector.reported();
         if is_first || reported != reported_before {
             clause!(LS_104);
             self.tell_master(config, name, reported, cx);
