@@ -95,6 +95,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("silence-is-kept", "waits for ever for an answer on the group port"),
     ("stale-merge", "takes the record that came last, however old it is"),
     ("whole-table-flood", "tells its whole table whenever one record grows"),
+    ("tombstone-ignored", "keeps records of groups that the operator has buried"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
     ("retry-at-59s", "begins the glitch retries a second early"),
     ("down-on-a-cut-edge", "reports a connector DOWN that is the only way"),

@@ -2,6 +2,7 @@
 
 mod age;
 mod bench;
+mod burial;
 mod chaos;
 mod compare;
 mod converge;

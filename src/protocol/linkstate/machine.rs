@@ -128,6 +128,15 @@ pub enum LinkCommand {
     Done(Way),
     /// Custody gives a connection of this way up (a broken dialogue); counts as a lost connection.
     Broken(Neighbour),
+    /// The operator says that a group is no more.
+    Bury {
+        /// The group.
+        uuid: String,
+        /// Its name, where the table does not know it.
+        group: GroupName,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What custody and the log are told.
@@ -168,13 +177,20 @@ pub enum LinkEvent {
         /// What.
         problem: String,
     },
-    /// Two records with the same version and different content met.
+    /// Two records with the same version and different content met, or two groups with the same name.
     Conflict {
         /// Whose record.
         group: GroupName,
     },
     /// The table that routes has caught up: routes may differ.
     RoutesComputed,
+    /// The group of this member was deleted by an operator, and yet the member runs.
+    Buried {
+        /// The group.
+        group: GroupName,
+        /// As the operator said.
+        reason: String,
+    },
 }
 
 /// Where mail for a group goes now.

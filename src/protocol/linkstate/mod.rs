@@ -7,6 +7,7 @@
 
 mod age;
 mod backoff;
+mod burial;
 mod damping;
 mod detector;
 mod exchange;
@@ -31,6 +32,7 @@ pub use crate::wire::record::*;
 pub use crate::wire::restrictions::{Barrier, Priority, Restrictions, SenderId, Traits};
 pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
+pub use burial::{ALARMS_LIMIT, REASON_LIMIT_OCTETS};
 pub use damping::{CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, HIDDEN_LIMIT};
 pub use detector::{Judgement, PROBE_INTERVAL};
 pub use group_port::{ANSWER_WAIT, AttachmentRow};

@@ -267,6 +267,7 @@ impl LinkState {
     #[must_use]
     pub fn covers(&self, versions: &TableVersions) -> bool {
         clause!(LS_045);
+        clause!(LS_137);
         versions.iter().all(|(key, version)| {
             let known = key.parts().and_then(|(_, uuid)| self.routes.table.of(uuid));
             known.is_some_and(|record| record.version >= *version)

@@ -18,7 +18,7 @@ use crate::kernel::{Cx, Input, LinkChange, Machine};
 use crate::protocol::master::Mastership;
 use crate::protocol::organization::Group;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
-use crate::wire::message::TableVersions;
+use crate::wire::message::{Digest, TableVersions};
 
 /// The machine.
 ///
@@ -44,6 +44,8 @@ pub struct LinkState {
     pub(super) routes: Routes,
     /// When each record was learnt, to show it.
     pub(super) ages: Ages,
+    /// Pairs of records about which the alarm was raised.
+    pub(super) alarmed: BTreeSet<(Digest, Digest)>,
 }
 
 impl LinkConfig {
@@ -134,6 +136,7 @@ impl LinkState {
         self.adopt_routes(config);
         self.adopt_connectors(config, cx);
         self.adopt_master(config, cx);
+        self.tell_if_buried(config, cx);
         if !self.publish(config, false, cx) {
             self.arm_refresh(config, cx);
         }
@@ -145,6 +148,7 @@ impl LinkState {
         match command {
             LinkCommand::Want(way) => self.want(config, way, cx),
             LinkCommand::Done(way) => self.done(&way, cx),
+            LinkCommand::Bury { uuid, group, reason } => self.bury(config, uuid, group, reason, cx),
             LinkCommand::Broken(neighbour) => {
                 if self.links.contains_key(&neighbour) {
                     cx.close(neighbour.clone());
@@ -322,6 +326,7 @@ impl Machine for LinkState {
             reattach: Backoff::default(),
             pauses: BTreeMap::new(),
             ages: Ages::new(cx.now, &durable.learnt),
+            alarmed: BTreeSet::new(),
         };
         machine.adopt(config, cx);
         machine.route_from_boot();

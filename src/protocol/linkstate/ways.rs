@@ -342,7 +342,6 @@ impl LinkState {
         // An attempt that succeeded says something, and so do four that failed; one that failed does not.
         let is_settled = !matches!(detector.health, Health::Retrying(_));
         let is_first = is_settled && core::mem::take(&mut detector.unknown);
-        let reported = detector.reported();
         if before != judgement {
             let (connector, text) = (name.clone(), judgement.as_str().into());
             cx.event(LinkEvent::Judged { connector, judgement: text });

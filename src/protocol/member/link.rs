@@ -71,7 +71,8 @@ impl Member {
                 | LinkEvent::TableChanged
                 | LinkEvent::Judged { .. }
                 | LinkEvent::Misbehaved { .. }
-                | LinkEvent::Conflict { .. } => {}
+                | LinkEvent::Conflict { .. }
+                | LinkEvent::Buried { .. } => {}
             }
         }
     }
