@@ -8,11 +8,11 @@ mod account;
 mod admin;
 mod check;
 pub mod cluster;
+mod linkstate;
 mod manual;
 mod password;
 mod queue;
 mod reload;
-mod show;
 mod spool;
 mod table;
 mod whom;
@@ -85,9 +85,9 @@ enum Command {
     /// Run all members of an organization on this machine, look at them, break their links
     #[command(subcommand)]
     Cluster(cluster::Command),
-    /// Show what the members know of the connectors
+    /// Show, watch, compare and draw what the members know of the connectors
     #[command(subcommand)]
-    Linkstate(Linkstate),
+    Linkstate(linkstate::Linkstate),
     /// Show the messages that members have in custody; hold, release, retry, return and remove them
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -145,15 +145,6 @@ enum Command {
     Man(manual::Arguments),
 }
 
-#[derive(Debug, Subcommand)]
-enum Linkstate {
-    /// Print the link-state table of every member, or of one
-    #[command(
-        after_help = "Examples:\n  bridgehead linkstate show\n  bridgehead linkstate show --member rg1-b --json"
-    )]
-    Show(whom::Whom),
-}
-
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -185,7 +176,7 @@ fn run(command: Command) -> ExitCode {
         Command::Check { file } => check::run(&file),
         Command::Reload { file } => reload::run(&file),
         Command::Cluster(command) => cluster::run(command),
-        Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
+        Command::Linkstate(command) => linkstate::run(&command),
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),
         Command::Account(command) => account::run(&command),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::maildir::{Letter, Maildirs};
+use crate::clause;
 use crate::kernel::Time;
 use crate::protocol::member::MemberConfig;
 use crate::protocol::operator::Selection;
@@ -47,7 +48,16 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
         What::Queue(which) => json!({ "messages": member.rows(which, now) }),
         What::Messages(which) => json!({ "messages": member.shown(which, now) }),
         What::LinkState => {
-            json!({ "records": member.link().records(), "rows": member.link().rows() })
+            clause!(SV_100);
+            let group = configuration.organization.group_of(&configuration.member);
+            json!({
+                "member": configuration.member,
+                "group": group.map(|group| &group.name),
+                "time": now,
+                "digest": member.link().table().digest(),
+                "records": member.link().records(),
+                "rows": member.link().rows(),
+            })
         }
         What::Accounts => json!({ "accounts": member.account_report(configuration) }),
     }
