@@ -15,6 +15,7 @@ mod queue;
 mod reload;
 mod spool;
 mod table;
+mod trace;
 mod whom;
 
 #[cfg(feature = "conformance")]
@@ -106,10 +107,14 @@ enum Command {
     #[command(subcommand)]
     Spool(spool::Spool),
     /// Run an organization in the simulator
-    #[command(after_help = "Example:\n  bridgehead sim examples/five-groups.toml --seed 7\n\n\
-        Exit codes: 0 everything held, 2 wrong arguments or files, 127 an assertion failed,\n\
+    #[command(after_help = "Examples:\n  bridgehead sim examples/five-groups.toml --seed 7\n  \
+        bridgehead sim examples/five-groups.toml --scenario tests/golden/02_single_link_failure.txt --picture failure.html\n\n\
+        Exit codes: 0 everything held, 1 a scenario does not go as it is written, 2 wrong arguments or files, 127 an assertion failed,\n\
         128 something that must end has not, 129 a property was violated.")]
     Sim(crate::sim::cli::Arguments),
+    /// Look at what members did, step by step
+    #[command(subcommand)]
+    Trace(trace::Trace),
     /// Run one member for the conformance suite: JSON requests on standard input, answers on standard output
     #[command(
         after_help = "Example:\n  bridgehead conformance run -- bridgehead adapter\n\n--fault needs a build with the feature planted-faults."
@@ -170,6 +175,7 @@ fn run(command: Command) -> ExitCode {
             serve(&file, logging, if until_stdin_ends { Until::StdinEnds } else { Until::Signal })
         }
         Command::Sim(arguments) => crate::sim::cli::run(&arguments),
+        Command::Trace(command) => trace::run(&command),
         Command::Adapter { fault } => adapter(&fault),
         #[cfg(feature = "conformance")]
         Command::Conformance { arguments } => conformance(arguments),
