@@ -1,7 +1,9 @@
 //! `linkstate`: what the members know of the connectors, to look at, to compare and to draw.
 
+mod decode;
 mod diff;
 mod export;
+mod input;
 mod picture;
 mod show;
 mod told;
@@ -55,6 +57,19 @@ pub(super) enum Linkstate {
         all.\nUp to 100 groups are drawn with their names and costs; beyond that the pointer shows them, and the picture says so."
     )]
     Picture(picture::Arguments),
+    /// Explain a captured packet: the historic OrgInfo of Exchange, or a message of this protocol
+    #[command(
+        after_help = "Examples:\n  bridgehead linkstate decode tests/data/orginfo-as-printed.txt\n  \
+        xxd capture.bin | bridgehead linkstate decode --hex -\n  bridgehead linkstate decode --json session.txt\n\n\
+        A file has a counted frame, `{8 hexadecimal digits}...`, several of them, or the lines of a session, of which those with \
+        CHUNK= (commands X-LINK2STATE, and lines of the reply 200) are put together first.\n\
+        A network monitor shows SP and line ends as dots: in the historic packet a dot outside of a counted string parts tokens as \
+        SP does, so such a print is read as it is, and no option is needed.\n\
+        A counted string whose text was edited, so that its count is off by up to 8, is told as such and does not end the reading.\n\
+        WHAT is followed by how far it can be trusted: `known`, `inferred` from the one packet that was published, `unknown`.\n\
+        Exit codes: 0 every message is well-formed, 1 one is not (with the octet, and what was expected there), 2 nothing to read."
+    )]
+    Decode(decode::Arguments),
 }
 
 /// Runs a command.
@@ -65,6 +80,7 @@ pub(super) fn run(command: &Linkstate) -> ExitCode {
         Linkstate::Diff(arguments) => diff::run(arguments),
         Linkstate::Export(arguments) => export::run(arguments),
         Linkstate::Picture(arguments) => picture::run(arguments),
+        Linkstate::Decode(arguments) => decode::run(arguments),
     }
 }
 

@@ -210,7 +210,7 @@ impl Reading {
         let is_own = version.as_ref().is_some_and(|v| v.term.member.as_str() == node);
         let version = version.map(|version| version.to_string()).unwrap_or_default();
         let kind = if is_own { Kind::Published } else { Kind::Merged };
-        let mut text = Vec::from([format!("{group} {version}")]);
+        let mut text = Vec::from([format!("{} {group} {version}", kind.words())]);
         let connectors = record["connectors"].as_array().map_or(&[][..], Vec::as_slice);
         for connector in connectors {
             let (name, state) = (connector["name"].as_str(), connector["state"].as_str());
@@ -317,7 +317,7 @@ impl Reading {
             time,
             node,
             Kind::Mail,
-            Vec::from([format!("mail handed over to {to}"), origin.clone()]),
+            Vec::from([format!("mail given to {to}"), origin.clone()]),
         );
         // A message that waited for a connector when the table changed, and then goes to somebody who is not at
         // the end of that connector, goes another way.
@@ -326,13 +326,13 @@ impl Reading {
                 talk.connector.as_ref() == Some(&connector) && talk.far.as_deref() == Some(to)
             };
             if !self.talks.iter().any(|talk| leads_to(&talk)) {
-                let text = format!("waited for {connector}, now by {to}");
-                self.note(
-                    changed,
-                    node,
-                    Kind::Rerouted,
-                    Vec::from([String::from("mail rerouted"), text, origin.clone()]),
-                );
+                let text = [
+                    String::from("mail rerouted"),
+                    format!("waited for {connector}"),
+                    format!("now by {to}"),
+                    origin.clone(),
+                ];
+                self.note(changed, node, Kind::Rerouted, Vec::from(text));
             }
         }
         self.hops.push(Hop { origin, from: String::from(node), to: String::from(to), by: time });
