@@ -5,6 +5,7 @@
 
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::{env, fs};
 
 use bridgehead::protocol::organization::{Account, AccountStatus, Organization, OverQuota};
@@ -92,6 +93,8 @@ fn an_unknown_command_is_refused() {
 }
 
 /// The story of the seed's first walk-through, as it is drawn.
+static FAILURE: LazyLock<Story> = LazyLock::new(failure);
+
 fn failure() -> Story {
     let text = fs::read_to_string("tests/golden/02_single_link_failure.txt").expect("it is there");
     let trace = script::trace(&text, organization()).expect("it runs");
@@ -130,28 +133,28 @@ fn told<'s>(
 /// the decision, the report, the record, the news before the mail, the mail that goes back and around.
 #[test]
 fn the_picture_of_a_link_failure_shows_each_step() {
-    let story = failure();
+    let story = &*FAILURE;
     let names: Vec<&str> = story.columns.iter().map(|column| column.member.as_str()).collect();
     let members = [1, 2, 3, 4, 5].map(|group| [format!("rg{group}-a"), format!("rg{group}-b")]);
     assert_eq!(names, members.concat());
     assert!(story.columns.iter().all(|c| c.group == format!("RG{}", &c.member[2..3])));
 
-    assert_eq!(times(&story, "rg2-a", Kind::Broken, "link to rg4-a cut"), [10_000]);
-    let failed = times(&story, "rg2-a", Kind::Failed, "RG2-RG4 refused by rg4-a");
+    assert_eq!(times(story, "rg2-a", Kind::Broken, "link to rg4-a cut"), [10_000]);
+    let failed = times(story, "rg2-a", Kind::Failed, "RG2-RG4 refused by rg4-a");
     // The first attempt, for the mail that has come, and three glitch retries.
     assert_eq!(failed, [10_028, 70_029, 130_029, 190_029]);
-    assert_eq!(times(&story, "rg2-a", Kind::Judged, "RG2-RG4 judged retry"), [10_028]);
-    assert_eq!(times(&story, "rg2-a", Kind::Judged, "RG2-RG4 judged down"), [190_029]);
-    let report = told(&story, ("rg2-a", "rg2-b"), Word::Report, "RG2-RG4 DOWN", 190_000);
+    assert_eq!(times(story, "rg2-a", Kind::Judged, "RG2-RG4 judged retry"), [10_028]);
+    assert_eq!(times(story, "rg2-a", Kind::Judged, "RG2-RG4 judged down"), [190_029]);
+    let report = told(story, ("rg2-a", "rg2-b"), Word::Report, "RG2-RG4 DOWN", 190_000);
     assert_eq!(report.expect("it is reported").heard, Some(190_030_000));
-    assert_eq!(times(&story, "rg2-b", Kind::Published, "RG2 1.1.1.0 RG2-RG4 DOWN"), [190_030]);
+    assert_eq!(times(story, "rg2-b", Kind::Published, "RG2 1.1.1.0 RG2-RG4 DOWN"), [190_030]);
 
     // Every member merges the record, none before somebody told it, and its table changes then.
     let mut merged = Vec::new();
     for name in names.iter().filter(|name| **name != "rg2-b") {
-        let times_of = times(&story, name, Kind::Merged, "RG2 1.1.1.0");
+        let times_of = times(story, name, Kind::Merged, "RG2 1.1.1.0");
         let [time] = times_of[..] else { panic!("{name} merges it once: {times_of:?}") };
-        assert!(times(&story, name, Kind::TableChanged, "").contains(&time), "{name}");
+        assert!(times(story, name, Kind::TableChanged, "").contains(&time), "{name}");
         let column = story.column(name);
         let is_told = story.arrows.iter().any(|arrow| {
             Some(arrow.to) == column
@@ -164,30 +167,30 @@ fn the_picture_of_a_link_failure_shows_each_step() {
     assert!(merged.iter().all(|time| (190_030..195_029).contains(time)), "{merged:?}");
 
     // News precedes the mail that goes back by RG1, and on by RG3.
-    assert_eq!(times(&story, "rg2-a", Kind::Rerouted, "waited for RG2-RG4 now by rg1-a").len(), 1);
+    assert_eq!(times(story, "rg2-a", Kind::Rerouted, "waited for RG2-RG4 now by rg1-a").len(), 1);
     let mut last = 0;
     for hop in ["rg2-a rg1-a", "rg1-a rg3-a", "rg3-a rg4-a", "rg4-a rg5-a"] {
         let (from, to) = hop.split_once(' ').expect("two members");
-        let news = told(&story, (from, to), Word::News, "RG2 1.1.1.0", 190_000).expect(hop);
-        let mail = told(&story, (from, to), Word::Mail, "rg1-a/", 190_000).expect(hop);
+        let news = told(story, (from, to), Word::News, "RG2 1.1.1.0", 190_000).expect(hop);
+        let mail = told(story, (from, to), Word::Mail, "rg1-a/", 190_000).expect(hop);
         assert!(news.heard.expect("it came") < mail.sent, "{hop}: news before mail");
         assert!(mail.sent > last, "{hop}: after the hop before");
         last = mail.heard.expect("it came");
     }
-    assert!(told(&story, ("rg5-a", "rg5-b"), Word::Mail, "rg1-a/", 190_000).is_some());
-    assert_eq!(times(&story, "rg5-b", Kind::Mail, "mail in its account").len(), 3);
+    assert!(told(story, ("rg5-a", "rg5-b"), Word::Mail, "rg1-a/", 190_000).is_some());
+    assert_eq!(times(story, "rg5-b", Kind::Mail, "mail in its account").len(), 3);
 
     // And back.
-    assert_eq!(times(&story, "rg2-a", Kind::Healed, "link to rg4-a healed"), [197_029]);
-    assert_eq!(times(&story, "rg2-a", Kind::Judged, "RG2-RG4 judged up").len(), 1);
-    assert_eq!(times(&story, "rg2-b", Kind::Published, "RG2 1.1.2.0 RG2-RG4 UP").len(), 1);
+    assert_eq!(times(story, "rg2-a", Kind::Healed, "link to rg4-a healed"), [197_029]);
+    assert_eq!(times(story, "rg2-a", Kind::Judged, "RG2-RG4 judged up").len(), 1);
+    assert_eq!(times(story, "rg2-b", Kind::Published, "RG2 1.1.2.0 RG2-RG4 UP").len(), 1);
     assert!(story.arrows.iter().all(|arrow| arrow.heard.is_some()), "nothing was lost");
 }
 
 /// A minute without events takes no more room than any other break, and the axis says what it leaves out.
 #[test]
 fn the_picture_leaves_out_the_time_without_events() {
-    let story = failure();
+    let story = &*FAILURE;
     let part = Part { from: Some(10_000_000), to: Some(190_100_000), ..Part::default() };
     let part = story.part(&part).expect("it has members");
     let spread = Spread::of(&part);

@@ -244,7 +244,7 @@ mod tests {
         assert!(text.contains("dots for SP"), "{text}");
         assert!(find(&text, "{00000457}").contains("; counts 1111 octets, has 1098"), "{text}");
         let digest = find(&text, "a9c421ebe14f06710f6ab596345ac615");
-        assert!(digest.contains("known    MD5 of the table"), "{digest}");
+        assert!(digest.contains(" known ") && digest.ends_with(" MD5 of the table"), "{digest}");
         assert!(find(&text, "2d07476703630a4d87a651498e2d73b9").contains("inferred"), "{text}");
         assert!(find(&text, "f0dcd868912f54479b26d729863bb825").contains("unknown"), "{text}");
         assert!(find(&text, "{13}RGR-65-02").ends_with("counts 19 octets, has 20"), "{text}");

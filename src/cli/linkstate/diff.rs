@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     };
     let found = differences(&first, &second);
     if arguments.json {
-        let differences: Vec<Value> = found.iter().map(|d| as_json(d)).collect();
+        let differences: Vec<Value> = found.iter().map(as_json).collect();
         say!(
             "{}",
             json!({"format": ADMIN_FORMAT, "equal": found.is_empty(), "differences": differences})

@@ -48,36 +48,45 @@ fn interval(text: &str) -> Result<f64, String> {
     }
 }
 
+/// What is known of one member.
+#[derive(Default)]
+struct Seen {
+    /// What it said last.
+    last: Option<Told>,
+    /// Whether it answered the last time.
+    answers: bool,
+}
+
 /// Watches until enough changes are seen, or for ever.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let mut left = arguments.count.unwrap_or(u64::MAX);
-    let mut known: BTreeMap<String, Option<Told>> = BTreeMap::new();
-    let mut is_first = true;
+    let mut known: BTreeMap<String, Seen> = BTreeMap::new();
     while left > 0 {
         let now = match look(&arguments.whom) {
             Ok(now) => now,
             Err(problem) => return refused(&problem),
         };
-        if is_first && now.values().all(Option::is_none) {
-            return failed("nobody answers");
-        }
-        if is_first {
+        if known.is_empty() {
             let answering = now.values().flatten().count();
+            if answering == 0 {
+                return failed("nobody answers");
+            }
             complain!("watching {answering} of {}; Ctrl-C ends it", now.len());
         }
-        for (name, new) in &now {
+        for (name, new) in now {
             // Who is looked at for the first time has not changed.
-            let Some(old) = known.get(name) else { continue };
-            for change in changes(name, old.as_ref(), new.as_ref()) {
+            let changes = known.get(&name).map(|old| changes(&name, old, new.as_ref()));
+            for change in changes.unwrap_or_default() {
                 if left == 0 {
                     return ExitCode::SUCCESS;
                 }
                 left -= 1;
                 print(&arguments.whom, &change);
             }
+            let seen = known.entry(name).or_default();
+            seen.answers = new.is_some();
+            seen.last = new.or_else(|| seen.last.take());
         }
-        known = now;
-        is_first = false;
         if left > 0 {
             sleep(Duration::from_secs_f64(arguments.interval));
         }
@@ -98,7 +107,7 @@ fn look(whom: &Whom) -> Result<BTreeMap<String, Option<Told>>, String> {
         .collect())
 }
 
-fn changes(member: &str, old: Option<&Told>, new: Option<&Told>) -> Vec<Change> {
+fn changes(member: &str, old: &Seen, new: Option<&Told>) -> Vec<Change> {
     let bare = |what: &str| Change {
         member: member.into(),
         group: "-".into(),
@@ -106,16 +115,18 @@ fn changes(member: &str, old: Option<&Told>, new: Option<&Told>) -> Vec<Change> 
         of: "-".into(),
         what: what.into(),
     };
-    match (old, new) {
-        (None, None) => Vec::new(),
-        (Some(_), None) => vec![bare("no answer")],
-        (None, Some(_)) => vec![bare("answers again")],
-        (Some(old), Some(new)) => {
-            let mut changes = in_the_table(member, old, new);
-            changes.extend(in_judgement(member, old, new));
-            changes
-        }
+    let mut changes = Vec::new();
+    match (old.answers, new) {
+        (true, None) => changes.push(bare("no answer")),
+        (false, Some(_)) => changes.push(bare("answers again")),
+        _ => {}
     }
+    // What has changed while it was away is told with its return.
+    if let (Some(last), Some(new)) = (&old.last, new) {
+        changes.extend(in_the_table(member, last, new));
+        changes.extend(in_judgement(member, last, new));
+    }
+    changes
 }
 
 fn in_the_table(member: &str, old: &Told, new: &Told) -> Vec<Change> {
@@ -199,6 +210,10 @@ mod tests {
     use super::*;
 
     fn lines(old: Option<&Told>, new: Option<&Told>) -> Vec<String> {
+        lines_of(&Seen { last: old.cloned(), answers: old.is_some() }, new)
+    }
+
+    fn lines_of(old: &Seen, new: Option<&Told>) -> Vec<String> {
         let line =
             |c: Change| format!("{} {} {} {} {}", c.member, c.group, c.version, c.of, c.what);
         changes("m", old, new).into_iter().map(line).collect()
@@ -219,6 +234,9 @@ mod tests {
         );
         assert_eq!(lines(Some(&old), None), ["m - - - no answer"]);
         assert_eq!(lines(None, Some(&old)), ["m - - - answers again"]);
+        let away = Seen { last: Some(old), answers: false };
+        assert_eq!(lines_of(&away, None), Vec::<String>::new());
+        assert_eq!(lines_of(&away, Some(&new)).len(), 3, "what changed meanwhile, too");
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub fn place(sizes: &[(f64, f64)], edges: &[(usize, usize)]) -> Vec<Area> {
     .collect();
     if (CIRCLE_LIMIT + 1..=FORCES_LIMIT).contains(&areas.len()) {
         settle(&mut areas, edges, widest + 90.0);
+        tighten(&mut areas, edges, widest + 70.0);
     }
     // Rows stand apart as they are.
     if areas.len() <= FORCES_LIMIT {
@@ -163,6 +164,25 @@ fn settle(areas: &mut [Area], edges: &[(usize, usize)], ideal: f64) {
             area.middle.x += dx * step;
             area.middle.y += dy * step;
         }
+    }
+}
+
+/// The connectors are as long as `wanted` on the average, and what is long lies.
+fn tighten(areas: &mut [Area], edges: &[(usize, usize)], wanted: f64) {
+    let lengths = edges.iter().filter(|(one, other)| one != other);
+    let lengths: Vec<f64> =
+        lengths.map(|(one, other)| between(&areas[*one], &areas[*other]).2).collect();
+    let mean = lengths.iter().sum::<f64>() / f64::max(number(lengths.len()), 1.0);
+    let scale = if mean > wanted { wanted / mean } else { 1.0 };
+    let extent = |at: fn(&Area) -> f64| {
+        let low = areas.iter().map(at).fold(f64::INFINITY, f64::min);
+        areas.iter().map(at).fold(f64::NEG_INFINITY, f64::max) - low
+    };
+    let is_tall = extent(|area| area.middle.y) > extent(|area| area.middle.x);
+    for area in areas {
+        let Point { x, y } = area.middle;
+        let (x, y) = if is_tall { (y, x) } else { (x, y) };
+        area.middle = Point { x: x * scale, y: y * scale };
     }
 }
 

@@ -123,7 +123,6 @@ impl Talk {
     /// Whether this end, which took a connection, can be the other end of `opener`.
     fn fits(&self, opener: &Self) -> bool {
         self.port == opener.port
-            && opener.is_up
             && opener.start <= self.start
             && opener.far.as_deref() == Some(self.node.as_str())
             && self.far.as_deref().is_none_or(|far| far == opener.node)
@@ -140,7 +139,8 @@ fn begins_alike(heard: &[String], sent: &[String]) -> bool {
 /// Which connections are one: for each opener its taker.
 pub(super) fn pairs(talks: &[Talk]) -> BTreeMap<usize, usize> {
     let mut pairs = BTreeMap::new();
-    let openers: Vec<usize> = (0..talks.len()).filter(|place| talks[*place].is_opener).collect();
+    let openers: Vec<usize> =
+        (0..talks.len()).filter(|place| talks[*place].is_opener && talks[*place].is_up).collect();
     let mut by_ends: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     for place in openers {
         let talk = &talks[place];

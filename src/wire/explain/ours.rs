@@ -43,6 +43,9 @@ const STATES: Field = Field::known("states", "of the connectors that the member 
 const TEXT: Field = Field::known("text", "counted");
 const LATER: Field = Field::unknown("element", "of a later version than this explanation");
 
+/// The most frames and parentheses in one another; the grammar has six.
+const DEPTH_LIMIT: usize = 32;
+
 /// What stands at a place.
 enum Place {
     One(&'static Field),
@@ -172,7 +175,7 @@ impl Walk<'_> {
     }
 
     fn open(&mut self, field: &'static Field) -> Option<()> {
-        if self.peek()? != b'(' {
+        if self.peek()? != b'(' || self.depth >= DEPTH_LIMIT {
             return None;
         }
         self.take(1, field);
@@ -195,7 +198,8 @@ impl Walk<'_> {
     }
 
     fn frame(&mut self) -> Option<()> {
-        if self.peek()? != b'{' || self.packet.len() < self.at + HEADER_OCTETS {
+        let is_short = self.peek()? != b'{' || self.packet.len() < self.at + HEADER_OCTETS;
+        if is_short || self.depth >= DEPTH_LIMIT {
             return None;
         }
         self.take(HEADER_OCTETS, &FRAME);
