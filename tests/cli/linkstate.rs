@@ -89,7 +89,7 @@ fn a_change_is_printed_when_it_is_noticed() {
     let socket = socket.to_string_lossy();
     let watch = ["linkstate", "watch", "--socket", &socket, "--interval", "0.05", "--count", "1"];
     let said = ends(&watch, 0);
-    let words: Vec<&str> = said.lines().last().expect("a line").split_whitespace().collect();
+    let words: Vec<&str> = said.lines().next().expect("a line").split_whitespace().collect();
     assert_eq!(words[2..], ["RG2", "1.1.1.0", "RG2-RG4", "UP", "->", "DOWN"], "{said}");
     assert_eq!(
         ends(&["linkstate", "watch", "--socket", "/no/such/socket"], 1),

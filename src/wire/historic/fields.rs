@@ -10,8 +10,10 @@ pub(super) const ORGINFO: Field = Field::known("ORGINFO", "tells the receiver wh
 pub(super) const DIGEST: Field = Field::known("digest", "MD5 of the table");
 pub(super) const GROUP: Field = Field::known("routing group", "its members, then its connectors");
 pub(super) const GROUP_GUID: Field = Field::known("group GUID", "identity of the routing group");
-pub(super) const MASTER: Field =
-    Field::inferred("master GUID", "the routing group master; here also the first member");
+pub(super) const MASTER: Field = Field::inferred(
+    "master GUID",
+    "the routing group master; in the published packet the first member, too",
+);
 pub(super) const MAJOR: Field =
     Field::inferred("major", "version of the configuration, hexadecimal");
 pub(super) const MINOR: Field =
