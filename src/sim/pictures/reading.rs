@@ -460,7 +460,7 @@ mod tests {
         let bare = format!("{step}");
         let text = format!("2026-01-01T00:00:00Z TRACE bridgehead::trace: {bare}");
         // The names of the fields in a log are in another order than in a trace.
-        let json = json!({"level": "TRACE", "fields": {"message": bare.clone()}}).to_string();
+        let json = json!({"level": "TRACE", "fields": {"message": bare}}).to_string();
         for line in [&bare, &text, &json] {
             assert_eq!(Reading::time_of(line), Some(5), "{line}");
         }

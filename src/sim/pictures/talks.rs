@@ -267,3 +267,51 @@ fn named(records: impl Iterator<Item = String>) -> String {
         more => alloc::format!("{first} and {more} more"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn line(text: &str) -> Unit {
+        Unit::Line(text.as_bytes().to_vec())
+    }
+
+    /// Two connections between the same members at the same time: what was said on them tells them apart.
+    #[test]
+    fn connections_are_paired_by_what_was_said() {
+        let endpoint = json!({"connector": ["A-B", "b"]});
+        let accepted = json!({"connection": 1, "port": "smtp", "remote": "r", "member": "a"});
+        let mut talks = Vec::new();
+        for said in ["one", "two"] {
+            let mut talk = Talk::opened("a", 1, &endpoint).expect("it is a connection");
+            talk.is_up = true;
+            talk.sends(2, &line(said));
+            talks.push(talk);
+        }
+        for said in ["two", "one"] {
+            let mut talk = Talk::accepted("b", 3, &accepted).expect("it is a connection");
+            talk.hears(4, &line(said));
+            talks.push(talk);
+        }
+        let found: Vec<(usize, usize)> = pairs(&talks).into_iter().collect();
+        assert_eq!(found, [(0, 3), (1, 2)]);
+        // One that never opened has no other end.
+        talks[1].is_up = false;
+        assert_eq!(pairs(&talks).into_iter().collect::<Vec<_>>(), [(0, 3)]);
+    }
+
+    #[test]
+    fn what_is_said_in_chunks_is_one_message() {
+        let mut talk = Talk::opened("a", 1, &json!({"member": "b"})).expect("it is a connection");
+        let query = "{00000060} MULTI (6) ({00000049} NEWS e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 ())";
+        talk.sends(5, &line(&alloc::format!("X-LINK2STATE FIRST CHUNK={}", &query[..10])));
+        talk.hears(6, &line("200 NEXT"));
+        talk.sends(7, &line(&alloc::format!("X-LINK2STATE LAST CHUNK={}", &query[10..])));
+        let [said] = talk.sent() else { panic!("one message: {:?}", talk.sent()) };
+        assert_eq!((said.begun, said.done, said.word), (5, 7, Word::News));
+        assert_eq!(said.text, "NEWS (query)");
+        assert!(talk.heard().is_empty() && talk.has_news());
+    }
+}
