@@ -5,10 +5,12 @@
 
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::{env, fs};
 
 use bridgehead::protocol::organization::{Account, AccountStatus, Organization, OverQuota};
 use bridgehead::server::configuration::load_organization;
+use bridgehead::sim::pictures::{Arrow, Kind, Part, Reading, Spread, Story, Word, page};
 use bridgehead::sim::script;
 use bridgehead::wire::message::Address;
 
@@ -112,6 +114,122 @@ fn bugs_of_detection_are_found_by_the_walk_throughs() {
 fn an_unknown_command_is_refused() {
     let problem = script::run("fly rg1-a\n----\n\n", organization()).expect_err("no such verb");
     assert_eq!(problem, "`fly rg1-a`: no such command");
+}
+
+/// The story of the seed's first walk-through, as it is drawn.
+static FAILURE: LazyLock<Story> = LazyLock::new(failure);
+
+fn failure() -> Story {
+    let text = fs::read_to_string("tests/golden/02_single_link_failure.txt").expect("it is there");
+    let trace = script::trace(&text, organization()).expect("it runs");
+    let mut reading = Reading::default();
+    trace.lines().try_for_each(|line| reading.line(line)).expect("each line is one of a trace");
+    reading.story()
+}
+
+/// When this happened at a member, in milliseconds, in order.
+fn times(story: &Story, member: &str, kind: Kind, clue: &str) -> Vec<u64> {
+    let column = story.column(member).expect("it has a column");
+    let events = story.events.iter().filter(|event| event.column == column && event.kind == kind);
+    let told = events.filter(|event| event.text.join(" ").contains(clue));
+    told.map(|event| event.time / 1_000).collect()
+}
+
+/// What one member told another, from a time on, in milliseconds.
+fn told<'s>(
+    story: &'s Story,
+    (from, to): (&str, &str),
+    word: Word,
+    clue: &str,
+    after: u64,
+) -> Option<&'s Arrow> {
+    let ends = (story.column(from).expect("a column"), story.column(to).expect("a column"));
+    story.arrows.iter().find(|arrow| {
+        (arrow.from, arrow.to) == ends
+            && arrow.word == word
+            && arrow.text.contains(clue)
+            && arrow.sent >= after * 1_000
+            && arrow.heard.is_some_and(|heard| heard > arrow.sent)
+    })
+}
+
+/// The time-space diagram of a link failure has every step of the seed's walk-through: the failed attempts,
+/// the decision, the report, the record, the news before the mail, the mail that goes back and around.
+#[test]
+fn the_picture_of_a_link_failure_shows_each_step() {
+    let story = &*FAILURE;
+    let names: Vec<&str> = story.columns.iter().map(|column| column.member.as_str()).collect();
+    let members = [1, 2, 3, 4, 5].map(|group| [format!("rg{group}-a"), format!("rg{group}-b")]);
+    assert_eq!(names, members.concat());
+    assert!(story.columns.iter().all(|c| c.group == format!("RG{}", &c.member[2..3])));
+
+    assert_eq!(times(story, "rg2-a", Kind::Broken, "link to rg4-a cut"), [10_000]);
+    let failed = times(story, "rg2-a", Kind::Failed, "RG2-RG4 refused by rg4-a");
+    // The first attempt, for the mail that has come, and three glitch retries.
+    assert_eq!(failed, [10_028, 70_029, 130_029, 190_029]);
+    assert_eq!(times(story, "rg2-a", Kind::Judged, "RG2-RG4 judged retry"), [10_028]);
+    assert_eq!(times(story, "rg2-a", Kind::Judged, "RG2-RG4 judged down"), [190_029]);
+    let report = told(story, ("rg2-a", "rg2-b"), Word::Report, "RG2-RG4 DOWN", 190_000);
+    assert_eq!(report.expect("it is reported").heard, Some(190_030_000));
+    assert_eq!(times(story, "rg2-b", Kind::Published, "RG2 1.1.1.0 RG2-RG4 DOWN"), [190_030]);
+
+    // Every member merges the record, none before somebody told it, and its table changes then.
+    let mut merged = Vec::new();
+    for name in names.iter().filter(|name| **name != "rg2-b") {
+        let times_of = times(story, name, Kind::Merged, "RG2 1.1.1.0");
+        let [time] = times_of[..] else { panic!("{name} merges it once: {times_of:?}") };
+        assert!(times(story, name, Kind::TableChanged, "").contains(&time), "{name}");
+        let column = story.column(name);
+        let is_told = story.arrows.iter().any(|arrow| {
+            Some(arrow.to) == column
+                && arrow.text.contains("RG2 1.1.1.0")
+                && arrow.heard.is_some_and(|heard| heard / 1_000 <= time)
+        });
+        assert!(is_told, "{name} has it from somebody");
+        merged.push(time);
+    }
+    assert!(merged.iter().all(|time| (190_030..195_029).contains(time)), "{merged:?}");
+
+    // News precedes the mail that goes back by RG1, and on by RG3.
+    assert_eq!(times(story, "rg2-a", Kind::Rerouted, "waited for RG2-RG4 now by rg1-a").len(), 1);
+    let mut last = 0;
+    for hop in ["rg2-a rg1-a", "rg1-a rg3-a", "rg3-a rg4-a", "rg4-a rg5-a"] {
+        let (from, to) = hop.split_once(' ').expect("two members");
+        let news = told(story, (from, to), Word::News, "RG2 1.1.1.0", 190_000).expect(hop);
+        let mail = told(story, (from, to), Word::Mail, "rg1-a/", 190_000).expect(hop);
+        assert!(news.heard.expect("it came") < mail.sent, "{hop}: news before mail");
+        assert!(mail.sent > last, "{hop}: after the hop before");
+        last = mail.heard.expect("it came");
+    }
+    assert!(told(story, ("rg5-a", "rg5-b"), Word::Mail, "rg1-a/", 190_000).is_some());
+    assert_eq!(times(story, "rg5-b", Kind::Mail, "mail in its account").len(), 3);
+
+    // And back.
+    assert_eq!(times(story, "rg2-a", Kind::Healed, "link to rg4-a healed"), [197_029]);
+    assert_eq!(times(story, "rg2-a", Kind::Judged, "RG2-RG4 judged up").len(), 1);
+    assert_eq!(times(story, "rg2-b", Kind::Published, "RG2 1.1.2.0 RG2-RG4 UP").len(), 1);
+    assert!(story.arrows.iter().all(|arrow| arrow.heard.is_some()), "nothing was lost");
+}
+
+/// A minute without events takes no more room than any other break, and the axis says what it leaves out.
+#[test]
+fn the_picture_leaves_out_the_time_without_events() {
+    let story = &*FAILURE;
+    let part = Part { from: Some(10_000_000), to: Some(190_100_000), ..Part::default() };
+    let part = story.part(&part).expect("it has members");
+    let spread = Spread::of(&part);
+    // Three glitch retries, a minute apart.
+    let breaks: Vec<u64> = spread.breaks().map(|gap| gap / 1_000_000).collect();
+    assert_eq!(breaks, [60, 60, 60]);
+    assert!(spread.height() < 4_000.0, "it is {} high", spread.height());
+    let page = page(&part, "a failure");
+    for said in ["60.000 s without events", "REPORT RG2-RG4 DOWN", "<script>", "judged down"] {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(
+        !page.contains("http://") || page.matches("http").count() == 1,
+        "nothing from elsewhere"
+    );
 }
 
 /// How many accounts each of the two hosts has.

@@ -8,14 +8,15 @@ mod account;
 mod admin;
 mod check;
 pub mod cluster;
+mod linkstate;
 mod manual;
 mod password;
 mod queue;
 mod reload;
 mod route;
-mod show;
 mod spool;
 mod table;
+mod trace;
 mod whom;
 
 #[cfg(feature = "conformance")]
@@ -86,9 +87,9 @@ enum Command {
     /// Run all members of an organization on this machine, look at them, break their links
     #[command(subcommand)]
     Cluster(cluster::Command),
-    /// Show what the members know of the connectors
+    /// Show, watch, compare and draw what the members know of the connectors
     #[command(subcommand)]
-    Linkstate(Linkstate),
+    Linkstate(linkstate::Linkstate),
     /// Tell which way a message goes, and what speaks against every other one
     #[command(after_help = "Examples:\n  \
         bridgehead route RG1 RG5 --organization examples/five-groups.toml\n  \
@@ -117,10 +118,14 @@ enum Command {
     Spool(spool::Spool),
     /// Run an organization in the simulator
     #[command(after_help = "Examples:\n  bridgehead sim examples/five-groups.toml --seed 7\n  \
+        bridgehead sim examples/five-groups.toml --scenario tests/golden/02_single_link_failure.txt --picture failure.html\n  \
         bridgehead sim converge --topology ring --groups 100\n\n\
-        Exit codes: 0 everything held, 2 wrong arguments or files, 127 an assertion failed,\n\
+        Exit codes: 0 everything held, 1 a scenario does not go as it is written, 2 wrong arguments or files, 127 an assertion failed,\n\
         128 something that must end has not, 129 a property was violated.")]
     Sim(crate::sim::cli::Arguments),
+    /// Look at what members did, step by step
+    #[command(subcommand)]
+    Trace(trace::Trace),
     /// Run one member for the conformance suite: JSON requests on standard input, answers on standard output
     #[command(
         after_help = "Example:\n  bridgehead conformance run -- bridgehead adapter\n\n--fault needs a build with the feature planted-faults."
@@ -156,23 +161,6 @@ enum Command {
     Man(manual::Arguments),
 }
 
-#[derive(Debug, Subcommand)]
-enum Linkstate {
-    /// Print the link-state table of every member, or of one
-    #[command(
-        after_help = "Examples:\n  bridgehead linkstate show\n  bridgehead linkstate show --member rg1-b --json"
-    )]
-    Show(whom::Whom),
-    /// Say that a group is no more: its record is dead for ever, whoever tells it again
-    #[command(
-        after_help = "Examples:\n  bridgehead linkstate bury RG3 --member rg1-b --reason 'sold off'\n  bridgehead linkstate bury 4b1c0e6f0d8b4e0f9a52d7c3e18f6a25 --socket /run/bridgehead/admin.sock\n\n\
-        One member is told, and tells the others. A group that the configuration has is not buried\n\
-        without --force. There is no way back: a group of that name needs a new UUID.\n\n\
-        Exit codes: 0 it is buried, 1 it is refused or the member does not answer, 2 wrong arguments."
-    )]
-    Bury(queue::Bury),
-}
-
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -198,14 +186,14 @@ fn run(command: Command) -> ExitCode {
             serve(&file, logging, if until_stdin_ends { Until::StdinEnds } else { Until::Signal })
         }
         Command::Sim(arguments) => crate::sim::cli::run(&arguments),
+        Command::Trace(command) => trace::run(&command),
         Command::Adapter { fault } => adapter(&fault),
         #[cfg(feature = "conformance")]
         Command::Conformance { arguments } => conformance(arguments),
         Command::Check { file } => check::run(&file),
         Command::Reload { file } => reload::run(&file),
         Command::Cluster(command) => cluster::run(command),
-        Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
-        Command::Linkstate(Linkstate::Bury(bury)) => queue::bury(&bury),
+        Command::Linkstate(command) => linkstate::run(&command),
         Command::Route(arguments) => route::run(&arguments),
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),

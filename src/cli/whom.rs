@@ -37,7 +37,19 @@ pub(super) struct Answers {
     pub(super) problems: Vec<String>,
 }
 
+/// What is said behind the answers of all: by which name it stands in JSON, and in words.
+pub(super) struct Closing {
+    pub(super) name: &'static str,
+    pub(super) json: Value,
+    pub(super) text: String,
+}
+
 impl Whom {
+    /// Everybody of a cluster, one of them, or whom a socket leads to.
+    pub(super) const fn new(member: Option<String>, dir: PathBuf, socket: Option<PathBuf>) -> Self {
+        Self { member, dir, socket, json: false }
+    }
+
     /// The directory of the cluster that is asked; none where it is a single server.
     pub(super) fn cluster(&self) -> Option<&Path> {
         self.socket.is_none().then_some(self.dir.as_path())
@@ -77,16 +89,35 @@ impl Whom {
         text: impl Fn(&Value) -> String,
         objection: impl FnOnce(&Answers) -> Option<String>,
     ) -> ExitCode {
+        self.print_all(answers, text, |_| None, objection)
+    }
+
+    /// The same with what `closing` has to say of all answers together.
+    pub(super) fn print_all(
+        &self,
+        answers: Result<Answers, String>,
+        text: impl Fn(&Value) -> String,
+        closing: impl FnOnce(&Map<String, Value>) -> Option<Closing>,
+        objection: impl FnOnce(&Answers) -> Option<String>,
+    ) -> ExitCode {
         let mut answers = match answers {
             Ok(answers) => answers,
             Err(problem) => return refused(&problem),
         };
+        let closing = closing(&answers.members);
         if self.json {
-            say!("{}", json!({"format": ADMIN_FORMAT, "members": answers.members}));
+            let mut whole = json!({"format": ADMIN_FORMAT, "members": answers.members});
+            if let Some(closing) = closing {
+                whole[closing.name] = closing.json;
+            }
+            say!("{whole}");
         } else {
             let texts = answers.members.iter().map(|(name, answer)| (name, text(answer)));
             for (name, text) in texts.filter(|(_, text)| !text.is_empty()) {
                 say!("{name}\n{}", indent(&text));
+            }
+            if let Some(closing) = closing {
+                say!("{}", closing.text.trim_end());
             }
         }
         // Where nobody has answered, nobody knows whether anything fits.
@@ -106,7 +137,7 @@ impl Whom {
     }
 
     /// The name and the admin socket of everybody who is asked.
-    fn sockets(&self) -> Result<Vec<(String, PathBuf)>, String> {
+    pub(super) fn sockets(&self) -> Result<Vec<(String, PathBuf)>, String> {
         if let Some(socket) = &self.socket {
             return Ok(vec![(socket.display().to_string(), socket.clone())]);
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::maildir::{Letter, Maildirs};
+use crate::clause;
 use crate::kernel::Time;
 use crate::protocol::member::MemberConfig;
 use crate::protocol::operator::Selection;
@@ -47,9 +48,18 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
         What::Queue(which) => json!({ "messages": member.rows(which, now) }),
         What::Messages(which) => json!({ "messages": member.shown(which, now) }),
         What::LinkState => {
-            let (link, attached) =
-                (member.link(), member.link().attachments(&configuration.link()));
-            json!({ "records": link.table(), "rows": link.rows(now), "attached": attached })
+            clause!(SV_100);
+            let link = member.link();
+            let group = configuration.organization.group_of(&configuration.member);
+            json!({
+                "member": configuration.member,
+                "group": group.map(|group| &group.name),
+                "time": now,
+                "digest": link.table().digest(),
+                "records": link.table(),
+                "rows": link.rows(now),
+                "attached": link.attachments(&configuration.link()),
+            })
         }
         What::Accounts => json!({ "accounts": member.account_report(configuration) }),
     }

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::converge;
+use super::pictures::{Reading, draw};
 use super::run::{Plan, Played, Verdict, Watch, record_seed, run_seed, run_tape};
+use super::script;
 use super::shrink::{shrink, size};
 use crate::kernel::{CHOICE_FORMAT, Span, Tape};
 use crate::protocol::faults::Faults;
@@ -52,9 +54,15 @@ pub struct Arguments {
     /// Replay this tape instead of a seed
     #[arg(long, value_name = "FILE")]
     pub tape: Option<PathBuf>,
+    /// Run this scenario instead of a seed (the files of tests/golden are such)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "tape", "fault"])]
+    pub scenario: Option<PathBuf>,
     /// Write the trace (NDJSON) of the run that is shown
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Draw the run that is shown: who told whom what, as HTML, or as SVG where FILE ends so
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
     /// Where the tape of a failing seed is written
     #[arg(long, value_name = "FILE", default_value = "failure.tape.json")]
     pub failure: PathBuf,
@@ -115,17 +123,41 @@ fn try_run(arguments: &Arguments) -> Result<u8, String> {
     let mut plan = Plan::new(Arc::new(organization), span);
     plan.faults = faults(&arguments.fault)?;
     expect_writable(arguments)?;
+    if let Some(path) = &arguments.scenario {
+        return run_scenario(arguments, path, &plan.organization);
+    }
     if let Some(path) = &arguments.tape {
         let file = read_tape(path)?;
         plan.span = Span(file.virtual_microseconds);
         plan.faults = faults(&file.faults)?;
         let played = run_tape(&plan, file.tape, watch(arguments));
         show(arguments, &plan, None, &played);
-        write_trace(arguments, &played)?;
+        write_what_is_wanted(arguments, &played.trace)?;
         return Ok(played.verdict.exit_code());
     }
     let seeds = arguments.seeds.clone().unwrap_or(arguments.seed..=arguments.seed);
     run_seeds(arguments, &plan, seeds)
+}
+
+/// Runs a scenario; 1 says that it does not go as it is written.
+fn run_scenario(
+    arguments: &Arguments,
+    path: &Path,
+    organization: &Organization,
+) -> Result<u8, String> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+    match script::trace(&text, organization.clone()) {
+        Ok(trace) => {
+            write_what_is_wanted(arguments, &trace)?;
+            say!("{shown}: everything went as it is written");
+            Ok(0)
+        }
+        Err(problem) => {
+            complain!("bridgehead sim: {shown}: {problem}");
+            Ok(1)
+        }
+    }
 }
 
 fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> Result<u8, String> {
@@ -146,7 +178,7 @@ fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> 
         }
         if arguments.json || is_single {
             show(arguments, plan, Some(seed), &played);
-            write_trace(arguments, &played)?;
+            write_what_is_wanted(arguments, &played.trace)?;
         }
     }
     if !arguments.json && !is_single {
@@ -160,19 +192,19 @@ fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> 
 /// Runs a failing seed again for show, and writes its tape.
 fn fail(arguments: &Arguments, plan: &Plan, seed: u64, first: &Played) -> Result<u8, String> {
     let (mut played, mut tape) =
-        record_seed(plan, seed, Watch { rows: true, trace: arguments.trace.is_some() });
+        record_seed(plan, seed, Watch { rows: true, trace: wants_trace(arguments) });
     assert_eq!(played.step, first.step, "a seed fails at the same step whoever watches");
     if arguments.shrink {
         let kind = String::from(played.verdict.kind());
         let (before, (after, runs)) = (size(&tape), shrink(plan, tape, &kind));
         let now = size(&after);
         complain!("shrunk {} choices to {}, {} not zero, in {runs} runs", before.0, now.0, now.1);
-        let watch = Watch { rows: true, trace: arguments.trace.is_some() };
+        let watch = Watch { rows: true, trace: wants_trace(arguments) };
         played = run_tape(plan, after.clone(), watch);
         tape = after;
     }
     show(arguments, plan, Some(seed), &played);
-    write_trace(arguments, &played)?;
+    write_what_is_wanted(arguments, &played.trace)?;
     let file = TapeFile {
         format: TAPE_FILE_FORMAT,
         virtual_microseconds: plan.span.0,
@@ -186,7 +218,7 @@ fn fail(arguments: &Arguments, plan: &Plan, seed: u64, first: &Played) -> Result
 }
 
 fn watch(arguments: &Arguments) -> Watch {
-    Watch { rows: !arguments.json, trace: arguments.trace.is_some() }
+    Watch { rows: !arguments.json, trace: wants_trace(arguments) }
 }
 
 fn show(arguments: &Arguments, plan: &Plan, seed: Option<u64>, played: &Played) {
@@ -219,13 +251,33 @@ fn progress(seed: u64, last: u64, steps: u64) {
     }
 }
 
-fn write_trace(arguments: &Arguments, played: &Played) -> Result<(), String> {
-    arguments.trace.as_deref().map_or(Ok(()), |path| write(path, &played.trace))
+const fn wants_trace(arguments: &Arguments) -> bool {
+    arguments.trace.is_some() || arguments.picture.is_some()
+}
+
+fn write_what_is_wanted(arguments: &Arguments, trace: &str) -> Result<(), String> {
+    if let Some(path) = &arguments.trace {
+        write(path, trace)?;
+    }
+    let Some(path) = &arguments.picture else { return Ok(()) };
+    let mut reading = Reading::default();
+    trace.lines().try_for_each(|line| reading.line(line))?;
+    let title = match &arguments.scenario {
+        Some(scenario) => format!("{}", scenario.display()),
+        None => {
+            let file = arguments.file.iter().map(|file| file.display());
+            format!("a run of {}", file.map(|file| file.to_string()).collect::<String>())
+        }
+    };
+    write(path, &draw(&reading.story(), &title, path))
 }
 
 /// What a long run will write can be written: that is not to be found out behind it.
 fn expect_writable(arguments: &Arguments) -> Result<(), String> {
-    for path in [Some(&arguments.failure), arguments.trace.as_ref()].into_iter().flatten() {
+    for path in [Some(&arguments.failure), arguments.trace.as_ref(), arguments.picture.as_ref()]
+        .into_iter()
+        .flatten()
+    {
         let problem = |error: io::Error| format!("{}: {error}", path.display());
         let is_new = !path.exists();
         fs::OpenOptions::new().append(true).create(true).open(path).map_err(problem)?;

@@ -5,8 +5,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde_json::json;
+
 use super::rows;
-use crate::kernel::{Act, Input, Machine, Node, Time, Tracer};
+use crate::kernel::{Act, Input, Machine, Node, TRACE_FORMAT, Time, Tracer};
 use crate::protocol::server::Server;
 
 /// One step of one member.
@@ -62,8 +64,20 @@ impl Log {
 
     /// Something happened that is no step of a member.
     pub fn row(&mut self, now: Time, who: &str, what: &str, detail: impl FnOnce() -> String) {
+        if !self.is_on() {
+            return;
+        }
+        let detail = detail();
         if self.rows_limit > 0 {
-            self.push(row(now, who, what, &detail()));
+            self.push(row(now, who, what, &detail));
+        }
+        if let Some(trace) = &mut self.trace {
+            // It has what a step has, so that who reads steps alone finds nothing new in it.
+            let line = json!({
+                "format": TRACE_FORMAT, "time": now, "node": who, "input": null, "effects": [], "view": {},
+                "happened": { "what": what, "detail": detail },
+            });
+            trace.push_str(&format!("{line}\n"));
         }
     }
 

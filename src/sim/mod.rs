@@ -27,6 +27,7 @@ pub mod moves;
 pub mod network;
 mod orders;
 pub mod outside;
+pub mod pictures;
 mod rot;
 pub mod rows;
 pub mod run;

@@ -88,6 +88,18 @@ struct Stage<'c> {
 /// # Errors
 /// A command that is wrong, an expectation that is not met, a property that is violated: with the command.
 pub fn run(text: &str, organization: Organization) -> Result<String, String> {
+    play(text, organization, false).map(|(file, _)| file)
+}
+
+/// Runs a scenario and returns its trace, NDJSON.
+///
+/// # Errors
+/// As [`run`] has them.
+pub fn trace(text: &str, organization: Organization) -> Result<String, String> {
+    play(text, organization, true).map(|(_, trace)| trace)
+}
+
+fn play(text: &str, organization: Organization, trace: bool) -> Result<(String, String), String> {
     let blocks = blocks(text);
     let mut plan = Plan::new(Arc::new(organization), Span::ZERO);
     let mut delays = Delays::fixed(Span::milliseconds(1), Span::milliseconds(1));
@@ -102,7 +114,7 @@ pub fn run(text: &str, organization: Organization) -> Result<String, String> {
     }
     plan.faults = Faults::named(faults).map_err(|name| format!("no planted bug `{name}`"))?;
     let mut choose = Seeded::new(0);
-    let log = Log::new(ROWS_LIMIT, false);
+    let log = Log::new(ROWS_LIMIT, trace);
     let world = World::new(plan.configs(), delays, Swarm::calm(), log, &mut choose);
     let mut stage = Stage { world, names: BTreeMap::new() };
     let mut out = String::new();
@@ -115,7 +127,8 @@ pub fn run(text: &str, organization: Organization) -> Result<String, String> {
         rows.iter().for_each(|row| out.push_str(&format!("{row}\n")));
         out.push('\n');
     }
-    Ok(out)
+    let trace = String::from(stage.world.log.trace());
+    Ok((out, trace))
 }
 
 /// The commands of a file; what stands below `----` is what it gave when it was written.

@@ -8,6 +8,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 
+use bridgehead::protocol::linkstate::{Record, Table};
+
 use crate::support::{Cluster, PATIENCE};
 use serde_json::Value;
 
@@ -100,6 +102,40 @@ fn all_say(cluster: &Cluster, state: &str) -> Option<()> {
     members.values().all(|table| says(table).is_some()).then_some(())
 }
 
+/// SV-100: whether all members have the same table, by the digests that they tell; each is that of the records
+/// beside it.
+fn all_agree(cluster: &Cluster) -> Option<()> {
+    let said = cluster.done(&["linkstate", "show", "--json"]);
+    let answers: Value = serde_json::from_str(&said).expect("it is JSON");
+    for (name, answer) in answers["members"].as_object().expect("members") {
+        let records: Vec<Record> =
+            serde_json::from_value(answer["records"].clone()).expect("they are records");
+        let digest = Table::new(records).digest().to_string();
+        assert_eq!(answer["digest"], digest.as_str(), "{name}");
+        assert_eq!(answer["member"], name.as_str());
+        assert!(answer["time"].is_u64() && answer["group"].is_string(), "{answer}");
+    }
+    let sets = answers["tables"].as_array().expect("sets of members");
+    (sets.len() == 1 && sets[0]["members"].as_array().is_some_and(|set| set.len() == 10))
+        .then_some(())
+}
+
+/// While RG2-RG4 is DOWN everywhere: what people see of it.
+fn the_tables_can_be_looked_at(cluster: &Cluster, before: &str) {
+    until("every table is the same again", DETECTION, || all_agree(cluster));
+    assert!(cluster.done(&["linkstate", "show"]).contains("\nall 10 members have table "));
+    assert!(cluster.done(&["linkstate", "diff", "rg1-a", "rg5-b"]).starts_with("equal: 5 records"));
+    let differing = cluster.run(&["linkstate", "diff", before, "rg5-b"]);
+    let said = String::from_utf8_lossy(&differing.stdout).into_owned();
+    assert_eq!(differing.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("RG2: newer in rg5-b, 1.1."), "{said}");
+    assert!(said.contains("  RG2-RG4 state: UP in ") && said.contains(", DOWN in rg5-b"), "{said}");
+    assert_eq!(said.matches("newer in").count(), 1, "nothing else has changed: {said}");
+    let picture = cluster.done(&["linkstate", "picture", "--from", "RG1", "--to", "RG5"]);
+    assert!(picture.contains("RG1 to RG5: RG1-RG3, RG3-RG4, RG4-RG5, cost 50"), "{picture}");
+    assert_eq!(picture.matches("class=\"connector down\"").count(), 2, "one, and the legend's");
+}
+
 #[test]
 fn mail_takes_the_way_around_a_cut_link_and_comes_back_to_the_old_one() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -115,9 +151,13 @@ fn mail_takes_the_way_around_a_cut_link_and_comes_back_to_the_old_one() {
     };
 
     assert_eq!(mail("the cheapest way"), ["RG1", "RG2", "RG4", "RG5"]);
+    until("every table is the same", DETECTION, || all_agree(&cluster));
+    let before = directory.path().join("before.json").to_string_lossy().into_owned();
+    cluster.done(&["linkstate", "export", "--member", "rg1-a", "-o", &before]);
     cluster.done(&["cluster", "link", "cut", "RG2", "RG4"]);
     assert_eq!(mail("back and around"), ["RG1", "RG2", "RG1", "RG3", "RG4", "RG5"]);
     until("every table says DOWN", DETECTION, || all_say(&cluster, "DOWN"));
+    the_tables_can_be_looked_at(&cluster, &before);
     assert_eq!(mail("straight around"), ["RG1", "RG3", "RG4", "RG5"]);
     cluster.done(&["cluster", "link", "heal", "RG2", "RG4"]);
     until("every table says UP", DETECTION, || all_say(&cluster, "UP"));

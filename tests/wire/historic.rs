@@ -1,5 +1,6 @@
 //! The OrgInfo packet that Microsoft published (WI-120).
 
+use bridgehead::wire::explain::{Explanation, explain_frame, explain_message};
 use bridgehead::wire::frame;
 use bridgehead::wire::historic::{self, Counts, Edit};
 use proptest::prelude::*;
@@ -116,7 +117,55 @@ proptest! {
                 if let Err(error) = historic::decode(&octets, counts) {
                     prop_assert!(error.offset <= octets.len() && !error.expected.is_empty());
                 }
+                assert_fits(&historic::explain(&octets, counts).0, &octets);
             }
+            assert_fits(&explain_message(&octets), &octets);
+            assert_fits(&explain_frame(&octets), &octets);
         }
     }
+
+    #[test]
+    fn our_own_messages_are_explained_up_to_where_they_are_spoilt(
+        text in " (MULTI \\(6\\) \\()?(\\{0000000[0-9]\\})?( (NEWS|MERGED|REPORT|X) ?)?[ (){}0-9a-fA-Z]{0,80}",
+    ) {
+        let framed = frame::encode_frame(text.as_bytes());
+        assert_fits(&explain_message(&framed), &framed);
+        assert_fits(&explain_frame(&framed), &framed);
+    }
+}
+
+/// Tokens stand in order and inside the packet, and an error has its place.
+fn assert_fits(explanation: &Explanation, octets: &[u8]) {
+    let mut end = 0;
+    for token in &explanation.tokens {
+        assert!(end <= token.offset, "{explanation:?}");
+        end = token.offset + token.octets;
+        assert!(end <= octets.len(), "{explanation:?}");
+    }
+    if let Some(error) = explanation.error {
+        assert!(error.offset <= octets.len() && !error.expected.is_empty(), "{error}");
+    }
+}
+
+/// Frames in frames have an end, however many there are.
+#[test]
+fn nested_frames_do_not_exhaust_the_stack() {
+    for piece in ["{00000010} MULTI (6) (", "{00000010} NEWS x (", "("] {
+        let nested = format!("{{00000010}} NEWS {}", piece.repeat(100_000));
+        assert_fits(&explain_message(nested.as_bytes()), nested.as_bytes());
+        let multi = piece.repeat(100_000);
+        assert_fits(&explain_message(multi.as_bytes()), multi.as_bytes());
+    }
+}
+
+/// WI-120: the word that precedes the table in a frame is passed, and the tokens are those of the packet.
+#[test]
+fn wi_120_the_word_orginfo_is_passed() {
+    let packet = repaired();
+    let with_word = frame::encode_frame(&[b" ORGINFO", &packet[frame::HEADER_OCTETS..]].concat());
+    let found = historic::decode(&with_word, Counts::Exact).expect("the word is known");
+    assert_eq!(found, historic::decode(&packet, Counts::Exact).expect("so is the packet"));
+    let (explanation, told) = historic::explain(&with_word, Counts::Exact);
+    assert_eq!((explanation.error, told), (None, Some(found)));
+    assert_eq!(explanation.tokens[1].field.name, "ORGINFO");
 }

@@ -371,7 +371,7 @@ impl Host {
             return;
         }
         let now = self.network.clock.now();
-        let shown = tracing::enabled!(tracing::Level::TRACE).then(|| input.clone());
+        let shown = is_traced().then(|| input.clone());
         let acts = self.node.step(&self.configuration.member, input, now, &mut self.choose);
         if let Some(input) = shown {
             self.trace(Some(&input), &acts);
@@ -457,7 +457,7 @@ impl Host {
     }
 
     fn trace(&mut self, input: Option<&Input<Server>>, acts: &[Act<Server>]) {
-        if !tracing::enabled!(tracing::Level::TRACE) || (input.is_none() && acts.is_empty()) {
+        if !is_traced() || (input.is_none() && acts.is_empty()) {
             return;
         }
         use crate::kernel::Machine as _;
@@ -465,4 +465,9 @@ impl Host {
         let line = self.tracer.line(now, input, acts, &self.node.machine().view());
         tracing::trace!(target: "bridgehead::trace", "{line}");
     }
+}
+
+/// Whether anybody wants the trace, under its own target: a filter may name that alone.
+fn is_traced() -> bool {
+    tracing::enabled!(target: "bridgehead::trace", tracing::Level::TRACE)
 }

@@ -1,151 +1,75 @@
-//! The OrgInfo packet of Exchange 2003, version (5) of the grammar, read only.
-//!
-//! Microsoft published one packet ("Understanding OrgInfo Packet Details"). A network monitor shows SP
-//! and line ends as dots, so a dot counts as a separator here, and a dot inside of a counted string
-//! stays a dot. The names in the packet were edited for print and the counts were not: [`Counts::Edited`]
-//! takes the length nearest to the count, at most [`SLACK`] octets away, behind which the grammar goes
-//! on as it must. [`Counts::Exact`] takes counts at their word, as a receiver would.
+//! Reads the packet token by token, and notes what each one is.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::DecodeError;
-use super::frame::{FRAME_LIMIT, HEADER_OCTETS, read_header};
-use crate::clause;
-
-/// The most octets by which an edited string may differ from its count.
-pub const SLACK: usize = 8;
-
-/// Whether counts are taken at their word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Counts {
-    /// Every count is right.
-    Exact,
-    /// Names were edited and their counts were not.
-    Edited,
-}
-
-/// A counted string whose text has another length than its count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Edit {
-    /// Where its text begins.
-    pub offset: usize,
-    /// Its count.
-    pub counted: usize,
-    /// The octets that it has.
-    pub octets: usize,
-}
-
-/// The packet.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct OrgInfo {
-    /// MD5 of the table, 32 hexadecimal digits.
-    pub digest: String,
-    /// The routing groups.
-    pub groups: Vec<Group>,
-    /// The strings whose counts are off; none with [`Counts::Exact`].
-    pub edits: Vec<Edit>,
-}
-
-/// A routing group.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Group {
-    /// Its GUID.
-    pub guid: String,
-    /// The GUID of its master.
-    pub master: String,
-    /// Major, minor and user version.
-    pub version: (u32, u32, u32),
-    /// 128 bits that no source explains.
-    pub unexplained: String,
-    /// Its SMTP, X.400 and X.500 addresses.
-    pub addresses: [String; 3],
-    /// Its members.
-    pub members: Vec<Member>,
-    /// The connectors that leave it.
-    pub connectors: Vec<Connector>,
-}
-
-/// A member of a routing group.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Member {
-    /// Its GUID.
-    pub guid: String,
-    /// Whether it is connected to the master.
-    pub attached: bool,
-    /// A number that no source explains.
-    pub unexplained: u32,
-    /// The build of its software.
-    pub build: u32,
-    /// Flags, hexadecimal.
-    pub flags: String,
-}
-
-/// A connector.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Connector {
-    /// Its GUID.
-    pub guid: String,
-    /// `SMTP` and the like.
-    pub kind: String,
-    /// The address of its own end.
-    pub source: String,
-    /// The address of the group that it leads to; empty where it leads outside.
-    pub target: String,
-    /// Its distinguished name.
-    pub name: String,
-    /// Schedule, size, priority and other restrictions; `ffffffff` is no limit.
-    pub restrictions: [u32; 8],
-    /// Four lists of distinguished names: who may and who may not use it.
-    pub users: [Vec<String>; 4],
-    /// Address spaces: type, pattern, cost.
-    pub arrows: Vec<(String, String, u32)>,
-    /// Source bridgeheads: GUID, state, host name.
-    pub bridgeheads: Vec<(String, String, String)>,
-    /// GUIDs of the target bridgeheads.
-    pub targets: Vec<String>,
-    /// Whether its state is UP.
-    pub up: bool,
-}
-
-/// Reads a packet from its counted frame on.
-///
-/// # Errors
-/// What was expected where. With [`Counts::Exact`], an edited name is an error.
-pub fn decode(packet: &[u8], counts: Counts) -> Result<OrgInfo, DecodeError> {
-    clause!(WI_120);
-    let error = |offset, expected| DecodeError { offset, expected };
-    let octets = read_header(packet, FRAME_LIMIT)?
-        .ok_or_else(|| error(packet.len(), "the count of the frame"))?;
-    let content = packet.len() - HEADER_OCTETS;
-    if counts == Counts::Exact && content != octets {
-        let offset = packet.len().min(HEADER_OCTETS + octets);
-        return Err(error(offset, "the end of the frame exactly there"));
-    }
-    let mut reader = Reader { packet, at: HEADER_OCTETS, counts, edits: Vec::new() };
-    let digest = reader.guid()?;
-    let mut groups = alloc::vec![reader.group()?];
-    while reader.peek() == Some(b'(') {
-        groups.push(reader.group()?);
-    }
-    if reader.peek().is_some() {
-        return Err(reader.expected("a routing group or the end of the packet"));
-    }
-    Ok(OrgInfo { digest, groups, edits: reader.edits })
-}
+#[allow(clippy::wildcard_imports, reason = "every field has its one place here")]
+use super::fields::*;
+use super::{Connector, Counts, Edit, Group, Member, OrgInfo, SLACK};
+use crate::wire::DecodeError;
+use crate::wire::explain::{Field, Token};
+use crate::wire::frame::{FRAME_LIMIT, HEADER_OCTETS, read_header};
 
 /// A place in the packet, and what was noticed on the way.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     packet: &'a [u8],
     at: usize,
     counts: Counts,
     edits: Vec<Edit>,
+    depth: usize,
+    tokens: Vec<Token>,
 }
 
 /// Says whether the grammar can go on with these octets.
 type Follow = fn(&[u8]) -> bool;
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) const fn new(packet: &'a [u8], counts: Counts) -> Self {
+        Self { packet, at: 0, counts, edits: Vec::new(), depth: 0, tokens: Vec::new() }
+    }
+
+    /// What was read so far.
+    pub(super) fn tokens(self) -> Vec<Token> {
+        self.tokens
+    }
+
+    /// The whole packet.
+    pub(super) fn packet(&mut self) -> Result<OrgInfo, DecodeError> {
+        let packet = self.packet;
+        let error = |offset, expected| DecodeError { offset, expected };
+        let octets = read_header(packet, FRAME_LIMIT)?
+            .ok_or_else(|| error(packet.len(), "the count of the frame"))?;
+        self.at = HEADER_OCTETS;
+        self.token(0, &FRAME);
+        let content = packet.len() - HEADER_OCTETS;
+        if content != octets {
+            self.tokens[0].counted = Some((octets, content));
+            if self.counts == Counts::Exact {
+                let offset = packet.len().min(HEADER_OCTETS + octets);
+                return Err(error(offset, "the end of the frame exactly there"));
+            }
+        }
+        if self.peek() == Some(b'O') {
+            self.keyword("ORGINFO", "ORGINFO or 32 hexadecimal digits", &ORGINFO)?;
+        }
+        let digest = self.guid(&DIGEST)?;
+        let mut groups = alloc::vec![self.group()?];
+        while self.peek() == Some(b'(') {
+            groups.push(self.group()?);
+        }
+        if self.peek().is_some() {
+            return Err(self.expected("a routing group or the end of the packet"));
+        }
+        Ok(OrgInfo { digest, groups, edits: self.edits.clone() })
+    }
+
+    /// What was read from `offset` on is a token.
+    fn token(&mut self, offset: usize, field: &'static Field) {
+        assert!(offset <= self.at, "a token is behind the reader");
+        let (octets, depth) = (self.at - offset, self.depth);
+        self.tokens.push(Token { offset, octets, depth, field, counted: None });
+    }
+
     fn rest(&self) -> &[u8] {
         &self.packet[self.at..]
     }
@@ -160,12 +84,17 @@ impl Reader<'_> {
         self.packet.get(self.at).copied()
     }
 
-    fn open(&mut self) -> Result<(), DecodeError> {
-        self.punctuation(b'(', "`(`")
+    fn open(&mut self, field: &'static Field) -> Result<(), DecodeError> {
+        self.punctuation(b'(', "`(`")?;
+        self.token(self.at - 1, field);
+        self.depth += 1;
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), DecodeError> {
-        self.punctuation(b')', "`)`")
+        self.punctuation(b')', "`)`")?;
+        self.depth -= 1;
+        Ok(())
     }
 
     fn punctuation(&mut self, octet: u8, expected: &'static str) -> Result<(), DecodeError> {
@@ -177,42 +106,54 @@ impl Reader<'_> {
     }
 
     /// A word of upper-case letters and underscores; empty where there is none.
-    fn word(&mut self) -> String {
+    fn word(&mut self, field: &'static Field) -> String {
         self.peek();
+        let start = self.at;
         let is_letter = |octet: &&u8| octet.is_ascii_uppercase() || **octet == b'_';
         let word: String =
             self.rest().iter().take_while(is_letter).map(|o| char::from(*o)).collect();
         self.at += word.len();
+        self.token(start, field);
         word
     }
 
-    fn keyword(&mut self, word: &str, expected: &'static str) -> Result<(), DecodeError> {
+    fn keyword(
+        &mut self,
+        word: &str,
+        expected: &'static str,
+        field: &'static Field,
+    ) -> Result<(), DecodeError> {
         self.peek();
         let at = self.at;
-        if self.word() == word { Ok(()) } else { Err(DecodeError { offset: at, expected }) }
+        if self.word(field) == word { Ok(()) } else { Err(DecodeError { offset: at, expected }) }
     }
 
-    fn number(&mut self) -> Result<u32, DecodeError> {
+    fn number(&mut self, field: &'static Field) -> Result<u32, DecodeError> {
         self.peek();
+        let start = self.at;
         let Some((number, rest)) = number(self.rest()) else {
             return Err(self.expected("a hexadecimal number"));
         };
         self.at = self.packet.len() - rest.len();
+        self.token(start, field);
         Ok(number)
     }
 
-    fn guid(&mut self) -> Result<String, DecodeError> {
+    fn guid(&mut self, field: &'static Field) -> Result<String, DecodeError> {
         self.peek();
+        let start = self.at;
         let Some(guid) = guid(self.rest()) else {
             return Err(self.expected("32 hexadecimal digits"));
         };
         self.at += guid.len();
+        self.token(start, field);
         Ok(guid)
     }
 
     /// A counted string behind which `follow` must hold.
-    fn counted(&mut self, follow: Follow) -> Result<String, DecodeError> {
+    fn counted(&mut self, field: &'static Field, follow: Follow) -> Result<String, DecodeError> {
         self.punctuation(b'{', "a counted string")?;
+        let start = self.at - 1;
         let counted = match (self.packet.get(self.at), self.number_or_none()) {
             (Some(b'}'), _) => 0,
             (_, Some(count)) => count as usize,
@@ -225,11 +166,15 @@ impl Reader<'_> {
         let Some(octets) = self.length(counted, follow) else {
             return Err(self.expected("a counted string and what must follow it"));
         };
-        if octets != counted {
-            self.edits.push(Edit { offset: self.at, counted, octets });
-        }
         let text = String::from_utf8_lossy(&self.rest()[..octets]).into_owned();
+        let offset = self.at;
         self.at += octets;
+        self.token(start, field);
+        if octets != counted {
+            self.edits.push(Edit { offset, counted, octets });
+            let token = self.tokens.last_mut().expect("it was pushed just now");
+            token.counted = Some((counted, octets));
+        }
         Ok(text)
     }
 
@@ -252,9 +197,10 @@ impl Reader<'_> {
     /// Items in parentheses.
     fn list<T>(
         &mut self,
+        field: &'static Field,
         mut item: impl FnMut(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<Vec<T>, DecodeError> {
-        self.open()?;
+        self.open(field)?;
         let mut items = Vec::new();
         while self.peek() != Some(b')') {
             items.push(item(self)?);
@@ -264,19 +210,19 @@ impl Reader<'_> {
     }
 
     fn group(&mut self) -> Result<Group, DecodeError> {
-        self.open()?;
+        self.open(&GROUP)?;
         let group = Group {
-            guid: self.guid()?,
-            master: self.guid()?,
-            version: (self.number()?, self.number()?, self.number()?),
-            unexplained: self.guid()?,
+            guid: self.guid(&GROUP_GUID)?,
+            master: self.guid(&MASTER)?,
+            version: (self.number(&MAJOR)?, self.number(&MINOR)?, self.number(&USER)?),
+            unexplained: self.guid(&UNEXPLAINED)?,
             addresses: [
-                self.counted(before_string)?,
-                self.counted(before_string)?,
-                self.counted(before_list)?,
+                self.counted(&SMTP_ADDRESS, before_string)?,
+                self.counted(&X400_ADDRESS, before_string)?,
+                self.counted(&X500_ADDRESS, before_list)?,
             ],
-            members: self.list(Self::member)?,
-            connectors: self.list(Self::connector)?,
+            members: self.list(&MEMBERS, Self::member)?,
+            connectors: self.list(&CONNECTORS, Self::connector)?,
         };
         self.close()?;
         Ok(group)
@@ -284,18 +230,18 @@ impl Reader<'_> {
 
     fn member(&mut self) -> Result<Member, DecodeError> {
         Ok(Member {
-            guid: self.guid()?,
+            guid: self.guid(&MEMBER)?,
             attached: self.yes_or_no()?,
-            unexplained: self.number()?,
-            build: self.number()?,
-            flags: self.counted(before_guid_or_end)?,
+            unexplained: self.number(&NUMBER)?,
+            build: self.number(&BUILD)?,
+            flags: self.counted(&FLAGS, before_guid_or_end)?,
         })
     }
 
     fn yes_or_no(&mut self) -> Result<bool, DecodeError> {
         self.peek();
         let at = self.at;
-        match self.word().as_str() {
+        match self.word(&ATTACHED).as_str() {
             "YES" => Ok(true),
             "NO" => Ok(false),
             _ => Err(DecodeError { offset: at, expected: "YES or NO" }),
@@ -303,31 +249,32 @@ impl Reader<'_> {
     }
 
     fn connector(&mut self) -> Result<Connector, DecodeError> {
-        let guid = self.guid()?;
-        self.open()?;
-        self.keyword("CONFIG", "CONFIG")?;
-        let kind = self.counted(before_string)?;
-        let source = self.counted(before_string)?;
-        let target = self.counted(before_string)?;
-        let name = self.counted(before_restrictions)?;
+        let guid = self.guid(&CONNECTOR)?;
+        self.open(&CONFIGURATION)?;
+        self.keyword("CONFIG", "CONFIG", &CONFIG)?;
+        let kind = self.counted(&KIND, before_string)?;
+        let source = self.counted(&SOURCE, before_string)?;
+        let target = self.counted(&TARGET, before_string)?;
+        let name = self.counted(&NAME, before_restrictions)?;
         let mut restrictions = [0; 8];
         for restriction in &mut restrictions {
-            *restriction = self.number()?;
+            *restriction = self.number(&RESTRICTION)?;
         }
         let users = [self.users()?, self.users()?, self.users()?, self.users()?];
-        self.keyword("ARROWS", "ARROWS")?;
-        let arrows = self.list(|reader| {
-            let kind = reader.counted(before_string)?;
-            Ok((kind, reader.counted(before_cost)?, reader.number()?))
+        self.keyword("ARROWS", "ARROWS", &ARROWS)?;
+        let arrows = self.list(&SPACES, |reader| {
+            let kind = reader.counted(&SPACE_KIND, before_string)?;
+            Ok((kind, reader.counted(&SPACE, before_cost)?, reader.number(&COST)?))
         })?;
-        self.keyword("BH", "BH")?;
-        let bridgeheads = self.list(|reader| {
-            let guid = reader.guid()?;
-            Ok((guid, reader.word(), reader.counted(before_guid_or_end)?))
+        self.keyword("BH", "BH", &BH)?;
+        let bridgeheads = self.list(&BRIDGEHEADS, |reader| {
+            let guid = reader.guid(&BRIDGEHEAD)?;
+            let state = reader.word(&AVAILABILITY);
+            Ok((guid, state, reader.counted(&HOST, before_guid_or_end)?))
         })?;
-        self.keyword("TARGBH", "TARGBH")?;
-        let targets = self.list(Self::guid)?;
-        self.keyword("STATE", "STATE")?;
+        self.keyword("TARGBH", "TARGBH", &TARGBH)?;
+        let targets = self.list(&TARGETS, |reader| reader.guid(&TARGET_GUID))?;
+        self.keyword("STATE", "STATE", &STATE_WORD)?;
         let up = self.up_or_down()?;
         self.close()?;
         Ok(Connector {
@@ -348,7 +295,7 @@ impl Reader<'_> {
     fn up_or_down(&mut self) -> Result<bool, DecodeError> {
         self.peek();
         let at = self.at;
-        match self.word().as_str() {
+        match self.word(&STATE).as_str() {
             "UP" => Ok(true),
             "DOWN" => Ok(false),
             _ => Err(DecodeError { offset: at, expected: "UP or DOWN" }),
@@ -357,9 +304,9 @@ impl Reader<'_> {
 
     /// A number and as many names.
     fn users(&mut self) -> Result<Vec<String>, DecodeError> {
-        let count = self.number()?;
+        let count = self.number(&USERS_COUNT)?;
         let at = self.at;
-        let users = self.list(|reader| reader.counted(before_string_or_end))?;
+        let users = self.list(&USERS, |reader| reader.counted(&USER_NAME, before_string_or_end))?;
         if users.len() == count as usize {
             return Ok(users);
         }
