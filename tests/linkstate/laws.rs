@@ -158,7 +158,10 @@ proptest! {
         let (a, b) = (Table::new(a), Table::new(b));
         prop_assert_eq!(a.digest() == b.digest(), a == b);
     }
+}
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
     /// LS-004: the tree is that of its records, whatever grew first, and whatever was copied meanwhile.
     #[test]
     fn a_tree_is_that_of_its_records(
@@ -197,6 +200,9 @@ proptest! {
         prop_assert_eq!(table.digest() == other.digest(), same == theirs);
     }
 
+}
+
+proptest! {
     /// LS-007, LS-006: the disk is the fold of all growth.
     #[test]
     fn the_disk_has_what_the_table_has(records in prop::collection::vec(record(), 0..20)) {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod chaos;
+mod compare;
 mod converge;
 mod laws;
 mod master;

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use super::state::first_neighbour;
 use super::{
-    Fate, LinkConfig, LinkEvent, LinkPdu, LinkState, Neighbour, SharedRecord, TABLE_LIMIT,
-    TableChange, TableDigest, Way, check_record,
+    Fate, LinkConfig, LinkEvent, LinkPdu, LinkState, NEWS_RECORDS_LIMIT, Neighbour, Node,
+    SharedRecord, TABLE_LIMIT, TableChange, TableDigest, Way, check_record,
 };
 use crate::clause;
 use crate::kernel::Cx;
@@ -31,7 +31,7 @@ impl LinkState {
         config: &LinkConfig,
         from: &Neighbour,
         digest: TableDigest,
-        records: Vec<SharedRecord>,
+        (records, nodes): (Vec<SharedRecord>, &[Node]),
         cx: &mut Cx<'_, Self>,
     ) {
         if !from.may_tell() {
@@ -41,27 +41,41 @@ impl LinkState {
         let told = records.clone();
         self.grow(config, records, Some(from), cx);
         let ours = self.table.digest();
-        let records = if digest == ours {
+        let (records, nodes) = if digest == ours {
             self.knows_all(config, from);
-            Vec::new()
-        } else if told.is_empty() {
+            Default::default()
+        } else if told.is_empty() && nodes.is_empty() {
             clause!(LS_015);
-            self.table.records().cloned().collect()
+            self.table.tell_root()
         } else {
-            clause!(LS_016);
-            let mut lacked = self.owed_to(config, from);
-            lacked.extend(told.iter().filter_map(|told| {
-                let is_greater = self.table.of(&told.uuid).is_some_and(|r| r.rank() > told.rank());
-                is_greater.then(|| told.uuid.clone())
-            }));
-            lacked.iter().filter_map(|uuid| self.table.of(uuid)).cloned().collect()
+            self.answer(config, from, &told, nodes)
         };
         if matches!(from, Neighbour::Inbound(..)) {
             self.answered.insert(from.clone());
         }
         clause!(LS_012);
-        let merged = LinkPdu::Merged { digest: ours, records, nodes: Vec::new() };
-        cx.send_durable(from.clone(), merged);
+        cx.send_durable(from.clone(), LinkPdu::Merged { digest: ours, records, nodes });
+    }
+
+    /// What the teller of these records and nodes lacks, and in which nodes the tables differ.
+    fn answer(
+        &mut self,
+        config: &LinkConfig,
+        from: &Neighbour,
+        told: &[SharedRecord],
+        nodes: &[Node],
+    ) -> (Vec<SharedRecord>, Vec<Node>) {
+        clause!(LS_016);
+        let mut lacked = self.owed_to(config, from);
+        lacked.extend(told.iter().filter_map(|told| {
+            let is_greater = self.table.of(&told.uuid).is_some_and(|r| r.rank() > told.rank());
+            is_greater.then(|| told.uuid.clone())
+        }));
+        let (found, nodes) = self.table.answer(nodes);
+        lacked.extend(found.into_iter().map(|record| record.uuid.clone()));
+        let lacked = lacked.iter().take(NEWS_RECORDS_LIMIT);
+        clause!(LS_124);
+        (lacked.filter_map(|uuid| self.table.of(uuid)).cloned().collect(), nodes)
     }
 
     /// The answer to our `News`.
@@ -70,7 +84,7 @@ impl LinkState {
         config: &LinkConfig,
         from: &Neighbour,
         digest: TableDigest,
-        records: Vec<SharedRecord>,
+        (records, nodes): (Vec<SharedRecord>, &[Node]),
         cx: &mut Cx<'_, Self>,
     ) {
         let outstanding = self.links.get(from).is_some_and(|link| link.outstanding.is_some());
@@ -78,10 +92,13 @@ impl LinkState {
             Self::misbehaved(from, "Merged without News", cx);
             return;
         }
-        self.grow(config, records, Some(from), cx);
+        let grown = self.grow(config, records, Some(from), cx);
         let link = self.links.get_mut(from).expect("growth ends no connection that waits");
         let is_first = !link.synced;
-        link.merged(digest, &self.table);
+        let strays = link.merged(digest, nodes, grown, &self.table);
+        if strays > 0 {
+            Self::misbehaved(from, "nodes that answer nothing", cx);
+        }
         if digest == self.table.digest() {
             self.knows_all(config, from);
         }
@@ -100,17 +117,19 @@ impl LinkState {
         }
     }
 
-    /// Merges records; what grows is stored, told to all who need it, and announced to custody.
+    /// Merges records; what grows is stored, told to all who need it, and announced to custody. Whether
+    /// anything did.
     pub(super) fn grow(
         &mut self,
         config: &LinkConfig,
         records: Vec<SharedRecord>,
         source: Option<&Neighbour>,
         cx: &mut Cx<'_, Self>,
-    ) {
+    ) -> bool {
         let growth = self.merge_all(config, records, source, cx);
         let is_own_touched = growth.records.contains_key(&config.group().uuid);
-        if !growth.records.is_empty() {
+        let has_grown = !growth.records.is_empty();
+        if has_grown {
             let grown: Vec<_> = growth.records.into_values().collect();
             clause!(LS_007);
             cx.store(TableChange::Merged(grown.clone()));
@@ -138,6 +157,7 @@ impl LinkState {
         } else if source.is_some() && is_own_touched {
             self.publish(config, false, cx);
         }
+        has_grown
     }
 
     fn merge_all(
@@ -281,7 +301,7 @@ impl LinkState {
         if !link.synced || link.outstanding.is_some() {
             return;
         }
-        assert!(link.up && link.owed.is_empty(), "nothing is owed on a settled connection");
+        assert!(link.up && link.is_settled(), "nothing is owed on a settled connection");
         if self.wanted.contains(&way) {
             if !core::mem::replace(&mut link.ready, true) {
                 clause!(LS_019);

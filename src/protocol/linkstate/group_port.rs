@@ -93,7 +93,7 @@ impl LinkState {
         let known = current.map(|record| &**record);
         if let Some(record) = mastership.compose(organization, group, known, contested) {
             assert!(current.is_none_or(|c| c.version < record.version), "versions only grow");
-            self.grow(config, alloc::vec![record.into()], None, cx);
+            let _ = self.grow(config, alloc::vec![record.into()], None, cx);
         }
     }
 

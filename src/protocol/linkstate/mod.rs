@@ -2,7 +2,7 @@
 //!
 //! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `route`
 //! (what follows from it), `detector` (how a broken connector is noticed), `exchange` (how news travels),
-//! `ways` (which connections exist) and `state`, which ties them together.
+//! `walk` (how two tables that differ are compared), `ways` (which connections exist) and `state`, which ties them together.
 
 mod backoff;
 mod detector;
@@ -16,6 +16,7 @@ mod route;
 mod state;
 mod table;
 mod tree;
+mod walk;
 mod ways;
 
 pub use crate::wire::node::{Listed, Node, Prefix};
@@ -32,3 +33,4 @@ pub use report::{ConnectorRow, ReportRow};
 pub use route::{first_connector, is_cut_edge};
 pub use state::LinkState;
 pub use table::{CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record};
+pub use walk::NEWS_NODES_LIMIT;

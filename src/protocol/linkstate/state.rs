@@ -212,11 +212,11 @@ impl LinkState {
             return;
         }
         match pdu {
-            LinkPdu::News { digest, records, nodes: _ } => {
-                self.news(config, from, digest, records, cx);
+            LinkPdu::News { digest, records, nodes } => {
+                self.news(config, from, digest, (records, &nodes), cx);
             }
-            LinkPdu::Merged { digest, records, nodes: _ } => {
-                self.merged(config, from, digest, records, cx);
+            LinkPdu::Merged { digest, records, nodes } => {
+                self.merged(config, from, digest, (records, &nodes), cx);
             }
             LinkPdu::Report { states } => self.report_heard(config, from, states, cx),
             LinkPdu::Reported { .. } => self.reported(from, cx),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::Names;
 use super::tree::Tree;
+use super::walk::Difference;
 use super::{Record, TableDigest};
 use crate::clause;
 use crate::protocol::organization::{GROUPS_LIMIT, MEMBERS_LIMIT};
@@ -80,6 +81,18 @@ impl Table {
         self.names.iter()
     }
 
+    /// How many records there are, tombstones as well.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.living + self.buried
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many records are no tombstones.
     #[must_use]
     pub const fn living(&self) -> usize {
@@ -119,6 +132,11 @@ impl Table {
     #[must_use]
     pub fn node(&self, prefix: Prefix) -> Node {
         self.tree.node(prefix)
+    }
+
+    /// In what this table differs from a node of another one; at most `limit` records.
+    pub(super) fn compare(&self, theirs: &Node, limit: usize) -> Difference {
+        self.tree.compare(theirs, limit)
     }
 
     /// Keeps the greater of `record` and the table's record of that group.
