@@ -153,6 +153,14 @@ enum Linkstate {
         after_help = "Examples:\n  bridgehead linkstate show\n  bridgehead linkstate show --member rg1-b --json"
     )]
     Show(whom::Whom),
+    /// Say that a group is no more: its record is dead for ever, whoever tells it again
+    #[command(
+        after_help = "Examples:\n  bridgehead linkstate bury RG3 --member rg1-b --reason 'sold off'\n  bridgehead linkstate bury 4b1c0e6f0d8b4e0f9a52d7c3e18f6a25 --socket /run/bridgehead/admin.sock\n\n\
+        One member is told, and tells the others. A group that the configuration has is not buried\n\
+        without --force. There is no way back: a group of that name needs a new UUID.\n\n\
+        Exit codes: 0 it is buried, 1 it is refused or the member does not answer, 2 wrong arguments."
+    )]
+    Bury(queue::Bury),
 }
 
 /// Runs the command that the process was started with.
@@ -187,6 +195,7 @@ fn run(command: Command) -> ExitCode {
         Command::Reload { file } => reload::run(&file),
         Command::Cluster(command) => cluster::run(command),
         Command::Linkstate(Linkstate::Show(whom)) => show::run(&whom),
+        Command::Linkstate(Linkstate::Bury(bury)) => queue::bury(&bury),
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),
         Command::Account(command) => account::run(&command),

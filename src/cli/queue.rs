@@ -10,7 +10,7 @@ use super::refused;
 use super::table::{field, items, plain, row, table};
 use super::whom::{Answers, Whom};
 use crate::kernel::{Span, Time};
-use crate::protocol::operator::{Action, Order, Selection, State};
+use crate::protocol::operator::{Action, Burial, Order, Selection, State};
 use crate::protocol::session::date;
 use crate::wire::ids::{MemberName, OriginId, QueueId};
 
@@ -172,6 +172,32 @@ pub(super) fn tell(command: &Member) -> ExitCode {
         is_asked.then(|| json!({"op": "order", "order": order}))
     };
     whom.print(whom.ask(ask), answered, judged)
+}
+
+/// Which group is no more.
+#[derive(Debug, Args)]
+pub(super) struct Bury {
+    /// Its name, or its UUID where several have the name
+    group: String,
+    /// Why; whoever looks at the table reads it
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Also when the configuration of the member still has the group
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    whom: Whom,
+}
+
+/// Buries a group, with the exit codes of [`run`].
+pub(super) fn bury(bury: &Bury) -> ExitCode {
+    let Bury { group, reason, force, whom } = bury;
+    if !whom.is_one() {
+        return refused("name one member, which tells the others: --member NAME or --socket PATH");
+    }
+    let (group, reason) = (group.clone(), reason.clone());
+    let order = Order::Bury(Burial { group, reason, force: *force });
+    whom.print(whom.ask(|_| Some(json!({"op": "order", "order": order}))), answered, judged)
 }
 
 fn order(ordered: &Ordered, action: &Action) -> ExitCode {

@@ -89,6 +89,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("submitted-as-it-is", "adds no Date and no Message-ID to submitted mail"),
     ("stale-merge", "takes the record that came last, however old it is"),
     ("whole-table-flood", "tells its whole table whenever one record grows"),
+    ("tombstone-ignored", "keeps records of groups that the operator has buried"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
 ];
 

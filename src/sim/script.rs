@@ -17,6 +17,7 @@
 //! | `fill MEMBER`, `empty MEMBER` | its disk takes no mail, takes mail |
 //! | `forget MEMBER PEER` | the operator of MEMBER says that PEER will not come back |
 //! | `drain MEMBER`, `undrain MEMBER` | its operator lets it queue nothing more for others, or do so again |
+//! | `bury MEMBER GROUP` | the operator of MEMBER buries a group, although the configuration has it |
 //! | `move ADDRESS MEMBER` | MEMBER gets the account, with its files and its part of the journal |
 //! | `own MEMBER ADDRESS HOST EPOCH` | the file of MEMBER says that HOST has the account under EPOCH |
 //! | `add MEMBER ADDRESS HOST` | MEMBER reads its file again: HOST has one account more, the revision is the next |
@@ -36,6 +37,7 @@
 //! | `expect-queue MEMBER COUNT` | so many messages are durably in its queue |
 //! | `expect-doubt MEMBER COUNT`, `expect-suspects MEMBER COUNT` | so many recipients in its queue are so |
 //! | `expect-state MEMBER CONNECTOR up|down` | so says the table of MEMBER |
+//! | `expect-buried MEMBER COUNT` | so many tombstones are in the table of MEMBER |
 //! | `expect-settled` | every promised recipient has ended |
 
 use alloc::collections::BTreeMap;
@@ -56,7 +58,7 @@ use super::world::World;
 use crate::kernel::{Seeded, Span};
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::ConnectorState;
-use crate::protocol::operator::Order;
+use crate::protocol::operator::{Burial, Order};
 use crate::protocol::organization::Organization;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::Epoch;
@@ -182,6 +184,11 @@ impl Stage<'_> {
             ["drain" | "undrain", member] => {
                 let host = self.host(member)?;
                 self.world.order(host, Order::Drain { on: words[0] == "drain" });
+            }
+            ["bury", member, group] => {
+                let (host, group) = (self.host(member)?, String::from(group));
+                let burial = Burial { group, reason: None, force: true };
+                self.world.order(host, Order::Bury(burial));
             }
             ["send", name, member, sender, ref recipients @ ..] => {
                 self.send(name, member, sender, recipients)?;
@@ -401,6 +408,10 @@ impl Stage<'_> {
             ["expect-state", member, connector, state] => {
                 let host = self.host(member)?;
                 self.expect_state(host, connector, state)
+            }
+            ["expect-buried", member, number] => {
+                let durable = self.world.hosts[self.host(member)?].disk.durable();
+                same(durable.link.records.buried(), number)
             }
             ["expect-settled"] => {
                 let open = self.world.checkers.open();

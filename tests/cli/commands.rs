@@ -36,6 +36,7 @@ fn every_command_explains_itself() {
         &["cluster", "link", "cut"],
         &["cluster", "link", "heal"],
         &["linkstate", "show"],
+        &["linkstate", "bury"],
         &["queue", "list"],
         &["queue", "show"],
         &["queue", "hold"],
@@ -260,7 +261,12 @@ fn without_a_cluster_its_commands_say_so() {
     let socket = directory.path().join("no.sock");
     assert!(!Path::exists(&socket));
     let socket = socket.to_string_lossy();
-    for command in [&["queue", "list"][..], &["member", "forget", "rg1-a"]] {
+    assert_ends(&["linkstate", "bury", "RG3", "--dir", &dir], 2, "name one member");
+    for command in [
+        &["queue", "list"][..],
+        &["member", "forget", "rg1-a"],
+        &["linkstate", "bury", "RG3", "--reason", "sold off"],
+    ] {
         let command = [command, &["--socket", &socket]].concat();
         let said = text(&bridgehead(&command).stderr);
         assert_ends(&command, 1, "no.sock");

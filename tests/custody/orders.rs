@@ -4,7 +4,7 @@ use crate::network::{Network, Trap, member, organization, user};
 use bridgehead::kernel::{Input, Span};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{Command, Durable, Event, NoticeKind, Pdu, Policy};
-use bridgehead::protocol::operator::{Action, Order, Ordered, Selection, State};
+use bridgehead::protocol::operator::{Action, Burial, Order, Ordered, Selection, State};
 use bridgehead::protocol::organization::Organization;
 use bridgehead::protocol::queue::{Damage, Ending, Message};
 use bridgehead::wire::ids::{MemberName, QueueId};
@@ -418,4 +418,42 @@ fn a_message_in_quarantine_can_only_be_removed() {
     let ordered = order(&mut network, &at, Action::Remove, all());
     assert_eq!(texts(&ordered.done), ["removed"]);
     assert!(queue(&network, &at).is_empty());
+}
+
+/// LS-133: what is buried, what is not, and that the answer is durable.
+#[test]
+fn groups_are_buried_by_order() {
+    let mut network = network(&[]);
+    let at = member(1, 'a');
+    let mut say = |group: &str, reason: &str, force: bool| {
+        let burial = Burial { group: group.into(), reason: Some(reason.into()), force };
+        let number = network.order(&at, Order::Bury(burial));
+        network.run(Span::seconds(5));
+        match &network.replies[&number] {
+            Pdu::Ordered(answer) => {
+                (answer.done.len(), answer.refused.first().map(|item| item.text.clone()))
+            }
+            other => panic!("not the answer to an order: {other:?}"),
+        }
+    };
+    let refused = |text: &str| (0, Some(text.to_owned()));
+    let gone = "f".repeat(32);
+    let unknown = "no record has this name; a UUID can be buried anyhow";
+    assert_eq!(say("nobody", "", false), refused(unknown));
+    assert_eq!(say("g2", "", false), refused("the configuration has it as g2"));
+    assert_eq!(say(&gone, "two\nlines", false), refused("a reason is one line of 400 octets"));
+    assert_eq!(say(&gone, "merged into g1", false), (1, None));
+    assert_eq!(say(&gone, "again", false), refused("it is buried already"));
+    assert_eq!(say("g2", "by force", true), (1, None));
+    // Every member knows, also after a restart.
+    network.run(Span::minutes(1));
+    network.crash(&at);
+    network.boot(&at);
+    network.run(Span::minutes(1));
+    for group in [1, 2] {
+        let table = network.sites[&member(group, 'a')].durable.link.records.clone();
+        assert_eq!((table.living(), table.buried()), (1, 2));
+        let reason = table.of(&gone).and_then(|record| record.deleted.clone());
+        assert_eq!(reason.as_deref(), Some("merged into g1"));
+    }
 }

@@ -1,6 +1,7 @@
 //! LINK STATE: the machine of one member, and several joined by a network.
 
 mod bench;
+mod burial;
 mod chaos;
 mod compare;
 mod converge;

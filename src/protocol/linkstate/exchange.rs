@@ -18,6 +18,8 @@ use crate::wire::ids::GroupName;
 struct Growth {
     /// The records that have grown, by UUID.
     records: BTreeMap<String, SharedRecord>,
+    /// UUIDs of those that contradict what the table had: their owners must hear of it, to outbid them.
+    contradictions: BTreeSet<String>,
     /// A configuration somewhere is new to this table.
     is_major: bool,
     /// Somebody else wrote the record of our own group.
@@ -135,9 +137,9 @@ impl LinkState {
             cx.store(TableChange::Merged(grown.clone()));
             if config.faults.is_on("whole-table-flood") {
                 let all: Vec<_> = self.table.records().cloned().collect();
-                self.owe(config, &all, source);
+                self.owe(config, &all, &growth.contradictions, source);
             } else {
-                self.owe(config, &grown, source);
+                self.owe(config, &grown, &growth.contradictions, source);
             }
             let links: Vec<_> = self.links.keys().cloned().collect();
             for neighbour in &links {
@@ -150,6 +152,9 @@ impl LinkState {
         if growth.is_major {
             clause!(LS_031);
             self.rejudge_failed(config, cx);
+        }
+        if is_own_touched {
+            self.tell_if_buried(config, cx);
         }
         if source.is_some() && growth.contested {
             clause!(MA_009);
@@ -169,15 +174,17 @@ impl LinkState {
     ) -> Growth {
         let mut growth = Growth::default();
         for record in records {
-            let (group, uuid) = (record.group.clone(), record.uuid.clone());
-            let before = self.table.of(&uuid).map(|known| known.version.major);
-            let is_full = before.is_none() && self.table.living() >= TABLE_LIMIT;
-            let problem =
-                if is_full { Err("the table is full".into()) } else { check_record(&record) };
-            if let Err(problem) = problem {
+            let uuid = record.uuid.clone();
+            let known = self.table.of(&uuid).cloned();
+            let before = known.as_ref().map(|known| known.version.major);
+            if let Err(problem) = self.check(&record, known.as_ref()) {
                 if let Some(source) = source {
+                    let group = &record.group;
                     Self::misbehaved(source, alloc::format!("record of {group}: {problem}"), cx);
                 }
+                continue;
+            }
+            if record.deleted.is_some() && config.faults.is_on("tombstone-ignored") {
                 continue;
             }
             let major = record.version.major;
@@ -188,21 +195,58 @@ impl LinkState {
             }
             if merge.conflict {
                 growth.contested |= uuid == config.group().uuid;
-                cx.event(LinkEvent::Conflict { group });
+                let known = known.as_ref().expect("a conflict is one with a known record");
+                self.alarm(&record, known.digest(), cx);
             }
             if let (Some(source), Fate::Same | Fate::Grown) = (source, merge.fate) {
                 self.has_learnt(config, source, &uuid);
             }
             if merge.fate == Fate::Grown {
                 growth.is_major |= before != Some(major);
+                if merge.conflict {
+                    growth.contradictions.insert(uuid.clone());
+                }
+                if known.is_none_or(|known| known.group != record.group) {
+                    self.alarm_of_names(&record, cx);
+                }
                 growth.records.insert(uuid, record);
             }
         }
         growth
     }
 
+    /// What speaks against merging a record.
+    fn check(&self, record: &SharedRecord, known: Option<&SharedRecord>) -> Result<(), String> {
+        let is_full = match record.deleted {
+            Some(_) => {
+                clause!(LS_132);
+                let is_grave = known.is_some_and(|known| known.deleted.is_some());
+                !is_grave && self.table.buried() >= TABLE_LIMIT
+            }
+            None => known.is_none() && self.table.living() >= TABLE_LIMIT,
+        };
+        if is_full { Err(String::from("the table is full")) } else { check_record(record) }
+    }
+
+    /// Two groups that are not buried have one name.
+    fn alarm_of_names(&mut self, record: &SharedRecord, cx: &mut Cx<'_, Self>) {
+        let named: Vec<_> = self.table.named(&record.group).cloned().collect();
+        for other in named.iter().filter(|other| other.uuid != record.uuid) {
+            clause!(LS_135);
+            if record.deleted.is_none() {
+                self.alarm(record, other.digest(), cx);
+            }
+        }
+    }
+
     /// These records are owed to every neighbour that needs them.
-    fn owe(&mut self, config: &LinkConfig, grown: &[SharedRecord], source: Option<&Neighbour>) {
+    fn owe(
+        &mut self,
+        config: &LinkConfig,
+        grown: &[SharedRecord],
+        contradictions: &BTreeSet<String>,
+        source: Option<&Neighbour>,
+    ) {
         let told_by = source.map(Neighbour::member);
         let origin = source.and_then(|source| self.far_group(config, source));
         for detector in self.detectors.values_mut() {
@@ -215,7 +259,13 @@ impl LinkState {
             let link = self.links.range_mut(first_neighbour(&way)..).next();
             let link = link.filter(|(neighbour, _)| neighbour.serves(&way));
             let owed = link.map_or(&mut detector.owed, |(_, link)| &mut link.owed);
-            let needed = grown.iter().filter(|record| record.group != *to);
+            let far = organization.group(to).map(|group| &group.uuid);
+            // A group that is buried or contradicted must hear of it.
+            let is_needed = |record: &&SharedRecord| {
+                let is_own = Some(&record.uuid) == far;
+                !is_own || record.deleted.is_some() || contradictions.contains(&record.uuid)
+            };
+            let needed = grown.iter().filter(is_needed);
             owed.extend(needed.map(|record| record.uuid.clone()));
         }
         for (neighbour, link) in &mut self.links {

@@ -45,7 +45,7 @@ impl LinkState {
 
     fn begin_mastership(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         if self.mastership.is_none() {
-            let published = self.table.of(&config.group().uuid).map(|r| &r.version.term);
+            let published = self.published_term(config);
             let own = self.term.as_ref().filter(|term| term.member == config.member);
             let term = match own {
                 Some(own) if published.is_none_or(|published| published <= own) => {
@@ -64,10 +64,16 @@ impl LinkState {
         }
     }
 
+    /// The term of the record of the own group.
+    fn published_term(&self, config: &LinkConfig) -> Option<&super::Term> {
+        let record = self.table.of(&config.group().uuid);
+        record.filter(|record| record.deleted.is_none()).map(|record| &record.version.term)
+    }
+
     /// Draws a term above every known one, and stores it.
     fn begin_term(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> super::Term {
         let nonce = draw_u64(cx.choose, "linkstate.term");
-        let published = self.table.of(&config.group().uuid).map(|r| &r.version.term);
+        let published = self.published_term(config);
         let term = next_term(self.term.as_ref(), published, &config.member, nonce);
         cx.store(TableChange::Term(term.clone()));
         self.term = Some(term.clone());
@@ -77,6 +83,10 @@ impl LinkState {
     /// As the master: makes the table say what is known of the group.
     pub(super) fn publish(&mut self, config: &LinkConfig, contested: bool, cx: &mut Cx<'_, Self>) {
         let Some(mastership) = &self.mastership else { return };
+        if self.is_buried(config) {
+            clause!(LS_134);
+            return;
+        }
         let group = config.group();
         let (organization, mut term) = (&config.organization, mastership.term.clone());
         if let Some(current) = self.table.of(&group.uuid) {

@@ -103,6 +103,15 @@ pub enum LinkCommand {
     Done(Way),
     /// Custody gives a connection of this way up (a broken dialogue); counts as a lost connection.
     Broken(Neighbour),
+    /// The operator says that a group is no more.
+    Bury {
+        /// The group.
+        uuid: String,
+        /// Its name, where the table does not know it.
+        group: GroupName,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What custody and the log are told.
@@ -143,10 +152,19 @@ pub enum LinkEvent {
         /// What.
         problem: String,
     },
-    /// Two records with the same version and different content met.
+    /// Two records with the same version and different content met, or two groups with the same name.
     Conflict {
         /// Whose record.
         group: GroupName,
+    },
+    /// A group was buried by the operator of this member; or the own group is buried, and yet the member runs.
+    Buried {
+        /// The group.
+        group: GroupName,
+        /// As the operator said.
+        reason: String,
+        /// It is the group of this member.
+        is_own: bool,
     },
 }
 

@@ -5,6 +5,7 @@
 //! `walk` (how two tables that differ are compared), `ways` (which connections exist) and `state`, which ties them together.
 
 mod backoff;
+mod burial;
 mod detector;
 mod exchange;
 mod group_port;
@@ -23,6 +24,7 @@ pub use crate::wire::node::{Listed, Node, Prefix};
 pub use crate::wire::record::*;
 pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
+pub use burial::{ALARMS_LIMIT, REASON_LIMIT_OCTETS};
 pub use detector::{
     CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
     PROBE_INTERVAL,

@@ -103,7 +103,7 @@ pub fn is_cut_edge(
 }
 
 /// The connectors that are configured from `group`: as its record says, and as this member's
-/// configuration says while the table has no record of the group.
+/// configuration says while the table has no record of the group. A buried group has none.
 fn configured<'a>(
     table: &'a Table,
     organization: &'a Organization,
@@ -111,7 +111,9 @@ fn configured<'a>(
 ) -> impl Iterator<Item = (&'a ConnectorName, &'a GroupName)> {
     let record = table.get(group);
     let published = record.map_or(&[][..], |record| &record.connectors[..]);
-    let own = if record.is_none() { &organization.connectors[..] } else { &[] };
+    let named = organization.group(group).and_then(|group| table.of(&group.uuid));
+    let is_silent = record.is_none() && named.is_none_or(|known| known.deleted.is_none());
+    let own = if is_silent { &organization.connectors[..] } else { &[] };
     let own = own.iter().filter(move |connector| connector.from == *group);
     published.iter().map(|c| (&c.name, &c.to)).chain(own.map(|c| (&c.name, &c.to)))
 }

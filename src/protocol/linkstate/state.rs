@@ -16,7 +16,7 @@ use crate::kernel::{Cx, Input, LinkChange, Machine};
 use crate::protocol::master::Mastership;
 use crate::protocol::organization::Group;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
-use crate::wire::message::TableVersions;
+use crate::wire::message::{Digest, TableVersions};
 
 /// The machine.
 ///
@@ -38,6 +38,8 @@ pub struct LinkState {
     pub(super) reattach: Backoff,
     /// Before a member of the group is called again.
     pub(super) pauses: BTreeMap<MemberName, Backoff>,
+    /// Pairs of records about which the alarm was raised.
+    pub(super) alarmed: BTreeSet<(Digest, Digest)>,
 }
 
 impl LinkConfig {
@@ -89,6 +91,7 @@ impl LinkState {
     #[must_use]
     pub fn covers(&self, versions: &TableVersions) -> bool {
         clause!(LS_045);
+        clause!(LS_137);
         versions.iter().all(|(key, version)| {
             let known = key.parts().and_then(|(_, uuid)| self.table.of(uuid));
             known.is_some_and(|record| record.version >= *version)
@@ -122,6 +125,7 @@ impl LinkState {
     fn adopt(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         self.adopt_connectors(config, cx);
         self.adopt_master(config, cx);
+        self.tell_if_buried(config, cx);
         self.publish(config, false, cx);
         self.rejudge_failed(config, cx);
         self.open_what_is_needed(cx);
@@ -131,6 +135,7 @@ impl LinkState {
         match command {
             LinkCommand::Want(way) => self.want(config, way, cx),
             LinkCommand::Done(way) => self.done(&way, cx),
+            LinkCommand::Bury { uuid, group, reason } => self.bury(config, uuid, group, reason, cx),
             LinkCommand::Broken(neighbour) => {
                 if self.links.contains_key(&neighbour) {
                     cx.close(neighbour.clone());
@@ -300,6 +305,7 @@ impl Machine for LinkState {
             term: durable.term.clone(),
             reattach: Backoff::default(),
             pauses: BTreeMap::new(),
+            alarmed: BTreeSet::new(),
         };
         machine.adopt(config, cx);
         machine

@@ -12,6 +12,7 @@ use core::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
+use super::burial::check_tombstone;
 use super::names::Names;
 use super::tree::Tree;
 use super::walk::Difference;
@@ -20,15 +21,15 @@ use crate::clause;
 use crate::protocol::organization::{GROUPS_LIMIT, MEMBERS_LIMIT};
 use crate::wire::ids::GroupName;
 use crate::wire::node::{Node, Prefix};
-use crate::wire::record::COST_RANGE;
+use crate::wire::record::{COST_RANGE, TOMBSTONE_COUNTER};
 use crate::wire::shared::SharedRecord;
 
 /// The most records of one table that are no tombstones, and the most tombstones beside them.
 pub const TABLE_LIMIT: usize = GROUPS_LIMIT;
 /// The most connectors of one record.
 pub const CONNECTORS_LIMIT: usize = 1_024;
-/// The greatest term counter: above it a master could not outbid.
-pub const TERM_LIMIT: u64 = u64::MAX - 1;
+/// The greatest term counter of a record: the one above it is that of the tombstones.
+pub const TERM_LIMIT: u64 = TOMBSTONE_COUNTER - 1;
 
 /// What became of a record that was merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -230,9 +231,7 @@ pub fn check_record(record: &Record) -> Result<(), String> {
         let count = record.connectors.len();
         return Err(alloc::format!("{count} connectors, at most {CONNECTORS_LIMIT}"));
     }
-    if record.version.term.counter > TERM_LIMIT {
-        return Err(String::from("term counter at its end"));
-    }
+    check_tombstone(record)?;
     let mut last = None;
     for connector in &record.connectors {
         let name = &connector.name;

@@ -70,7 +70,8 @@ impl Member {
                 LinkEvent::Failed { way: Way::Connector(_) }
                 | LinkEvent::Judged { .. }
                 | LinkEvent::Misbehaved { .. }
-                | LinkEvent::Conflict { .. } => {}
+                | LinkEvent::Conflict { .. }
+                | LinkEvent::Buried { .. } => {}
             }
         }
     }

@@ -5,6 +5,7 @@
 //! still be true after a crash. The shell only carries the order in and the answer out. A new order is a
 //! variant of [`Order`] and an arm of `Member::ordered`.
 
+mod burial;
 mod queue;
 mod selection;
 
@@ -20,6 +21,7 @@ use crate::protocol::queue::queue_name;
 use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::Address;
 
+pub use burial::Burial;
 pub use selection::{Selection, State};
 
 /// The longest reason or text that an order may give: it ends up on one line of a notice.
@@ -46,6 +48,8 @@ pub enum Order {
         /// The member.
         member: MemberName,
     },
+    /// This group is no more, whoever may still tell of it.
+    Bury(Burial),
 }
 
 /// What can be done with messages of the queue.
@@ -127,6 +131,7 @@ impl Member {
             Order::Queue { action, which } => self.order_queue(&action, &which, turn),
             Order::Drain { on } => self.order_drain(on, turn),
             Order::Forget { member } => self.order_forget(&member, turn),
+            Order::Bury(burial) => self.order_burial(burial, turn),
         };
         clause!(CU_050);
         turn.promise(from, Pdu::Ordered(answer));

@@ -227,6 +227,11 @@ impl Network {
         self.give(member, Input::Command(command));
     }
 
+    /// A member hears something from a neighbour that nobody else sees.
+    pub(crate) fn hear(&mut self, member: &MemberName, from: Neighbour, pdu: LinkPdu) {
+        self.give(member, Input::Pdu { from, pdu });
+    }
+
     /// Lets everything happen up to and including `time`.
     pub(crate) fn run_until(&mut self, time: Time) {
         let mut steps = 0_u64;
