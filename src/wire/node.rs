@@ -1,5 +1,6 @@
 //! Nodes of the tree over a table: what neighbours with different tables compare.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -157,7 +158,7 @@ pub enum Node {
         /// Where.
         prefix: Prefix,
         /// One for each digit.
-        children: [Digest; FANOUT],
+        children: Box<[Digest; FANOUT]>,
     },
     /// All records below the prefix, in order of their UUIDs.
     Leaf {

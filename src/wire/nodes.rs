@@ -1,5 +1,6 @@
 //! Nodes of the tree over a table, on the wire.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -71,10 +72,10 @@ fn prefix(input: &str) -> Parsed<'_, Prefix> {
     expect("`-` or 1 to 16 digits", map_opt(digits, |text: &str| text.parse().ok())).parse(input)
 }
 
-fn children(input: &str) -> Parsed<'_, [Digest; FANOUT]> {
-    let mut children = [Digest::default(); FANOUT];
+fn children(input: &str) -> Parsed<'_, Box<[Digest; FANOUT]>> {
+    let mut children = Box::new([Digest::default(); FANOUT]);
     let mut rest = input;
-    for child in &mut children {
+    for child in children.iter_mut() {
         (rest, *child) = token(digest).parse(rest)?;
     }
     Ok((rest, children))

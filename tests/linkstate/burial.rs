@@ -132,7 +132,7 @@ fn a_returning_deleted_group_stays_dead() {
     network.run_for(Span::minutes(3));
     assert_eq!(network.agreed().buried(), 1);
     let buried = |network: &Network, name| {
-        let is_buried = |event: &LinkEvent| matches!(event, LinkEvent::Buried { group, reason } if group.as_str() == "RG5" && reason == "sold off");
+        let is_buried = |event: &LinkEvent| matches!(event, LinkEvent::Buried { group, reason, is_own: true } if group.as_str() == "RG5" && reason == "sold off");
         network.events(&name).iter().filter(|(_, event)| is_buried(event)).count()
     };
     let master = member(5, 'b');
@@ -157,7 +157,7 @@ fn a_buried_master_without_a_disk_is_silent() {
     bench.sync();
     let from = inbound(1, &member(4, 'a'));
     let acts = bench.news(&from, vec![tombstone(5)]);
-    let alarm = LinkEvent::Buried { group: "RG5".into(), reason: "sold off".into() };
+    let alarm = LinkEvent::Buried { group: "RG5".into(), reason: "sold off".into(), is_own: true };
     assert!(acts.contains(&Act::Event(alarm)));
     let acts = bench.news(&from, vec![record(5, 9, 0, ConnectorState::Down)]);
     assert_eq!(answer(&acts, &from), [tombstone(5)]);
@@ -171,7 +171,7 @@ fn a_name_can_be_used_again() {
     let mut heir = record(5, 1, 0, ConnectorState::Up);
     heir.uuid = uuid(500);
     heir.version.major = 2;
-    let orders = [[elder.clone(), heir.clone()], [heir.clone(), elder.clone()]];
+    let orders = [[elder.clone(), heir.clone()], [heir.clone(), elder]];
     for order in orders {
         let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable::default());
         let from = inbound(1, &member(2, 'a'));

@@ -131,7 +131,7 @@ fn a_far_end_that_never_agrees_is_left_alone() {
         told.push((records.len(), nodes.len()));
         assert!(told.len() < 10, "{told:?}");
         // It says each time that all is different, and lists nothing.
-        let children = [Digest::default(); 16];
+        let children = Box::new([Digest::default(); 16]);
         let nodes = vec![Node::Inner { prefix: Prefix::ROOT, children }];
         let answer = LinkPdu::Merged { digest: elsewhere(), records: vec![], nodes };
         acts = bench.pdu(&there, answer);
@@ -152,13 +152,13 @@ fn strays_are_not_followed() {
         (bench, there)
     };
     let below: Prefix = "0a".parse().expect("a prefix");
-    let children = [Digest::default(); 16];
+    let children = Box::new([Digest::default(); 16]);
     let list = |prefix| Node::Leaf { prefix, records: vec![] };
     for (node, is_stray) in [
-        (Node::Inner { prefix: below, children }, true),
+        (Node::Inner { prefix: below, children: children.clone() }, true),
         (list(below), true),
         (list(Prefix::ROOT), false),
-        (Node::Inner { prefix: Prefix::ROOT, children }, false),
+        (Node::Inner { prefix: Prefix::ROOT, children: children.clone() }, false),
     ] {
         let (mut bench, there) = caller();
         let answer = LinkPdu::Merged { digest: elsewhere(), records: vec![], nodes: vec![node] };
@@ -193,7 +193,7 @@ fn answers_are_bounded() {
     let nodes: Vec<_> = (0..600)
         .map(|number| {
             let prefix: Prefix = format!("{number:03x}").parse().expect("a prefix");
-            Node::Inner { prefix, children: [Digest::default(); 16] }
+            Node::Inner { prefix, children: Box::new([Digest::default(); 16]) }
         })
         .chain([Node::Leaf { prefix: Prefix::ROOT, records: vec![] }])
         .collect();

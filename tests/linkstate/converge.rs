@@ -59,6 +59,17 @@ fn a_change_costs_the_same_in_tables_of_all_sizes() {
     }
 }
 
+/// LS-201: the planted flood of the whole table is found, on every shape.
+#[test]
+fn a_whole_table_flood_is_found() {
+    let faults = Faults::named(["whole-table-flood"]).expect("a planted bug");
+    for shape in Shape::ALL {
+        let outcome = converge(&Plan { faults: faults.clone(), ..plan(shape, 10, 1) }, None);
+        let found = outcome.breaches.iter().any(|breach| breach.starts_with("LS-201: "));
+        assert!(found, "{shape}: {:?}", outcome.breaches);
+    }
+}
+
 /// LS-200: the bound is near what happens: a chain of groups needs most of it.
 #[test]
 fn the_bound_is_not_idle() {

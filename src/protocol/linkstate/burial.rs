@@ -65,10 +65,12 @@ impl LinkState {
             version: Version::tombstone(config.member.clone()),
             members: Vec::new(),
             connectors: Vec::new(),
-            deleted: Some(reason),
+            deleted: Some(reason.clone()),
             lifetime_s: DEFAULT_LIFETIME_S,
         };
         if check_tombstone(&tombstone).is_ok() && self.refuses_burial(&tombstone.uuid).is_none() {
+            let group = tombstone.group.clone();
+            cx.event(LinkEvent::Buried { group, reason, is_own: false });
             let _ = self.grow(config, alloc::vec![tombstone.into()], None, cx);
         }
     }
@@ -84,7 +86,8 @@ impl LinkState {
         let own = self.table.of(&config.group().uuid);
         if let Some(reason) = own.and_then(|record| record.deleted.clone()) {
             clause!(LS_134);
-            cx.event(LinkEvent::Buried { group: config.group().name.clone(), reason });
+            let group = config.group().name.clone();
+            cx.event(LinkEvent::Buried { group, reason, is_own: true });
         }
     }
 

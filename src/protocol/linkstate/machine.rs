@@ -184,12 +184,14 @@ pub enum LinkEvent {
     },
     /// The table that routes has caught up: routes may differ.
     RoutesComputed,
-    /// The group of this member was deleted by an operator, and yet the member runs.
+    /// A group was buried by the operator of this member; or the own group is buried, and yet the member runs.
     Buried {
         /// The group.
         group: GroupName,
         /// As the operator said.
         reason: String,
+        /// It is the group of this member.
+        is_own: bool,
     },
 }
 

@@ -4,6 +4,7 @@
 //! nowhere else. So the digest of a table is at hand at any time, and two tables that differ in one
 //! record differ in the nodes of one path.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::array;
@@ -62,7 +63,7 @@ impl Tree {
     /// What the tree has below a prefix.
     pub(super) fn node(&self, prefix: Prefix) -> Node {
         if let Some(Branch { kind: Kind::Inner(children), .. }) = self.at(prefix) {
-            let children = array::from_fn(|digit| children[digit].digest);
+            let children = Box::new(array::from_fn(|digit| children[digit].digest));
             return Node::Inner { prefix, children };
         }
         let (_, records) = self.leaf(prefix);
@@ -184,5 +185,44 @@ impl Branch {
                 found.extend(meant.take(limit - found.len()).cloned());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ids::MemberName;
+    use crate::wire::record::{Record, Term, Version};
+
+    fn record(number: usize) -> Record {
+        let term = Term { counter: 1, member: MemberName::from("m"), nonce: 0 };
+        Record {
+            group: "g".into(),
+            uuid: alloc::format!("{number:032x}"),
+            version: Version { term, major: 1, minor: 0, user: 0 },
+            members: Vec::new(),
+            connectors: Vec::new(),
+            deleted: None,
+        }
+    }
+
+    /// LS-004: UUIDs that share their whole path make no tree that is deeper than its limit.
+    #[test]
+    fn hostile_paths_end_at_the_limit() {
+        let path = Prefix::path("0123456789abcdef0123456789abcdef");
+        let mut tree = Tree::default();
+        for number in 0..LEAF_LIMIT {
+            tree.insert(SharedRecord::forged(record(number), path));
+        }
+        assert_eq!(tree.leaf_of(path), Prefix::ROOT);
+        for number in LEAF_LIMIT..3 * LEAF_LIMIT {
+            assert!(tree.insert(SharedRecord::forged(record(number), path)).is_none());
+        }
+        assert_eq!(tree.leaf_of(path), path);
+        assert_eq!(tree.below(Prefix::ROOT, usize::MAX, |_| true).len(), 3 * LEAF_LIMIT);
+        // What is listed keeps to the limit of a leaf even there.
+        let Node::Leaf { records, .. } = tree.node(path) else { panic!("a leaf at the limit") };
+        assert_eq!(records.len(), LEAF_LIMIT);
+        assert!(matches!(tree.node(path.shortened(DEPTH_LIMIT - 1)), Node::Inner { .. }));
     }
 }

@@ -98,8 +98,8 @@ impl Tree {
         let prefix = theirs.prefix();
         match (theirs, self.node(prefix)) {
             (Node::Inner { children, .. }, Node::Inner { children: ours, .. }) => {
-                let differ = children.iter().zip(ours).enumerate();
-                let differ = differ.filter(|(_, (theirs, ours))| *theirs != ours);
+                let differ = children.iter().zip(ours.iter()).enumerate();
+                let differ = differ.filter(|(_, (theirs, ours))| theirs != ours);
                 difference.prefixes.extend(differ.map(|(digit, _)| prefix.child(digit)));
             }
             (Node::Inner { .. }, Node::Leaf { .. }) => {

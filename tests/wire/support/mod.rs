@@ -159,7 +159,8 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
 fn node() -> impl Strategy<Value = Node> {
     let prefix = prop_oneof![Just(String::from("-")), "[0-9a-f]{1,16}"];
     let prefix = prefix.prop_map(|text| text.parse::<Prefix>().expect("digits of a path"));
-    let children = vec(digest(), 16).prop_map(|c| c.try_into().expect("there are sixteen"));
+    let children =
+        vec(digest(), 16).prop_map(|c| Box::new(c.try_into().expect("there are sixteen")));
     let leaf = btree_map("[0-9a-f]{32}", (version(), digest()), 0..4);
     let leaf = leaf.prop_map(|records| {
         let listed = |(uuid, (version, digest))| Listed { uuid, version, digest };
