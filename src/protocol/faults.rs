@@ -87,6 +87,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("asterisk-asks-again", "goes on with an authentication that the client has ended"),
     ("members-on-submission-port", "takes clients of a submission port for members"),
     ("submitted-as-it-is", "adds no Date and no Message-ID to submitted mail"),
+    ("routes-by-private-knowledge", "routes around a connector that it alone knows to be broken"),
+    ("news-after-mail", "tells its news when no mail stands in line any more"),
+    ("routes-by-a-smaller-table", "routes at once what a greater table has routed before"),
+    ("nobody-forwards", "tells nobody what others have told it"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
 ];
 

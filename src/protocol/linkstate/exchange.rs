@@ -17,6 +17,8 @@ use crate::wire::ids::{ConnectorName, GroupName};
 struct Growth {
     /// Groups whose records have grown.
     groups: BTreeSet<GroupName>,
+    /// Those of them whose records have met another content of their version.
+    doubled: BTreeSet<GroupName>,
     /// A configuration somewhere is new to this table.
     is_major: bool,
     /// Somebody else wrote the record of our own group.
@@ -112,7 +114,9 @@ impl LinkState {
             let grown = growth.groups.iter().filter_map(|group| self.table.get(group));
             clause!(LS_007);
             cx.store(TableChange::Merged(grown.cloned().collect()));
-            self.owe(config, &growth.groups, source);
+            if source.is_none() || !config.faults.is_on("nobody-forwards") {
+                self.owe(config, &growth, source);
+            }
             let links: Vec<_> = self.links.keys().cloned().collect();
             for neighbour in &links {
                 self.pump(neighbour, cx);
@@ -158,6 +162,7 @@ impl LinkState {
             if merge.conflict {
                 growth.contested |= group == config.group().name;
                 cx.event(LinkEvent::Conflict { group: group.clone() });
+                growth.doubled.insert(group.clone());
             }
             if let (Some(source), Fate::Same | Fate::Grown) = (source, merge.fate) {
                 self.has_learnt(config, source, &group);
@@ -174,7 +179,7 @@ impl LinkState {
     fn owe(
         &mut self,
         config: &LinkConfig,
-        groups: &BTreeSet<GroupName>,
+        Growth { groups, doubled, .. }: &Growth,
         source: Option<&Neighbour>,
     ) {
         let told_by = source.map(Neighbour::member);
@@ -190,7 +195,9 @@ impl LinkState {
             let link = self.links.range_mut(first_neighbour(&way)..).next();
             let link = link.filter(|(neighbour, _)| neighbour.serves(&way));
             let owed = link.map_or(&mut detector.owed, |(_, link)| &mut link.owed);
-            owed.extend(groups.iter().filter(|group| *group != to).cloned());
+            // A group knows its own record, but not what somebody else has made of it.
+            let needs = |group: &&GroupName| *group != to || doubled.contains(*group);
+            owed.extend(groups.iter().filter(needs).cloned());
         }
         for (neighbour, link) in &mut self.links {
             let is_connector = matches!(neighbour, Neighbour::Connector { .. });
@@ -239,8 +246,10 @@ impl LinkState {
 
     /// Sends what is owed on a connection. When nothing is, mail may flow, or the connection closes.
     pub(super) fn pump(&mut self, neighbour: &Neighbour, cx: &mut Cx<'_, Self>) {
+        let has_mail = neighbour.way().is_some_and(|way| self.wanted.contains(&way));
         let Some(link) = self.links.get_mut(neighbour) else { return };
-        if let Some(news) = link.next_news(&self.table) {
+        let is_late = self.tells_late && link.synced && has_mail;
+        if !is_late && let Some(news) = link.next_news(&self.table) {
             clause!(LS_008);
             cx.send_durable(neighbour.clone(), news);
             return;
@@ -249,7 +258,10 @@ impl LinkState {
         if !link.synced || link.outstanding.is_some() {
             return;
         }
-        assert!(link.up && link.owed.is_empty(), "nothing is owed on a settled connection");
+        assert!(
+            is_late || link.up && link.owed.is_empty(),
+            "nothing is owed on a settled connection"
+        );
         if self.wanted.contains(&way) {
             if !core::mem::replace(&mut link.ready, true) {
                 clause!(LS_019);

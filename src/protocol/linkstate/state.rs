@@ -38,6 +38,8 @@ pub struct LinkState {
     pub(super) reattach: Backoff,
     /// Before a member of the group is called again.
     pub(super) pauses: BTreeMap<MemberName, Backoff>,
+    /// A planted bug: news follows the mail.
+    pub(super) tells_late: bool,
 }
 
 impl LinkConfig {
@@ -65,7 +67,10 @@ impl LinkState {
             return NextHop::Unknown;
         }
         let organization = &config.organization;
-        let Some(first) = first_connector(&self.table, organization, own, group, octets) else {
+        let private = config.faults.is_on("routes-by-private-knowledge");
+        let private = private.then(|| self.private_table());
+        let table = private.as_ref().unwrap_or(&self.table);
+        let Some(first) = first_connector(table, organization, own, group, octets) else {
             clause!(LS_043);
             return NextHop::Infinite;
         };
@@ -76,6 +81,16 @@ impl LinkState {
         let source = first.sources.iter().find(|source| **source != config.member);
         source
             .map_or(NextHop::Infinite, |source| NextHop::Member(source.clone(), first.name.clone()))
+    }
+
+    /// What the table would say if it said what this member thinks: a planted bug routes by that.
+    fn private_table(&self) -> Table {
+        let is_bad = |name: &ConnectorName| self.detectors.get(name).is_some_and(Detector::fails);
+        Table::new(self.table.records().iter().cloned().map(|mut record| {
+            let connectors = record.connectors.iter_mut();
+            connectors.filter(|c| is_bad(&c.name)).for_each(|c| c.state = ConnectorState::Down);
+            record
+        }))
     }
 
     /// The versions of the present table.
@@ -298,6 +313,7 @@ impl Machine for LinkState {
             term: durable.term.clone(),
             reattach: Backoff::default(),
             pauses: BTreeMap::new(),
+            tells_late: config.faults.is_on("news-after-mail"),
         };
         machine.adopt(config, cx);
         machine
