@@ -25,7 +25,7 @@ fn plan() -> Plan {
 
 /// Limits have tests of their own: with them the seeds below would be other runs.
 fn without_limits(organization: Arc<Organization>, span: Span) -> Plan {
-    Plan { limits_one_in: 0, ..Plan::new(organization, span) }
+    Plan { limits_one_in: 0, links_one_in: 0, ..Plan::new(organization, span) }
 }
 
 /// Each run has limits.
@@ -148,6 +148,7 @@ fn seeds_that_have_found_something_hold() {
     let path = Path::new("examples/five-groups.toml");
     let organization = load_organization(path).expect("the example is right");
     let plan = Plan::new(Arc::new(organization), Span::hours(1));
+    let plan = Plan { links_one_in: 0, ..plan };
     let before_limits = Plan { limits_one_in: 0, ..plan.clone() };
     let all = [4981, 7060, 8705, 17_375].map(|seed| (&before_limits, seed));
     for (plan, seed) in all.into_iter().chain([(&plan, 8680)]) {
@@ -420,4 +421,54 @@ fn a_journal_that_is_left_behind_is_found() {
     let found =
         (1..=120).find(|seed| run_seed(&plan, *seed, Watch::default()).verdict != Verdict::Held);
     assert!(found.is_some(), "these seeds find it");
+}
+
+/// Each run has its connectors struck.
+fn struck(plan: Plan) -> Plan {
+    Plan { links_one_in: 1, ..plan }
+}
+
+/// Each group is entered at one member and left at another, its master; so mail that comes in may have been
+/// routed by more than the member knows that it comes to.
+fn with_doors() -> Plan {
+    let path = Path::new("examples/five-groups.toml");
+    let mut organization = load_organization(path).expect("the example is right");
+    for connector in &mut organization.connectors {
+        for source in &mut connector.sources {
+            source.0 = source.0.replace("-a", "-b");
+        }
+    }
+    assert_eq!(organization.check(), []);
+    without_limits(Arc::new(organization), Span::minutes(20))
+}
+
+/// C4, C5, LS-018, LS-019, LS-034 and LS-045: connectors break and heal all the time, in one direction and in
+/// both, masters die, and costs change, while mail is under way; some connectors stay broken in the end.
+#[test]
+fn seeds_with_struck_connectors_hold() {
+    let mut counts = bridgehead::sim::LinkCounts::default();
+    for seed in 1..=2 {
+        for plan in [struck(plan()), struck(with_doors())] {
+            let played = run_seed(&plan, seed, Watch::default());
+            assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
+            counts = counts.and(played.links);
+        }
+    }
+    println!("{counts:?}");
+    assert!(counts.crossings > 100, "mail crosses connectors: {counts:?}");
+    assert!(counts.failed > 10 && counts.healed > 10, "connectors fail and heal: {counts:?}");
+}
+
+/// C4: what the rules of LS-040, LS-019 and LS-045 are for.
+#[test]
+fn mail_by_other_tables_is_found() {
+    is_found_in("routes-by-private-knowledge", "C4", 1..=30, |_| struck(plan()));
+    is_found_in("news-after-mail", "C4", 1..=30, |_| struck(plan()));
+    is_found_in("routes-by-a-smaller-table", "C4", 1..=30, |_| struck(with_doors()));
+}
+
+/// C5: who knows of a broken connector passes it on (LS-017).
+#[test]
+fn news_that_nobody_forwards_is_found() {
+    is_found_in("nobody-forwards", "C5", 1..=5, |_| struck(plan()));
 }

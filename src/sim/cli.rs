@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::converge;
+use super::links::LinkCounts;
 use super::pictures::{Reading, draw};
 use super::run::{Plan, Played, Verdict, Watch, record_seed, run_seed, run_tape};
 use super::script;
@@ -163,6 +164,7 @@ fn run_scenario(
 fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> Result<u8, String> {
     let is_single = seeds.start() == seeds.end();
     let (mut steps, mut runs, mut lost, mut suspects, mut resumed) = (0, 0, 0, 0, 0);
+    let mut links = LinkCounts::default();
     for seed in seeds.clone() {
         // A run that nobody watches is much faster; only a failure, or a single run, is run for show.
         let watched = if is_single { watch(arguments) } else { Watch::default() };
@@ -172,6 +174,7 @@ fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> 
         lost += played.lost;
         suspects += played.suspects;
         resumed += played.resumed;
+        links = links.and(played.links);
         progress(seed, *seeds.end(), steps);
         if played.verdict != Verdict::Held {
             return fail(arguments, plan, seed, &played);
@@ -184,6 +187,7 @@ fn run_seeds(arguments: &Arguments, plan: &Plan, seeds: RangeInclusive<u64>) -> 
     if !arguments.json && !is_single {
         let setbacks = format!("{lost} copies lost with a disk, {suspects} marked as suspect");
         let resumed = format!("{resumed} bodies resumed");
+        say!("{}", shown(links));
         say!("{runs} seeds, {steps} steps, {setbacks}, {resumed}, every property held");
     }
     Ok(0)
@@ -238,7 +242,15 @@ fn show(arguments: &Arguments, plan: &Plan, seed: Option<u64>, played: &Played) 
     say!("{} messages promised, {} copies ended", played.messages, played.copies);
     say!("{} copies lost with a disk, {} marked as suspect", played.lost, played.suspects);
     say!("{} bodies gone on with where they broke off", played.resumed);
+    say!("{}", shown(played.links));
     say!("{}", played.verdict);
+}
+
+fn shown(links: LinkCounts) -> String {
+    let LinkCounts { crossings, recrossings, waits, failed, healed, revisions } = links;
+    let crossed = format!("{crossings} connectors crossed, {recrossings} of them again");
+    let judged = format!("{failed} found broken, {healed} mended, {revisions} revisions");
+    format!("{crossed}, {waits} waits for a table; {judged}")
 }
 
 fn progress(seed: u64, last: u64, steps: u64) {

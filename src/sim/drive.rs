@@ -202,7 +202,7 @@ impl World<'_> {
                     self.schedule_at(done, Happening::Stored { host, life });
                 }
                 // What a member tells its log stands in the rows and in the trace.
-                Act::Event(_) => {}
+                Act::Event(event) => self.counts.count(&event),
             }
         }
     }

@@ -37,6 +37,8 @@ pub struct Swarm {
     pub silent_cuts: bool,
     /// Whether a cut may hit one direction only.
     pub one_way_cuts: bool,
+    /// Whether cuts hit connectors only, and never the members of one group.
+    pub cuts_connectors_only: bool,
     /// Between one account that moves and the next; `None` is none.
     pub moves_every: Option<RangeInclusive<Span>>,
     /// Between one order of an operator and the next; `None` is none.
@@ -69,6 +71,7 @@ impl Swarm {
             cut_lasts: Span::minutes(1)..=Span::minutes(1),
             silent_cuts: false,
             one_way_cuts: false,
+            cuts_connectors_only: false,
             moves_every: None,
             orders_every: None,
             forgets: false,
@@ -115,6 +118,7 @@ impl Swarm {
             cut_lasts: Span::seconds(5)..=Span::minutes(u64::from(lasts_minutes)),
             silent_cuts: silent == 1,
             one_way_cuts: one_way == 1,
+            cuts_connectors_only: false,
             moves_every: (moves != 0).then(|| Span::ZERO..=Span::minutes(u64::from(moves))),
             orders_every: (orders != 0).then(|| Span::ZERO..=Span::minutes(u64::from(orders))),
             forgets: forgets == 1,
@@ -201,7 +205,8 @@ impl World<'_> {
                 pairs.extend(connector.targets.iter().map(|t| (self.names[source], self.names[t])));
             }
         }
-        for group in &organization.groups {
+        let groups = if self.swarm.cuts_connectors_only { &[][..] } else { &organization.groups };
+        for group in groups {
             for from in &group.members {
                 let others = group.members.iter().filter(|to| *to != from);
                 pairs.extend(others.map(|to| (self.names[from], self.names[to])));

@@ -122,7 +122,7 @@ impl World<'_> {
         self.schedule(next, Happening::SuspendNext);
     }
 
-    fn next_revision(&mut self) -> u32 {
+    pub(super) fn next_revision(&mut self) -> u32 {
         let newest = self.hosts.iter().map(|host| host.config.organization.revision).max();
         self.revision = self.revision.max(newest.unwrap_or(0)) + 1;
         self.revision

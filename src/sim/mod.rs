@@ -8,7 +8,8 @@
 //! A run has two phases. In the first, faults of the kinds that the run drew strike while clients send
 //! mail, and after every durable change the checkers say whether C1 to C4 and C7 hold. In some runs disks are
 //! lost or set back: what such a disk alone had, and what it may double, is not asked for. Then all faults end, and
-//! every promised recipient has to come to its end within [`LIVENESS_BOUND`].
+//! every promised recipient has to come to its end within [`LIVENESS_BOUND`]. In between, C5: all tables are
+//! the same and true within [`CONVERGENCE_BOUND`], in some runs while connectors stay cut.
 
 pub mod checkers;
 pub mod cli;
@@ -21,6 +22,7 @@ pub mod drive;
 pub mod faults;
 pub mod host;
 pub mod limits;
+pub mod links;
 pub mod log;
 pub mod maildir;
 pub mod moves;
@@ -41,5 +43,9 @@ pub mod works;
 pub mod world;
 
 pub use checkers::Violation;
-pub use run::{LIVENESS_BOUND, Plan, Played, Verdict, Watch, record_seed, run_seed, run_tape};
+pub use links::LinkCounts;
+pub use run::{
+    CONVERGENCE_BOUND, LIVENESS_BOUND, Plan, Played, Verdict, Watch, record_seed, run_seed,
+    run_tape,
+};
 pub use shrink::{shrink, size};

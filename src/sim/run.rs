@@ -16,6 +16,7 @@ use super::clock::HostClock;
 use super::draw::Dice;
 use super::faults::{Swarm, Terms, draw_delays};
 use super::limits::Limits;
+use super::links::{LinkCounts, Links};
 use super::log::Log;
 use super::workload::Workload;
 use super::world::{Happening, World};
@@ -26,10 +27,16 @@ use crate::protocol::organization::Organization;
 
 /// Within this span after the last fault every promised recipient has ended.
 pub const LIVENESS_BOUND: Span = Span::hours(3);
+/// Within this span after the last fault all members of a connected component have the same table, and it
+/// is true. A connector that is broken is decided DOWN after its glitch retries, each of which may wait for
+/// the timeouts of a dialogue that stands still; and DOWN is hidden for 15 minutes at most (LS-034).
+pub const CONVERGENCE_BOUND: Span = Span::minutes(30);
 /// The most steps of one run; more is a machine that turns in a circle.
 pub const STEPS_LIMIT: u64 = 50_000_000;
 /// One in so many runs has accounts with limits.
 pub const LIMITS_ONE_IN: u32 = 4;
+/// One in so many runs has its connectors struck.
+pub const LINKS_ONE_IN: u32 = 4;
 /// How many rows a failure shows.
 pub const ROWS_SHOWN: usize = 80;
 
@@ -46,6 +53,8 @@ pub struct Plan {
     pub faults: Faults,
     /// One in so many runs has accounts with limits; 0 is none.
     pub limits_one_in: u32,
+    /// One in so many runs has its connectors struck; 0 is none.
+    pub links_one_in: u32,
 }
 
 impl Plan {
@@ -53,7 +62,8 @@ impl Plan {
     #[must_use]
     pub fn new(organization: Arc<Organization>, span: Span) -> Self {
         let (policy, faults) = (Policy::default(), Faults::none());
-        Self { organization, policy, span, faults, limits_one_in: LIMITS_ONE_IN }
+        let (limits_one_in, links_one_in) = (LIMITS_ONE_IN, LINKS_ONE_IN);
+        Self { organization, policy, span, faults, limits_one_in, links_one_in }
     }
 
     /// The same for one run, which may have shorter terms, limits, and a way out where the file has none.
@@ -166,6 +176,8 @@ pub struct Played {
     pub suspects: usize,
     /// How many bodies that broke off were gone on with.
     pub resumed: usize,
+    /// What it did with its connectors.
+    pub links: LinkCounts,
     /// The last rows.
     #[serde(skip)]
     pub rows: Vec<String>,
@@ -218,7 +230,10 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
         Limits::draw(&mut dice, plan.limits_one_in, &plan.organization, (terms, &mut swarm));
     let span = terms.map_or(plan.span, |terms| plan.span.max(terms.least));
     let span = limits.as_ref().map_or(span, |limits| span.max(limits.least()));
+    let links = Links::draw(&mut dice, plan.links_one_in, &mut swarm);
+    let span = if links.is_some() { span.max(Links::least()) } else { span };
     let workload = Workload::draw(&mut dice, span);
+    let workload = if links.is_some() { Links::busy(workload, span) } else { workload };
     let has_way_out = dice.below("organization.outside", 2) == 1;
     let configs = plan.configs_of_run(terms, has_way_out, limits.as_ref());
     let clocks: Vec<_> = configs.iter().map(|_| HostClock::draw(&mut dice, &swarm)).collect();
@@ -229,6 +244,9 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
         host.clock = clock;
     }
     world.plan = workload;
+    if let Some(links) = links {
+        world.strike_links(links);
+    }
     // The world is looked at after a panic, and never run again.
     let caught = catch_unwind(AssertUnwindSafe(|| both_phases(&mut world, span)));
     let verdict = match caught {
@@ -244,7 +262,9 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
     let rows = world.log.take_rows();
     let trace = String::from(world.log.trace());
     let (step, now, resumed) = (world.step, world.now, world.resumed);
-    Played { verdict, step, now, messages, copies, lost, suspects, resumed, rows, trace }
+    let (crossings, recrossings) = world.checkers.crossings();
+    let links = LinkCounts { crossings, recrossings, ..world.counts };
+    Played { verdict, step, now, messages, copies, lost, suspects, resumed, links, rows, trace }
 }
 
 fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {
@@ -264,7 +284,8 @@ fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {
     if world.swarm.orders_every.is_some() {
         world.schedule(Span::seconds(1), Happening::OrderNext);
     }
-    let healed = Time(0) + span;
+    let mut healed = Time(0) + span;
+    let is_struck = world.links.is_some();
     while world.checkers.violation().is_none() && world.turn(healed) {
         assert!(world.step < STEPS_LIMIT, "a run of this length ends");
     }
@@ -273,8 +294,27 @@ fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {
     }
     world.now = healed;
     world.plan = Workload::none();
+    if is_struck {
+        world.rest_with_cuts();
+        healed = healed + CONVERGENCE_BOUND;
+        converge(world, healed);
+    }
     world.heal_everything();
+    converge(world, healed + CONVERGENCE_BOUND);
     settle(world, healed + LIVENESS_BOUND)
+}
+
+/// Lets the world go on to `bound`, when all tables have to be the same where there is a way, and true.
+fn converge(world: &mut World<'_>, bound: Time) {
+    while world.checkers.violation().is_none() && world.turn(bound) {
+        assert!(world.step < STEPS_LIMIT, "a run of this length ends");
+    }
+    if world.checkers.violation().is_none() {
+        world.now = bound;
+        let World { checkers, hosts, network, names, .. } = world;
+        let cuts = network.cuts();
+        checkers.converged(hosts, &|from, to| cuts.contains(&(names[from], names[to])));
+    }
 }
 
 /// Lets the world come to rest; what has not ended at `bound` comes back.

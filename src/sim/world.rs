@@ -13,6 +13,7 @@ use super::client::Client;
 use super::draw::{Delays, Dice};
 use super::faults::Swarm;
 use super::host::Host;
+use super::links::{LinkCounts, Links};
 use super::log::Log;
 use super::moves::Move;
 use super::network::{HostIndex, Network, Parcel, PipeId};
@@ -22,7 +23,7 @@ use crate::kernel::{Choose, LinkChange, Span, Time};
 use crate::protocol::member::{MemberConfig, Timer};
 use crate::protocol::organization::AccountStatus;
 use crate::protocol::queue::Damage;
-use crate::wire::ids::{ConnectionId, Epoch, MemberName};
+use crate::wire::ids::{ConnectionId, ConnectorName, Epoch, MemberName};
 use crate::wire::message::{Address, Body, BodyKey};
 
 /// Something that is going to happen.
@@ -125,6 +126,21 @@ pub enum Happening {
         /// The revision of the file.
         revision: u32,
     },
+    /// A file of this revision, with another cost of a connector, reaches a member.
+    CostTold {
+        /// Which member.
+        host: HostIndex,
+        /// The connector.
+        connector: ConnectorName,
+        /// Its cost.
+        cost: u32,
+        /// The revision of the file.
+        revision: u32,
+    },
+    /// An operator changes a cost.
+    ReviseNext,
+    /// A master dies.
+    MasterNext,
     /// Connections that stood still since the cut break, if it lasts.
     BreakFrozen(PipeId),
 }
@@ -177,6 +193,10 @@ pub struct World<'c> {
     pub delays: Delays,
     /// The faults of this run.
     pub swarm: Swarm,
+    /// What strikes its connectors.
+    pub links: Option<Links>,
+    /// What it has done with them.
+    pub counts: LinkCounts,
     /// The accounts that move.
     pub moves: Vec<Move>,
     /// They will go on by themselves.
@@ -221,6 +241,8 @@ impl<'c> World<'c> {
             snaps: BTreeMap::new(),
             delays,
             swarm,
+            links: None,
+            counts: LinkCounts::default(),
             moves: Vec::new(),
             moves_on: false,
             owners: BTreeMap::new(),
@@ -327,6 +349,11 @@ impl<'c> World<'c> {
             Happening::StatusTold { host, account, status, revision } => {
                 self.tell_status(host, &account, (status, revision));
             }
+            Happening::CostTold { host, connector, cost, revision } => {
+                self.tell_cost(host, &connector, (cost, revision));
+            }
+            Happening::ReviseNext => self.revise_next(),
+            Happening::MasterNext => self.master_next(),
             Happening::Heal(from, to) => self.heal(from, to),
             Happening::BreakFrozen(pipe) => self.break_frozen(pipe),
         }

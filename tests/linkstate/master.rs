@@ -147,6 +147,34 @@ fn the_owner_outbids() {
     assert_eq!(bench.version("RG5"), "9.2.ffffffff.0", "MA-006: another configuration is in force");
 }
 
+/// LS-017: a group is not told what it has written, but what somebody else has made of it.
+#[test]
+fn a_group_hears_of_another_content_of_its_record() {
+    let mut bench = Bench::boot(figure_3_14(), &member(4, 'a'), LinkDurable::default());
+    bench.sync();
+    let there = over("RG4-RG5", member(5, 'a'));
+    bench.link(&there, LinkChange::Refused);
+    let from = inbound(1, &member(2, 'a'));
+    let own = record(5, 1, 0, ConnectorState::Up);
+    bench.news(&from, vec![own.clone()]);
+    let mut forged = own.clone();
+    while record_digest(&forged) <= record_digest(&own) {
+        forged.connectors[0].cost += 1;
+    }
+    bench.news(&from, vec![forged.clone()]);
+    bench.timer(LinkTimer::GlitchRetry("RG4-RG5".into()));
+    let acts = bench.link(&there, LinkChange::Up);
+    let told: Vec<_> = sent(&acts, &there)
+        .into_iter()
+        .filter_map(
+            |pdu| if let LinkPdu::News { records, .. } = pdu { Some(records) } else { None },
+        )
+        .flatten()
+        .filter(|record| record.group == own.group)
+        .collect();
+    assert_eq!(told, [forged]);
+}
+
 /// MA-002, MA-005, MA-007: a restart keeps the term, and publishes nothing when nothing is new.
 #[test]
 fn a_restart_publishes_only_what_is_new() {

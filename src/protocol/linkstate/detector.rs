@@ -150,6 +150,11 @@ impl Detector {
         }
     }
 
+    /// Whether the latest attempt failed.
+    pub(super) fn fails(&self) -> bool {
+        self.health != Health::Working
+    }
+
     /// An attempt begins with the first target. While the connector fails, the next attempt is due a
     /// fixed time after the start of this one, however long this one takes.
     pub(super) fn begin(&mut self) -> Option<TimerOrder> {

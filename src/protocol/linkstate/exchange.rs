@@ -145,7 +145,7 @@ impl LinkState {
             if config.faults.is_on("whole-table-flood") {
                 let all: Vec<_> = self.table.records().cloned().collect();
                 self.owe(config, &all, &growth.contradictions, source);
-            } else {
+            } else if source.is_none() || !config.faults.is_on("nobody-forwards") {
                 self.owe(config, &grown, &growth.contradictions, source);
             }
             let links: Vec<_> = self.links.keys().cloned().collect();
@@ -351,8 +351,10 @@ impl LinkState {
 
     /// Sends what is owed on a connection. When nothing is, mail may flow, or the connection closes.
     pub(super) fn pump(&mut self, neighbour: &Neighbour, cx: &mut Cx<'_, Self>) {
+        let has_mail = neighbour.way().is_some_and(|way| self.wanted.contains(&way));
         let Some(link) = self.links.get_mut(neighbour) else { return };
-        if let Some(news) = link.next_news(&self.table) {
+        let is_late = self.tells_late && link.synced && has_mail;
+        if !is_late && let Some(news) = link.next_news(&self.table) {
             clause!(LS_008);
             cx.send_durable(neighbour.clone(), news);
             self.await_answer(neighbour, cx);
@@ -362,7 +364,7 @@ impl LinkState {
         if !link.synced || link.outstanding.is_some() {
             return;
         }
-        assert!(link.up && link.is_settled(), "nothing is owed on a settled connection");
+        assert!(is_late || link.up && link.is_settled(), "nothing is owed on a settled connection");
         if self.wanted.contains(&way) {
             if !core::mem::replace(&mut link.ready, true) {
                 clause!(LS_019);

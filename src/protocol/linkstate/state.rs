@@ -11,7 +11,8 @@ use super::link::Link;
 use super::routes::Routes;
 use super::{
     ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkTimer, LinkView,
-    Neighbour, NextHop, SharedRecord, Table, TableChange, Term, Traits, Way,
+    Neighbour, NextHop, Record, SharedRecord, Table, TableChange, Term, Traits, Way,
+    first_connector,
 };
 use crate::clause;
 use crate::kernel::{Cx, Input, LinkChange, Machine};
@@ -46,6 +47,8 @@ pub struct LinkState {
     pub(super) ages: Ages,
     /// Pairs of records about which the alarm was raised.
     pub(super) alarmed: BTreeSet<(Digest, Digest)>,
+    /// A planted bug: news follows the mail.
+    pub(super) tells_late: bool,
 }
 
 impl LinkConfig {
@@ -81,7 +84,13 @@ impl LinkState {
             return NextHop::Unknown;
         }
         let spread = config.organization.link_state.spread;
-        let Some(first) = self.routes.first(group, traits, spread.then_some(lot)) else {
+        let private = config.faults.is_on("routes-by-private-knowledge");
+        let private = private.then(|| self.private_table());
+        let first = match &private {
+            Some(table) => first_connector(table, own, group, traits),
+            None => self.routes.first(group, traits, spread.then_some(lot)),
+        };
+        let Some(first) = first else {
             clause!(LS_043);
             return NextHop::Infinite;
         };
@@ -99,6 +108,17 @@ impl LinkState {
             None if is_carried => NextHop::Connector(first.name.clone()),
             None => NextHop::Infinite,
         }
+    }
+
+    /// What the table would say if it said what this member thinks: a planted bug routes by that.
+    fn private_table(&self) -> Table {
+        let is_bad = |name: &ConnectorName| self.detectors.get(name).is_some_and(Detector::fails);
+        Table::new(self.routes.table().records().map(|record| {
+            let mut record = Record::clone(record);
+            let connectors = record.connectors.iter_mut();
+            connectors.filter(|c| is_bad(&c.name)).for_each(|c| c.state = ConnectorState::Down);
+            record
+        }))
     }
 
     /// The versions of the present table.
@@ -327,6 +347,7 @@ impl Machine for LinkState {
             pauses: BTreeMap::new(),
             ages: Ages::new(cx.now, &durable.learnt),
             alarmed: BTreeSet::new(),
+            tells_late: config.faults.is_on("news-after-mail"),
         };
         machine.adopt(config, cx);
         machine.route_from_boot();

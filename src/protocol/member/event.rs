@@ -296,4 +296,9 @@ pub enum Event {
         /// What happened.
         event: SessionEvent,
     },
+    /// A message waits for a table that is not smaller than those that have routed it.
+    TableAwaited {
+        /// The message.
+        queue: QueueId,
+    },
 }

@@ -10,7 +10,7 @@ use crate::protocol::linkstate::{NextHop, Traits, Way};
 use crate::protocol::member::{Event, Member, MemberConfig, Turn};
 use crate::wire::envelope::sha256;
 use crate::wire::ids::{GroupName, QueueId};
-use crate::wire::message::{Address, Envelope, Hop, Refusal};
+use crate::wire::message::{Address, Envelope, Hop, Refusal, TableVersions};
 
 /// Whose an address is, by the configuration.
 pub(crate) enum Home {
@@ -85,8 +85,12 @@ impl Member {
         }
         // A message is never routed by a table that is not at least as great as every table that
         // routed it before: that is what ends a loop.
-        if !self.link.covers(&message.envelope.routed_by) {
+        if !self.covers(&message.envelope.routed_by, turn.config) {
             clause!(CU_020);
+            let places = &self.work[&queue].places;
+            if indexes.iter().any(|index| places.get(index) != Some(&Place::Table)) {
+                turn.tell(Event::TableAwaited { queue });
+            }
             return self.put_all(queue, indexes, &Place::Table);
         }
         if submits {
@@ -163,9 +167,13 @@ impl Member {
         self.drop_idle_wants(turn);
     }
 
+    fn covers(&self, versions: &TableVersions, config: &MemberConfig) -> bool {
+        config.faults.is_on("routes-by-a-smaller-table") || self.link.covers(versions)
+    }
+
     fn table_matters(&self, queue: QueueId, index: u32, config: &MemberConfig) -> bool {
         let message = &self.spool.queue[&queue];
-        if message.is_stopped() || !self.link.covers(&message.envelope.routed_by) {
+        if message.is_stopped() || !self.covers(&message.envelope.routed_by, config) {
             return false;
         }
         if self.is_to_submit(queue, config) {

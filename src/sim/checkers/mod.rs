@@ -6,6 +6,7 @@ mod c1_no_loss;
 mod c2_no_duplicate;
 mod c3_one_custodian;
 mod c4_no_ping_pong;
+mod c5_convergence;
 mod c7_truthful_bounce;
 mod custody;
 mod ended;
@@ -28,7 +29,7 @@ use crate::kernel::{Span, Time};
 use crate::protocol::member::{MemberConfig, Notice};
 use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::queue::{Change, Ending, Recorded};
-use crate::wire::ids::{ConnectionId, QueueId};
+use crate::wire::ids::{ConnectionId, MemberName, QueueId};
 use crate::wire::message::Address;
 
 use c7_truthful_bounce::{Scene, TruthfulBounce};
@@ -339,6 +340,7 @@ impl Checkers {
             self.ledger.unstored(token, &account);
         }
         self.no_duplicate.set_back(place, &host.config.member);
+        self.no_ping_pong.set_back();
         self.names.set_back(host, place);
         self.journals[place] = custody::Journal::of(host);
         self.unsettled.extend(core::mem::take(&mut self.seen[place]));
@@ -388,6 +390,19 @@ impl Checkers {
         }
         self.held[place] = new;
         (old, touched)
+    }
+
+    /// No faults strike any more, and the bound has passed: C5. `is_cut` says which member cannot reach
+    /// which.
+    pub fn converged(&mut self, hosts: &[Host], is_cut: &dyn Fn(&MemberName, &MemberName) -> bool) {
+        let verdict = c5_convergence::check(hosts, is_cut);
+        self.judge("C5", verdict);
+    }
+
+    /// How often a recipient has crossed a connector, and how often one that it had crossed before.
+    #[must_use]
+    pub const fn crossings(&self) -> (usize, usize) {
+        self.no_ping_pong.counts()
     }
 
     /// The promised recipients that have not ended, in words. Empty is what the second phase waits for.
