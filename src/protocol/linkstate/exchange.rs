@@ -112,7 +112,12 @@ impl LinkState {
             let grown = growth.groups.iter().filter_map(|group| self.table.get(group));
             clause!(LS_007);
             cx.store(TableChange::Merged(grown.cloned().collect()));
-            self.owe(config, &growth.groups, source);
+            if config.faults.is_on("whole-table-flood") {
+                let all = self.table.records().iter().map(|record| record.group.clone()).collect();
+                self.owe(config, &all, source);
+            } else {
+                self.owe(config, &growth.groups, source);
+            }
             let links: Vec<_> = self.links.keys().cloned().collect();
             for neighbour in &links {
                 self.pump(neighbour, cx);
@@ -154,7 +159,12 @@ impl LinkState {
                 continue;
             }
             let major = record.version.major;
-            let merge = self.table.merge(record);
+            let late = config.faults.is_on("stale-merge").then(|| record.clone());
+            let mut merge = self.table.merge(record);
+            if let (Some(late), Fate::Older) = (late, merge.fate) {
+                self.table.overwrite(late);
+                merge.fate = Fate::Grown;
+            }
             if merge.conflict {
                 growth.contested |= group == config.group().name;
                 cx.event(LinkEvent::Conflict { group: group.clone() });
