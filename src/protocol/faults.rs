@@ -90,6 +90,9 @@ pub const NAMES: &[(&str, &str)] = &[
     ("stale-merge", "takes the record that came last, however old it is"),
     ("whole-table-flood", "tells its whole table whenever one record grows"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
+    ("retry-at-59s", "begins the glitch retries a second early"),
+    ("down-on-a-cut-edge", "reports a connector DOWN that is the only way"),
+    ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 
 impl Faults {

@@ -7,7 +7,7 @@ use core::fmt;
 use serde::Serialize;
 
 use super::backoff::Backoff;
-use super::{ConnectorState, LinkTimer};
+use super::{ConnectorState, LinkConfig, LinkTimer};
 use crate::clause;
 use crate::kernel::Span;
 use crate::protocol::organization::Connector;
@@ -84,6 +84,23 @@ impl fmt::Display for Judgement {
     }
 }
 
+/// How long a failing connector is given before DOWN is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Patience {
+    /// From the start of one attempt to the next.
+    pub(super) retry: Span,
+    /// Retries before DOWN is decided.
+    pub(super) retries: u8,
+}
+
+impl Patience {
+    /// As it is configured.
+    pub(super) fn of(config: &LinkConfig) -> Self {
+        let hurry = if config.faults.is_on("retry-at-59s") { Span::seconds(1) } else { Span(0) };
+        Self { retry: Span(GLITCH_RETRY.0 - hurry.0), retries: GLITCH_RETRIES }
+    }
+}
+
 /// What is to be done with a timer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TimerOrder {
@@ -98,6 +115,7 @@ pub(super) struct Detector {
     pub(super) from: GroupName,
     pub(super) to: GroupName,
     pub(super) targets: Vec<MemberName>,
+    pub(super) patience: Patience,
     /// The target that the running attempt tries, by its place.
     pub(super) trying: Option<usize>,
     pub(super) health: Health,
@@ -115,7 +133,11 @@ pub(super) struct Detector {
 
 impl Detector {
     /// A connector of the configuration. One that is DOWN in the table stays so until it works.
-    pub(super) fn new(connector: &Connector, published: ConnectorState) -> Self {
+    pub(super) fn new(
+        connector: &Connector,
+        published: ConnectorState,
+        patience: Patience,
+    ) -> Self {
         let is_down = published == ConnectorState::Down;
         if is_down {
             clause!(LS_029);
@@ -126,6 +148,7 @@ impl Detector {
             from: connector.from.clone(),
             to: connector.to.clone(),
             targets: connector.targets.clone(),
+            patience,
             trying: None,
             health: if is_down { Health::Broken } else { Health::Working },
             greet: true,
@@ -145,15 +168,19 @@ impl Detector {
         self.trying = Some(0);
         match self.health {
             Health::Working => None,
-            Health::Retrying(failed) if failed < GLITCH_RETRIES => {
+            Health::Retrying(failed) if failed < self.patience.retries => {
                 clause!(LS_022);
-                Some(TimerOrder::Arm(LinkTimer::GlitchRetry(self.name.clone()), GLITCH_RETRY))
+                Some(self.glitch_retry())
             }
             Health::Retrying(_) | Health::Broken => {
                 clause!(LS_024);
                 Some(TimerOrder::Arm(LinkTimer::Probe(self.name.clone()), PROBE_INTERVAL))
             }
         }
+    }
+
+    fn glitch_retry(&self) -> TimerOrder {
+        TimerOrder::Arm(LinkTimer::GlitchRetry(self.name.clone()), self.patience.retry)
     }
 
     /// The target that was tried failed; the next one to try, if any is left.
@@ -173,11 +200,11 @@ impl Detector {
                 clause!(LS_021);
                 self.health = Health::Retrying(1);
                 alloc::vec![
-                    TimerOrder::Arm(LinkTimer::GlitchRetry(self.name.clone()), GLITCH_RETRY),
+                    self.glitch_retry(),
                     TimerOrder::Arm(LinkTimer::DampLimit(self.name.clone()), HIDDEN_LIMIT),
                 ]
             }
-            Health::Retrying(failed) if failed < GLITCH_RETRIES => {
+            Health::Retrying(failed) if failed < self.patience.retries => {
                 self.health = Health::Retrying(failed + 1);
                 Vec::new()
             }

@@ -221,7 +221,8 @@ impl LinkState {
 
     fn timer(&mut self, config: &LinkConfig, timer: LinkTimer, cx: &mut Cx<'_, Self>) {
         match timer {
-            LinkTimer::GlitchRetry(name) | LinkTimer::Probe(name) => self.try_again(&name, cx),
+            LinkTimer::GlitchRetry(name) => self.try_again(&name, cx),
+            LinkTimer::Probe(name) => self.probe(config, &name, cx),
             LinkTimer::Calm(name) => {
                 if let Some(detector) = self.detectors.get_mut(&name) {
                     detector.calm();

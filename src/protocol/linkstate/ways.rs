@@ -3,10 +3,10 @@
 
 use alloc::vec::Vec;
 
-use super::detector::{Detector, Health, TimerOrder};
+use super::detector::{Detector, Health, Patience, TimerOrder};
 use super::link::Link;
 use super::{
-    ConnectorState, GLITCH_RETRY, LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
+    ConnectorState, LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour,
     PROBE_INTERVAL, Way, is_cut_edge,
 };
 use crate::clause;
@@ -30,11 +30,14 @@ impl LinkState {
         for name in gone {
             self.drop_connector(&name, cx);
         }
+        let patience = Patience::of(config);
         for connector in carried {
-            if !self.detectors.contains_key(&connector.name) {
-                let detector = Detector::new(connector, self.published_state(connector));
-                self.detectors.insert(connector.name.clone(), detector);
+            if let Some(detector) = self.detectors.get_mut(&connector.name) {
+                detector.patience = patience;
+                continue;
             }
+            let detector = Detector::new(connector, self.published_state(connector), patience);
+            self.detectors.insert(connector.name.clone(), detector);
         }
     }
 
@@ -98,6 +101,21 @@ impl LinkState {
         has_reason && !is_held_back && self.link_of(&way).is_none()
     }
 
+    /// The time for a probe has come.
+    pub(super) fn probe(
+        &mut self,
+        config: &LinkConfig,
+        name: &ConnectorName,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        let is_wanted = self.wanted.contains(&Way::Connector(name.clone()));
+        if config.faults.is_on("probe-only-with-mail") && !is_wanted {
+            cx.arm(LinkTimer::Probe(name.clone()), PROBE_INTERVAL);
+            return;
+        }
+        self.try_again(name, cx);
+    }
+
     /// The time for the next attempt on a failing connector has come.
     pub(super) fn try_again(&mut self, name: &ConnectorName, cx: &mut Cx<'_, Self>) {
         let Some(detector) = self.detectors.get(name) else { return };
@@ -107,7 +125,9 @@ impl LinkState {
         }
         // The running attempt has not ended yet: this turn is left out, the next one is on time.
         match detector.health {
-            Health::Retrying(_) => cx.arm(LinkTimer::GlitchRetry(name.clone()), GLITCH_RETRY),
+            Health::Retrying(_) => {
+                cx.arm(LinkTimer::GlitchRetry(name.clone()), detector.patience.retry);
+            }
             Health::Broken => cx.arm(LinkTimer::Probe(name.clone()), PROBE_INTERVAL),
             Health::Working => {}
         }
@@ -275,6 +295,7 @@ impl LinkState {
     ) {
         let Some(detector) = self.detectors.get_mut(name) else { return };
         let is_cut = detector.health == Health::Broken
+            && !config.faults.is_on("down-on-a-cut-edge")
             && is_cut_edge(&self.table, &config.organization, name, &detector.from, &detector.to);
         let judgement = detector.judge(is_cut);
         let before = core::mem::replace(&mut detector.judgement, judgement);
