@@ -75,6 +75,11 @@ impl LinkState {
         let outstanding = self.links.get(from).is_some_and(|link| link.outstanding.is_some());
         if !outstanding {
             Self::misbehaved(from, "Merged without News", cx);
+            if matches!(from, Neighbour::Attached(_) | Neighbour::Master(_)) {
+                clause!(SM_082);
+                cx.close(from.clone());
+                self.ended(config, from, cx);
+            }
             return;
         }
         self.grow(config, records, Some(from), cx);
