@@ -183,7 +183,7 @@ impl LinkState {
         }
         let way = neighbour.way().filter(|way| self.wanted.contains(way));
         if let Some(way) = way.filter(|_| config.faults.is_on("news-after-mail")) {
-            (link.synced, link.ready) = (true, true);
+            link.ready = true;
             cx.event(LinkEvent::Ready { way, neighbour: neighbour.clone() });
             return;
         }
