@@ -18,6 +18,7 @@ mod link_news;
 mod link_peers;
 mod link_restart;
 mod link_routes;
+mod link_terms;
 mod links;
 mod members;
 mod newer;
@@ -44,6 +45,8 @@ mod transparency;
 mod verifying;
 mod walk_several;
 mod walk_single;
+
+use std::collections::BTreeSet;
 
 use crate::case::Case;
 use crate::{twin, vectors};
@@ -86,6 +89,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(link_news::cases());
     all.extend(link_routes::cases());
     all.extend(link_group::cases());
+    all.extend(link_terms::cases());
     all.extend(link_restart::cases());
     all.extend(transparency::cases());
     all.extend(walk_single::cases());
@@ -104,9 +108,10 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
 
 /// What no suite may get wrong: ids stand once, something is checked, negative cases have twins.
 fn check(all: &[Case]) -> Result<(), String> {
-    for (place, case) in all.iter().enumerate() {
+    let mut ids = BTreeSet::new();
+    for case in all {
         let id = &case.id;
-        if all[..place].iter().any(|other| other.id == *id) {
+        if !ids.insert(id.as_str()) {
             return Err(format!("case {id} stands twice"));
         }
         if case.checks.is_empty() {

@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     /// It takes the news, and knows of links what this says: under the digest of no table, or under the
     /// one that it was told.
     Merged(Digest, &'static [&'static str]),
+    /// It takes the news, and says that the record in it has another content under the same version.
+    Contest,
 }
 
 /// How often a cue is good.
@@ -224,7 +226,7 @@ impl Guest {
             Some(Answer::Say(text)) => text,
             Some(Answer::Hang) => return,
             Some(Answer::Close | Answer::Lose) => return self.closed = true,
-            Some(Answer::Merged(..)) | None => &ordinary,
+            Some(Answer::Merged(..) | Answer::Contest) | None => &ordinary,
         };
         match self.door.1 {
             Port::Group => self.frame(text),
@@ -250,7 +252,7 @@ impl Guest {
             (None, "REPORT") => format!(" REPORTED 1 {{{:x}}}{} 1", self.name().len(), self.name()),
             (Some(Answer::Merged(digest, records)), _) => news(digest, records),
             (Some(Answer::Say(text)), _) => text.to_owned(),
-            (None, _) | (Some(Answer::Hang), _) => return,
+            (None | Some(Answer::Hang | Answer::Contest), _) => return,
             (Some(Answer::Lose | Answer::Close), _) => return self.closed = true,
         };
         self.frame(&answer.replace("{id}", id.unwrap_or_default()));
@@ -277,7 +279,7 @@ impl Guest {
                 match actor.cue("OCTETS") {
                     None => self.wire.line(&format!("250 2.0.0 TRANSFERRED ID={id} OFFER={offer}")),
                     Some(Answer::Say(text)) => self.wire.line(text),
-                    Some(Answer::Hang | Answer::Merged(..)) => {}
+                    Some(Answer::Hang | Answer::Merged(..) | Answer::Contest) => {}
                     Some(Answer::Lose | Answer::Close) => self.closed = true,
                 }
             }
@@ -303,6 +305,11 @@ impl Guest {
             Some(Answer::Lose) => {
                 let _ = self.ordinary(line, actor);
                 self.closed = true;
+            }
+            Some(Answer::Contest) => {
+                let other = self.news.other_content();
+                let merged = Digest::None.merged("", &[&other]);
+                self.wire.send(merged_in_chunks(&merged).as_bytes());
             }
             Some(Answer::Close) => self.closed = true,
             Some(Answer::Hang) => {}
@@ -436,7 +443,7 @@ impl Guest {
             match cue {
                 None => self.wire.line(&format!("250 2.0.0 [{index}] DELIVERED")),
                 Some(Answer::Say(text)) => self.wire.line(&text.replace("{index}", &index)),
-                Some(Answer::Hang | Answer::Merged(..)) => return,
+                Some(Answer::Hang | Answer::Merged(..) | Answer::Contest) => return,
                 Some(Answer::Close | Answer::Lose) => {
                     self.closed = true;
                     return;

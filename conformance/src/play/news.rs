@@ -55,4 +55,44 @@ impl Heard {
         let (_, rest) = self.message.split_once(" NEWS ")?;
         rest.split(' ').next().map(str::to_owned)
     }
+
+    /// The first record, with every connector DOWN.
+    pub(super) fn other_content(&self) -> String {
+        let start = self.message.find(" ( ( ").map_or(0, |place| place + 3);
+        let mut depth = 0_u32;
+        let mut words = Vec::new();
+        for word in self.message[start..].split(' ') {
+            words.push(word);
+            depth += u32::from(word == "(");
+            depth -= u32::from(word == ")").min(depth);
+            if depth == 0 {
+                break;
+            }
+        }
+        words.join(" ").replace("STATE UP", "STATE DOWN")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Digest, Heard, merged_in_chunks};
+
+    #[test]
+    fn news_is_put_together_and_contested() {
+        let mut heard = Heard::default();
+        let digest = "ab".repeat(32);
+        let record = "( 1 {3}RG1 1 {1}m 1 1 0 0 ( {1}m YES ) ( {1}c ( CONFIG STATE UP ) ) )";
+        let chunks = [
+            format!("FIRST CHUNK={{0}} MULTI (6) ({{0}} NEWS {digest} ( {}", &record[..9]),
+            format!("NEXT CHUNK={}", &record[9..20]),
+            format!("LAST CHUNK={} ( 2 ) ))", &record[20..]),
+        ];
+        for chunk in chunks {
+            heard.hear(&format!("X-LINK2STATE {chunk}"));
+        }
+        assert_eq!(heard.digest().as_deref(), Some(digest.as_str()));
+        assert_eq!(heard.other_content(), record.replace(" UP ", " DOWN "));
+        let reply = merged_in_chunks(&Digest::Same.merged(&digest, &[record]));
+        assert!(reply.ends_with(&format!(" MERGED {digest} ( {record} ))\r\n")), "{reply}");
+    }
 }

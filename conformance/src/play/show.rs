@@ -46,6 +46,7 @@ fn show_cue(cue: &Cue) -> String {
         Answer::Lose => "does as ever, and the reply is lost with the connection".to_owned(),
         Answer::Close => "takes nothing, and closes the connection".to_owned(),
         Answer::Hang => "says nothing".to_owned(),
+        Answer::Contest => "answers with another content under the same version".to_owned(),
         Answer::Merged(digest, records) => {
             format!("answers the news with {} records, digest: {digest:?}", records.len())
         }

@@ -7,6 +7,8 @@
 
 mod file;
 
+use std::collections::BTreeMap;
+
 use file::{Before, File, Outcome, PortName, Protocol, SeatName, Step, Vector};
 
 use crate::case::Case;
@@ -29,17 +31,24 @@ const FILES: [(&str, &str); 10] = [
 /// The most characters of a line that a title quotes.
 const QUOTED: usize = 80;
 
+/// All vectors by their ids, each with its file.
+type Index<'a> = BTreeMap<&'a str, (&'a File, &'a Vector)>;
+
 /// The cases of all vectors.
 pub(crate) fn cases() -> Result<Vec<Case>, String> {
     let mut files = Vec::new();
     for (name, text) in FILES {
         files.push((name, file::read(text).map_err(|problem| format!("{name}: {problem}"))?));
     }
+    let by_id: Index<'_> = files
+        .iter()
+        .flat_map(|(_, file)| file.vectors.iter().map(move |v| (v.id.as_str(), (file, v))))
+        .collect();
     let mut all = Vec::new();
     for (name, file) in &files {
         for vector in &file.vectors {
             let wrong = |problem: String| format!("{name}: {}: {problem}", vector.id);
-            check_twin(&files, file, vector).map_err(wrong)?;
+            check_twin(&by_id, file, vector).map_err(wrong)?;
             all.push(case(file, vector).map_err(wrong)?);
         }
     }
@@ -47,10 +56,9 @@ pub(crate) fn cases() -> Result<Vec<Case>, String> {
 }
 
 /// That every negative vector has a twin is demanded of all cases; here the twin is looked at.
-fn check_twin(files: &[(&str, File)], file: &File, vector: &Vector) -> Result<(), String> {
+fn check_twin(by_id: &Index<'_>, file: &File, vector: &Vector) -> Result<(), String> {
     let Some(name) = &vector.twin else { return Ok(()) };
-    let mut others = files.iter().flat_map(|(_, f)| f.vectors.iter().map(move |v| (f, v)));
-    let Some((theirs, twin)) = others.find(|(_, other)| other.id == *name) else {
+    let Some((theirs, twin)) = by_id.get(name.as_str()).copied() else {
         return Err(format!("there is no vector {name}"));
     };
     match file.no_twin(vector, theirs, twin) {

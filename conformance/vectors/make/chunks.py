@@ -276,7 +276,7 @@ def historic(book, printed):
 
 
 def book(printed):
-    book = Book("link2state", "link-state", "member", "smtp", ("2yz", "5yz"))
+    book = Book("chunk", "link-state", "member", "smtp", ("2yz", "5yz"))
     for part in [states, lengths, octets, words, splits, counts, contents, peers]:
         part(book)
     historic(book, printed)

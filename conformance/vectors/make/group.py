@@ -109,7 +109,7 @@ def frames(book):
 
 
 def book():
-    book = Book("group", "link-state", "fellow", "group", ("heard", "closed"))
+    book = Book("pdu", "link-state", "fellow", "group", ("heard", "closed"))
     states(book)
     pdus(book)
     frames(book)
