@@ -131,8 +131,8 @@ mod tests {
                 .filter(|place| kind_of(&all[*place]) == kind && all[*place].is_negative())
                 .collect();
             assert!(negatives.len() >= least, "{} negative {kind}s", negatives.len());
-            // All of the others, and of the vectors so many that the test stays short.
-            let step = negatives.len().div_ceil(200);
+            // Each takes a check of everything: of many, so many that the test stays short.
+            let step = negatives.len().div_ceil(40);
             for place in negatives.into_iter().step_by(step) {
                 let id = all[place].id.clone();
                 let twin = all[place].twin.take();
