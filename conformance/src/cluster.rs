@@ -178,9 +178,15 @@ impl Cluster {
             peers.push(peer);
         }
         let mut via = Vec::new();
+        let mut opened: Vec<String> = Vec::new();
         for (connector, target) in self.blueprint.carried(member) {
             let there = self.blueprint.place(&target).ok_or_else(|| bug(&target))?;
-            let at = self.lead(&connector, (member, place), (&target, there), Port::Smtp)?;
+            // The link to the first target has the name of the connector.
+            let is_first = !opened.contains(&connector);
+            let link =
+                if is_first { connector.clone() } else { format!("{connector}>{target}/smtp") };
+            opened.push(connector.clone());
+            let at = self.lead(&link, (member, place), (&target, there), Port::Smtp)?;
             via.push(json!({"connector": connector, "target": target, "address": at.to_string()}));
         }
         let mut organization = self.blueprint.organization.clone();

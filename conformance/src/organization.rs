@@ -1,5 +1,10 @@
 //! The organizations that the suite tests with, as its own data.
 
+mod linked;
+
+pub(crate) use linked::{
+    all_by_rg3, diamond, even, fellow_carries, leads, led, narrow, shared, targets, triangle,
+};
 use serde_json::{Value, json};
 
 /// Stands in an organization for the address of a smart host that the suite plays.
@@ -42,16 +47,24 @@ impl Blueprint {
         groups.into_iter().any(|group| has(&group, one) && has(&group, other))
     }
 
-    /// The connectors that a member carries: name and target.
+    /// The connectors that a member carries: name and target, one by one.
     pub(crate) fn carried(&self, member: &str) -> Vec<(String, String)> {
         let connectors = self.organization["connector"].as_array().into_iter().flatten();
-        connectors
-            .filter(|connector| connector["sources"][0] == member)
-            .filter_map(|connector| {
-                let name = connector["name"].as_str()?.to_owned();
-                Some((name, connector["targets"][0].as_str()?.to_owned()))
-            })
-            .collect()
+        let strings = |list: &Value| -> Vec<String> {
+            list.as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(String::from)
+                .collect()
+        };
+        let carried = connectors
+            .filter(|connector| strings(&connector["sources"]).iter().any(|name| name == member));
+        let ways = carried.flat_map(|connector| {
+            let name = connector["name"].as_str().unwrap_or_default().to_owned();
+            strings(&connector["targets"]).into_iter().map(move |target| (name.clone(), target))
+        });
+        ways.collect()
     }
 
     /// Adds a plain member to a group.

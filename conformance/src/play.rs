@@ -2,8 +2,10 @@
 //! node itself calls. Like a script it is data: the same acts drive it, judge it and explain it.
 
 mod cast;
+mod links;
 mod look;
 mod mail;
+mod news;
 mod show;
 
 use std::collections::BTreeMap;
@@ -11,8 +13,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub(crate) use cast::{Answer, Cue, When};
+pub(crate) use links::digest;
 pub(crate) use look::{Look, On};
 pub(crate) use mail::Part;
+pub(crate) use news::Digest;
 pub(crate) use show::{show_act, show_look};
 
 use crate::cluster::{Cluster, OUTSIDE as OUTSIDE_ADDRESS};
@@ -37,6 +41,8 @@ pub(crate) enum Act {
     Leave(&'static str),
     /// From now on whoever is played behind this link and port departs from the ordinary like this.
     Cast(&'static str, Port, Vec<Cue>),
+    /// Whoever is played behind this link and port says a frame, unasked.
+    Tell(&'static str, Port, String),
     /// The rule of a link changes.
     Rule(&'static str, Rule),
     /// Virtual time passes.
@@ -58,6 +64,10 @@ pub(crate) struct Play {
     pub(crate) blueprint: fn() -> Blueprint,
     /// What the policy of the node says besides.
     pub(crate) policy: Vec<(&'static str, Value)>,
+    /// The rules with which links begin, where they do not pass.
+    pub(crate) rules: Vec<(&'static str, Rule)>,
+    /// How members are played from the start.
+    pub(crate) opening: Vec<(&'static str, Port, Vec<Cue>)>,
     /// What happens.
     pub(crate) acts: Vec<Act>,
     /// What must have been seen at the end.
@@ -72,12 +82,31 @@ impl Play {
 
     /// With another organization, in which the node under test is `rg1-a`, too.
     pub(crate) const fn over(blueprint: fn() -> Blueprint) -> Self {
-        Self { blueprint, policy: Vec::new(), acts: Vec::new(), looks: Vec::new() }
+        Self {
+            blueprint,
+            policy: Vec::new(),
+            rules: Vec::new(),
+            opening: Vec::new(),
+            acts: Vec::new(),
+            looks: Vec::new(),
+        }
     }
 
     /// With one more word in the policy.
     pub(crate) fn policy(mut self, key: &'static str, value: Value) -> Self {
         self.policy.push((key, value));
+        self
+    }
+
+    /// With this rule for a link from the start.
+    pub(crate) fn begins(mut self, link: &'static str, rule: Rule) -> Self {
+        self.rules.push((link, rule));
+        self
+    }
+
+    /// Whoever is played behind a link departs from the ordinary from the start.
+    pub(crate) fn opens(mut self, link: &'static str, port: Port, cues: Vec<Cue>) -> Self {
+        self.opening.push((link, port, cues));
         self
     }
 
@@ -95,6 +124,11 @@ impl Play {
     /// Whoever is played behind a link departs from the ordinary.
     pub(crate) fn cast(self, link: &'static str, port: Port, cues: Vec<Cue>) -> Self {
         self.act(Act::Cast(link, port, cues))
+    }
+
+    /// The rule of a link changes.
+    pub(crate) fn rule(self, link: &'static str, rule: Rule) -> Self {
+        self.act(Act::Rule(link, rule))
     }
 
     /// Virtual time passes.
@@ -155,8 +189,11 @@ impl Play {
         for (key, value) in &self.policy {
             blueprint = blueprint.policy(key, value.clone());
         }
-        let cluster = stage.cluster(blueprint, &[])?;
-        let troupe = Troupe::at_all_doors(&cluster);
+        let cluster = stage.cluster(blueprint, &self.rules)?;
+        let mut troupe = Troupe::at_all_doors(&cluster);
+        for (link, port, cues) in &self.opening {
+            troupe.cast(link, *port, cues);
+        }
         let mut running = Running { cluster, troupe, wires: BTreeMap::new() };
         running.pass(0)?;
         for act in &self.acts {
@@ -214,6 +251,7 @@ impl Running {
             Act::Talk(name, script) => return self.talk(name, script, stage),
             Act::Leave(name) => drop(self.wires.remove(name)),
             Act::Cast(link, port, cues) => self.troupe.cast(link, *port, cues),
+            Act::Tell(link, port, content) => self.troupe.tell(link, *port, content),
             Act::Rule(link, rule) => self.cluster.network().rule(link, rule.clone()),
             Act::Wait(span_us) => self.pass(*span_us)?,
             Act::Mark(name) => drop(stage.mark(name, json!({}))),

@@ -9,10 +9,12 @@ pub(crate) use judge::{Cursor, Replies};
 pub(crate) use said::{Words, departure};
 pub(crate) use terms::{Terms, not_offered};
 
-pub(crate) use frames::{frame, parse_frame, read_frame};
+use frames::with_digest;
+pub(crate) use frames::{THEIRS, frame, parse_frame, read_frame};
 
 use crate::event::Stop;
 use crate::net::{Got, Port, Wire};
+use crate::play::digest;
 pub(crate) use crate::seat::{Place, Seat};
 use crate::security::{Security, Shown};
 use crate::smtp::Want;
@@ -321,10 +323,11 @@ impl Script {
     /// Holds it on a connection that is open; `false` when it went astray.
     pub(crate) fn drive_on(&self, wire: &Wire, stage: &Stage) -> Result<bool, Stop> {
         let mut terms = Terms::new(stage.is_bare());
+        let mut named: Option<String> = None;
         for step in &self.steps {
             let goes_on = match step {
                 Step::Send(octets) => {
-                    let octets = stage.expand(octets)?;
+                    let octets = with_digest(stage.expand(octets)?, named.as_deref());
                     let said = stage.reveal(&octets)?;
                     let goes_on = said == octets || wire.is_private();
                     if goes_on {
@@ -356,6 +359,7 @@ impl Script {
                     let reply = wire.reply().this();
                     if let Some(reply) = &reply {
                         terms.hear(reply);
+                        named = digest(&reply.lines.concat()).map(str::to_owned).or(named);
                     }
                     if let Some(missing) = terms.missing(self) {
                         return Err(Stop::NotApplicable(not_offered(&missing)));
@@ -370,9 +374,11 @@ impl Script {
                         wire.reply().this().is_some_and(|reply| want.problem(&reply).is_none())
                     })
                 }
-                Step::Frame(_, want) => read_frame(wire)
-                    .this()
-                    .is_some_and(|content| content.starts_with(want.begins.as_bytes())),
+                Step::Frame(_, want) => {
+                    let content = read_frame(wire).this().unwrap_or_default();
+                    named = digest(&String::from_utf8_lossy(&content)).map(str::to_owned).or(named);
+                    content.starts_with(want.begins.as_bytes())
+                }
                 Step::Closed(_, any) => match wire.closed() {
                     Got::Eof => true,
                     Got::Reset => *any,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::news::{Digest, Heard, merged_in_chunks};
 use crate::cluster::Cluster;
 use crate::event::Stop;
 use crate::net::{Port, Wire};
@@ -12,9 +13,6 @@ use crate::smtp::{parameter, starts_with};
 
 /// The disk that played members say they have.
 pub(crate) const PLAYED_STORE: &str = "00000000c0ffee01";
-/// The digest of no table.
-const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
 /// What a played member does instead of the ordinary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -26,6 +24,11 @@ pub(crate) enum Answer {
     Close,
     /// It says nothing, and keeps the connection.
     Hang,
+    /// It takes the news, and knows of links what this says: under the digest of no table, or under the
+    /// one that it was told.
+    Merged(Digest, &'static [&'static str]),
+    /// It takes the news, and says that the record in it has another content under the same version.
+    Contest,
 }
 
 /// How often a cue is good.
@@ -38,7 +41,8 @@ pub(crate) enum When {
 }
 
 /// A departure from the ordinary: at a command that begins with a text. `RESULT [n]` stands for the
-/// moment at which the result of the recipient with that index is due, `OCTETS` for the end of an offer.
+/// moment at which the result of the recipient with that index is due, `OCTETS` for the end of an offer,
+/// `GREETING` for the first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cue {
     /// How the command begins.
@@ -77,6 +81,8 @@ struct Guest {
     origin: String,
     /// The recipients that were accepted behind the last MAIL.
     indexes: VecDeque<String>,
+    /// The news under way.
+    news: Heard,
     closed: bool,
 }
 
@@ -105,16 +111,21 @@ impl Troupe {
         self.guests.clear();
     }
 
+    /// Says a frame on every connection behind a door, unasked.
+    pub(super) fn tell(&self, link: &str, port: Port, content: &str) {
+        let here = |guest: &&Guest| guest.door.0 == link && guest.door.1 == port;
+        for guest in self.guests.iter().filter(here) {
+            guest.wire.send(frame(&format!("{content}\r\n")).as_bytes());
+        }
+    }
+
     /// Lets everybody answer what has been heard by now; whether anything was.
     pub(super) fn turn(&mut self, cluster: &Cluster) -> Result<bool, Stop> {
         let mut moved = false;
-        for (link, port) in self.actors.keys() {
+        for ((link, port), actor) in &mut self.actors {
             while let Some((_, wire)) = cluster.visitor_now(link, *port)? {
-                let door = (link.clone(), *port);
-                let indexes = VecDeque::new();
-                let (expected, origin) = (Expected::Line, String::new());
-                let guest = Guest { door, wire, expected, origin, indexes, closed: false };
-                guest.greet();
+                let mut guest = Guest::new((link.clone(), *port), wire);
+                guest.greet(actor);
                 self.guests.push(guest);
                 moved = true;
             }
@@ -183,30 +194,68 @@ fn frame_of(octets: &[u8]) -> Option<(String, usize)> {
 }
 
 impl Guest {
-    fn greet(&self) {
-        if self.door.1 != Port::Group {
-            return self.wire.line("220 ready");
+    fn new(door: (String, Port), wire: Wire) -> Self {
+        Self {
+            door,
+            wire,
+            expected: Expected::Line,
+            origin: String::new(),
+            indexes: VecDeque::new(),
+            news: Heard::default(),
+            closed: false,
         }
-        let member = self.door.0.rsplit('>').next().and_then(|name| name.split('/').next());
-        let text = format!("Version: 1 Bridgehead {} ready", member.unwrap_or_default());
-        self.wire.send(frame(&format!(" NODEINFO (6) {{{:x}}}{text}\r\n", text.len())).as_bytes());
     }
 
-    /// On the group port: a question about an account, to which nothing speaks against it.
-    fn question(&mut self, content: &str, actor: &mut Actor) {
-        let id = content.strip_prefix(" VERIFY ").and_then(|rest| rest.split(' ').next());
-        let answer = match actor.cue(content) {
-            None => " VERIFIED {id}",
+    /// Who is played.
+    fn name(&self) -> &str {
+        let member = self.door.0.rsplit('>').next().and_then(|name| name.split('/').next());
+        match self.door.0.as_str() {
+            "RG1-RG3" => "rg3-a",
+            link if link.contains('>') => member.unwrap_or_default(),
+            _ => "rg2-a",
+        }
+    }
+
+    fn greet(&mut self, actor: &mut Actor) {
+        let ready = format!("Version: 1 Bridgehead {} ready", self.name());
+        let ordinary = match self.door.1 {
+            Port::Group => format!(" NODEINFO (6) {{{:x}}}{ready}", ready.len()),
+            _ => "220 ready".to_owned(),
+        };
+        let text = match actor.cue("GREETING") {
             Some(Answer::Say(text)) => text,
             Some(Answer::Hang) => return,
-            Some(Answer::Lose | Answer::Close) => {
-                self.closed = true;
-                return;
-            }
+            Some(Answer::Close | Answer::Lose) => return self.closed = true,
+            Some(Answer::Merged(..) | Answer::Contest) | None => &ordinary,
         };
-        if let Some(id) = id {
-            self.wire.send(frame(&format!("{}\r\n", answer.replace("{id}", id))).as_bytes());
+        match self.door.1 {
+            Port::Group => self.frame(text),
+            _ => self.wire.line(text),
         }
+    }
+
+    /// Says a frame.
+    fn frame(&self, content: &str) {
+        self.wire.send(frame(&format!("{content}\r\n")).as_bytes());
+    }
+
+    /// On the group port: a master that has the table that it is told, and to whom every account is right.
+    fn content(&mut self, content: &str, actor: &mut Actor) {
+        let words: Vec<&str> = content.split(' ').collect();
+        let (verb, id) = (words.get(1).copied().unwrap_or_default(), words.get(2).copied());
+        let news = |digest: Digest, records| {
+            format!(" {}", digest.merged(id.unwrap_or_default(), records))
+        };
+        let answer = match (actor.cue(content), verb) {
+            (None, "VERIFY") => " VERIFIED {id}".to_owned(),
+            (None, "NEWS") => news(Digest::Same, &[]),
+            (None, "REPORT") => format!(" REPORTED 1 {{{:x}}}{} 1", self.name().len(), self.name()),
+            (Some(Answer::Merged(digest, records)), _) => news(digest, records),
+            (Some(Answer::Say(text)), _) => text.to_owned(),
+            (None | Some(Answer::Hang | Answer::Contest), _) => return,
+            (Some(Answer::Lose | Answer::Close), _) => return self.closed = true,
+        };
+        self.frame(&answer.replace("{id}", id.unwrap_or_default()));
     }
 
     /// Hears one thing and answers it; `false` when nothing whole is there.
@@ -214,7 +263,7 @@ impl Guest {
         match &self.expected {
             Expected::Line if self.door.1 == Port::Group => {
                 let Some(content) = self.wire.now(frame_of) else { return false };
-                self.question(&content, actor);
+                self.content(&content, actor);
             }
             Expected::Line => {
                 let Some(line) = self.wire.now(line_of) else { return false };
@@ -230,7 +279,7 @@ impl Guest {
                 match actor.cue("OCTETS") {
                     None => self.wire.line(&format!("250 2.0.0 TRANSFERRED ID={id} OFFER={offer}")),
                     Some(Answer::Say(text)) => self.wire.line(text),
-                    Some(Answer::Hang) => {}
+                    Some(Answer::Hang | Answer::Merged(..) | Answer::Contest) => {}
                     Some(Answer::Lose | Answer::Close) => self.closed = true,
                 }
             }
@@ -246,11 +295,21 @@ impl Guest {
     }
 
     fn line(&mut self, line: &str, actor: &mut Actor) {
+        self.news.hear(line);
         match actor.cue(line) {
+            Some(Answer::Merged(digest, records)) => {
+                let told = self.news.digest().unwrap_or_default();
+                self.wire.send(merged_in_chunks(&digest.merged(&told, records)).as_bytes());
+            }
             Some(Answer::Say(text)) => self.say_instead(line, text),
             Some(Answer::Lose) => {
                 let _ = self.ordinary(line, actor);
                 self.closed = true;
+            }
+            Some(Answer::Contest) => {
+                let other = self.news.other_content();
+                let merged = Digest::None.merged("", &[&other]);
+                self.wire.send(merged_in_chunks(&merged).as_bytes());
             }
             Some(Answer::Close) => self.closed = true,
             Some(Answer::Hang) => {}
@@ -302,7 +361,6 @@ impl Guest {
         let id = parameter(line, "ID").unwrap_or_default();
         let offer = parameter(line, "OFFER").unwrap_or_default();
         let verb = upper.strip_prefix("X-SUBMIT ").unwrap_or(upper);
-        let played = self.door.0.rsplit('>').next().and_then(|name| name.strip_suffix("/smtp"));
         match verb.split(' ').next().unwrap_or_default() {
             "EHLO" => concat!(
                 "250-ready\r\n250-SIZE 1000000\r\n250-PIPELINING\r\n250-8BITMIME\r\n",
@@ -310,17 +368,10 @@ impl Guest {
                 "250-X-SUBMIT RESUME\r\n250 X-LINK2STATE\r\n"
             )
             .into(),
-            "HELLO" => {
-                let bridgehead = if self.door.0 == "RG1-RG3" { "rg3-a" } else { "rg2-a" };
-                let member = played.unwrap_or(bridgehead);
-                format!("250 2.0.0 MEMBER={member} STORE={PLAYED_STORE}\r\n")
-            }
+            "HELLO" => format!("250 2.0.0 MEMBER={} STORE={PLAYED_STORE}\r\n", self.name()),
             "X-LINK2STATE" if upper.starts_with("X-LINK2STATE LAST ") => {
                 let record = if self.door.0 == "RG1-RG3" { RG3_RECORD } else { RG2_RECORD };
-                let merged = frame(&format!(" MERGED {NO_DIGEST} ( {record} )"));
-                let merged = frame(&format!(" MULTI (6) ({merged})"));
-                let (head, tail) = merged.split_at(10);
-                format!("200-FIRST CHUNK={head}\r\n200 LAST CHUNK={tail}\r\n")
+                merged_in_chunks(&Digest::None.merged("", &[record]))
             }
             "X-LINK2STATE" => "200 NEXT\r\n".into(),
             "OFFER" if actor.accepted.contains(id) => accepted(id),
@@ -392,7 +443,7 @@ impl Guest {
             match cue {
                 None => self.wire.line(&format!("250 2.0.0 [{index}] DELIVERED")),
                 Some(Answer::Say(text)) => self.wire.line(&text.replace("{index}", &index)),
-                Some(Answer::Hang) => return,
+                Some(Answer::Hang | Answer::Merged(..) | Answer::Contest) => return,
                 Some(Answer::Close | Answer::Lose) => {
                     self.closed = true;
                     return;

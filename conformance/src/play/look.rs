@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::links;
 use super::mail::{self, Part};
 use crate::event::{Event, Way};
 use crate::findings::Findings;
@@ -33,9 +34,18 @@ impl On {
         self
     }
 
-    fn find(&self, transcript: &Transcript<'_>) -> Vec<Passed> {
-        let lines = transcript.lines_with(self.link, self.way, self.begins);
-        lines.into_iter().filter(|line| line.text.contains(self.has)).collect()
+    /// What the node says on a connection of the suite, or a played member to the node.
+    pub(crate) const fn back(link: &'static str, begins: &'static str) -> Self {
+        Self { link, way: Way::Back, begins, has: "" }
+    }
+
+    pub(super) fn find(&self, transcript: &Transcript<'_>) -> Vec<Passed> {
+        let mut lines = links::with_whole_messages(transcript.lines(self.link));
+        lines.retain(|line| {
+            let right = line.way == self.way && starts_with(&line.text, self.begins);
+            right && line.text.contains(self.has)
+        });
+        lines
     }
 }
 
@@ -53,6 +63,18 @@ pub(crate) enum Look {
     Before(&'static str, On, On),
     /// The lines come at exactly these minutes after a mark.
     Minutes(&'static str, On, &'static str, Vec<u64>),
+    /// The lines come at exactly these seconds after a mark.
+    Seconds(&'static str, On, &'static str, Vec<u64>),
+    /// Attempts on a link begin at exactly these seconds after a mark.
+    Attempts(&'static str, &'static str, &'static str, Vec<u64>),
+    /// No attempt on a link begins between two marks.
+    NoAttempt(&'static str, &'static str, (&'static str, &'static str)),
+    /// Attempts on a link behind a mark begin whole minutes apart, and no two at once.
+    Paced(&'static str, &'static str, &'static str),
+    /// The last of the lines of either kind name the same digest, or different ones.
+    Digests(&'static str, [On; 2], bool),
+    /// These messages of news have so many records.
+    Records(&'static str, On, Vec<usize>),
     /// In each of so many minutes behind a mark there is at least one such line.
     EachMinute(&'static str, On, &'static str, u64),
     /// The node has ended the conversation of that name.
@@ -92,6 +114,12 @@ impl Look {
             | Self::Next(check, ..)
             | Self::Before(check, ..)
             | Self::Minutes(check, ..)
+            | Self::Seconds(check, ..)
+            | Self::Attempts(check, ..)
+            | Self::NoAttempt(check, ..)
+            | Self::Paced(check, ..)
+            | Self::Digests(check, ..)
+            | Self::Records(check, ..)
             | Self::EachMinute(check, ..)
             | Self::Values(check, ..)
             | Self::Ended(check, ..)
@@ -111,7 +139,10 @@ impl Look {
 
     /// Whether it holds when something was not seen.
     pub(crate) const fn is_absence(&self) -> bool {
-        matches!(self, Self::Never(..) | Self::NoNotice(..) | Self::NoticeLacks(..))
+        matches!(
+            self,
+            Self::Never(..) | Self::NoNotice(..) | Self::NoticeLacks(..) | Self::NoAttempt(..)
+        )
     }
 
     /// Looks.
@@ -164,6 +195,12 @@ impl Look {
                 let seen = answer.pointer(pointer).unwrap_or(&Value::Null);
                 findings.is(check, seen == wanted, &format!("{pointer} is {seen}"), &[n]);
             }
+            Self::Seconds(..)
+            | Self::Attempts(..)
+            | Self::NoAttempt(..)
+            | Self::Paced(..)
+            | Self::Digests(..)
+            | Self::Records(..) => links::judge(self, transcript, findings),
             _ => self.judge_mail(transcript, findings),
         }
     }
@@ -245,7 +282,7 @@ fn numbers(lines: &[Passed]) -> Vec<u64> {
 }
 
 /// Enough to find the place.
-fn ends(numbers: &[u64]) -> Vec<u64> {
+pub(super) fn ends(numbers: &[u64]) -> Vec<u64> {
     let mut ends: Vec<u64> = numbers.first().into_iter().chain(numbers.last()).copied().collect();
     ends.dedup();
     ends

@@ -22,6 +22,9 @@ pub(crate) fn show_act(act: &Act) -> Vec<String> {
             let cues = cues.iter().map(show_cue);
             return core::iter::once(head).chain(cues).collect();
         }
+        Act::Tell(link, port, content) => {
+            format!("behind {link} ({}), unasked: `{content}`", port.name())
+        }
         Act::Rule(link, rule) => format!("link {link}: {}", rule.name()),
         Act::Wait(span_us) => format!("{} s pass", span_us / 1_000_000),
         Act::Mark(name) => format!("mark {name}"),
@@ -43,6 +46,10 @@ fn show_cue(cue: &Cue) -> String {
         Answer::Lose => "does as ever, and the reply is lost with the connection".to_owned(),
         Answer::Close => "takes nothing, and closes the connection".to_owned(),
         Answer::Hang => "says nothing".to_owned(),
+        Answer::Contest => "answers with another content under the same version".to_owned(),
+        Answer::Merged(digest, records) => {
+            format!("answers the news with {} records, digest: {digest:?}", records.len())
+        }
     };
     format!("    at `{}`, {when}: {does}", cue.at)
 }
@@ -64,6 +71,21 @@ pub(crate) fn show_look(look: &Look) -> String {
         }
         Look::Before(_, one, other) => format!("{} before {}", lines(one), lines(other)),
         Look::Minutes(_, on, mark, at) => format!("{} at minutes {at:?} of {mark}", lines(on)),
+        Look::Seconds(_, on, mark, at) => format!("{} at seconds {at:?} of {mark}", lines(on)),
+        Look::Attempts(_, link, mark, at) => {
+            format!("attempts on {link} at seconds {at:?} of {mark}")
+        }
+        Look::NoAttempt(_, link, (from, to)) => {
+            format!("no attempt on {link} between the marks {from} and {to}")
+        }
+        Look::Paced(_, link, mark) => {
+            format!("attempts on {link} behind mark {mark} whole minutes apart")
+        }
+        Look::Digests(_, ends, equal) => {
+            let how = if *equal { "the same" } else { "different" };
+            format!("{how} digests in {} and {}", lines(&ends[0]), lines(&ends[1]))
+        }
+        Look::Records(_, on, counts) => format!("{} with {counts:?} records", lines(on)),
         Look::EachMinute(_, on, mark, count) => {
             format!("{} in each of {count} minutes behind mark {mark}", lines(on))
         }

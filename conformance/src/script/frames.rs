@@ -5,6 +5,9 @@ use crate::net::{Got, Wire};
 /// The longest counted frame that the suite reads.
 const FRAME_LIMIT: usize = 4 * 1024 * 1024;
 
+/// Stands, as long as a digest, for the one that the node named last on the connection.
+pub(crate) const THEIRS: &str = "================the-digest-that-the-node-named-last=============";
+
 /// Reads a counted frame: `{8 hexadecimal digits}` and that many octets.
 pub(crate) fn parse_frame(octets: &[u8]) -> Result<Option<(Vec<u8>, usize)>, String> {
     const HEAD: usize = 10;
@@ -38,4 +41,13 @@ pub(crate) fn read_frame(wire: &Wire) -> Got<Vec<u8>> {
 /// Writes a counted frame.
 pub(crate) fn frame(content: &str) -> String {
     format!("{{{:08x}}}{content}", content.len())
+}
+
+/// With the digest that the node named in the place of [`THEIRS`].
+pub(super) fn with_digest(octets: Vec<u8>, named: Option<&str>) -> Vec<u8> {
+    let place = octets.windows(THEIRS.len()).position(|window| window == THEIRS.as_bytes());
+    let (Some(place), Some(named)) = (place, named) else { return octets };
+    let mut octets = octets;
+    octets.splice(place..place + THEIRS.len(), named.bytes());
+    octets
 }

@@ -51,6 +51,8 @@ pub(super) enum PortName {
 pub(super) struct Vector {
     pub(super) id: String,
     pub(super) flag: String,
+    /// The same in words, where a word is not enough.
+    pub(super) why: Option<String>,
     pub(super) verifies: Vec<String>,
     /// Where it is another one than that of the file.
     pub(super) seat: Option<SeatName>,

@@ -7,6 +7,8 @@
 
 mod file;
 
+use std::collections::BTreeMap;
+
 use file::{Before, File, Outcome, PortName, Protocol, SeatName, Step, Vector};
 
 use crate::case::Case;
@@ -14,16 +16,23 @@ use crate::net::Port;
 use crate::script::{Script, Seat, frame};
 use crate::smtp::Want;
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 10] = [
     ("smtp-commands.json", include_str!("../../vectors/smtp-commands.json")),
     ("smtp-order.json", include_str!("../../vectors/smtp-order.json")),
     ("submit.json", include_str!("../../vectors/submit.json")),
     ("link2state.json", include_str!("../../vectors/link2state.json")),
+    ("link-chunks.json", include_str!("../../vectors/link-chunks.json")),
+    ("link-records.json", include_str!("../../vectors/link-records.json")),
+    ("link-trace.json", include_str!("../../vectors/link-trace.json")),
     ("group-port.json", include_str!("../../vectors/group-port.json")),
+    ("group-pdus.json", include_str!("../../vectors/group-pdus.json")),
     ("deliver.json", include_str!("../../vectors/deliver.json")),
 ];
 /// The most characters of a line that a title quotes.
 const QUOTED: usize = 80;
+
+/// All vectors by their ids, each with its file.
+type Index<'a> = BTreeMap<&'a str, (&'a File, &'a Vector)>;
 
 /// The cases of all vectors.
 pub(crate) fn cases() -> Result<Vec<Case>, String> {
@@ -31,11 +40,15 @@ pub(crate) fn cases() -> Result<Vec<Case>, String> {
     for (name, text) in FILES {
         files.push((name, file::read(text).map_err(|problem| format!("{name}: {problem}"))?));
     }
+    let by_id: Index<'_> = files
+        .iter()
+        .flat_map(|(_, file)| file.vectors.iter().map(move |v| (v.id.as_str(), (file, v))))
+        .collect();
     let mut all = Vec::new();
     for (name, file) in &files {
         for vector in &file.vectors {
             let wrong = |problem: String| format!("{name}: {}: {problem}", vector.id);
-            check_twin(&files, file, vector).map_err(wrong)?;
+            check_twin(&by_id, file, vector).map_err(wrong)?;
             all.push(case(file, vector).map_err(wrong)?);
         }
     }
@@ -43,10 +56,9 @@ pub(crate) fn cases() -> Result<Vec<Case>, String> {
 }
 
 /// That every negative vector has a twin is demanded of all cases; here the twin is looked at.
-fn check_twin(files: &[(&str, File)], file: &File, vector: &Vector) -> Result<(), String> {
+fn check_twin(by_id: &Index<'_>, file: &File, vector: &Vector) -> Result<(), String> {
     let Some(name) = &vector.twin else { return Ok(()) };
-    let mut others = files.iter().flat_map(|(_, f)| f.vectors.iter().map(move |v| (f, v)));
-    let Some((theirs, twin)) = others.find(|(_, other)| other.id == *name) else {
+    let Some((theirs, twin)) = by_id.get(name.as_str()).copied() else {
         return Err(format!("there is no vector {name}"));
     };
     match file.no_twin(vector, theirs, twin) {
@@ -61,7 +73,8 @@ fn case(file: &File, vector: &Vector) -> Result<Case, String> {
         PortName::Group => frames(vector, seat),
         PortName::Smtp | PortName::Deliver => lines(file, vector, seat),
     }?;
-    let mut title = format!("{}: `{}`", vector.flag, vector.line.escape_debug());
+    let why = vector.why.as_ref().unwrap_or(&vector.flag);
+    let mut title = format!("{why}: `{}`", vector.line.escape_debug());
     if title.chars().count() > QUOTED {
         title = title.chars().take(QUOTED).chain("…`".chars()).collect();
     }
@@ -83,6 +96,11 @@ fn lines(file: &File, vector: &Vector, seat: SeatName) -> Result<Script, String>
     }
     for (place, before) in vector.before.iter().enumerate() {
         script = line_before(script, before, &format!("before-{place}"))?;
+    }
+    if let (Outcome::Invalid, Some(content)) = (vector.result, &vector.content) {
+        // Whether the line or what follows it is refused, is the server's affair.
+        let script = script.line(&vector.line);
+        return Ok(script.offer_refused("answer", content.as_bytes(), Want::class(class)).fence());
     }
     script = script.ask(&vector.line, "answer", Want::class(class));
     if vector.line.eq_ignore_ascii_case("QUIT") && class == 2 {
@@ -126,7 +144,7 @@ fn class_of(reply: &str, result: Outcome) -> Result<u16, String> {
     }
 }
 
-/// A conversation in counted frames: what must be accepted is answered, or heard in silence, and a report
+/// A conversation in counted frames: what must be accepted is answered, or heard in silence, and a report or a question
 /// behind it is answered all the same; what must be refused ends the connection.
 fn frames(vector: &Vector, seat: SeatName) -> Result<Script, String> {
     let mut script = Script::new(of(seat), Port::Group);
@@ -148,8 +166,12 @@ fn frames(vector: &Vector, seat: SeatName) -> Result<Script, String> {
     match (vector.reply.as_str(), vector.result) {
         ("closed", Outcome::Invalid) => Ok(script.gone("answer")),
         (reply, Outcome::Valid) => {
-            let report = frame(" REPORT ()\r\n");
-            let script = answered(script, reply, "answer")?.send(report.as_bytes());
+            let script = answered(script, reply, "answer")?;
+            if matches!(reply, "asking" | "VERIFIED") {
+                let question = frame(" VERIFY f SENDER {10}ann@example.test 0 1\r\n");
+                return Ok(script.send(question.as_bytes()).frame("fence-verified", " VERIFIED f"));
+            }
+            let script = script.send(frame(" REPORT ()\r\n").as_bytes());
             Ok(script.frame("fence-reported", " REPORTED "))
         }
         (reply, result) => Err(format!("{result:?} with {reply}")),
@@ -158,8 +180,8 @@ fn frames(vector: &Vector, seat: SeatName) -> Result<Script, String> {
 
 fn answered(script: Script, reply: &str, check: &str) -> Result<Script, String> {
     match reply {
-        "heard" => Ok(script),
-        "REPORTED" | "MERGED" => Ok(script.frame(check, &format!(" {reply} "))),
+        "heard" | "asking" => Ok(script),
+        "REPORTED" | "MERGED" | "VERIFIED" => Ok(script.frame(check, &format!(" {reply} "))),
         _ => Err(format!("`{reply}` is no answer on the group port")),
     }
 }
@@ -193,7 +215,9 @@ mod tests {
         let all = cases().expect("the vectors of this version read");
         let ids: BTreeSet<_> = all.iter().map(|case| case.id.as_str()).collect();
         assert_eq!(ids.len(), all.len());
-        assert!(all.len() >= 450, "{} vectors", all.len());
+        let of_link_state = all.iter().filter(|case| case.profile == "linkstate/core").count();
+        assert!(of_link_state >= 800, "{of_link_state} vectors of LINK STATE");
+        assert!(all.len() >= 1_150, "{} vectors", all.len());
     }
 
     fn find<'a>(file: &'a File, id: &str) -> &'a Vector {

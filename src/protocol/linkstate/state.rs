@@ -347,7 +347,7 @@ impl Machine for LinkState {
             pauses: BTreeMap::new(),
             ages: Ages::new(cx.now, &durable.learnt),
             alarmed: BTreeSet::new(),
-            tells_late: config.faults.is_on("news-after-mail"),
+            tells_late: config.faults.is_on("news-when-idle"),
         };
         machine.adopt(config, cx);
         machine.route_from_boot();

@@ -190,6 +190,12 @@ impl LinkState {
             cx.send(neighbour.clone(), LinkPdu::Report { states: report });
             self.await_answer(neighbour, cx);
         }
+        let way = neighbour.way().filter(|way| self.wanted.contains(way));
+        if let Some(way) = way.filter(|_| config.faults.is_on("news-after-mail")) {
+            self.links.get_mut(neighbour).expect("it is open").ready = true;
+            cx.event(LinkEvent::Ready { way, neighbour: neighbour.clone() });
+            return;
+        }
         self.pump(neighbour, cx);
     }
 

@@ -12,6 +12,7 @@ use crate::protocol::server::Wire;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
 use crate::wire::ids::MemberName;
+use crate::wire::record::LinkPdu;
 use crate::wire::verify::VerifyPdu;
 use crate::wire::{DecodeError, Mode};
 
@@ -75,7 +76,8 @@ impl GroupServer {
                 self.state = State::Consulted;
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
-            (State::Attached, Frame::Link(link)) => {
+            // Only a master says that it has heard a report.
+            (State::Attached, Frame::Link(link)) if !matches!(link, LinkPdu::Reported { .. }) => {
                 talk.tell(Pdu::Link(link));
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }

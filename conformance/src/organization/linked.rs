@@ -1,0 +1,104 @@
+//! Organizations around one node whose links are in question; everybody else is played.
+
+use serde_json::{Value, json};
+
+use super::{Blueprint, group, organization};
+
+const ACCOUNTS: [(&str, &str); 4] =
+    [("ann", "rg1-a"), ("carl", "rg1-c"), ("bob", "rg2-a"), ("cat", "rg3-a")];
+
+/// Three groups with these edges, and who of them is master of RG1.
+fn three(edges: &[(usize, usize, u32)], master: &str) -> Blueprint {
+    let groups = [
+        group(1, &["rg1-a", "rg1-c"], master),
+        group(2, &["rg2-a"], "rg2-a"),
+        group(3, &["rg3-a"], "rg3-a"),
+    ];
+    Blueprint {
+        organization: organization(&groups, edges, &ACCOUNTS),
+        policy: Value::Null,
+        members: ["rg1-a", "rg1-c", "rg2-a", "rg3-a"].map(String::from).to_vec(),
+        played: ["rg1-c", "rg2-a", "rg3-a"].map(String::from).to_vec(),
+        consulted: false,
+    }
+}
+
+/// Changes a connector of an organization.
+fn with(mut blueprint: Blueprint, name: &str, field: &str, value: Value) -> Blueprint {
+    for connector in blueprint.organization["connector"].as_array_mut().into_iter().flatten() {
+        if connector["name"] == name {
+            connector[field] = value.clone();
+        }
+    }
+    blueprint
+}
+
+/// A node that is master and bridgehead, and two groups that are connected with it and with each other:
+/// every connector has an alternative.
+pub(crate) fn triangle() -> Blueprint {
+    three(&[(1, 2, 10), (1, 3, 20), (2, 3, 10)], "rg1-a")
+}
+
+/// The same, where the way to RG2 by RG3 costs less than the straight one.
+pub(crate) fn all_by_rg3() -> Blueprint {
+    three(&[(1, 2, 50), (1, 3, 10), (2, 3, 10)], "rg1-a")
+}
+
+/// The same, where either way to RG2 costs as much.
+pub(crate) fn even() -> Blueprint {
+    three(&[(1, 2, 20), (1, 3, 10), (2, 3, 10)], "rg1-a")
+}
+
+/// The triangle, whose straight way to RG2 is for small messages only.
+pub(crate) fn narrow() -> Blueprint {
+    with(triangle(), "RG1-RG2", "size_limit_octets", json!(2_000))
+}
+
+/// The triangle, where RG2 has a second bridgehead that is tried behind the first one.
+pub(crate) fn targets() -> Blueprint {
+    let mut blueprint = triangle();
+    blueprint.organization["group"][1]["members"] = json!(["rg2-a", "rg2-b"]);
+    blueprint.members.push("rg2-b".into());
+    blueprint.played.push("rg2-b".into());
+    with(blueprint, "RG1-RG2", "targets", json!(["rg2-a", "rg2-b"]))
+}
+
+/// The triangle, where the fellow is the master, and answers on its group port.
+pub(crate) fn led() -> Blueprint {
+    let blueprint = three(&[(1, 2, 10), (1, 3, 20), (2, 3, 10)], "rg1-c");
+    Blueprint { consulted: true, ..blueprint }
+}
+
+/// The triangle, where the fellow carries the connector to RG2, too.
+pub(crate) fn shared() -> Blueprint {
+    with(triangle(), "RG1-RG2", "sources", json!(["rg1-a", "rg1-c"]))
+}
+
+/// The node is master, and only its fellows carry the connector to RG2: first one, then another.
+pub(crate) fn fellow_carries() -> Blueprint {
+    let mut blueprint = triangle();
+    blueprint.organization["group"][0]["members"] = json!(["rg1-a", "rg1-b", "rg1-c"]);
+    blueprint.members.push("rg1-b".into());
+    blueprint.played.push("rg1-b".into());
+    with(blueprint, "RG1-RG2", "sources", json!(["rg1-c", "rg1-b"]))
+}
+
+/// The node is the master, and its fellow carries both connectors.
+pub(crate) fn leads() -> Blueprint {
+    let blueprint = with(triangle(), "RG1-RG2", "sources", json!(["rg1-c"]));
+    with(blueprint, "RG1-RG3", "sources", json!(["rg1-c"]))
+}
+
+/// Two ways of the same cost and length to a fourth group, whose mail is dan's.
+pub(crate) fn diamond() -> Blueprint {
+    let mut blueprint = three(&[(1, 2, 10), (1, 3, 10), (2, 4, 10), (3, 4, 10)], "rg1-a");
+    if let Some(groups) = blueprint.organization["group"].as_array_mut() {
+        groups.push(group(4, &["rg4-a"], "rg4-a"));
+    }
+    if let Some(accounts) = blueprint.organization["account"].as_array_mut() {
+        accounts.push(json!({"address": "dan@example.test", "host": "rg4-a"}));
+    }
+    blueprint.members.push("rg4-a".into());
+    blueprint.played.push("rg4-a".into());
+    blueprint
+}

@@ -1,0 +1,133 @@
+//! What must have been seen of links: when attempts began, and what news said.
+
+use super::look::{Look, On, ends};
+use crate::event::Way;
+use crate::findings::Findings;
+use crate::transcript::{Passed, Transcript};
+
+const SECOND: u64 = 1_000_000;
+
+/// Looks.
+pub(super) fn judge(look: &Look, transcript: &Transcript<'_>, findings: &mut Findings) {
+    let check = look.check();
+    match look {
+        Look::Seconds(_, on, mark, wanted) => {
+            let lines = on.find(transcript);
+            let moments = lines.iter().map(|line| (line.n, line.at_us)).collect();
+            seconds(check, moments, (mark, wanted), transcript, findings);
+        }
+        Look::Attempts(_, link, mark, wanted) => {
+            let attempts = transcript.attempts(link);
+            let moments = attempts.iter().map(|attempt| (attempt.n, attempt.at_us)).collect();
+            seconds(check, moments, (mark, wanted), transcript, findings);
+        }
+        Look::NoAttempt(_, link, (from, to)) => {
+            let (Some(from), Some(to)) = (transcript.mark(from), transcript.mark(to)) else {
+                return;
+            };
+            let attempts = transcript.attempts(link);
+            let between = attempts.iter().map(|attempt| attempt.n);
+            let seen: Vec<u64> = between.filter(|n| (from.n..to.n).contains(n)).collect();
+            findings.absent(check, &seen, to.n, "no attempt in between");
+        }
+        Look::Paced(_, link, mark) => paced(check, link, mark, transcript, findings),
+        Look::Digests(_, ends, equal) => digests(check, ends, *equal, transcript, findings),
+        Look::Records(_, on, wanted) => {
+            let lines = on.find(transcript);
+            let counts: Vec<usize> = lines.iter().map(|line| records(&line.text)).collect();
+            let numbers: Vec<u64> = lines.iter().map(|line| line.n).collect();
+            let seen = format!("{counts:?} records, expected {wanted:?}");
+            findings.is(check, counts == *wanted, &seen, &ends(&numbers));
+        }
+        _ => {}
+    }
+}
+
+fn seconds(
+    check: &str,
+    moments: Vec<(u64, u64)>,
+    (mark, wanted): (&str, &[u64]),
+    transcript: &Transcript<'_>,
+    findings: &mut Findings,
+) {
+    let Some(mark) = transcript.mark(mark) else { return };
+    let later: Vec<_> = moments.into_iter().filter(|(n, _)| *n > mark.n).collect();
+    let spans: Vec<u64> = later.iter().map(|(_, at_us)| at_us - mark.at_us).collect();
+    let numbers: Vec<u64> = later.iter().map(|(n, _)| *n).collect();
+    let due: Vec<u64> = wanted.iter().map(|second| second * SECOND).collect();
+    let seen = format!("after {spans:?} us, expected seconds {wanted:?}");
+    findings.is(check, spans == due, &seen, &ends(&numbers));
+}
+
+fn digests(
+    check: &str,
+    places: &[On; 2],
+    equal: bool,
+    transcript: &Transcript<'_>,
+    findings: &mut Findings,
+) {
+    let [one, other] = places.each_ref().map(|on| {
+        let line = on.find(transcript).into_iter().last()?;
+        Some((digest(&line.text)?.to_owned(), line.n))
+    });
+    let (Some((one, first)), Some((other, second))) = (one, other) else {
+        return findings.fails(check, "a digest is missing", &[]);
+    };
+    let seen = format!("{one} and {other}");
+    findings.is(check, (one == other) == equal, &seen, &[first, second]);
+}
+
+/// The digest that news, or the answer to news, names.
+pub(crate) fn digest(text: &str) -> Option<&str> {
+    let rest = ["NEWS ", "MERGED "].iter().find_map(|verb| text.split_once(verb))?.1;
+    rest.get(..64).filter(|digest| digest.bytes().all(|octet| octet.is_ascii_hexdigit()))
+}
+
+/// The same lines, where the last chunk of a message has the whole of it.
+pub(super) fn with_whole_messages(mut lines: Vec<Passed>) -> Vec<Passed> {
+    let mut open: Vec<(String, Way, String)> = Vec::new();
+    for line in &mut lines {
+        let begins = if line.way == Way::Forward { "X-LINK2STATE " } else { "200" };
+        let chunk = line.text.strip_prefix(begins).and_then(|rest| rest.split_once("CHUNK="));
+        let Some((mark, data)) = chunk else { continue };
+        let place = open.iter().position(|(link, way, _)| *link == line.link && *way == line.way);
+        let place = place.unwrap_or_else(|| {
+            open.push((line.link.clone(), line.way, String::new()));
+            open.len() - 1
+        });
+        let message = &mut open[place].2;
+        if mark.ends_with("FIRST ") {
+            message.clear();
+        }
+        message.push_str(data);
+        if mark.ends_with("LAST ") {
+            line.text = format!("{begins}{mark}CHUNK={message}");
+        }
+    }
+    lines
+}
+
+fn paced(
+    check: &str,
+    link: &str,
+    mark: &str,
+    transcript: &Transcript<'_>,
+    findings: &mut Findings,
+) {
+    let Some(mark) = transcript.mark(mark) else { return };
+    let mut attempts = transcript.attempts(link);
+    attempts.retain(|attempt| attempt.n > mark.n);
+    let numbers: Vec<u64> = attempts.iter().map(|attempt| attempt.n).collect();
+    let wrong = attempts.windows(2).find(|pair| {
+        let apart = pair[1].at_us - pair[0].at_us;
+        apart == 0 || !apart.is_multiple_of(60 * SECOND)
+    });
+    let seen = format!("{} attempts; out of step: {wrong:?}", attempts.len());
+    findings.is(check, wrong.is_none() && attempts.len() > 2, &seen, &ends(&numbers));
+}
+
+/// How many records a message has: each begins with the identity of its group.
+fn records(text: &str) -> usize {
+    let is_uuid = |word: &str| word.len() == 32 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    text.split(' ').filter(|word| is_uuid(word)).count()
+}
