@@ -135,10 +135,14 @@ pub(crate) fn cases() -> Vec<Case> {
                 )
                 .wait(SECOND)
                 .talk("rg2", asking())
-                .look(Look::Some("a-greater-version", TABLE.with(" 1 1 0 ( {5}rg1-a YES")))
                 .look(Look::Some("with-what-is-true", TABLE.with(RG2_UP)))
-                .look(Look::Some("told-on", On::said(TO_RG3, LAST).with(" 1 1 0 ( {5}rg1-a YES"))),
-        ),
+                .look(Look::Never(
+                    "not-the-version-that-is-contested",
+                    TABLE.with(" 1 0 0 ( {5}rg1-a YES"),
+                    None,
+                )),
+        )
+        .twin("link.term.01"),
         link(
             "link.term.09",
             "What the neighbours tell of other groups is no affair of the master",

@@ -32,6 +32,13 @@ pub(super) fn judge(look: &Look, transcript: &Transcript<'_>, findings: &mut Fin
         }
         Look::Paced(_, link, mark) => paced(check, link, mark, transcript, findings),
         Look::Digests(_, ends, equal) => digests(check, ends, *equal, transcript, findings),
+        Look::AtMost(_, on, (most, all)) => {
+            let lines = on.find(transcript);
+            let counts: Vec<usize> = lines.iter().map(|line| records(&line.text)).collect();
+            let numbers: Vec<u64> = lines.iter().map(|line| line.n).collect();
+            let right = counts.iter().all(|c| c <= most) && counts.iter().sum::<usize>() >= *all;
+            findings.is(check, right, &format!("{counts:?} records"), &ends(&numbers));
+        }
         Look::Records(_, on, wanted) => {
             let lines = on.find(transcript);
             let counts: Vec<usize> = lines.iter().map(|line| records(&line.text)).collect();

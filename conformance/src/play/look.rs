@@ -75,6 +75,8 @@ pub(crate) enum Look {
     Digests(&'static str, [On; 2], bool),
     /// These messages of news have so many records.
     Records(&'static str, On, Vec<usize>),
+    /// Each of these messages of news has at most so many records, and all of them at least so many.
+    AtMost(&'static str, On, (usize, usize)),
     /// In each of so many minutes behind a mark there is at least one such line.
     EachMinute(&'static str, On, &'static str, u64),
     /// The node has ended the conversation of that name.
@@ -120,6 +122,7 @@ impl Look {
             | Self::Paced(check, ..)
             | Self::Digests(check, ..)
             | Self::Records(check, ..)
+            | Self::AtMost(check, ..)
             | Self::EachMinute(check, ..)
             | Self::Values(check, ..)
             | Self::Ended(check, ..)
@@ -200,7 +203,8 @@ impl Look {
             | Self::NoAttempt(..)
             | Self::Paced(..)
             | Self::Digests(..)
-            | Self::Records(..) => links::judge(self, transcript, findings),
+            | Self::Records(..)
+            | Self::AtMost(..) => links::judge(self, transcript, findings),
             _ => self.judge_mail(transcript, findings),
         }
     }

@@ -86,6 +86,9 @@ pub(crate) fn show_look(look: &Look) -> String {
             format!("{how} digests in {} and {}", lines(&ends[0]), lines(&ends[1]))
         }
         Look::Records(_, on, counts) => format!("{} with {counts:?} records", lines(on)),
+        Look::AtMost(_, on, (most, all)) => {
+            format!("{} with at most {most} records each, and {all} in all", lines(on))
+        }
         Look::EachMinute(_, on, mark, count) => {
             format!("{} in each of {count} minutes behind mark {mark}", lines(on))
         }
