@@ -1,6 +1,6 @@
 //! Lifetime, refresh and the mark of what is stale.
 
-use std::ops::RangeInclusive;
+use core::ops::RangeInclusive;
 
 use crate::bench::*;
 use crate::network::{Network, figure_3_14, member};
