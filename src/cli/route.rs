@@ -233,7 +233,8 @@ impl Ground {
 /// The table as if a connector were DOWN.
 fn without(known: &Table, name: &str) -> Answer<Table> {
     let mut is_found = false;
-    let records = known.records().iter().cloned().map(|mut record| {
+    let records = known.records().map(|known| {
+        let mut record = Record::clone(known);
         for connector in record.connectors.iter_mut().filter(|c| c.name.as_str() == name) {
             connector.state = ConnectorState::Down;
             is_found = true;

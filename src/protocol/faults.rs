@@ -87,6 +87,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("asterisk-asks-again", "goes on with an authentication that the client has ended"),
     ("members-on-submission-port", "takes clients of a submission port for members"),
     ("submitted-as-it-is", "adds no Date and no Message-ID to submitted mail"),
+    ("stale-merge", "takes the record that came last, however old it is"),
+    ("whole-table-flood", "tells its whole table whenever one record grows"),
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
 ];
 

@@ -47,7 +47,7 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
         What::Queue(which) => json!({ "messages": member.rows(which, now) }),
         What::Messages(which) => json!({ "messages": member.shown(which, now) }),
         What::LinkState => {
-            json!({ "records": member.link().records(), "rows": member.link().rows() })
+            json!({ "records": member.link().table(), "rows": member.link().rows() })
         }
         What::Accounts => json!({ "accounts": member.account_report(configuration) }),
     }

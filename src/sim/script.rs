@@ -425,8 +425,8 @@ impl Stage<'_> {
     }
 
     fn expect_state(&self, host: HostIndex, connector: &str, wanted: &str) -> Result<(), String> {
-        let records = &self.world.hosts[host].disk.durable().link.records;
-        let mut all = records.iter().flat_map(|record| &record.connectors);
+        let table = &self.world.hosts[host].disk.durable().link.records;
+        let mut all = table.records().flat_map(|record| &record.connectors);
         let found = all.find(|found| found.name.as_str() == connector);
         let state = match found.map(|found| found.state) {
             None => "unknown",

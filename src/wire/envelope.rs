@@ -106,8 +106,11 @@ fn check(envelope: &Envelope, octets: &[u8]) -> Result<(), DecodeError> {
         return refuse(place_of(octets, field), "the name of a header field");
     }
     let values = envelope.fields.iter().map(|field| &field.value);
-    let groups = envelope.hops.iter().map(|hop| &hop.group).chain(envelope.routed_by.keys());
-    let groups = groups.map(|group| &group.0);
+    if let Some(key) = envelope.routed_by.keys().find(|key| key.parts().is_none()) {
+        return refuse(place_of(octets, key), "a group's name, `/` and its UUID");
+    }
+    let groups = envelope.hops.iter().map(|hop| &hop.group.0);
+    let groups = groups.chain(envelope.routed_by.keys().map(|key| &key.0));
     let optional = envelope.recipients.iter().filter_map(|recipient| recipient.original.as_ref());
     let hops = envelope.hops.iter().flat_map(|hop| [&hop.from, &hop.by, &hop.with, &hop.id]);
     let optional = optional.chain(&envelope.submitter);

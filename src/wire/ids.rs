@@ -44,8 +44,33 @@ name! {
     GroupName
 }
 name! {
+    /// A group where its name alone does not tell it apart from an earlier one: `NAME/UUID`.
+    GroupKey
+}
+name! {
     /// A connector's name: unique in the organization; `FROM-TO` by default.
     ConnectorName
+}
+
+impl GroupKey {
+    /// Of a group with this name and identity.
+    #[must_use]
+    pub fn new(name: &GroupName, uuid: &str) -> Self {
+        Self(alloc::format!("{name}/{uuid}"))
+    }
+
+    /// Name and UUID; `None` where the text has another form.
+    #[must_use]
+    pub fn parts(&self) -> Option<(&str, &str)> {
+        let (name, uuid) = self.0.rsplit_once('/')?;
+        is_uuid(uuid).then_some((name, uuid))
+    }
+}
+
+/// Whether `text` can be the identity of a group: 32 lower-case hexadecimal digits.
+#[must_use]
+pub fn is_uuid(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// A connection: never reused in the life of a process.

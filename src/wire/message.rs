@@ -7,7 +7,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{GroupName, OriginId};
+use super::ids::{GroupKey, GroupName, OriginId};
 use super::record::Version;
 use super::restrictions::Priority;
 use crate::kernel::Time;
@@ -145,8 +145,9 @@ pub enum Return {
     Headers,
 }
 
-/// The versions of a link-state table, group by group: the order in which tables grow.
-pub type TableVersions = BTreeMap<GroupName, Version>;
+/// The versions of a link-state table, group by group: the order in which tables grow. A name that is
+/// used again stands for another group.
+pub type TableVersions = BTreeMap<GroupKey, Version>;
 
 /// One hop of a message, as its `Received` line will show it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::tag;
-use nom::combinator::{cut, map, map_opt, value, verify};
+use nom::combinator::{cut, map, map_opt, opt, value, verify};
 use nom::multi::many0;
 use nom::sequence::{delimited, preceded};
 
@@ -20,13 +20,16 @@ use super::fields::{digest, lower_hex};
 use super::frame::{FRAME_LIMIT, HEADER_OCTETS, counted, encode_frame, read_header};
 use super::link2state::MESSAGE_LIMIT;
 use super::names::{escape, unescape};
+use super::node::Node;
+use super::nodes::{encode_nodes, nodes};
 use super::parse::{Failure, Parsed, expect, refuse, text_of, whole};
 use super::{DecodeError, TooLong, restrictions};
 use crate::clause;
-use crate::wire::ids::{ConnectorName, GroupName, MemberName};
+use crate::wire::ids::{ConnectorName, GroupName, MemberName, is_uuid};
 use crate::wire::message::Digest;
 use crate::wire::record::COST_RANGE;
 use crate::wire::record::{ConnectorRecord, ConnectorState, LinkPdu, Record, Term, Version};
+use crate::wire::shared::SharedRecord;
 
 /// One message of X-LINK2STATE: the frame that its chunks put together.
 ///
@@ -113,28 +116,36 @@ fn framed(content: &str) -> Result<String, TooLong> {
 
 /// ` NEWS digest (records)` or ` MERGED digest (records)`; `None` for what only the group port carries.
 pub(super) fn encode_element(pdu: &LinkPdu) -> Option<String> {
-    let (verb, digest, records) = match pdu {
-        LinkPdu::News { digest, records } => ("NEWS", digest, records),
-        LinkPdu::Merged { digest, records } => ("MERGED", digest, records),
+    let (verb, digest, records, nodes) = match pdu {
+        LinkPdu::News { digest, records, nodes } => ("NEWS", digest, records, nodes),
+        LinkPdu::Merged { digest, records, nodes } => ("MERGED", digest, records, nodes),
         LinkPdu::Report { .. } | LinkPdu::Reported { .. } => return None,
     };
-    Some(format!(" {verb} {digest} {}", list(records.iter().map(encode_record))))
+    let records = list(records.iter().map(|record| encode_record(record)));
+    let nodes = if nodes.is_empty() { String::new() } else { encode_nodes(nodes) };
+    Some(format!(" {verb} {digest} {records}{nodes}"))
 }
 
 /// Reads ` NEWS digest (records)` or ` MERGED digest (records)`.
 pub(super) fn element(input: &str) -> Parsed<'_, LinkPdu> {
-    let content = || cut((token(digest), listed(record)));
+    let content = || cut((token(digest), listed(record), nodes));
     let news = map(preceded(word("NEWS"), content()), news);
     let merged = map(preceded(word("MERGED"), content()), merged);
     expect("SP and NEWS or MERGED", alt((news, merged))).parse(input)
 }
 
-fn news((digest, records): (Digest, Vec<Record>)) -> LinkPdu {
-    LinkPdu::News { digest, records }
+type Content = (Digest, Vec<Record>, Vec<Node>);
+
+fn news((digest, records, nodes): Content) -> LinkPdu {
+    LinkPdu::News { digest, records: shared(records), nodes }
 }
 
-fn merged((digest, records): (Digest, Vec<Record>)) -> LinkPdu {
-    LinkPdu::Merged { digest, records }
+fn merged((digest, records, nodes): Content) -> LinkPdu {
+    LinkPdu::Merged { digest, records: shared(records), nodes }
+}
+
+fn shared(records: Vec<Record>) -> Vec<SharedRecord> {
+    records.into_iter().map(SharedRecord::new).collect()
 }
 
 /// `()`, or the items with an SP before each and one before the closing parenthesis.
@@ -172,17 +183,18 @@ pub(super) fn listed<'a, O>(
 
 fn encode_record(record: &Record) -> String {
     assert!(is_uuid(&record.uuid), "the identity of a group is 32 lower-case hexadecimal digits");
-    let Version { term, major, minor, user } = &record.version;
     let members = record.members.iter().map(|(member, attached)| {
         format!("{} {}", name(member.as_str()), if *attached { "YES" } else { "NO" })
     });
+    let deleted = record.deleted.as_ref();
     format!(
-        "( {} {} {} {major:x} {minor:x} {user:x} {} {} )",
+        "( {} {} {} {} {}{} )",
         record.uuid,
         name(record.group.as_str()),
-        encode_term(term),
+        encode_version(&record.version),
         list(members),
         list(record.connectors.iter().map(encode_connector)),
+        deleted.map_or_else(String::new, |reason| format!(" DELETED {}", name(reason))),
     )
 }
 
@@ -207,6 +219,12 @@ pub(super) const fn encode_state(state: ConnectorState) -> &'static str {
     }
 }
 
+/// `term major minor user`.
+pub(super) fn encode_version(version: &Version) -> String {
+    let Version { term, major, minor, user } = version;
+    format!("{} {major:x} {minor:x} {user:x}", encode_term(term))
+}
+
 /// `counter member nonce`.
 pub(super) fn encode_term(term: &Term) -> String {
     format!("{:x} {} {:x}", term.counter, name(term.member.as_str()), term.nonce)
@@ -217,28 +235,26 @@ pub(super) fn name(name: &str) -> String {
     counted(&escape(name))
 }
 
-fn is_uuid(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 fn record(input: &str) -> Parsed<'_, Record> {
     clause!(WI_102);
-    let (rest, (uuid, group, version, members, connectors)) = delimited(
+    let deleted = opt(preceded(word("DELETED"), cut(token(counted_name))));
+    let (rest, (uuid, group, version, members, connectors, deleted)) = delimited(
         expect("a record", tag(" (")),
-        (
-            token(expect("32 lower-case hexadecimal digits", verify(lower_hex, is_uuid))),
-            token(group_name),
-            version,
-            listed(member),
-            listed(connector),
-        ),
+        (token(uuid), token(group_name), version, listed(member), listed(connector), deleted),
         expect("SP and `)`", tag(" )")),
     )
     .parse(input)?;
-    Ok((rest, Record { group, uuid: String::from(uuid), version, members, connectors }))
+    Ok((rest, Record { group, uuid, version, members, connectors, deleted }))
 }
 
-fn version(input: &str) -> Parsed<'_, Version> {
+/// The identity of a group.
+pub(super) fn uuid(input: &str) -> Parsed<'_, String> {
+    let digits = expect("32 lower-case hexadecimal digits", verify(lower_hex, is_uuid));
+    map(digits, String::from).parse(input)
+}
+
+/// SP and `term major minor user`.
+pub(super) fn version(input: &str) -> Parsed<'_, Version> {
     map((term, token(hex), token(hex), token(hex)), |(term, major, minor, user)| Version {
         term,
         major,

@@ -6,9 +6,11 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::ids::{ConnectorName, GroupName, MemberName};
+use crate::wire::ids::{ConnectorName, GroupKey, GroupName, MemberName};
 use crate::wire::message::Digest;
+use crate::wire::node::Node;
 use crate::wire::restrictions::Restrictions;
+use crate::wire::shared::SharedRecord;
 
 /// The number of a mastership. Ordered by counter, then member, then nonce.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,7 +38,28 @@ pub struct Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_tombstone() {
+            return f.write_str("deleted");
+        }
         write!(f, "{}.{:x}.{:x}.{:x}", self.term.counter, self.major, self.minor, self.user)
+    }
+}
+
+/// The counter of the term of every tombstone, which no mastership reaches.
+pub const TOMBSTONE_COUNTER: u64 = u64::MAX;
+
+impl Version {
+    /// Of the tombstone that was ordered at `member`.
+    #[must_use]
+    pub const fn tombstone(member: MemberName) -> Self {
+        let term = Term { counter: TOMBSTONE_COUNTER, member, nonce: 0 };
+        Self { term, major: 0, minor: 0, user: 0 }
+    }
+
+    /// Whether it is greater than any that a master can publish.
+    #[must_use]
+    pub const fn is_tombstone(&self) -> bool {
+        self.term.counter == TOMBSTONE_COUNTER
     }
 }
 
@@ -84,22 +107,52 @@ pub struct Record {
     pub members: Vec<(MemberName, bool)>,
     /// The connectors that leave the group.
     pub connectors: Vec<ConnectorRecord>,
+    /// Set in a tombstone: why the group was deleted; may be empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<String>,
+}
+
+impl Record {
+    /// Tells the group apart from every other one.
+    #[must_use]
+    pub fn key(&self) -> GroupKey {
+        GroupKey::new(&self.group, &self.uuid)
+    }
 }
 
 /// The digest of a table or of a record.
 pub type TableDigest = Digest;
 
+impl LinkPdu {
+    /// `News` of these records.
+    #[must_use]
+    pub fn news(digest: TableDigest, records: Vec<Record>) -> Self {
+        let records = records.into_iter().map(SharedRecord::new).collect();
+        Self::News { digest, records, nodes: Vec::new() }
+    }
+
+    /// `Merged` with these records.
+    #[must_use]
+    pub fn merged(digest: TableDigest, records: Vec<Record>) -> Self {
+        let records = records.into_iter().map(SharedRecord::new).collect();
+        Self::Merged { digest, records, nodes: Vec::new() }
+    }
+}
+
 /// What neighbours tell each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkPdu {
-    /// Records that the sender knows, with the digest of its whole table. Empty `records` is a
-    /// digest query.
+    /// Records that the sender knows, with the digest of its whole table. Without records and nodes it
+    /// is a digest query.
     News {
         /// Digest of the sender's table.
         digest: TableDigest,
         /// What the receiver may not have yet.
-        records: Vec<Record>,
+        records: Vec<SharedRecord>,
+        /// Nodes of the sender's tree, to be compared with the receiver's.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<Node>,
     },
     /// The answer to `News`: everything in it is merged and durable.
     Merged {
@@ -107,7 +160,10 @@ pub enum LinkPdu {
         digest: TableDigest,
         /// Records of the receiver that are greater than what the sender sent; only when the
         /// digests differed.
-        records: Vec<Record>,
+        records: Vec<SharedRecord>,
+        /// Nodes of the receiver's tree that differ from what the sender told of its own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<Node>,
     },
     /// A member tells its master what its own connectors do. First on each group-port connection, and
     /// again whenever a state changes.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::host::{C1, C2, Host};
 use bridgehead::kernel::{Input, LinkChange};
 use bridgehead::protocol::deliver::MOVED_LIMIT;
-use bridgehead::protocol::linkstate::LinkPdu;
+use bridgehead::protocol::linkstate::{LinkPdu, Record};
 use bridgehead::protocol::member::{
     Answer, Candidate, Command, Event, NewMail, Pdu, Policy, Port, Query,
 };
@@ -317,11 +317,11 @@ fn queue_rules_that_are_due_run_at_the_receiver() {
 fn tell_of_a_newer_list(host: &mut Host) {
     host.connect(C1);
     let table = host.node.machine().link().table();
-    let mut record = table.records().first().expect("its own").clone();
+    let mut record = Record::clone(table.records().next().expect("its own"));
     record.group = "other".into();
     record.uuid = "1".repeat(32);
     record.version.major = host.config.organization.revision + 1;
-    let news = LinkPdu::News { digest: table.digest(), records: vec![record] };
+    let news = LinkPdu::news(table.digest(), vec![record]);
     host.say(C1, Pdu::Link(news));
 }
 

@@ -36,8 +36,8 @@ fn input() -> impl Strategy<Value = Input<LinkState>> {
         (1..6_usize, 1..4_u64, 0..3_u32, state.clone()).prop_map(|(g, c, m, s)| record(g, c, m, s));
     let records = prop::collection::vec(one, 0..4);
     let pdu = prop_oneof![
-        records.clone().prop_map(|records| LinkPdu::News { digest: elsewhere(), records }),
-        records.prop_map(|records| LinkPdu::Merged { digest: elsewhere(), records }),
+        records.clone().prop_map(|records| LinkPdu::news(elsewhere(), records)),
+        records.prop_map(|records| LinkPdu::merged(elsewhere(), records)),
         state.prop_map(|state| LinkPdu::Report { states: vec![("RG2-RG4".into(), state)] }),
         Just(LinkPdu::Reported { term: Term { counter: 1, member: member(2, 'b'), nonce: 0 } }),
     ];
@@ -94,7 +94,7 @@ proptest! {
                     _ => {}
                 }
             }
-            prop_assert_eq!(&durable.records[..], bench.node.machine().records());
+            prop_assert_eq!(&durable.records, bench.node.machine().table());
             let before = bench.node.machine().routing_versions();
             let known = bench.node.machine().versions();
             acts = bench.step(input);
@@ -196,8 +196,8 @@ proptest! {
         // A probe comes within a minute; a master is called again within another.
         network.run_for(Span::minutes(3));
         let table = network.agreed();
-        prop_assert_eq!(table.records().len(), 5);
-        let connectors = table.records().iter().flat_map(|record| &record.connectors);
+        prop_assert_eq!(table.living(), 5);
+        let connectors = table.records().flat_map(|record| &record.connectors);
         for connector in connectors {
             prop_assert_eq!(connector.state, ConnectorState::Up, "{}", &connector.name);
         }

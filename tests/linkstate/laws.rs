@@ -7,10 +7,12 @@ use bridgehead::kernel::{Machine as _, Node, Seeded, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::{
     ConnectorRecord, ConnectorState, Fate, LinkConfig, LinkDurable, LinkState, NextHop, Record,
-    Table, TableChange, Term, Traits, Version, check_record, is_cut_edge, record_digest,
+    SharedRecord, Table, TableChange, Term, Traits, Version, check_record, is_cut_edge,
+    record_digest,
 };
 use bridgehead::protocol::organization::{Connector, Group, Organization};
 use bridgehead::wire::ids::{ConnectorName, GroupName, MemberName};
+use bridgehead::wire::message::Digest;
 use proptest::prelude::*;
 
 fn group(number: usize) -> GroupName {
@@ -43,7 +45,40 @@ fn record() -> impl Strategy<Value = Record> {
             sources: vec![MemberName::from("m")],
             restrictions: Default::default(),
         }],
+        deleted: None,
     })
+}
+
+/// One of many groups.
+fn numbered(number: u32, minor: u32) -> Record {
+    let term = Term { counter: 1, member: MemberName::from("m"), nonce: 0 };
+    Record {
+        group: GroupName(format!("g{number}")),
+        uuid: format!("{number:032x}"),
+        version: Version { term, major: 1, minor, user: 0 },
+        members: vec![],
+        connectors: vec![],
+        deleted: None,
+    }
+}
+
+/// LS-004 as it is written, without sharing anything.
+fn digest_by_hand(prefix: &str, table: &Table) -> Digest {
+    let hash = |octets: &[u8]| bridgehead::wire::envelope::sha256(octets);
+    let stands_below =
+        |record: &&SharedRecord| hash(record.uuid.as_bytes()).to_string()[..16].starts_with(prefix);
+    let mut below: Vec<_> = table.records().filter(stands_below).collect();
+    below.sort_by_key(|record| &record.uuid);
+    let mut octets = vec![0];
+    if below.len() <= 16 || prefix.len() == 16 {
+        below.iter().for_each(|record| octets.extend(record_digest(record).0));
+    } else {
+        octets[0] = 1;
+        for digit in "0123456789abcdef".chars() {
+            octets.extend(digest_by_hand(&format!("{prefix}{digit}"), table).0);
+        }
+    }
+    hash(&octets)
 }
 
 /// The reference: all that was ever seen, and the greatest of it.
@@ -61,7 +96,7 @@ fn greatest(records: &[Record]) -> Vec<Record> {
 }
 
 fn join(left: &Table, right: &Table) -> Table {
-    Table::new(left.records().iter().chain(right.records()).cloned())
+    Table::new(left.records().chain(right.records()).cloned())
 }
 
 proptest! {
@@ -73,7 +108,8 @@ proptest! {
     ) {
         let table = Table::new(records.clone());
         let expected = greatest(&records);
-        prop_assert_eq!(table.records(), &expected[..]);
+        let expected: Vec<_> = expected.into_iter().map(SharedRecord::new).collect();
+        prop_assert_eq!(table.records().cloned().collect::<Vec<_>>(), expected);
         let mut other = records;
         let mut seed = shuffle;
         for place in (1..other.len()).rev() {
@@ -124,7 +160,51 @@ proptest! {
         let (a, b) = (Table::new(a), Table::new(b));
         prop_assert_eq!(a.digest() == b.digest(), a == b);
     }
+}
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// LS-004: the tree is that of its records, whatever grew first, and whatever was copied meanwhile.
+    #[test]
+    fn a_tree_is_that_of_its_records(
+        numbers in prop::collection::vec((0..60_u32, 0..3_u32), 0..120),
+        other in prop::collection::vec((0..60_u32, 0..3_u32), 0..40),
+    ) {
+        let one = |(number, minor): &(u32, u32)| numbered(*number, *minor);
+        let table = Table::new(numbers.iter().map(one));
+        let mut copies = vec![Table::default()];
+        for record in numbers.iter().rev().map(one) {
+            let mut next = copies[copies.len() - 1].clone();
+            next.merge(record);
+            copies.push(next);
+        }
+        let last = &copies[copies.len() - 1];
+        prop_assert_eq!(last.digest(), table.digest());
+        prop_assert_eq!(last.digest(), digest_by_hand("", last));
+        // No copy has changed since: each is what its own records make, in the order of their names.
+        for copy in &copies {
+            prop_assert_eq!(Table::new(copy.records().cloned()).digest(), copy.digest());
+            prop_assert_eq!(copy.living(), copy.records().count());
+            let names: Vec<_> = copy.records().map(|record| &record.group).collect();
+            prop_assert!(names.is_sorted());
+            for record in copy.records() {
+                prop_assert_eq!(copy.of(&record.uuid), Some(record));
+                prop_assert_eq!(copy.get(&record.group), Some(record));
+            }
+        }
+        // Merging trees is a lattice, too.
+        let other = Table::new(other.iter().map(one));
+        let both = join(&table, &other);
+        prop_assert_eq!(both.digest(), join(&other, &table).digest());
+        prop_assert_eq!(join(&both, &other).digest(), both.digest());
+        let same: Vec<_> = table.records().cloned().collect();
+        let theirs: Vec<_> = other.records().cloned().collect();
+        prop_assert_eq!(table.digest() == other.digest(), same == theirs);
+    }
+
+}
+
+proptest! {
     /// LS-007, LS-006: the disk is the fold of all growth.
     #[test]
     fn the_disk_has_what_the_table_has(records in prop::collection::vec(record(), 0..20)) {
@@ -132,10 +212,10 @@ proptest! {
         let mut durable = LinkDurable::default();
         for record in records {
             if table.merge(record.clone()).fate == Fate::Grown {
-                LinkState::apply(&mut durable, &TableChange::Merged(vec![record]));
+                LinkState::apply(&mut durable, &TableChange::Merged(vec![record.into()]));
             }
         }
-        prop_assert_eq!(&durable.records[..], table.records());
+        prop_assert_eq!(&durable.records, &table);
     }
 }
 
@@ -221,6 +301,7 @@ fn records(edges: &[Edge], organization: &Organization) -> Vec<Record> {
             version: Version { term, major: 1, minor: 1, user: 0 },
             members: vec![(member(number), true)],
             connectors,
+            deleted: None,
         }
     });
     records.collect()
@@ -263,7 +344,7 @@ fn booted(edges: &[Edge]) -> (Node<LinkState>, LinkConfig) {
         member: observer(),
         faults: Faults::none(),
     };
-    let durable = LinkDurable { records, term: None };
+    let durable = LinkDurable { records: records.into(), term: None };
     let (node, _) = Node::boot(&config, &durable, Time(0), &mut Seeded::new(1));
     (node, config)
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod chaos;
+mod compare;
 mod laws;
 mod master;
 mod member;

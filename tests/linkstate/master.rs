@@ -36,7 +36,7 @@ fn a_change_is_reported_at_once() {
     bench.timer(LinkTimer::Probe("RG2-RG4".into()));
     bench.link(&there, LinkChange::Up);
     let digest = bench.digest();
-    let acts = bench.pdu(&there, LinkPdu::Merged { digest, records: vec![] });
+    let acts = bench.pdu(&there, LinkPdu::merged(digest, vec![]));
     assert_eq!(sent(&acts, &master), []);
     bench.timer(LinkTimer::Reattach);
     let acts = bench.link(&master, LinkChange::Up);
@@ -60,7 +60,7 @@ fn the_master_is_called_again() {
     }
     bench.link(&master, LinkChange::Up);
     let digest = bench.digest();
-    bench.pdu(&master, LinkPdu::Merged { digest, records: vec![] });
+    bench.pdu(&master, LinkPdu::merged(digest, vec![]));
     let acts = bench.link(&master, LinkChange::Closed);
     assert_eq!(armed(&acts, &LinkTimer::Reattach), [Span::seconds(1)]);
 }
@@ -100,20 +100,20 @@ fn the_master_joins_what_the_sources_say() {
 fn the_owner_outbids() {
     let mut bench = Bench::boot(figure_3_14(), &member(5, 'b'), LinkDurable::default());
     bench.sync();
-    let own = bench.node.machine().records()[0].clone();
+    let own = bench.first();
     let from = inbound(1, &member(4, 'a'));
     let conflict = Act::Event(LinkEvent::Conflict { group: "RG5".into() });
     // The same version with another content, whichever digest is the greater one.
     let mut forged = own.clone();
     let mut outcomes = std::collections::BTreeSet::new();
     for cost in 11..=40 {
-        let present = bench.node.machine().records()[0].clone();
+        let present = bench.first();
         forged = present.clone();
         forged.connectors[0].cost = cost;
         outcomes.insert(record_digest(&forged) > record_digest(&present));
         let acts = bench.news(&from, vec![forged.clone()]);
         assert!(acts.contains(&conflict));
-        let next = bench.node.machine().records()[0].clone();
+        let next = bench.first();
         assert_eq!(next.version.minor, present.version.minor + 1);
         assert_eq!(next.connectors, own.connectors);
     }
@@ -128,7 +128,7 @@ fn the_owner_outbids() {
     forged.version.minor = u32::MAX;
     bench.news(&from, vec![forged.clone()]);
     assert_eq!(bench.version("RG5"), "6.1.0.0", "a minor number at its end");
-    assert_eq!(bench.node.machine().records()[0].connectors, own.connectors);
+    assert_eq!(bench.first().connectors, own.connectors);
     forged.version.term.counter = 9;
     forged.version.major = 2;
     let acts = bench.news(&from, vec![forged]);
@@ -145,7 +145,7 @@ fn a_restart_publishes_only_what_is_new() {
             LinkState::apply(&mut bench.durable, change);
         }
     }
-    assert_eq!(bench.durable.records.len(), 1);
+    assert_eq!(bench.durable.records.living(), 1);
     let term = bench.durable.term.clone().expect("a term is stored");
     assert_eq!((term.counter, &term.member), (1, &member(5, 'b')));
     let again = Bench::boot(figure_3_14(), &member(5, 'b'), bench.durable.clone());

@@ -6,7 +6,7 @@ use bridgehead::kernel::{Act, Input, LinkChange, Span};
 use bridgehead::protocol::linkstate::schedule::ScheduleTimer;
 use bridgehead::protocol::linkstate::{
     ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkTimer, NEWS_RECORDS_LIMIT,
-    Neighbour, Record, TABLE_LIMIT, Table, Term, Way, check_record, record_digest,
+    Neighbour, Node, Prefix, Record, TABLE_LIMIT, Table, Term, Way, check_record, record_digest,
 };
 
 /// LS-003, LS-004: the octets that are hashed. The expected values come from another program:
@@ -29,9 +29,14 @@ fn digests_are_those_of_the_canonical_encoding() {
     let digest = record_digest(&record).to_string();
     assert_eq!(digest, "46cace0dca45204ab8b8bd9f45cc5ed62192b8f250ef419d9193bfa7ba6b0f0b");
     let table = Table::new([record]).digest().to_string();
-    assert_eq!(table, "66645d089ca9479ad2d02daa0f7f1a2701fa9d945e60c04514649cc3f7f52aff");
-    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(table, "ee3fbf6d9ac1d58c821950e61045fa3f1e9a318d4290003d0a2e6475be826fe9");
+    let empty = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
     assert_eq!(Table::default().digest().to_string(), empty);
+    // 11 inner nodes and 166 leaves, by thirty lines of Python.
+    let many =
+        Table::new((1..=300).map(|number| super::bench::record(number, 1, 0, ConnectorState::Up)));
+    let digest = "17949255f5e8b757e731329a8d016442b626176fd9476b401de5d0fd778c6553";
+    assert_eq!(many.digest().to_string(), digest);
 }
 
 /// LS-005: each rule, and its positive twin; the other records of the news are merged.
@@ -76,9 +81,9 @@ fn news_is_stored_before_it_is_answered_or_passed_on() {
     let master = Neighbour::Master(member(1, 'b'));
     bench.link(&master, LinkChange::Up);
     let digest = bench.digest();
-    bench.pdu(&master, LinkPdu::Merged { digest, records: vec![] });
+    bench.pdu(&master, LinkPdu::merged(digest, vec![]));
     let from = inbound(1, &member(2, 'a'));
-    let news = LinkPdu::News { digest, records: vec![record(5, 1, 0, ConnectorState::Up)] };
+    let news = LinkPdu::news(digest, vec![record(5, 1, 0, ConnectorState::Up)]);
     let acts = bench.raw(Input::Pdu { from: from.clone(), pdu: news });
     assert!(acts.iter().any(|act| matches!(act, Act::Write(_))));
     assert!(!acts.iter().any(|act| matches!(act, Act::Send { .. })), "{acts:?}");
@@ -100,13 +105,13 @@ fn one_news_at_a_time() {
     let digest = bench.digest();
     let first = sent(&acts, &master);
     assert!(matches!(first[0], LinkPdu::Report { .. }), "MA-011");
-    assert_eq!(first[1..], [LinkPdu::News { digest, records: vec![] }]);
+    assert_eq!(first[1..], [LinkPdu::news(digest, vec![])]);
     let from = inbound(1, &member(2, 'a'));
     let acts = bench.news(&from, vec![record(5, 1, 0, ConnectorState::Up)]);
     assert_eq!(sent(&acts, &master), [], "one is outstanding");
     let acts = bench.news(&from, vec![record(4, 1, 0, ConnectorState::Up)]);
     assert_eq!(sent(&acts, &master), []);
-    let acts = bench.pdu(&master, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    let acts = bench.pdu(&master, LinkPdu::merged(elsewhere(), vec![]));
     match &sent(&acts, &master)[..] {
         [LinkPdu::News { records, .. }] => assert_eq!(records.len(), 2),
         other => panic!("expected one News with two records, not {other:?}"),
@@ -117,7 +122,7 @@ fn one_news_at_a_time() {
 #[test]
 fn no_exchange_is_endless() {
     let records = vec![record(4, 1, 0, ConnectorState::Up), record(5, 1, 0, ConnectorState::Up)];
-    let durable = LinkDurable { records, term: None };
+    let durable = LinkDurable { records: records.into(), term: None };
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let there = over("RG1-RG2", member(2, 'a'));
     assert!(opened(&bench.boot).contains(&there));
@@ -127,7 +132,7 @@ fn no_exchange_is_endless() {
     while let [LinkPdu::News { records, .. }] = &sent(&acts, &there)[..] {
         told.push(records.len());
         assert!(told.len() < 10, "{told:?}");
-        acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+        acts = bench.pdu(&there, LinkPdu::merged(elsewhere(), vec![]));
     }
     assert_eq!(told, [0, 2], "a query, then the whole table");
     let ready = LinkEvent::Ready { way: way("RG1-RG2"), neighbour: there };
@@ -142,20 +147,20 @@ fn news_that_was_not_merged_is_told_again() {
     let there = over("RG1-RG2", member(2, 'a'));
     bench.link(&there, LinkChange::Up);
     let digest = bench.digest();
-    let acts = bench.pdu(&there, LinkPdu::Merged { digest, records: vec![] });
+    let acts = bench.pdu(&there, LinkPdu::merged(digest, vec![]));
     assert!(closed(&acts, &there), "LS-009");
     let grown = vec![record(5, 1, 0, ConnectorState::Up)];
     let acts = bench.news(&inbound(1, &member(3, 'a')), grown.clone());
     assert_eq!(opened(&acts), core::slice::from_ref(&there), "and not RG1-RG3, where it came from");
     let acts = bench.link(&there, LinkChange::Up);
-    let news = LinkPdu::News { digest: bench.digest(), records: grown };
+    let news = LinkPdu::news(bench.digest(), grown);
     assert_eq!(sent(&acts, &there), core::slice::from_ref(&news));
     // A second growth is told after the first one, on the same connection.
     let later = vec![record(4, 1, 0, ConnectorState::Up)];
     let acts = bench.news(&inbound(1, &member(3, 'a')), later.clone());
     assert_eq!(sent(&acts, &there), []);
-    let acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
-    let second = LinkPdu::News { digest: bench.digest(), records: later };
+    let acts = bench.pdu(&there, LinkPdu::merged(elsewhere(), vec![]));
+    let second = LinkPdu::news(bench.digest(), later);
     assert_eq!(sent(&acts, &there), core::slice::from_ref(&second));
     let acts = bench.link(&there, LinkChange::Lost);
     assert_eq!(opened(&acts), core::slice::from_ref(&there), "LS-027");
@@ -163,10 +168,10 @@ fn news_that_was_not_merged_is_told_again() {
     assert_eq!(sent(&acts, &there), [second]);
     // The tables still differ: a query, then everything, then rest.
     let mut told = Vec::new();
-    let mut acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+    let mut acts = bench.pdu(&there, LinkPdu::merged(elsewhere(), vec![]));
     while let [LinkPdu::News { records, .. }] = &sent(&acts, &there)[..] {
         told.push(records.len());
-        acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+        acts = bench.pdu(&there, LinkPdu::merged(elsewhere(), vec![]));
     }
     assert_eq!(told, [0, 2]);
     assert!(closed(&acts, &there));
@@ -215,43 +220,47 @@ fn news_of_another_way_ends_persistence() {
 #[test]
 fn long_news_is_told_in_parts() {
     let records = (0..NEWS_RECORDS_LIMIT + 3).map(|n| record(1_000 + n, 1, 0, ConnectorState::Up));
-    let durable = LinkDurable { records: records.collect(), term: None };
+    let durable = LinkDurable { records: Table::new(records), term: None };
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let there = over("RG1-RG2", member(2, 'a'));
     let mut acts = bench.link(&there, LinkChange::Up);
     let mut told = Vec::new();
     while let [LinkPdu::News { records, .. }] = &sent(&acts, &there)[..] {
         told.push(records.len());
-        acts = bench.pdu(&there, LinkPdu::Merged { digest: elsewhere(), records: vec![] });
+        // It has nothing at all, and says so when it is told our root.
+        let nothing = Node::Leaf { prefix: Prefix::ROOT, records: vec![] };
+        let nodes = if told.len() == 2 { vec![nothing] } else { vec![] };
+        let answer = LinkPdu::Merged { digest: elsewhere(), records: vec![], nodes };
+        acts = bench.pdu(&there, answer);
     }
-    assert_eq!(told, [0, NEWS_RECORDS_LIMIT, 3]);
+    assert_eq!(told, [0, 0, NEWS_RECORDS_LIMIT, 3]);
 }
 
 /// LS-005: a full table takes news of the groups that it has, and of no other.
 #[test]
 fn a_full_table_takes_no_new_group() {
     let records = (0..TABLE_LIMIT).map(|n| record(10_000 + n, 1, 0, ConnectorState::Up));
-    let durable = LinkDurable { records: records.collect(), term: None };
+    let durable = LinkDurable { records: Table::new(records), term: None };
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let from = inbound(1, &member(2, 'a'));
     let known = record(10_000, 1, 1, ConnectorState::Up);
     let acts = bench.news(&from, vec![record(9, 1, 0, ConnectorState::Up), known]);
     assert_eq!(problems(&acts), ["record of RG9: the table is full"]);
     assert_eq!(bench.version("RG10000"), "1.1.1.0");
-    assert_eq!(bench.node.machine().records().len(), TABLE_LIMIT);
+    assert_eq!(bench.node.machine().table().living(), TABLE_LIMIT);
 }
 
 /// LS-015, LS-016, LS-013: what is in the answers.
 #[test]
 fn answers_carry_what_the_other_end_lacks() {
     let records = vec![record(4, 1, 5, ConnectorState::Up), record(5, 1, 5, ConnectorState::Up)];
-    let durable = LinkDurable { records, term: None };
+    let durable = LinkDurable { records: records.into(), term: None };
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let from = inbound(1, &member(2, 'a'));
     let acts = bench.news(&from, vec![]);
     assert_eq!(answer(&acts, &from).len(), 2, "a query is answered with everything");
     let digest = bench.digest();
-    let acts = bench.pdu(&from, LinkPdu::News { digest, records: vec![] });
+    let acts = bench.pdu(&from, LinkPdu::news(digest, vec![]));
     assert_eq!(answer(&acts, &from), [], "equal digests, no records");
     let acts = bench.news(&from, vec![record(4, 1, 4, ConnectorState::Up)]);
     assert_eq!(answer(&acts, &from), [record(4, 1, 5, ConnectorState::Up)], "only what is greater");
@@ -273,9 +282,10 @@ fn a_table_covers_what_it_has_seen() {
     bench.timer(LinkTimer::Schedule(ScheduleTimer::Compute));
     let present = bench.node.machine().versions();
     let mut later = present.clone();
-    later.get_mut(&"RG4".into()).expect("it was merged").minor = 6;
+    let key = record(4, 1, 5, ConnectorState::Up).key();
+    later.get_mut(&key).expect("it was merged").minor = 6;
     let mut wider = present.clone();
-    wider.insert("RG5".into(), present[&"RG4".into()].clone());
+    wider.insert(record(5, 1, 5, ConnectorState::Up).key(), present[&key].clone());
     let covered = [&empty, &present, &later, &wider].map(|v| bench.node.machine().covers(v));
     assert_eq!(covered, [true, true, false, false]);
     bench.news(&from, vec![record(4, 1, 6, ConnectorState::Up)]);
@@ -320,7 +330,7 @@ fn targets_are_tried_in_turn() {
     bench.link(&first, LinkChange::Refused);
     bench.link(&second, LinkChange::Up);
     let digest = bench.digest();
-    let acts = bench.pdu(&second, LinkPdu::Merged { digest, records: vec![] });
+    let acts = bench.pdu(&second, LinkPdu::merged(digest, vec![]));
     let up = LinkEvent::Judged { connector: "RG1-RG2".into(), judgement: "up".into() };
     assert!(acts.contains(&Act::Event(up)));
     assert!(acts.contains(&Act::Disarm(retry)));
@@ -375,7 +385,7 @@ fn a_member_is_called_while_mail_wants_it() {
     let acts = bench.link(&there, LinkChange::Up);
     assert!(!acts.iter().any(|act| matches!(act, Act::Event(LinkEvent::Ready { .. }))), "LS-019");
     let digest = bench.digest();
-    let acts = bench.pdu(&there, LinkPdu::Merged { digest, records: vec![] });
+    let acts = bench.pdu(&there, LinkPdu::merged(digest, vec![]));
     let ready = LinkEvent::Ready { way: other.clone(), neighbour: there.clone() };
     assert!(acts.contains(&Act::Event(ready.clone())));
     let acts = bench.command(LinkCommand::Want(other.clone()));
@@ -401,7 +411,7 @@ fn violations_are_named() {
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable::default());
     let (master, from) = (Neighbour::Master(member(1, 'b')), inbound(1, &member(2, 'a')));
     let there = over("RG1-RG2", member(2, 'a'));
-    let merged = LinkPdu::Merged { digest: elsewhere(), records: vec![] };
+    let merged = LinkPdu::merged(elsewhere(), vec![]);
     let term = Term { counter: 1, member: member(1, 'b'), nonce: 1 };
     let report = LinkPdu::Report { states: vec![] };
     let early = bench.pdu(&master, merged.clone());
@@ -413,10 +423,7 @@ fn violations_are_named() {
         (&from, LinkPdu::Reported { term }, "Reported without Report"),
         (
             &there,
-            LinkPdu::News {
-                digest: elsewhere(),
-                records: vec![record(5, 1, 0, ConnectorState::Up)],
-            },
+            LinkPdu::news(elsewhere(), vec![record(5, 1, 0, ConnectorState::Up)]),
             "News where it may only answer",
         ),
     ];
@@ -425,7 +432,7 @@ fn violations_are_named() {
         assert_eq!(problems(&acts), [problem]);
         assert_eq!(acts.len(), 1);
     }
-    assert_eq!(bench.node.machine().records(), []);
+    assert_eq!(bench.node.machine().records().count(), 0);
     // MA-012: it is not the master.
     let stray = Neighbour::Attached(member(1, 'b'));
     assert!(closed(&bench.link(&stray, LinkChange::Up), &stray));
@@ -453,5 +460,5 @@ fn rows_show_the_table() {
 }
 
 fn bench_durable(bench: &Bench) -> LinkDurable {
-    LinkDurable { records: bench.node.machine().records().to_vec(), term: None }
+    LinkDurable { records: bench.node.machine().table().clone(), term: None }
 }

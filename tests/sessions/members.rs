@@ -34,11 +34,11 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 pub(crate) fn news() -> Pdu {
-    Pdu::Link(LinkPdu::News { digest: Digest([1; 32]), records: Vec::new() })
+    Pdu::Link(LinkPdu::news(Digest([1; 32]), Vec::new()))
 }
 
 pub(crate) fn merged() -> Pdu {
-    Pdu::Link(LinkPdu::Merged { digest: Digest([2; 32]), records: Vec::new() })
+    Pdu::Link(LinkPdu::merged(Digest([2; 32]), Vec::new()))
 }
 
 fn message_of(pdu: &Pdu) -> String {

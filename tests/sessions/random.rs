@@ -119,14 +119,8 @@ fn pdus() -> impl Strategy<Value = Pdu> {
         },
         Pdu::Result { origin: origin(), index: 1, outcome: Outcome::Delivered },
         Pdu::NoResult { origin: origin(), index: 1 },
-        Pdu::Link(bridgehead::protocol::linkstate::LinkPdu::News {
-            digest: Digest([1; 32]),
-            records: Vec::new(),
-        }),
-        Pdu::Link(bridgehead::protocol::linkstate::LinkPdu::Merged {
-            digest: Digest([1; 32]),
-            records: Vec::new(),
-        }),
+        Pdu::Link(bridgehead::protocol::linkstate::LinkPdu::news(Digest([1; 32]), Vec::new())),
+        Pdu::Link(bridgehead::protocol::linkstate::LinkPdu::merged(Digest([1; 32]), Vec::new())),
         Pdu::Link(bridgehead::protocol::linkstate::LinkPdu::Report { states: Vec::new() }),
     ])
 }

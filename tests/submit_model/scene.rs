@@ -195,9 +195,10 @@ impl Scene {
                     Member::apply(&mut own, &change);
                 }
             }
-            table.link.records.extend(own.link.records);
+            for record in own.link.records.records() {
+                let _ = table.link.records.merge(record.clone());
+            }
         }
-        table.link.records.sort_by(|one, other| one.group.cmp(&other.group));
         table
     }
 }

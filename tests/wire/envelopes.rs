@@ -3,6 +3,7 @@
 use bridgehead::wire::envelope;
 use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::message::{Address, Envelope};
+use bridgehead::wire::record::Version;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -19,7 +20,8 @@ fn wi_080_the_canonical_form_has_no_white_space() {
     let mut envelope = an_envelope();
     envelope.hops.clear();
     envelope.routed_by.clear();
-    (envelope.fields, envelope.rules_due) = (Vec::new(), false);
+    (envelope.fields, envelope.rules_due, envelope.unqueued) = (Vec::new(), false, false);
+    (envelope.attempts, envelope.submitter) = (0, None);
     envelope.priority = Default::default();
     envelope.recipients.truncate(1);
     envelope.envid = None;
@@ -102,6 +104,14 @@ fn wi_084_an_envelope_cannot_carry_a_second_line() {
         &|envelope| envelope.sender = Some(Address(evil.into())),
         "an address of RFC 5321",
         "\"a@b.example>\\r\\nRCPT",
+    );
+    refused(
+        &|envelope| {
+            let version = Version::tombstone("m".into());
+            envelope.routed_by.insert("RG1/0123456789abcdef".into(), version);
+        },
+        "a group's name, `/` and its UUID",
+        "\"RG1/0123456789abcdef\"",
     );
     refused(
         &|envelope| envelope.recipients[0].address = Address("nobody".into()),

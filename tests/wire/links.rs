@@ -209,6 +209,7 @@ fn a_record() -> Record {
             sources: vec![MemberName::from("rg1-a")],
             restrictions: Default::default(),
         }],
+        deleted: None,
     }
 }
 
@@ -220,14 +221,14 @@ const RECORD: &str = "( 0123456789abcdef0123456789abcdef {3}RG1 1 {5}rg1-b fe a 
 #[test]
 fn wi_101_a_message_is_a_frame_of_counted_elements() {
     let digest = Digest([0xab; 32]);
-    let news = LinkPdu::News { digest, records: vec![a_record()] };
+    let news = LinkPdu::news(digest, vec![a_record()]);
     let element = format!(" NEWS {digest} ( {RECORD} )");
     let multi = format!(" MULTI (6) ({{{:08x}}}{element})", element.len());
     let message = format!("{{{:08x}}}{multi}", multi.len());
     assert_eq!(orginfo::encode_message(core::slice::from_ref(&news)), Ok(message.clone()));
     assert_eq!(orginfo::decode_message(&message), Ok(vec![news]));
 
-    let query = LinkPdu::Merged { digest, records: vec![] };
+    let query = LinkPdu::merged(digest, vec![]);
     let text = orginfo::encode_message(&[query.clone(), query.clone()]).expect("it is short");
     assert!(text.contains(&format!(" MERGED {digest} ()")));
     assert_eq!(orginfo::decode_message(&text), Ok(vec![query.clone(), query]));
@@ -349,6 +350,63 @@ fn wi_102_a_record_has_everything_in_order() {
     }
 }
 
+/// WI-102: a tombstone ends with the reason.
+#[test]
+fn wi_102_a_tombstone_says_why() {
+    let mut tombstone = a_record();
+    tombstone.version = Version::tombstone(MemberName::from("rg1-a"));
+    (tombstone.members, tombstone.connectors) = (vec![], vec![]);
+    tombstone.deleted = Some("sold off".into());
+    let text = format!(
+        " NEWS {} ( ( 0123456789abcdef0123456789abcdef {{3}}RG1 ffffffffffffffff {{5}}rg1-a 0 0 0 0 () () \
+         DELETED {{a}}sold+20off ) )\r\n",
+        Digest::default()
+    );
+    let frame = Frame::Link(LinkPdu::news(Digest::default(), vec![tombstone]));
+    assert_eq!(frame.encode(), Ok(text.clone().into_bytes()));
+    assert_eq!(Frame::decode(text.as_bytes()), Ok(frame));
+    let error = Frame::decode(text.replace("DELETED {a}sold+20off", "DELETED").as_bytes());
+    assert_eq!(error.expect_err("no reason").expected, "a counted string");
+}
+
+/// WI-101: nodes stand behind the records, and only where there are any.
+#[test]
+fn wi_101_nodes_are_bounded_and_in_order() {
+    let zeros = Digest::default();
+    let listed = |number: u32| format!("{number:032x} 1 {{5}}rg1-b fe a 2 0 {zeros}");
+    let leaf = |prefix: &str, count: u32| {
+        let records: Vec<_> = (1..=count).map(|number| format!(" {}", listed(number))).collect();
+        let end = if count == 0 { "" } else { " " };
+        format!("( {prefix} LEAF ({}{end}) )", records.concat())
+    };
+    let inner = |children: usize| format!("( 0a INNER{} )", format!(" {zeros}").repeat(children));
+    let decode = |nodes: &str| Frame::decode(format!(" NEWS {zeros} (){nodes}\r\n").as_bytes());
+    let one = |node: &str| decode(&format!(" ( {node} )"));
+    for good in [leaf("-", 0), leaf("0123456789abcdef", 16), inner(16)] {
+        assert!(one(&good).is_ok(), "{good}");
+    }
+    let swapped = format!("( - LEAF ( {} {} ) )", listed(2), listed(1));
+    for (bad, expected) in [
+        (leaf("-", 17), "at most 16 records in a leaf"),
+        (leaf("0123456789abcdef0", 1), "`-` or 1 to 16 digits"),
+        (leaf("0A", 1), "SP and INNER or LEAF"),
+        (leaf("", 1), "`-` or 1 to 16 digits"),
+        (leaf("-0", 1), "`-` or 1 to 16 digits"),
+        (inner(15), "64 lower-case hexadecimal digits"),
+        (inner(17), "SP and `)`"),
+        (swapped, "records in order of their UUIDs"),
+        (format!("( - LEAF ( {} {} ) )", listed(1), listed(1)), "records in order of their UUIDs"),
+        (String::from("( - TWIG () )"), "SP and INNER or LEAF"),
+    ] {
+        let refused = one(&bad).expect_err(&bad);
+        assert!(refused.expected.ends_with(expected), "{bad}: {refused:?}");
+    }
+    let many = |count: usize| format!(" ({} )", format!(" {}", leaf("-", 0)).repeat(count));
+    assert!(decode(&many(512)).is_ok());
+    assert_eq!(decode(&many(513)).expect_err("too many").expected, "1 to 512 nodes");
+    assert_eq!(decode(" ()").expect_err("none").expected, "1 to 512 nodes");
+}
+
 /// WI-103.
 #[test]
 fn wi_103_names_are_escaped_in_one_way() {
@@ -378,11 +436,11 @@ fn wi_110_the_frames_of_the_group_port() {
         (String::from(" ATTACH {5}rg1-b\r\n"), Frame::Attach(rg1.clone())),
         (
             format!(" NEWS {} ()\r\n", Digest::default()),
-            Frame::Link(LinkPdu::News { digest: Digest::default(), records: vec![] }),
+            Frame::Link(LinkPdu::news(Digest::default(), vec![])),
         ),
         (
             format!(" MERGED {} ( {RECORD} )\r\n", Digest::default()),
-            Frame::Link(LinkPdu::Merged { digest: Digest::default(), records: vec![a_record()] }),
+            Frame::Link(LinkPdu::merged(Digest::default(), vec![a_record()])),
         ),
         (String::from(" REPORT ()\r\n"), Frame::Link(LinkPdu::Report { states: vec![] })),
         (

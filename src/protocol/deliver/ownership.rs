@@ -153,7 +153,7 @@ impl Member {
     pub(crate) fn knows_the_list(&self, config: &MemberConfig) -> bool {
         clause!(DE_042);
         let revision = config.organization.revision;
-        self.link.versions().values().all(|version| version.major <= revision)
+        self.link.records().all(|record| record.version.major <= revision)
     }
 
     /// What is said of an address of the organization that is nobody's by this member's file, where that

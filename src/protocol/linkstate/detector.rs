@@ -1,6 +1,7 @@
 //! What this member knows of one connector that it carries: attempts, failures, and the judgement.
 
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -103,8 +104,8 @@ pub(super) struct Detector {
     pub(super) health: Health,
     /// A digest query is owed since the boot: a reason to connect.
     pub(super) greet: bool,
-    /// Groups whose records are owed to the far group, while no connection is open.
-    pub(super) owed: BTreeSet<GroupName>,
+    /// UUIDs of the groups whose records are owed to the far group, while no connection is open.
+    pub(super) owed: BTreeSet<String>,
     /// Before a connection that was lost is opened again.
     pub(super) pause: Backoff,
     pub(super) judgement: Judgement,

@@ -1,22 +1,23 @@
 //! How news travels: merge, tell those who need it, answer when it is durable.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::state::first_neighbour;
 use super::{
-    Fate, LinkConfig, LinkEvent, LinkPdu, LinkState, Neighbour, Record, TABLE_LIMIT, TableChange,
-    TableDigest, Way, check_record,
+    Fate, LinkConfig, LinkEvent, LinkPdu, LinkState, NEWS_RECORDS_LIMIT, Neighbour, Node,
+    SharedRecord, TABLE_LIMIT, TableChange, TableDigest, Way, check_record,
 };
 use crate::clause;
 use crate::kernel::Cx;
-use crate::wire::ids::{ConnectorName, GroupName};
+use crate::wire::ids::ConnectorName;
 
 /// What merging some records did.
 #[derive(Default)]
 struct Growth {
-    /// Groups whose records have grown.
-    groups: BTreeSet<GroupName>,
+    /// The records that have grown, by UUID.
+    records: BTreeMap<String, SharedRecord>,
     /// A configuration somewhere is new to this table.
     is_major: bool,
     /// Somebody else wrote the record of our own group.
@@ -30,37 +31,51 @@ impl LinkState {
         config: &LinkConfig,
         from: &Neighbour,
         digest: TableDigest,
-        records: Vec<Record>,
+        (records, nodes): (Vec<SharedRecord>, &[Node]),
         cx: &mut Cx<'_, Self>,
     ) {
         if !from.may_tell() {
             Self::misbehaved(from, "News where it may only answer", cx);
             return;
         }
-        let told: Vec<_> =
-            records.iter().map(|record| (record.group.clone(), record.version.clone())).collect();
+        let told = records.clone();
         self.grow(config, records, Some(from), cx);
         let ours = self.table.digest();
-        let records = if digest == ours {
+        let (records, nodes) = if digest == ours {
             self.knows_all(config, from);
-            Vec::new()
-        } else if told.is_empty() {
+            Default::default()
+        } else if told.is_empty() && nodes.is_empty() {
             clause!(LS_015);
-            self.table.records().to_vec()
+            self.table.tell_root()
         } else {
-            clause!(LS_016);
-            let mut groups = self.owed_to(config, from);
-            groups.extend(told.into_iter().filter_map(|(group, version)| {
-                let is_greater = self.table.get(&group).is_some_and(|r| r.version > version);
-                is_greater.then_some(group)
-            }));
-            groups.iter().filter_map(|group| self.table.get(group)).cloned().collect()
+            self.answer(config, from, &told, nodes)
         };
         if matches!(from, Neighbour::Inbound(..)) {
             self.answered.insert(from.clone());
         }
         clause!(LS_012);
-        cx.send_durable(from.clone(), LinkPdu::Merged { digest: ours, records });
+        cx.send_durable(from.clone(), LinkPdu::Merged { digest: ours, records, nodes });
+    }
+
+    /// What the teller of these records and nodes lacks, and in which nodes the tables differ.
+    fn answer(
+        &mut self,
+        config: &LinkConfig,
+        from: &Neighbour,
+        told: &[SharedRecord],
+        nodes: &[Node],
+    ) -> (Vec<SharedRecord>, Vec<Node>) {
+        clause!(LS_016);
+        let mut lacked = self.owed_to(config, from);
+        lacked.extend(told.iter().filter_map(|told| {
+            let is_greater = self.table.of(&told.uuid).is_some_and(|r| r.rank() > told.rank());
+            is_greater.then(|| told.uuid.clone())
+        }));
+        let (found, nodes) = self.table.answer(nodes);
+        lacked.extend(found.into_iter().map(|record| record.uuid.clone()));
+        let lacked = lacked.iter().take(NEWS_RECORDS_LIMIT);
+        clause!(LS_124);
+        (lacked.filter_map(|uuid| self.table.of(uuid)).cloned().collect(), nodes)
     }
 
     /// The answer to our `News`.
@@ -69,7 +84,7 @@ impl LinkState {
         config: &LinkConfig,
         from: &Neighbour,
         digest: TableDigest,
-        records: Vec<Record>,
+        (records, nodes): (Vec<SharedRecord>, &[Node]),
         cx: &mut Cx<'_, Self>,
     ) {
         let outstanding = self.links.get(from).is_some_and(|link| link.outstanding.is_some());
@@ -77,10 +92,13 @@ impl LinkState {
             Self::misbehaved(from, "Merged without News", cx);
             return;
         }
-        self.grow(config, records, Some(from), cx);
+        let grown = self.grow(config, records, Some(from), cx);
         let link = self.links.get_mut(from).expect("growth ends no connection that waits");
         let is_first = !link.synced;
-        link.merged(digest, &self.table);
+        let strays = link.merged(digest, nodes, grown, &self.table);
+        if strays > 0 {
+            Self::misbehaved(from, "nodes that answer nothing", cx);
+        }
         if digest == self.table.digest() {
             self.knows_all(config, from);
         }
@@ -99,27 +117,35 @@ impl LinkState {
         }
     }
 
-    /// Merges records; what grows is stored, told to all who need it, and announced to custody.
+    /// Merges records; what grows is stored, told to all who need it, and announced to custody. Whether
+    /// anything did.
     pub(super) fn grow(
         &mut self,
         config: &LinkConfig,
-        records: Vec<Record>,
+        records: Vec<SharedRecord>,
         source: Option<&Neighbour>,
         cx: &mut Cx<'_, Self>,
-    ) {
+    ) -> bool {
         let growth = self.merge_all(config, records, source, cx);
-        if !growth.groups.is_empty() {
-            let grown = growth.groups.iter().filter_map(|group| self.table.get(group));
+        let is_own_touched = growth.records.contains_key(&config.group().uuid);
+        let has_grown = !growth.records.is_empty();
+        if has_grown {
+            let grown: Vec<_> = growth.records.into_values().collect();
             clause!(LS_007);
-            cx.store(TableChange::Merged(grown.cloned().collect()));
-            self.owe(config, &growth.groups, source);
+            cx.store(TableChange::Merged(grown.clone()));
+            if config.faults.is_on("whole-table-flood") {
+                let all: Vec<_> = self.table.records().cloned().collect();
+                self.owe(config, &all, source);
+            } else {
+                self.owe(config, &grown, source);
+            }
             let links: Vec<_> = self.links.keys().cloned().collect();
             for neighbour in &links {
                 self.pump(neighbour, cx);
             }
             clause!(LS_018);
             cx.event(LinkEvent::TableChanged);
-            self.follow(&growth.groups, cx);
+            self.follow(&grown, cx);
             self.open_what_is_needed(cx);
         }
         if growth.is_major {
@@ -129,23 +155,24 @@ impl LinkState {
         if source.is_some() && growth.contested {
             clause!(MA_009);
             self.publish(config, true, cx);
-        } else if source.is_some() && growth.groups.contains(&config.group().name) {
+        } else if source.is_some() && is_own_touched {
             self.publish(config, false, cx);
         }
+        has_grown
     }
 
     fn merge_all(
         &mut self,
         config: &LinkConfig,
-        records: Vec<Record>,
+        records: Vec<SharedRecord>,
         source: Option<&Neighbour>,
         cx: &mut Cx<'_, Self>,
     ) -> Growth {
         let mut growth = Growth::default();
         for record in records {
-            let group = record.group.clone();
-            let before = self.table.get(&group).map(|known| known.version.major);
-            let is_full = before.is_none() && self.table.records().len() >= TABLE_LIMIT;
+            let (group, uuid) = (record.group.clone(), record.uuid.clone());
+            let before = self.table.of(&uuid).map(|known| known.version.major);
+            let is_full = before.is_none() && self.table.living() >= TABLE_LIMIT;
             let problem =
                 if is_full { Err("the table is full".into()) } else { check_record(&record) };
             if let Err(problem) = problem {
@@ -155,29 +182,28 @@ impl LinkState {
                 continue;
             }
             let major = record.version.major;
-            let merge = self.table.merge(record);
+            let mut merge = self.table.merge(record.clone());
+            if merge.fate == Fate::Older && config.faults.is_on("stale-merge") {
+                self.table.put(record.clone());
+                merge.fate = Fate::Grown;
+            }
             if merge.conflict {
-                growth.contested |= group == config.group().name;
-                cx.event(LinkEvent::Conflict { group: group.clone() });
+                growth.contested |= uuid == config.group().uuid;
+                cx.event(LinkEvent::Conflict { group });
             }
             if let (Some(source), Fate::Same | Fate::Grown) = (source, merge.fate) {
-                self.has_learnt(config, source, &group);
+                self.has_learnt(config, source, &uuid);
             }
             if merge.fate == Fate::Grown {
                 growth.is_major |= before != Some(major);
-                growth.groups.insert(group);
+                growth.records.insert(uuid, record);
             }
         }
         growth
     }
 
-    /// The present records of these groups are owed to every neighbour that needs them.
-    fn owe(
-        &mut self,
-        config: &LinkConfig,
-        groups: &BTreeSet<GroupName>,
-        source: Option<&Neighbour>,
-    ) {
+    /// These records are owed to every neighbour that needs them.
+    fn owe(&mut self, config: &LinkConfig, grown: &[SharedRecord], source: Option<&Neighbour>) {
         let told_by = source.map(Neighbour::member);
         let organization = &config.organization;
         let origin = told_by.and_then(|member| organization.group_of(member)).map(|g| &g.name);
@@ -191,13 +217,14 @@ impl LinkState {
             let link = self.links.range_mut(first_neighbour(&way)..).next();
             let link = link.filter(|(neighbour, _)| neighbour.serves(&way));
             let owed = link.map_or(&mut detector.owed, |(_, link)| &mut link.owed);
-            owed.extend(groups.iter().filter(|group| *group != to).cloned());
+            let needed = grown.iter().filter(|record| record.group != *to);
+            owed.extend(needed.map(|record| record.uuid.clone()));
         }
         for (neighbour, link) in &mut self.links {
             let is_connector = matches!(neighbour, Neighbour::Connector { .. });
             // A connection that still opens begins with a query, which tells more than a debt.
             if !is_connector && link.up && told_by != Some(neighbour.member()) {
-                link.owed.extend(groups.iter().cloned());
+                link.owed.extend(grown.iter().map(|record| record.uuid.clone()));
             }
         }
     }
@@ -207,7 +234,7 @@ impl LinkState {
         &'a mut self,
         config: &'a LinkConfig,
         neighbour: &'a Neighbour,
-    ) -> impl Iterator<Item = &'a mut BTreeSet<GroupName>> {
+    ) -> impl Iterator<Item = &'a mut BTreeSet<String>> {
         let far = config.organization.group_of(neighbour.member()).map(|group| &group.name);
         let own = &config.group().name;
         let leads_there = move |name: &ConnectorName| {
@@ -222,10 +249,10 @@ impl LinkState {
         detectors.map(|detector| &mut detector.owed).chain(links.map(|(_, link)| &mut link.owed))
     }
 
-    /// The far end has the present record of `group`.
-    fn has_learnt(&mut self, config: &LinkConfig, neighbour: &Neighbour, group: &GroupName) {
+    /// The far end has the present record of this UUID.
+    fn has_learnt(&mut self, config: &LinkConfig, neighbour: &Neighbour, uuid: &str) {
         self.debts(config, neighbour).for_each(|owed| {
-            owed.remove(group);
+            owed.remove(uuid);
         });
     }
 
@@ -234,7 +261,7 @@ impl LinkState {
         self.debts(config, neighbour).for_each(BTreeSet::clear);
     }
 
-    fn owed_to(&mut self, config: &LinkConfig, neighbour: &Neighbour) -> BTreeSet<GroupName> {
+    fn owed_to(&mut self, config: &LinkConfig, neighbour: &Neighbour) -> BTreeSet<String> {
         self.debts(config, neighbour).flat_map(|owed| owed.iter().cloned()).collect()
     }
 
@@ -250,7 +277,7 @@ impl LinkState {
         if !link.synced || link.outstanding.is_some() {
             return;
         }
-        assert!(link.up && link.owed.is_empty(), "nothing is owed on a settled connection");
+        assert!(link.up && link.is_settled(), "nothing is owed on a settled connection");
         if self.wanted.contains(&way) {
             if !core::mem::replace(&mut link.ready, true) {
                 clause!(LS_019);

@@ -45,7 +45,7 @@ impl LinkState {
 
     fn begin_mastership(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         if self.mastership.is_none() {
-            let published = self.table.get(&config.group().name).map(|r| &r.version.term);
+            let published = self.table.of(&config.group().uuid).map(|r| &r.version.term);
             let own = self.term.as_ref().filter(|term| term.member == config.member);
             let term = match own {
                 Some(own) if published.is_none_or(|published| published <= own) => {
@@ -67,7 +67,7 @@ impl LinkState {
     /// Draws a term above every known one, and stores it.
     fn begin_term(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> super::Term {
         let nonce = draw_u64(cx.choose, "linkstate.term");
-        let published = self.table.get(&config.group().name).map(|r| &r.version.term);
+        let published = self.table.of(&config.group().uuid).map(|r| &r.version.term);
         let term = next_term(self.term.as_ref(), published, &config.member, nonce);
         cx.store(TableChange::Term(term.clone()));
         self.term = Some(term.clone());
@@ -79,7 +79,7 @@ impl LinkState {
         let Some(mastership) = &self.mastership else { return };
         let group = config.group();
         let (organization, mut term) = (&config.organization, mastership.term.clone());
-        if let Some(current) = self.table.get(&group.name) {
+        if let Some(current) = self.table.of(&group.uuid) {
             let version = &current.version;
             if version.major > organization.revision {
                 cx.event(LinkEvent::Conflict { group: group.name.clone() });
@@ -89,10 +89,11 @@ impl LinkState {
         }
         let Some(mastership) = &mut self.mastership else { return };
         mastership.term = term;
-        let current = self.table.get(&group.name);
-        if let Some(record) = mastership.compose(organization, group, current, contested) {
+        let current = self.table.of(&group.uuid);
+        let known = current.map(|record| &**record);
+        if let Some(record) = mastership.compose(organization, group, known, contested) {
             assert!(current.is_none_or(|c| c.version < record.version), "versions only grow");
-            self.grow(config, alloc::vec![record], None, cx);
+            let _ = self.grow(config, alloc::vec![record.into()], None, cx);
         }
     }
 

@@ -1,11 +1,13 @@
 //! One connection on which news is exchanged.
 
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{LinkPdu, Neighbour, Table, TableDigest, Way};
+use super::walk::{NEWS_NODES_LIMIT, Told};
+use super::{LinkPdu, Neighbour, Node, Prefix, Table, TableDigest, Way};
 use crate::clause;
-use crate::wire::ids::{GroupName, MemberName};
+use crate::wire::ids::MemberName;
 
 /// The most records of one `News`; what is left follows after its `Merged`.
 pub const NEWS_RECORDS_LIMIT: usize = 1_024;
@@ -59,18 +61,20 @@ pub(super) struct Link {
     pub(super) synced: bool,
     /// Custody was told that mail may flow, and that still holds.
     pub(super) ready: bool,
-    /// A `News` that waits for its `Merged`, with the groups whose records it told.
-    pub(super) outstanding: Option<BTreeSet<GroupName>>,
-    /// Groups whose present records the far end is still to be told.
-    pub(super) owed: BTreeSet<GroupName>,
+    /// A `News` that waits for its `Merged`.
+    pub(super) outstanding: Option<Told>,
+    /// UUIDs of the groups whose present records the far end is still to be told.
+    pub(super) owed: BTreeSet<String>,
     /// A digest query is to be sent.
     pub(super) query: bool,
     /// Reports that wait for their `Reported`.
     pub(super) reports: u32,
     /// A query was sent since the digests agreed.
     pub(super) queried: bool,
-    /// The whole table was told since the digests agreed.
-    pub(super) told_all: bool,
+    /// The root was told since the digests agreed.
+    pub(super) told_root: bool,
+    /// Where the nodes of our tree are still to be told.
+    pub(super) untold: BTreeSet<Prefix>,
 }
 
 impl Link {
@@ -80,51 +84,86 @@ impl Link {
             clause!(LS_011);
             return None;
         }
-        if !self.query && self.owed.is_empty() {
+        if !self.query && self.is_settled() {
             return None;
         }
         self.ready = false;
         let digest = table.digest();
         if core::mem::take(&mut self.query) {
             self.queried = true;
-            self.outstanding = Some(BTreeSet::new());
-            return Some(LinkPdu::News { digest, records: Vec::new() });
+            self.outstanding = Some(Told::query());
+            return Some(LinkPdu::News { digest, records: Vec::new(), nodes: Vec::new() });
         }
         clause!(LS_048);
         let told: BTreeSet<_> = self.owed.iter().take(NEWS_RECORDS_LIMIT).cloned().collect();
-        self.owed.retain(|group| !told.contains(group));
-        let records: Vec<_> = told.iter().filter_map(|group| table.get(group)).cloned().collect();
+        self.owed.retain(|uuid| !told.contains(uuid));
+        let records: Vec<_> = told.iter().filter_map(|uuid| table.of(uuid)).cloned().collect();
         assert_eq!(records.len(), told.len(), "only known records are owed");
-        self.outstanding = Some(told);
-        Some(LinkPdu::News { digest, records })
+        clause!(LS_121);
+        let prefixes: Vec<_> = self.untold.iter().take(NEWS_NODES_LIMIT).copied().collect();
+        prefixes.iter().for_each(|prefix| {
+            self.untold.remove(prefix);
+        });
+        let nodes: Vec<_> = prefixes.into_iter().map(|prefix| table.node(prefix)).collect();
+        self.outstanding = Some(Told::new(told, &nodes));
+        Some(LinkPdu::News { digest, records, nodes })
     }
 
-    /// The answer to the outstanding `News` is merged here. When the tables still differ and nothing
-    /// is owed, first ask for everything, then tell everything; then let it be.
-    pub(super) fn merged(&mut self, theirs: TableDigest, table: &Table) {
-        self.outstanding = None;
+    /// Nothing is to be told.
+    pub(super) fn is_settled(&self) -> bool {
+        self.owed.is_empty() && self.untold.is_empty()
+    }
+
+    /// The answer to the outstanding `News` is merged here, and `grown` says whether the table has grown by
+    /// it. Where the tables still differ, what is told next follows from its nodes; when nothing does,
+    /// first ask for the root, then tell ours; then let it be. How many nodes were no answer is returned.
+    pub(super) fn merged(
+        &mut self,
+        theirs: TableDigest,
+        nodes: &[Node],
+        grown: bool,
+        table: &Table,
+    ) -> usize {
+        let told = self.outstanding.take().unwrap_or_default();
         self.synced = true;
         if theirs == table.digest() {
             clause!(LS_013);
             self.owed.clear();
+            self.untold.clear();
             self.query = false;
             self.queried = false;
-            self.told_all = false;
-        } else if self.owed.is_empty() && !self.query {
+            self.told_root = false;
+            return 0;
+        }
+        let (difference, strays) = told.follow(nodes, table);
+        self.owed.extend(difference.records.iter().map(|record| record.uuid.clone()));
+        self.untold.extend(difference.prefixes);
+        self.told_root &= !grown;
+        if self.is_settled() && !self.query {
             clause!(LS_014);
             if !self.queried {
                 self.query = true;
-            } else if !self.told_all {
-                self.told_all = true;
-                self.owed = table.records().iter().map(|record| record.group.clone()).collect();
+            } else if !self.told_root {
+                self.told_root = true;
+                self.tell_root(table);
             }
+        }
+        strays
+    }
+
+    fn tell_root(&mut self, table: &Table) {
+        clause!(LS_120);
+        if table.is_small() {
+            self.owed = table.records().map(|record| record.uuid.clone()).collect();
+        } else {
+            self.untold.insert(Prefix::ROOT);
         }
     }
 
     /// What the far end may not have when the connection ends here.
-    pub(super) fn untold(self) -> BTreeSet<GroupName> {
+    pub(super) fn untold(self) -> BTreeSet<String> {
         let mut untold = self.owed;
-        untold.extend(self.outstanding.into_iter().flatten());
+        untold.extend(self.outstanding.into_iter().flat_map(|told| told.records));
         untold
     }
 }

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::schedule::ScheduleTimer;
-use super::{Record, Term};
+use super::{SharedRecord, Table, Term};
 use crate::protocol::faults::Faults;
 use crate::protocol::organization::Organization;
 use crate::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
@@ -82,7 +82,7 @@ pub enum LinkTimer {
 #[serde(rename_all = "snake_case")]
 pub enum TableChange {
     /// Records that are greater than what the table had.
-    Merged(Vec<Record>),
+    Merged(Vec<SharedRecord>),
     /// A mastership of this member begins.
     Term(Term),
 }
@@ -90,8 +90,8 @@ pub enum TableChange {
 /// What survives a crash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LinkDurable {
-    /// The greatest record of each group, in order of the groups' names.
-    pub records: Vec<Record>,
+    /// The greatest record of each group.
+    pub records: Table,
     /// The latest mastership of this member.
     pub term: Option<Term>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Read [`machine`](self) first: the vocabulary. Then `table` (what is known, and how it merges), `paths`, `routes`
 //! and `schedule` (what follows from it, and when), `detector` (how a broken connector is noticed), `exchange` (how news travels),
-//! `ways` (which connections exist) and `state`, which ties them together.
+//! `walk` (how two tables that differ are compared), `ways` (which connections exist) and `state`, which ties them together.
 
 mod backoff;
 mod detector;
@@ -11,6 +11,7 @@ pub mod explain;
 mod group_port;
 mod link;
 mod machine;
+mod names;
 pub mod paths;
 mod report;
 mod route;
@@ -18,10 +19,14 @@ mod routes;
 pub mod schedule;
 mod state;
 mod table;
+mod tree;
+mod walk;
 mod ways;
 
+pub use crate::wire::node::{Listed, Node, Prefix};
 pub use crate::wire::record::*;
 pub use crate::wire::restrictions::{Barrier, Priority, Restrictions, SenderId, Traits};
+pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
 pub use detector::{
     CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, GLITCH_RETRIES, GLITCH_RETRY, HIDDEN_LIMIT, Judgement,
@@ -33,6 +38,5 @@ pub use report::{ConnectorRow, ReportRow};
 pub use route::is_cut_edge;
 pub use routes::{CLASSES_LIMIT, first_connector};
 pub use state::LinkState;
-pub use table::{
-    CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record, record_digest,
-};
+pub use table::{CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record};
+pub use walk::NEWS_NODES_LIMIT;

@@ -4,7 +4,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{ConnectorRecord, ConnectorState, Record, Table, Traits};
+use super::{ConnectorRecord, ConnectorState, SharedRecord, Table, Traits};
 use crate::clause;
 use crate::wire::ids::{ConnectorName, GroupName};
 
@@ -12,7 +12,7 @@ use crate::wire::ids::{ConnectorName, GroupName};
 pub type Inward = BTreeMap<GroupName, BTreeSet<GroupName>>;
 
 /// A group whose record has changed, and what it said before.
-pub type Before = (GroupName, Option<Record>);
+pub type Before = (GroupName, Option<SharedRecord>);
 
 /// How good a route is; the least is the best.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,11 +49,16 @@ pub fn is_usable(connector: &ConnectorRecord, traits: &Traits) -> bool {
     connector.state == ConnectorState::Up && connector.restrictions.barrier(traits).is_none()
 }
 
+/// The records that speak for their groups' names.
+pub fn speaking(table: &Table) -> impl Iterator<Item = &SharedRecord> {
+    table.records().filter(|record| table.get(&record.group).is_some_and(|first| first.is(record)))
+}
+
 /// The groups that have a connector to each group, by the whole table.
 #[must_use]
 pub fn inward(table: &Table) -> Inward {
     let mut inward = Inward::new();
-    for record in table.records() {
+    for record in speaking(table) {
         for connector in &record.connectors {
             inward.entry(connector.to.clone()).or_default().insert(record.group.clone());
         }
@@ -180,7 +185,7 @@ impl Tree {
     ) -> usize {
         let here = self.reached.get(group).map(|reached| reached.label.clone());
         assert!(here.is_some() || *group == self.source, "routes go on from where they lead");
-        let connectors = table.get(group).map_or(&[][..], |record| &record.connectors);
+        let connectors = table.get(group).map_or(&[][..], |record| &record.connectors[..]);
         let mut improved = 0;
         for connector in connectors.iter().filter(|connector| is_usable(connector, &self.traits)) {
             if connector.to == self.source || Some(&connector.to) == avoided {

@@ -45,7 +45,7 @@ impl LinkState {
     pub fn rows(&self) -> Vec<ReportRow> {
         let mut rows = Vec::new();
         for record in self.records() {
-            let digest = self.table.digest_of(&record.group).unwrap_or_default();
+            let digest = record.digest();
             let mut digest = alloc::format!("{digest}");
             digest.truncate(DIGEST_DIGITS);
             let version = alloc::format!("{}", record.version);

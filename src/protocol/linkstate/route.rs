@@ -38,7 +38,7 @@ fn configured<'a>(
     group: &'a GroupName,
 ) -> impl Iterator<Item = (&'a ConnectorName, &'a GroupName)> {
     let record = table.get(group);
-    let published = record.map_or(&[][..], |record| &record.connectors);
+    let published = record.map_or(&[][..], |record| &record.connectors[..]);
     let own = if record.is_none() { &organization.connectors[..] } else { &[] };
     let own = own.iter().filter(move |connector| connector.from == *group);
     published.iter().map(|c| (&c.name, &c.to)).chain(own.map(|c| (&c.name, &c.to)))

@@ -8,11 +8,11 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use super::paths::{Inward, Tree, inward};
+use super::paths::{Inward, Tree, inward, speaking};
 use super::schedule::{Schedule, ScheduleOrder, ScheduleTimer};
 use super::{
     ConnectorRecord, LinkConfig, LinkEvent, LinkState, LinkTimer, Priority, Record, SenderId,
-    Table, Traits,
+    SharedRecord, Table, Traits,
 };
 use crate::clause;
 use crate::kernel::Cx;
@@ -84,7 +84,7 @@ fn count<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K, is_more: bool) {
 impl Ground {
     fn of(table: &Table) -> Self {
         let mut ground = Self { inward: inward(table), ..Self::default() };
-        for record in table.records() {
+        for record in speaking(table) {
             ground.restrict(record, true);
         }
         ground
@@ -193,27 +193,29 @@ impl Routes {
         named(&self.table, &self.source, name)
     }
 
-    /// Takes the records that these groups have in `table` over. Tells how many groups were looked at anew.
+    /// Routes by `table` from now on, which says something else of these groups. Tells how many groups were
+    /// looked at anew.
     pub(super) fn advance(&mut self, table: &Table, groups: &BTreeSet<GroupName>) -> usize {
         let before = groups.iter().map(|group| (group.clone(), self.table.get(group).cloned()));
         let before: Vec<_> = before.collect();
-        for group in groups {
-            if let Some(record) = table.get(group) {
-                let _ = self.table.merge(record.clone());
-            }
-        }
+        self.table = table.clone();
         let Some(ground) = &mut self.kept.ground else { return 0 };
         for (group, old) in &before {
-            ground.replace(group, old.as_ref(), self.table.get(group));
+            ground.replace(group, old.as_deref(), self.table.get(group).map(|now| &**now));
         }
         let trees = self.kept.trees.iter_mut();
         trees.map(|tree| tree.follow(&self.table, &ground.inward, &before)).sum()
     }
 
-    /// Whether the connectors of a record are those by which its group is routed now.
-    fn is_settled(&self, record: &Record) -> bool {
-        let routed = self.table.get(&record.group);
+    /// Whether a record by which `known` has grown alters no route: it is the only one of its name, then as
+    /// now, and has the connectors by which its group is routed.
+    fn is_settled(&self, record: &Record, known: &Table) -> bool {
+        let is_only = |table: &Table| table.named(&record.group).count() == 1;
+        let routed = self.table.of(&record.uuid);
         !self.pending.contains(&record.group)
+            && is_only(known)
+            && is_only(&self.table)
+            && record.deleted.is_none()
             && routed.is_some_and(|routed| routed.connectors == record.connectors)
     }
 }
@@ -261,16 +263,17 @@ impl LinkState {
     #[must_use]
     pub fn routing_versions(&self) -> TableVersions {
         clause!(LS_181);
-        let records = self.routes.table.records().iter();
-        records.map(|record| (record.group.clone(), record.version.clone())).collect()
+        let records = self.routes.table.records();
+        records.map(|record| (record.key(), record.version.clone())).collect()
     }
 
     /// Whether the table that routes is not smaller than `versions`, group by group.
     #[must_use]
     pub fn covers(&self, versions: &TableVersions) -> bool {
         clause!(LS_045);
-        versions.iter().all(|(group, version)| {
-            self.routes.table.get(group).is_some_and(|record| record.version >= *version)
+        versions.iter().all(|(key, version)| {
+            let routed = key.parts().and_then(|(_, uuid)| self.routes.table.of(uuid));
+            routed.is_some_and(|record| record.version >= *version)
         })
     }
 
@@ -293,26 +296,24 @@ impl LinkState {
         }
     }
 
-    /// The table has grown by the records of these groups.
-    pub(super) fn follow(&mut self, groups: &BTreeSet<GroupName>, cx: &mut Cx<'_, Self>) {
+    /// The table has grown by these records.
+    pub(super) fn follow(&mut self, grown: &[SharedRecord], cx: &mut Cx<'_, Self>) {
         if !self.routes.follows {
             return;
         }
-        let records = groups.iter().filter_map(|group| self.table.get(group));
         let (settled, changed): (Vec<_>, Vec<_>) =
-            records.partition(|record| self.routes.is_settled(record));
-        let group = |record: &Record| record.group.clone();
-        let settled: BTreeSet<_> = settled.into_iter().map(group).collect();
-        let changed: BTreeSet<_> = changed.into_iter().map(group).collect();
+            grown.iter().partition(|record| self.routes.is_settled(record, &self.table));
         if !changed.is_empty() {
-            self.routes.pending.extend(changed);
+            self.routes.pending.extend(changed.iter().map(|record| record.group.clone()));
             for order in self.routes.schedule.change() {
                 obey(order, cx);
             }
         }
         if !settled.is_empty() {
             clause!(LS_183);
-            self.routes.advance(&self.table, &settled);
+            for record in settled {
+                let _ = self.routes.table.merge(record.clone());
+            }
             cx.event(LinkEvent::RoutesComputed);
         }
     }

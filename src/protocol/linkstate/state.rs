@@ -10,7 +10,7 @@ use super::link::Link;
 use super::routes::Routes;
 use super::{
     ConnectorState, LinkCommand, LinkConfig, LinkDurable, LinkEvent, LinkPdu, LinkTimer, LinkView,
-    Neighbour, NextHop, Record, Table, TableChange, Term, Traits, Way,
+    Neighbour, NextHop, SharedRecord, Table, TableChange, Term, Traits, Way,
 };
 use crate::clause;
 use crate::kernel::{Cx, Input, LinkChange, Machine};
@@ -92,8 +92,8 @@ impl LinkState {
     /// The versions of the present table.
     #[must_use]
     pub fn versions(&self) -> TableVersions {
-        let records = self.table.records().iter();
-        records.map(|record| (record.group.clone(), record.version.clone())).collect()
+        let records = self.table.records();
+        records.map(|record| (record.key(), record.version.clone())).collect()
     }
 
     /// Whether mail may be offered on this connection now: nothing is owed to its far end, and no
@@ -109,8 +109,7 @@ impl LinkState {
     }
 
     /// The records of the present table, in order of the groups' names.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> impl Iterator<Item = &SharedRecord> + Clone {
         self.table.records()
     }
 
@@ -215,8 +214,12 @@ impl LinkState {
             return;
         }
         match pdu {
-            LinkPdu::News { digest, records } => self.news(config, from, digest, records, cx),
-            LinkPdu::Merged { digest, records } => self.merged(config, from, digest, records, cx),
+            LinkPdu::News { digest, records, nodes } => {
+                self.news(config, from, digest, (records, &nodes), cx);
+            }
+            LinkPdu::Merged { digest, records, nodes } => {
+                self.merged(config, from, digest, (records, &nodes), cx);
+            }
             LinkPdu::Report { states } => self.report_heard(config, from, states, cx),
             LinkPdu::Reported { .. } => self.reported(from, cx),
         }
@@ -279,9 +282,7 @@ impl Machine for LinkState {
     fn apply(durable: &mut LinkDurable, change: &TableChange) {
         match change {
             TableChange::Merged(records) => {
-                for record in records {
-                    fold_record(&mut durable.records, record);
-                }
+                records.iter().for_each(|record| durable.records.put(record.clone()));
             }
             TableChange::Term(term) => {
                 assert!(durable.term.as_ref() < Some(term), "terms only grow");
@@ -292,10 +293,9 @@ impl Machine for LinkState {
 
     fn boot(config: &LinkConfig, durable: &LinkDurable, cx: &mut Cx<'_, Self>) -> Self {
         clause!(LS_006);
-        let table = Table::new(durable.records.iter().cloned());
         let mut machine = Self {
-            routes: Routes::new(config.group().name.clone(), table.clone()),
-            table,
+            routes: Routes::new(config.group().name.clone(), durable.records.clone()),
+            table: durable.records.clone(),
             links: BTreeMap::new(),
             answered: BTreeSet::new(),
             detectors: BTreeMap::new(),
@@ -324,8 +324,8 @@ impl Machine for LinkState {
 
     fn view(&self) -> LinkView {
         let records = self.table.records();
-        let table = records.iter().map(|r| (r.group.clone(), alloc::format!("{}", r.version)));
-        let connectors = records.iter().flat_map(|record| &record.connectors);
+        let table = records.clone().map(|r| (r.group.clone(), alloc::format!("{}", r.version)));
+        let connectors = records.flat_map(|record| &record.connectors);
         let down = connectors.filter(|connector| connector.state == ConnectorState::Down);
         LinkView { table: table.collect(), down: down.map(|c| c.name.clone()).collect::<Vec<_>>() }
     }
@@ -339,16 +339,5 @@ pub(super) fn first_neighbour(way: &Way) -> Neighbour {
             Neighbour::Connector { connector: connector.clone(), target }
         }
         Way::Member(member) => Neighbour::Member(member.clone()),
-    }
-}
-
-/// Puts a record that was merged in its place.
-fn fold_record(records: &mut Vec<Record>, record: &Record) {
-    match records.binary_search_by(|known| known.group.cmp(&record.group)) {
-        Ok(place) => {
-            assert!(records[place].version <= record.version, "only growth is stored");
-            records[place] = record.clone();
-        }
-        Err(place) => records.insert(place, record.clone()),
     }
 }

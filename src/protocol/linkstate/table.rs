@@ -1,21 +1,29 @@
 //! The link-state table: the greatest record of each group.
 //!
 //! Merging keeps the greater of two records. The order is total (version, then digest), so merging
-//! is commutative, associative and idempotent, and all members end with the same table.
+//! is commutative, associative and idempotent, and all members end with the same table. The records stand
+//! twice, by UUID in a tree of digests and by name; both share them with every copy of the table.
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
 
-use sha2::{Digest as _, Sha256};
+use serde::{Deserialize, Serialize};
 
+use super::names::Names;
+use super::tree::Tree;
+use super::walk::Difference;
 use super::{Record, TableDigest};
 use crate::clause;
 use crate::protocol::organization::{GROUPS_LIMIT, MEMBERS_LIMIT};
 use crate::wire::ids::GroupName;
-use crate::wire::message::Digest;
+use crate::wire::node::{Node, Prefix};
 use crate::wire::record::COST_RANGE;
+use crate::wire::shared::SharedRecord;
 
-/// The most records of one table.
+/// The most records of one table that are no tombstones, and the most tombstones beside them.
 pub const TABLE_LIMIT: usize = GROUPS_LIMIT;
 /// The most connectors of one record.
 pub const CONNECTORS_LIMIT: usize = 1_024;
@@ -42,26 +50,24 @@ pub struct Merge {
     pub conflict: bool,
 }
 
-/// The greatest record of each group, in order of the groups' names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+/// The greatest record of each group.
+///
+/// Groups are told apart by their UUIDs. A copy costs nothing and shares all records; the digest is at
+/// hand.
+#[derive(Clone, Default)]
 pub struct Table {
-    records: Vec<Record>,
-    /// The digest of each record, at the same place.
-    digests: Vec<Digest>,
-}
-
-/// SHA-256 of the canonical encoding of a record.
-#[must_use]
-pub fn record_digest(record: &Record) -> Digest {
-    clause!(LS_003);
-    let canonical = serde_json::to_vec(record).expect("a record has only text and numbers");
-    Digest(Sha256::digest(&canonical).into())
+    tree: Tree,
+    names: Names,
+    /// Records that are no tombstones.
+    living: usize,
+    /// Tombstones.
+    buried: usize,
 }
 
 impl Table {
     /// A table of these records; of several for one group the greatest is kept.
     #[must_use]
-    pub fn new(records: impl IntoIterator<Item = Record>) -> Self {
+    pub fn new<R: Into<SharedRecord>>(records: impl IntoIterator<Item = R>) -> Self {
         let mut table = Self::default();
         for record in records {
             let _ = table.merge(record);
@@ -69,69 +75,145 @@ impl Table {
         table
     }
 
-    /// The records, in order of the groups' names.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
-        &self.records
+    /// All records, tombstones as well, in order of the groups' names; of several with one name, the one
+    /// that speaks for it comes first.
+    pub fn records(&self) -> impl Iterator<Item = &SharedRecord> + Clone {
+        self.names.iter()
     }
 
-    /// The record of a group.
+    /// How many records there are, tombstones as well.
     #[must_use]
-    pub fn get(&self, group: &GroupName) -> Option<&Record> {
-        self.place(group).ok().map(|place| &self.records[place])
+    pub const fn len(&self) -> usize {
+        self.living + self.buried
     }
 
-    /// The digest of a group's record.
+    /// Whether there is none.
     #[must_use]
-    pub fn digest_of(&self, group: &GroupName) -> Option<Digest> {
-        self.place(group).ok().map(|place| self.digests[place])
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
-    /// The digest of the whole table: SHA-256 over the records' digests, in order of the groups.
+    /// How many records are no tombstones.
+    #[must_use]
+    pub const fn living(&self) -> usize {
+        self.living
+    }
+
+    /// How many tombstones there are.
+    #[must_use]
+    pub const fn buried(&self) -> usize {
+        self.buried
+    }
+
+    /// The record of a group's name, `None` when there is none but tombstones.
+    #[must_use]
+    pub fn get(&self, group: &GroupName) -> Option<&SharedRecord> {
+        self.named(group).next()
+    }
+
+    /// The records that are no tombstones and have this name. The first one speaks for it.
+    pub fn named(&self, group: &GroupName) -> impl Iterator<Item = &SharedRecord> {
+        self.names.of(group).take_while(|record| record.deleted.is_none())
+    }
+
+    /// The record or tombstone of a UUID.
+    #[must_use]
+    pub fn of(&self, uuid: &str) -> Option<&SharedRecord> {
+        self.tree.get(uuid)
+    }
+
+    /// The digest of the whole table: that of the root of its tree.
     #[must_use]
     pub fn digest(&self) -> TableDigest {
-        clause!(LS_004);
-        let mut hash = Sha256::new();
-        for digest in &self.digests {
-            hash.update(digest.0);
-        }
-        Digest(hash.finalize().into())
+        self.tree.digest()
+    }
+
+    /// What the table has below a prefix.
+    #[must_use]
+    pub fn node(&self, prefix: Prefix) -> Node {
+        self.tree.node(prefix)
+    }
+
+    /// In what this table differs from a node of another one; at most `limit` records.
+    pub(super) fn compare(&self, theirs: &Node, limit: usize) -> Difference {
+        self.tree.compare(theirs, limit)
     }
 
     /// Keeps the greater of `record` and the table's record of that group.
-    pub fn merge(&mut self, record: Record) -> Merge {
+    pub fn merge(&mut self, record: impl Into<SharedRecord>) -> Merge {
         clause!(LS_001);
-        let digest = record_digest(&record);
-        let grown = Merge { fate: Fate::Grown, conflict: false };
-        let place = match self.place(&record.group) {
-            Ok(place) => place,
-            Err(place) => {
-                self.records.insert(place, record);
-                self.digests.insert(place, digest);
-                return grown;
-            }
+        let record = record.into();
+        let Some(known) = self.tree.get(&record.uuid) else {
+            self.put(record);
+            return Merge { fate: Fate::Grown, conflict: false };
         };
-        let conflict =
-            self.records[place].version == record.version && self.digests[place] != digest;
+        let conflict = known.version == record.version && known.digest() != record.digest();
         if conflict {
             clause!(LS_002);
         }
-        let known = (&self.records[place].version, &self.digests[place]);
-        let fate = match (&record.version, &digest).cmp(&known) {
-            core::cmp::Ordering::Less => Fate::Older,
-            core::cmp::Ordering::Equal => Fate::Same,
-            core::cmp::Ordering::Greater => Fate::Grown,
+        let fate = match record.rank().cmp(&known.rank()) {
+            Ordering::Less => Fate::Older,
+            Ordering::Equal => Fate::Same,
+            Ordering::Greater => Fate::Grown,
         };
         if fate == Fate::Grown {
-            self.records[place] = record;
-            self.digests[place] = digest;
+            self.put(record);
         }
-        assert_eq!(self.records.len(), self.digests.len(), "each record has its digest");
         Merge { fate, conflict }
     }
 
-    fn place(&self, group: &GroupName) -> Result<usize, usize> {
-        self.records.binary_search_by(|record| record.group.cmp(group))
+    /// Puts a record in the place of its UUID.
+    pub(super) fn put(&mut self, record: SharedRecord) {
+        let before = self.tree.insert(record.clone());
+        if let Some(before) = &before {
+            self.names.remove(before);
+            *self.count(before) -= 1;
+        }
+        *self.count(&record) += 1;
+        self.names.insert(record);
+    }
+
+    fn count(&mut self, record: &SharedRecord) -> &mut usize {
+        if record.deleted.is_some() { &mut self.buried } else { &mut self.living }
+    }
+}
+
+impl From<Vec<Record>> for Table {
+    fn from(records: Vec<Record>) -> Self {
+        Self::new(records)
+    }
+}
+
+/// Equal digests, equal tables.
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest() == other.digest()
+    }
+}
+
+impl Eq for Table {}
+
+impl Hash for Table {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.digest().hash(hasher);
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.records()).finish()
+    }
+}
+
+impl Serialize for Table {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.records())
+    }
+}
+
+impl<'de> Deserialize<'de> for Table {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Vec::<SharedRecord>::deserialize(from).map(Self::new)
     }
 }
 

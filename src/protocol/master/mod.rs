@@ -65,6 +65,7 @@ impl Mastership {
             version: Version { term: term.clone(), major, minor: 0, user: 0 },
             members: group.members.iter().map(|member| (member.clone(), true)).collect(),
             connectors: self.connectors(organization, group, current),
+            deleted: None,
         };
         let Some(current) = current else { return Some(record) };
         if current.version.term != *term || current.version.major != major {

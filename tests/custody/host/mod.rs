@@ -137,7 +137,7 @@ impl Host {
         let answer = self.say(connection, hello);
         assert!(matches!(answer[..], [Pdu::Hello { .. }]), "SU-030: {answer:?}");
         let digest = self.node.machine().link().table().digest();
-        let news = Pdu::Link(LinkPdu::News { digest, records: Vec::new() });
+        let news = Pdu::Link(LinkPdu::news(digest, Vec::new()));
         let answer = self.say(connection, news);
         assert!(matches!(answer[..], [Pdu::Link(LinkPdu::Merged { .. })]), "{answer:?}");
     }

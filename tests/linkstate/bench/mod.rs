@@ -66,7 +66,7 @@ impl Bench {
     }
 
     pub(crate) fn news(&mut self, from: &Neighbour, records: Vec<Record>) -> Acts {
-        self.pdu(from, LinkPdu::News { digest: elsewhere(), records })
+        self.pdu(from, LinkPdu::news(elsewhere(), records))
     }
 
     pub(crate) fn command(&mut self, command: LinkCommand) -> Acts {
@@ -80,6 +80,12 @@ impl Bench {
 
     pub(crate) fn digest(&self) -> TableDigest {
         self.node.machine().table().digest()
+    }
+
+    /// The first record of its table.
+    pub(crate) fn first(&self) -> Record {
+        let first = self.node.machine().records().next();
+        Record::clone(first.expect("the table has records"))
     }
 
     pub(crate) fn version(&self, group: &str) -> String {
@@ -125,6 +131,7 @@ pub(crate) fn record(number: usize, counter: u64, minor: u32, state: ConnectorSt
             sources: vec![member(number, 'a')],
             restrictions: Default::default(),
         }],
+        deleted: None,
     }
 }
 
@@ -139,7 +146,9 @@ pub(crate) fn sent(acts: &Acts, peer: &Neighbour) -> Vec<LinkPdu> {
 /// The records in the only `Merged` that went to `peer`.
 pub(crate) fn answer(acts: &Acts, peer: &Neighbour) -> Vec<Record> {
     match &sent(acts, peer)[..] {
-        [LinkPdu::Merged { records, .. }] => records.clone(),
+        [LinkPdu::Merged { records, .. }] => {
+            records.iter().map(|record| Record::clone(record)).collect()
+        }
         other => panic!("expected one Merged, not {other:?}"),
     }
 }

@@ -281,15 +281,18 @@ impl Network {
         let table = self.machine(&running[0]).table();
         for member in &running {
             assert_eq!(self.machine(member).table(), table, "{member} against {}", running[0]);
-            let stored = Table::new(self.durable(member).records.iter().cloned());
-            assert_eq!(&stored, table, "the disk of {member} has what its table has");
+            assert_eq!(
+                &self.durable(member).records,
+                table,
+                "the disk of {member} has what its table has"
+            );
         }
         table
     }
 
     /// The state of a connector in a member's table.
     pub(crate) fn state(&self, member: &MemberName, connector: &str) -> ConnectorState {
-        let records = self.machine(member).records().iter();
+        let records = self.machine(member).records();
         let mut connectors = records.flat_map(|record| &record.connectors);
         connectors.find(|c| c.name.as_str() == connector).expect("it is in the table").state
     }

@@ -2,11 +2,12 @@
 
 use bridgehead::kernel::Time;
 use bridgehead::protocol::linkstate::{
-    ConnectorRecord, ConnectorState, LinkPdu, Priority, Record, Restrictions, SenderId, Term,
-    Version,
+    ConnectorRecord, ConnectorState, LinkPdu, Listed, Node, Prefix, Priority, Record, Restrictions,
+    SenderId, SharedRecord, Term, Version,
 };
 use bridgehead::wire::ids::{
-    ConnectorName, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
+    ConnectorName, GroupKey, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId,
+    TransferId,
 };
 use bridgehead::wire::message::{
     Address, Digest, Envelope, Field, Hop, Notify, Outcome, Recipient, Refusal, Return,
@@ -138,21 +139,46 @@ pub(crate) fn connector() -> impl Strategy<Value = ConnectorRecord> {
 
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let members = vec((any_name().prop_map(MemberName), any::<bool>()), 0..3);
-    (any_name(), "[0-9a-f]{32}", version(), members, vec(connector(), 0..3)).prop_map(
-        |(group, uuid, version, members, connectors)| Record {
+    let deleted = option::weighted(0.2, any_name());
+    (any_name(), "[0-9a-f]{32}", version(), members, vec(connector(), 0..3), deleted).prop_map(
+        |(group, uuid, version, members, connectors, deleted)| Record {
             group: GroupName(group),
             uuid,
             version,
             members,
             connectors,
+            deleted,
         },
     )
 }
 
+fn node() -> impl Strategy<Value = Node> {
+    let prefix = prop_oneof![Just(String::from("-")), "[0-9a-f]{1,16}"];
+    let prefix = prefix.prop_map(|text| text.parse::<Prefix>().expect("digits of a path"));
+    let children = vec(digest(), 16).prop_map(|c| c.try_into().expect("there are sixteen"));
+    let leaf = btree_map("[0-9a-f]{32}", (version(), digest()), 0..4);
+    let leaf = leaf.prop_map(|records| {
+        let listed = |(uuid, (version, digest))| Listed { uuid, version, digest };
+        records.into_iter().map(listed).collect::<Vec<_>>()
+    });
+    (prefix, prop_oneof![children.prop_map(Ok), leaf.prop_map(Err)]).prop_map(|(prefix, node)| {
+        match node {
+            Ok(children) => Node::Inner { prefix, children },
+            Err(records) => Node::Leaf { prefix, records },
+        }
+    })
+}
+
 /// What travels in X-LINK2STATE.
 pub(crate) fn element() -> impl Strategy<Value = LinkPdu> {
-    (any::<bool>(), digest(), vec(record(), 0..3)).prop_map(|(news, digest, records)| {
-        if news { LinkPdu::News { digest, records } } else { LinkPdu::Merged { digest, records } }
+    let content = (any::<bool>(), digest(), vec(record(), 0..3), vec(node(), 0..3));
+    content.prop_map(|(news, digest, records, nodes)| {
+        let records = records.into_iter().map(SharedRecord::new).collect();
+        if news {
+            LinkPdu::News { digest, records, nodes }
+        } else {
+            LinkPdu::Merged { digest, records, nodes }
+        }
     })
 }
 
@@ -191,10 +217,15 @@ fn hop() -> impl Strategy<Value = Hop> {
     )
 }
 
+fn key() -> impl Strategy<Value = GroupKey> {
+    ("[A-Z0-9/]{1,4}", "[0-9a-f]{32}")
+        .prop_map(|(name, uuid)| GroupKey::new(&GroupName(name), &uuid))
+}
+
 pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
     let times = (any::<u64>(), any::<u64>());
     let options = (option::of(ret()), option::of("[ -~]{0,12}"), any::<bool>());
-    let path = (vec(hop(), 0..3), btree_map("[A-Z0-9]{1,4}".prop_map(GroupName), version(), 0..3));
+    let path = (vec(hop(), 0..3), btree_map(key(), version(), 0..3));
     let field = ("[A-Za-z][A-Za-z0-9-]{0,9}", "[ -~]{0,12}");
     let field = field.prop_map(|(name, value)| Field { name, value });
     let submitter = option::of("[ -~]{1,12}");

@@ -87,6 +87,7 @@ fn record(from: usize, minor: u32, edges: &[Edge]) -> Record {
         version: Version { term, major: 1, minor, user: 0 },
         members: vec![],
         connectors: connectors.into_values().collect(),
+        deleted: None,
     };
     assert_eq!(check_record(&record), Ok(()));
     record
