@@ -6,6 +6,7 @@ mod framer;
 mod historic;
 mod links;
 mod members;
+mod restrictions;
 mod smtp;
 mod support;
 mod verify;

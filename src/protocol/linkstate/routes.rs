@@ -183,10 +183,10 @@ impl Routes {
         let name = match lot {
             None => least,
             Some(lot) => {
-                let ground = self.kept.ground.as_ref();
-                let built = ground.is_none().then(|| inward(&self.table)).unwrap_or_default();
-                let inward = ground.map_or(&built, |ground| &ground.inward);
-                equal = tree.firsts(&self.table, inward, to);
+                equal = match &self.kept.ground {
+                    Some(ground) => tree.firsts(&self.table, &ground.inward, to),
+                    None => tree.firsts(&self.table, &inward(&self.table), to),
+                };
                 equal.get(chosen(lot, equal.len())).unwrap_or(least)
             }
         };
