@@ -139,7 +139,6 @@ impl Priority {
 
     /// What serde asks.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_normal(&self) -> bool {
         *self == Self::Normal
     }

@@ -6,18 +6,18 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-const EXAMPLE: &str = "examples/five-groups.toml";
+pub(crate) const EXAMPLE: &str = "examples/five-groups.toml";
 
-fn bridgehead(arguments: &[&str]) -> Output {
+pub(crate) fn bridgehead(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bridgehead")).args(arguments).output().expect("it starts")
 }
 
-fn text(octets: &[u8]) -> String {
+pub(crate) fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
 
 /// The exit code, and a part of what is said on standard output (0) or standard error (all others).
-fn assert_ends(arguments: &[&str], code: i32, clue: &str) {
+pub(crate) fn assert_ends(arguments: &[&str], code: i32, clue: &str) {
     let output = bridgehead(arguments);
     let said = if code == 0 { text(&output.stdout) } else { text(&output.stderr) };
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
@@ -446,69 +446,4 @@ for way in ["key", "signal"]:
     let output = python.args(["-c", TERMINAL, env!("CARGO_BIN_EXE_bridgehead")]).output();
     let output = output.expect("python3 is there");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Which way a message goes, from a file: 0 with a route, 1 without one, 2 for what is not there.
-#[test]
-fn a_route_is_explained_with_every_candidate() {
-    let route = |more: &[&'static str]| [&["route", "--organization", EXAMPLE], more].concat();
-    assert_ends(&route(&["RG1", "RG5"]), 0, "RG1-RG2 (10), RG2-RG4 (10), RG4-RG5 (10), cost 30");
-    assert_ends(&route(&["RG1", "RG5"]), 0, "costlier by 20");
-    assert_ends(&route(&["rg1-a", "RG1"]), 0, "it is in RG1 already");
-    let cut = route(&["RG1", "RG5", "--down", "RG2-RG4"]);
-    assert_ends(&cut, 0, "closed behind it: RG2-RG4 DOWN");
-    let cuts = [&cut[..], &["--down", "RG3-RG4"]].concat();
-    assert_ends(&cuts, 1, "every way to RG5 is closed: the mail waits in RG1");
-    let json = bridgehead(&[&cuts[..], &["--json"]].concat());
-    let shown: serde_json::Value = serde_json::from_slice(&json.stdout).expect("it is JSON");
-    assert!(shown["cost"].is_null() && json.status.code() == Some(1), "{shown}");
-    let closed = serde_json::json!({"no_way_on": [{"connector": "RG3-RG4", "barrier": null}]});
-    assert_eq!(shown["candidates"][1]["verdict"], closed, "{shown}");
-    assert_ends(&route(&["RG1", "anna@example.test", "--json"]), 0, "\"format\":1");
-    assert_ends(&route(&["RG1", "RG9"]), 2, "`RG9` is no group");
-    assert_ends(&route(&["RG1", "nobody@example.test"]), 2, "no account");
-    assert_ends(&route(&["RG1", "RG5", "--down", "RG1-RG9"]), 2, "no connector `RG1-RG9`");
-    assert_ends(&route(&["RG1", "RG5", "--priority", "urgent"]), 2, "low, normal or high");
-    assert_ends(&route(&["RG1", "RG5", "--sender", "ann"]), 2, "an address or `<>`");
-    assert_ends(&["route", "RG1", "RG5", "--dir", "/nowhere"], 2, "/nowhere");
-}
-
-/// What restricts a connector closes it for the message of a file, and for no other.
-#[test]
-fn a_route_depends_on_the_message() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let example = fs::read_to_string(EXAMPLE).expect("the example");
-    let restricted = example.replacen(
-        "name = \"RG1-RG2\"",
-        "name = \"RG1-RG2\"\nsize_limit_octets = 1000\npriorities = [\"normal\", \"high\"]\n\
-         senders_denied = [\"example.net\"]",
-        1,
-    );
-    assert_ne!(example, restricted);
-    let organization = directory.path().join("organization.toml");
-    fs::write(&organization, restricted).expect("a file");
-    let message = directory.path().join("message.eml");
-    let route = |more: &[&str]| {
-        let organization = organization.to_string_lossy();
-        let output =
-            bridgehead(&[&["route", "RG1", "RG5", "--organization", &organization], more].concat());
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        text(&output.stdout)
-    };
-    assert!(route(&["--size", "1000"]).contains("cost 30"));
-    assert!(route(&["--size", "1001"]).contains("too large, at most 1000 octets"));
-    assert!(route(&["--priority", "low"]).contains("not for this priority"));
-    assert!(route(&["--sender", "ann@example.net"]).contains("not for this sender"));
-    let write =
-        |header: &str| fs::write(&message, format!("{header}\r\n\r\nhi\r\n")).expect("a file");
-    let file = message.to_string_lossy();
-    write("From: Ann <ann@example.org>");
-    assert!(route(&["--message", &file]).contains("cost 30"));
-    write("From: Ann <ann@example.net>");
-    assert!(route(&["--message", &file]).contains("not for this sender"));
-    assert!(route(&["--message", &file, "--sender", "<>"]).contains("cost 30"));
-    write("From: Ann <ann@example.org>\r\nImportance: low");
-    assert!(route(&["--message", &file]).contains("not for this priority"));
-    write(&format!("From: ann@example.org\r\nX-Filler: {}", "x".repeat(1_000)));
-    assert!(route(&["--message", &file]).contains("too large"));
 }

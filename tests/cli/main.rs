@@ -3,7 +3,11 @@
 mod cluster;
 mod cluster_killed;
 mod commands;
+
 mod linkstate;
+
+mod route;
+
 #[allow(dead_code, reason = "the outside server of the daemon's tests serves here, too")]
 #[path = "../shell/support/mod.rs"]
 mod shell_support;

@@ -42,7 +42,7 @@ fn bench() -> Bench {
         figure(3, 0, &[(1, 20, up), (4, 20, up)]),
         figure(4, 0, &[]),
     ];
-    Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable { records, term: None })
+    Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable { records: records.into(), term: None })
 }
 
 fn hop(bench: &Bench, octets: u64) -> NextHop {
@@ -62,12 +62,12 @@ fn a_member_routes_by_the_table_of_its_last_computation() {
     assert_eq!(armed(&bench.boot, &COMPUTE), []);
     assert_eq!(hop(&bench, 1), over("RG1-RG2"), "LS-182");
     let news = figure(2, 1, &[(1, 10, ConnectorState::Up), (4, 10, ConnectorState::Down)]);
-    let version = news.version.clone();
+    let (key, version) = (news.key(), news.version.clone());
     let acts = bench.news(&inbound(1, &member(2, 'a')), vec![news]);
     assert_eq!(armed(&acts, &COMPUTE), [Span::milliseconds(50)], "LS-180");
     assert!(acts.contains(&Act::Event(LinkEvent::TableChanged)) && !computed(&acts));
     assert_eq!(hop(&bench, 1), over("RG1-RG2"), "the table is known, and does not route yet");
-    let versions = [("RG2".into(), version)].into();
+    let versions = [(key, version)].into();
     assert!(!bench.node.machine().covers(&versions), "LS-045, LS-181");
     assert_ne!(bench.node.machine().routing_versions(), bench.node.machine().versions());
     let acts = bench.timer(COMPUTE);

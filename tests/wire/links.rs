@@ -13,7 +13,6 @@ use bridgehead::wire::link2state::{
     Reassembly, ReassemblyError, message_of_reply, message_reply, next_reply, split,
 };
 use bridgehead::wire::message::Digest;
-use bridgehead::wire::restrictions::{Priority, SenderId};
 use bridgehead::wire::smtp::{Command, CommandError, Reply, ReplyReader};
 use bridgehead::wire::{DecodeError, frame, orginfo};
 use proptest::prelude::*;
@@ -236,46 +235,6 @@ fn wi_101_a_message_is_a_frame_of_counted_elements() {
     assert!(text.contains(&format!(" MERGED {digest} ()")));
     assert_eq!(orginfo::decode_message(&text), Ok(vec![query.clone(), query]));
     assert_eq!(orginfo::decode_message("{0000000d} MULTI (6) ()"), Ok(vec![]));
-}
-
-/// WI-102: the restrictions of a connector stand behind its state, in their order, and only where there are any.
-#[test]
-fn wi_102_restrictions_have_their_place_and_order() {
-    let framed = |content: &str| format!("{{{:08x}}}{content}", content.len());
-    let zeros = "0".repeat(64);
-    let decode = |restrict: &str| {
-        let record = RECORD.replace("STATE DOWN", &format!("STATE DOWN{restrict}"));
-        let element = framed(&format!(" NEWS {zeros} ( {record} )"));
-        orginfo::decode_message(&framed(&format!(" MULTI (6) ({element})")))
-    };
-    let all = " RESTRICT ( SIZE 400 PRIORITY ( LOW HIGH ) ALLOW ( 000000000000000a ) \
-               DENY ( 24295a9c545a402d ffffffffffffffff ) )";
-    let read = decode(all).expect("it is as the grammar has it");
-    let [LinkPdu::News { records, .. }] = &read[..] else { panic!("{read:?}") };
-    let restrictions = &records[0].connectors[0].restrictions;
-    assert_eq!(restrictions.size_limit_octets, Some(1_024));
-    assert_eq!(restrictions.priorities, [Priority::Low, Priority::High]);
-    assert_eq!(restrictions.senders_allowed, [SenderId(10)]);
-    assert_eq!(restrictions.senders_denied, [SenderId::of("<>"), SenderId(u64::MAX)]);
-    assert!(orginfo::encode_message(&read).expect("it is short").contains(all));
-    for wrong in [
-        " RESTRICT ( )",
-        " RESTRICT ()",
-        " RESTRICT ( SIZE )",
-        " RESTRICT ( SIZE 0400 )",
-        " RESTRICT ( SIZE 10000000000000000 )",
-        " RESTRICT ( PRIORITY ( URGENT ) )",
-        " RESTRICT ( PRIORITY () )",
-        " RESTRICT ( ALLOW () )",
-        " RESTRICT ( ALLOW ( a ) )",
-        " RESTRICT ( ALLOW ( 000000000000000A ) )",
-        " RESTRICT ( PRIORITY ( LOW ) SIZE 400 )",
-        " RESTRICT ( SIZE 400 SIZE 400 )",
-        " RESTRICT ( SIZE 400 ) RESTRICT ( SIZE 400 )",
-        " RESTRICT ( SIZE 400",
-    ] {
-        assert!(decode(wrong).is_err(), "{wrong}");
-    }
 }
 
 /// WI-101.

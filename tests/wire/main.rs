@@ -7,6 +7,7 @@ mod historic;
 mod lifetimes;
 mod links;
 mod members;
+mod restrictions;
 mod smtp;
 mod sources;
 mod support;

@@ -19,7 +19,7 @@ fn wi_102_bridgeheads_that_are_not_available() {
         let digest = Digest([0xab; 32]);
         framed(&format!(" MULTI (6) ({})", framed(&format!(" NEWS {digest} ( {record} )"))))
     };
-    let news = LinkPdu::News { digest: Digest([0xab; 32]), records: vec![record] };
+    let news = LinkPdu::news(Digest([0xab; 32]), vec![record]);
     assert_eq!(orginfo::decode_message(&message(&text)), Ok(vec![news.clone()]));
     assert_eq!(orginfo::encode_message(&[news]), Ok(message(&text)));
     // An empty list would be a second form of the same record.

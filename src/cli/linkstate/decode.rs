@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn our_own_messages_are_explained_by_place() {
         let digest = crate::wire::message::Digest([7; 32]);
-        let news = LinkPdu::News { digest, records: vec![record()] };
+        let news = LinkPdu::news(digest, vec![record()]);
         let encoded = encode_message(core::slice::from_ref(&news)).expect("it is short");
         let of_smtp = message(encoded.as_bytes());
         let explained_smtp = explained(&of_smtp);

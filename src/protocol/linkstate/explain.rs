@@ -108,7 +108,7 @@ pub fn explain(
     let tree = Tree::full(table, from, traits);
     let best = tree.get(to).map(|reached| &reached.label);
     let equal = if spread { tree.firsts(table, &inward(table), to) } else { Vec::new() };
-    let own = table.get(from).map_or(&[][..], |record| &record.connectors);
+    let own = table.get(from).map_or(&[][..], |record| &record.connectors[..]);
     let candidates = own.iter().map(|connector| {
         let (route, closed) = match obstacle(connector, traits) {
             Some(_) => (None, Vec::new()),

@@ -49,11 +49,16 @@ pub fn is_usable(connector: &ConnectorRecord, traits: &Traits) -> bool {
     connector.state == ConnectorState::Up && connector.restrictions.barrier(traits).is_none()
 }
 
+/// The records that speak for their groups' names.
+pub fn speaking(table: &Table) -> impl Iterator<Item = &SharedRecord> {
+    table.records().filter(|record| table.get(&record.group).is_some_and(|first| first.is(record)))
+}
+
 /// The groups that have a connector to each group, by the whole table.
 #[must_use]
 pub fn inward(table: &Table) -> Inward {
     let mut inward = Inward::new();
-    for record in table.records() {
+    for record in speaking(table) {
         for connector in &record.connectors {
             inward.entry(connector.to.clone()).or_default().insert(record.group.clone());
         }

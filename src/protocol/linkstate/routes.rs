@@ -8,7 +8,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use super::paths::{Inward, Tree, inward};
+use super::paths::{Inward, Tree, inward, speaking};
 use super::schedule::{Schedule, ScheduleOrder, ScheduleTimer};
 use super::{
     ConnectorRecord, LinkConfig, LinkEvent, LinkState, LinkTimer, Priority, Record, SenderId,
@@ -84,7 +84,7 @@ fn count<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K, is_more: bool) {
 impl Ground {
     fn of(table: &Table) -> Self {
         let mut ground = Self { inward: inward(table), ..Self::default() };
-        for record in table.records() {
+        for record in speaking(table) {
             ground.restrict(record, true);
         }
         ground
@@ -183,17 +183,18 @@ impl Routes {
         let name = match lot {
             None => least,
             Some(lot) => {
-                let ground = self.kept.ground.as_ref();
-                let built = ground.is_none().then(|| inward(&self.table)).unwrap_or_default();
-                let inward = ground.map_or(&built, |ground| &ground.inward);
-                equal = tree.firsts(&self.table, inward, to);
+                equal = match &self.kept.ground {
+                    Some(ground) => tree.firsts(&self.table, &ground.inward, to),
+                    None => tree.firsts(&self.table, &inward(&self.table), to),
+                };
                 equal.get(chosen(lot, equal.len())).unwrap_or(least)
             }
         };
         named(&self.table, &self.source, name)
     }
 
-    /// Takes the records that these groups have in `table` over. Tells how many groups were looked at anew.
+    /// Routes by `table` from now on, which says something else of these groups. Tells how many groups were
+    /// looked at anew.
     pub(super) fn advance(&mut self, table: &Table, groups: &BTreeSet<GroupName>) -> usize {
         let before = groups.iter().map(|group| (group.clone(), self.table.get(group).cloned()));
         let before: Vec<_> = before.collect();
@@ -293,7 +294,7 @@ impl LinkState {
         }
     }
 
-    /// The table has grown by the records of these groups.
+    /// The table has grown by records with these names.
     pub(super) fn follow(&mut self, groups: &BTreeSet<GroupName>, cx: &mut Cx<'_, Self>) {
         if !self.routes.follows {
             return;

@@ -192,7 +192,7 @@ impl Branch {
 mod tests {
     use super::*;
     use crate::wire::ids::MemberName;
-    use crate::wire::record::{Record, Term, Version};
+    use crate::wire::record::{DEFAULT_LIFETIME_S, Record, Term, Version};
 
     fn record(number: usize) -> Record {
         let term = Term { counter: 1, member: MemberName::from("m"), nonce: 0 };
@@ -203,6 +203,7 @@ mod tests {
             members: Vec::new(),
             connectors: Vec::new(),
             deleted: None,
+            lifetime_s: DEFAULT_LIFETIME_S,
         }
     }
 
