@@ -269,11 +269,14 @@ impl LinkState {
             let link = self.links.range_mut(first_neighbour(&way)..).next();
             let link = link.filter(|(neighbour, _)| neighbour.serves(&way));
             let owed = link.map_or(&mut detector.owed, |(_, link)| &mut link.owed);
-            let far = self.table.get(to).map(|record| &record.uuid);
-            // A group that is buried or contradicted must hear of it.
+            // A group that is buried or contradicted must hear of it. Its UUID is looked for only where the name is its own.
+            let is_own = |record: &SharedRecord| {
+                let far = (record.group == *to).then(|| config.organization.group(to)).flatten();
+                far.is_some_and(|group| group.uuid == record.uuid)
+            };
             let is_needed = |record: &&SharedRecord| {
-                let is_own = Some(&record.uuid) == far;
-                !is_own || record.deleted.is_some() || contradictions.contains(&record.uuid)
+                let must_hear = record.deleted.is_some() || contradictions.contains(&record.uuid);
+                must_hear || !is_own(record)
             };
             let needed = grown.iter().filter(is_needed);
             owed.extend(needed.map(|record| record.uuid.clone()));
