@@ -5,9 +5,10 @@ use core::ops::RangeInclusive;
 use crate::bench::*;
 use crate::network::{Network, figure_3_14, member};
 use bridgehead::kernel::{Act, Machine as _, Span, Time};
+use bridgehead::protocol::linkstate::schedule::ScheduleTimer;
 use bridgehead::protocol::linkstate::{
     ConnectorState, DEFAULT_LIFETIME_S, LinkDurable, LinkState, LinkTimer, NextHop, ReportRow,
-    TABLE_LIMIT, Table, check_record,
+    TABLE_LIMIT, Table, Traits, check_record,
 };
 
 /// When the next refresh may come, as `acts` say last.
@@ -124,7 +125,10 @@ fn stale_is_a_mark() {
     own.connectors[0].name = "RG2-RG4".into();
     own.connectors[0].to = "RG4".into();
     let acts = bench.news(&inbound(1, &member(1, 'a')), vec![far, own]);
-    let routed = |bench: &Bench| bench.node.machine().next_hop(&bench.config, &"RG4".into(), 1_000);
+    let routed = |bench: &Bench| {
+        bench.node.machine().next_hop(&bench.config, &"RG4".into(), &Traits::default(), 0)
+    };
+    bench.timer(LinkTimer::Schedule(ScheduleTimer::Compute));
     let (digest, route) = (bench.digest(), routed(&bench));
     assert_eq!(route, NextHop::Connector("RG2-RG4".into()));
     for (age, stale) in [(0, false), (7_200, false), (7_201, true), (90_000, true)] {

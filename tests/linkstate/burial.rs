@@ -98,7 +98,7 @@ fn a_table_of_tombstones_takes_records() {
     let graves = (0..TABLE_LIMIT).map(|number| tombstone(10_000 + number));
     let known = record(7, 1, 0, ConnectorState::Up);
     let records = Table::new(graves.chain([known]));
-    let durable = LinkDurable { records, term: None };
+    let durable = LinkDurable { records, ..LinkDurable::default() };
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let from = inbound(1, &member(2, 'a'));
     let later = record(10_000, 9, 0, ConnectorState::Up);
@@ -190,7 +190,7 @@ fn a_name_can_be_used_again() {
         let keys: Vec<_> = machine.versions().into_keys().map(|key| key.0).collect();
         assert_eq!(keys, [format!("RG5/{}", uuid(5)), format!("RG5/{}", uuid(500))]);
         // Who has seen the heir only does not cover the elder.
-        let other = LinkDurable { records: Table::new([heir.clone()]), term: None };
+        let other = LinkDurable { records: Table::new([heir.clone()]), ..LinkDurable::default() };
         let other = Bench::boot(figure_3_14(), &member(1, 'a'), other);
         assert!(!other.node.machine().covers(&machine.versions()));
     }
@@ -283,7 +283,7 @@ fn the_middle_of_three_passes_news_on_without_its_master() {
 fn planted_bugs_of_the_table_show() {
     let with = |fault: &str| {
         let records = [record(4, 1, 5, ConnectorState::Up), record(5, 1, 5, ConnectorState::Up)];
-        let durable = LinkDurable { records: Table::new(records), term: None };
+        let durable = LinkDurable { records: Table::new(records), ..LinkDurable::default() };
         let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
         bench.config.faults = Faults::named([fault]).expect("tests have planted faults");
         let there = over("RG1-RG2", member(2, 'a'));

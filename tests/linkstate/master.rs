@@ -172,7 +172,7 @@ fn a_group_hears_of_another_content_of_its_record() {
         .flatten()
         .filter(|record| record.group == own.group)
         .collect();
-    assert_eq!(told, [forged]);
+    assert_eq!(told, [forged.into()]);
 }
 
 /// MA-002, MA-005, MA-007: a restart keeps the term, and publishes nothing when nothing is new.

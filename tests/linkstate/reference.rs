@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bridgehead::kernel::Span;
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::{
-    ConnectorState, LinkCommand, LinkDurable, Record, Table, TableChange, Way, first_connector,
+    ConnectorState, LinkCommand, LinkDurable, Record, Table, TableChange, Traits, Way,
+    first_connector,
 };
 use bridgehead::protocol::organization::Organization;
 use bridgehead::sim::converge::{Delays, Network, Shape, Topology};
@@ -208,7 +209,7 @@ proptest! {
                 if from == goal {
                     continue;
                 }
-                let first = first_connector(&table, &organization, from, goal, 0);
+                let first = first_connector(&table, from, goal, &Traits::default());
                 let expected = best.get(from).map(|(_, _, first)| first);
                 prop_assert_eq!(first.map(|first| &first.name), expected, "{} to {}", from, goal);
             }

@@ -42,7 +42,11 @@ fn bench() -> Bench {
         figure(3, 0, &[(1, 20, up), (4, 20, up)]),
         figure(4, 0, &[]),
     ];
-    Bench::boot(figure_3_14(), &member(1, 'a'), LinkDurable { records: records.into(), term: None })
+    Bench::boot(
+        figure_3_14(),
+        &member(1, 'a'),
+        LinkDurable { records: records.into(), ..LinkDurable::default() },
+    )
 }
 
 fn hop(bench: &Bench, octets: u64) -> NextHop {

@@ -4,7 +4,7 @@ use crate::bench::*;
 use crate::network::{Network, member, organization};
 use bridgehead::kernel::{LinkChange, Span};
 use bridgehead::protocol::linkstate::{
-    ConnectorState, Judgement, LinkCommand, LinkDurable, LinkTimer, NextHop, Record,
+    ConnectorState, Judgement, LinkCommand, LinkDurable, LinkTimer, NextHop, Record, Traits,
 };
 use bridgehead::protocol::organization::Organization;
 use bridgehead::wire::ids::MemberName;
@@ -37,7 +37,7 @@ fn mail_goes_by_a_source_that_is_available() {
         let durable =
             LinkDurable { records: vec![told(unavailable), far].into(), ..LinkDurable::default() };
         let bench = Bench::boot(two_sources(), &member(1, at), durable);
-        match bench.node.machine().next_hop(&bench.config, &"RG2".into(), 1_000) {
+        match bench.node.machine().next_hop(&bench.config, &"RG2".into(), &Traits::default(), 0) {
             NextHop::Connector(_) => 'x',
             NextHop::Member(member, _) => member.as_str().chars().last().unwrap(),
             other => panic!("{other:?}"),

@@ -99,10 +99,10 @@ fn is_persistent(organization: &Organization, connector: &Connector) -> bool {
 }
 
 fn versions(table: &Table) -> String {
-    let record = |r: &crate::wire::record::Record| {
+    let words = table.records().map(|r| {
         let down = r.connectors.iter().filter(|c| c.state == ConnectorState::Down);
         let down: Vec<&str> = down.map(|c| c.name.0.as_str()).collect();
         format!("{} {} {}", r.group, r.version, down.join("+"))
-    };
-    table.records().map(|r| record(r)).collect::<Vec<_>>().join(", ")
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
