@@ -9,8 +9,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::network::Delays;
-use super::price::{Price, SMTP_SETUP_PASSAGES};
+use super::price::{Delays, Price, SMTP_SETUP_PASSAGES};
 use crate::kernel::{Span, Time};
 use crate::protocol::linkstate::{LinkPdu, NEWS_RECORDS_LIMIT, SharedRecord, TableDigest};
 

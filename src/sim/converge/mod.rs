@@ -14,7 +14,8 @@ pub mod restart;
 pub mod run;
 pub mod shape;
 
-pub use network::{Delays, Network};
+pub use network::Network;
+pub use price::Delays;
 pub use restart::{Disks, Relearnt, restart};
 pub use run::{Outcome, Plan, Row, converge, converged_disks};
 pub use shape::{Shape, Topology};

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
 use super::meter::Meter;
-use super::price::{GROUP_PORT_SETUP_PASSAGES, Price, SMTP_SETUP_PASSAGES};
+use super::price::{Delays, GROUP_PORT_SETUP_PASSAGES, Price, SMTP_SETUP_PASSAGES};
 use crate::kernel::{Act, Choose, Input, LinkChange, Machine as _, Node, Seeded, Span, Time};
 use crate::protocol::faults::Faults;
 use crate::protocol::linkstate::{
@@ -25,30 +25,6 @@ use crate::wire::ids::{ConnectionId, ConnectorName, MemberName};
 const HAPPENINGS_LIMIT: u64 = 1_000_000_000;
 /// How many happenings pass from one word of progress to the next.
 const PROGRESS_EVERY: u64 = 100_000;
-
-/// How long things take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delays {
-    /// One passage between two groups, in one direction.
-    pub link: Span,
-    /// One passage inside a group.
-    pub local: Span,
-    /// From a write to its completion.
-    pub disk: Span,
-    /// Whatever is sent may take up to so much longer.
-    pub jitter: Span,
-}
-
-impl Default for Delays {
-    fn default() -> Self {
-        Self {
-            link: Span::milliseconds(20),
-            local: Span::milliseconds(1),
-            disk: Span::milliseconds(5),
-            jitter: Span::ZERO,
-        }
-    }
-}
 
 /// One member: its node, and what it has on its disk.
 struct Site {

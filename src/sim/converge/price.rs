@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::slice;
 
+use crate::kernel::Span;
 use crate::protocol::linkstate::LinkPdu;
 use crate::wire::frame::HEADER_OCTETS;
 use crate::wire::group::Frame;
@@ -21,6 +22,30 @@ pub const GROUP_PORT_SETUP_PASSAGES: u64 = 6;
 
 const VERB: &str = "X-LINK2STATE ";
 const CRLF_OCTETS: u64 = 2;
+
+/// How long things take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delays {
+    /// One passage between two groups, in one direction.
+    pub link: Span,
+    /// One passage inside a group.
+    pub local: Span,
+    /// From a write to its completion.
+    pub disk: Span,
+    /// Whatever is sent may take up to so much longer.
+    pub jitter: Span,
+}
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self {
+            link: Span::milliseconds(20),
+            local: Span::milliseconds(1),
+            disk: Span::milliseconds(5),
+            jitter: Span::ZERO,
+        }
+    }
+}
 
 /// What something costs on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::flood::{Flooded, flood};
 use super::meter::{Passed, Watched};
-use super::network::{Delays, Network};
-use super::price::{Price, SMTP_SETUP_PASSAGES};
+use super::network::Network;
+use super::price::{Delays, Price, SMTP_SETUP_PASSAGES};
 use super::shape::{Shape, Topology};
 use crate::clause;
 use crate::kernel::{Machine as _, Span, Time};
