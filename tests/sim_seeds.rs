@@ -452,6 +452,9 @@ fn with_doors() -> Plan {
         sources: member(from, to),
         targets: member(to, from),
         size_limit_octets: None,
+        priorities: Vec::new(),
+        senders_allowed: Vec::new(),
+        senders_denied: Vec::new(),
     };
     organization.connectors = pairs.into_iter().map(connector).collect();
     let stays = |account: &Account| !["clara", "eva", "frank"].contains(&account.address.local());
