@@ -154,6 +154,11 @@ mod tests {
     #[test]
     fn age_penalty_and_who_is_attached_are_shown_where_they_are_told() {
         let mut told = answer(1, "UP", false);
+        told["group"] = json!("RG2");
+        told["attached"] = json!([
+            {"member": "rg2-a", "attached": true},
+            {"member": "rg2-c", "attached": false},
+        ]);
         told["rows"] = json!([{
             "group": "RG2", "version": "1.1.1.0", "digest": "00c0ffee", "age_s": 200, "stale": true,
             "connector": {"name": "RG2-RG4", "to": "RG4", "cost": 10, "state": "UP", "judgement": "up", "penalty": 1000},

@@ -193,7 +193,7 @@ impl Reading {
                 self.departures.push((String::from(node), far, time));
             }
         }
-        if let Some(records) = effect["write"]["link"]["merged"].as_array() {
+        if let Some(records) = effect["write"]["link"]["learnt"]["records"].as_array() {
             records.iter().for_each(|record| self.merged(time, node, record));
         }
         self.event(time, node, &effect["event"]);
@@ -225,9 +225,17 @@ impl Reading {
     }
 
     fn event(&mut self, time: u64, node: &str, event: &Value) {
-        if event["link"] == "table_changed" {
-            self.table_changed(time, node);
-            return;
+        match event["link"].as_str() {
+            Some("table_changed") => {
+                return self.note(
+                    time,
+                    node,
+                    Kind::TableChanged,
+                    Vec::from(["table changed".into()]),
+                );
+            }
+            Some("routes_computed") => return self.routes_computed(time, node),
+            _ => {}
         }
         let Some((name, told)) = event.as_object().and_then(|fields| fields.iter().next()) else {
             return;
@@ -302,8 +310,8 @@ impl Reading {
         }
     }
 
-    fn table_changed(&mut self, time: u64, node: &str) {
-        self.note(time, node, Kind::TableChanged, Vec::from([String::from("table changed")]));
+    /// From now on mail goes by the grown table.
+    fn routes_computed(&mut self, time: u64, node: &str) {
         let own = self.custody.iter_mut().filter(|((owner, _), _)| owner == node);
         for (_, custody) in own.filter(|(_, custody)| custody.waits_for.is_some()) {
             custody.changed.get_or_insert(time);
