@@ -4,10 +4,15 @@ use crate::bench::*;
 use crate::network::{Network, figure_3_14, member, organization};
 use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Span, Time};
 use bridgehead::protocol::faults::Faults;
+use bridgehead::protocol::linkstate::schedule::ScheduleTimer;
 use bridgehead::protocol::linkstate::{
-    ALARMS_LIMIT, ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkState, NextHop,
-    REASON_LIMIT_OCTETS, Record, TABLE_LIMIT, TERM_LIMIT, Table, Version, check_record,
+    ALARMS_LIMIT, ConnectorState, LinkCommand, LinkDurable, LinkEvent, LinkPdu, LinkState,
+    LinkTimer, NextHop, REASON_LIMIT_OCTETS, Record, TABLE_LIMIT, TERM_LIMIT, Table, Version,
+    check_record,
 };
+
+/// The routes are computed (LS-180).
+const COMPUTE: LinkTimer = LinkTimer::Schedule(ScheduleTimer::Compute);
 
 fn tombstone(number: usize) -> Record {
     let mut record = record(number, 1, 0, ConnectorState::Up);
@@ -52,6 +57,7 @@ fn a_tombstone_outlasts_every_record() {
     assert_eq!(answer(&acts, &from), [Record::clone(&grave)], "LS-016");
     assert_eq!(bench.node.machine().table().of(&uuid(5)), Some(&grave));
     // LS-137: what was routed by the record does not wait for it.
+    bench.timer(COMPUTE);
     assert!(bench.node.machine().covers(&routed_by));
     // LS-006: and it is on the disk.
     let mut durable = LinkDurable::default();
@@ -184,6 +190,7 @@ fn a_name_can_be_used_again() {
         assert_eq!(conflicts(&bench.news(&from, vec![first, second])), 0);
         assert_eq!(conflicts(&bench.news(&from, vec![tombstone(5)])), 0);
         assert_eq!(bench.version("RG5"), "1.2.0.0");
+        bench.timer(COMPUTE);
         let machine = bench.node.machine();
         assert_eq!((machine.table().living(), machine.table().buried()), (1, 1));
         assert!(machine.covers(&routed_by));

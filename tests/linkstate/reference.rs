@@ -25,7 +25,7 @@ fn greatest_published(
 ) -> BTreeMap<GroupName, Record> {
     let mut greatest: BTreeMap<GroupName, Record> = BTreeMap::new();
     for (writer, change) in network.written.iter().flatten() {
-        let TableChange::Merged(records) = change else { continue };
+        let TableChange::Learnt { records, .. } = change else { continue };
         let own = organization.groups.iter().find(|group| group.master == *writer);
         let Some(own) = own else { continue };
         for record in records.iter().filter(|record| record.group == own.name) {
