@@ -224,9 +224,11 @@ fn waiting() -> Vec<Case> {
 fn routed(number: u32, group: &str, version: &str) -> Parcel {
     let (counter, rest) = version.split_once(' ').unwrap_or_default();
     let numbers: Vec<&str> = rest.split(' ').collect();
-    let member = format!("rg{}-a", group.trim_start_matches("RG"));
+    let number_of_group = group.trim_start_matches("RG");
+    let member = format!("rg{number_of_group}-a");
+    let key = format!("{group}/{number_of_group:0>32}");
     let routed = format!(
-        r#""routed_by":{{"{group}":{{"term":{{"counter":{counter},"member":"{member}","nonce":{}}},"major":{},"minor":{},"user":{}}}}}"#,
+        r#""routed_by":{{"{key}":{{"term":{{"counter":{counter},"member":"{member}","nonce":{}}},"major":{},"minor":{},"user":{}}}}}"#,
         numbers[0], numbers[1], numbers[2], numbers[3],
     );
     Parcel::new(number)
@@ -303,14 +305,14 @@ fn covered() -> Vec<Case> {
                     "the-table-of-rg2",
                     TO_RG3,
                     0,
-                    "/routed_by/RG2/term/counter",
+                    "/routed_by/RG2~100000000000000000000000000000002/term/counter",
                     serde_json::json!(1),
                 ))
                 .look(Look::Envelope(
                     "the-own-table",
                     TO_RG3,
                     0,
-                    "/routed_by/RG1/term/member",
+                    "/routed_by/RG1~100000000000000000000000000000001/term/member",
                     serde_json::json!("rg1-a"),
                 )),
         ),
