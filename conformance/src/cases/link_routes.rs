@@ -105,6 +105,7 @@ fn least() -> Vec<Case> {
                     let record = versioned(RG2_TO_RG4, "1 {5}rg2-a 1 1 1 0");
                     telling(&[&with_state(&record, "RG2-RG4", "DOWN")])
                 })
+                .wait(SECOND)
                 .talk("client", to_dan()),
             (BY_RG3, BY_RG2),
         ),
@@ -117,6 +118,7 @@ fn least() -> Vec<Case> {
                     let record = versioned(RG3, "1 {5}rg3-a 1 1 1 0");
                     telling(&[&record.replace("CONFIG {3}RG2 a ", "CONFIG {3}RG2 64 ")])
                 })
+                .wait(SECOND)
                 .talk("client", to_bob()),
             (BY_RG2, BY_RG3),
         ),
@@ -196,13 +198,13 @@ fn waiting() -> Vec<Case> {
         link(
             "link.wait.02",
             "It goes in the moment in which the record comes",
-            &["LS-044"],
+            &["LS-044", "LS-180"],
             unknown()
                 .wait(10 * MINUTE)
                 .mark("record")
                 .talk("rg2", telling(&[RG2]))
                 .wait(SECOND)
-                .look(Look::Seconds("goes-at-once", BY_RG2, "record", vec![0])),
+                .look(Look::Routed("goes-at-once", BY_RG2, "record", vec![0])),
         ),
         link(
             "link.wait.03",
