@@ -14,12 +14,13 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_bridgehead");
 
 /// Vectors of clients that never come to TLS, those that only ask a decoder, and the cases that take days of
 /// virtual time or are about timers.
-const LEFT_OUT: [&str; 11] = [
+const LEFT_OUT: [&str; 12] = [
     "smtp-**",
     "chunk-**",
     "record-**",
     "trace-**",
     "pdu-**",
+    "link.lifetime.**",
     "link.merge.**",
     "link.oscillation.**",
     "link.persistence.**",

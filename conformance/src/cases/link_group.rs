@@ -29,7 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-fn report(states: &str) -> String {
+pub(super) fn report(states: &str) -> String {
     let list = if states.is_empty() { "()".to_owned() } else { format!("( {states} )") };
     frame(&format!(" REPORT {list}\r\n"))
 }

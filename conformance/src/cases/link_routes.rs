@@ -105,7 +105,7 @@ fn least() -> Vec<Case> {
                     let record = versioned(RG2_TO_RG4, "1 {5}rg2-a 1 1 1 0");
                     telling(&[&with_state(&record, "RG2-RG4", "DOWN")])
                 })
-                .wait(SECOND)
+                .wait(6 * SECOND)
                 .talk("client", to_dan()),
             (BY_RG3, BY_RG2),
         ),
@@ -118,7 +118,7 @@ fn least() -> Vec<Case> {
                     let record = versioned(RG3, "1 {5}rg3-a 1 1 1 0");
                     telling(&[&record.replace("CONFIG {3}RG2 a ", "CONFIG {3}RG2 64 ")])
                 })
-                .wait(SECOND)
+                .wait(6 * SECOND)
                 .talk("client", to_bob()),
             (BY_RG2, BY_RG3),
         ),
