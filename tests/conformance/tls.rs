@@ -14,17 +14,19 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_bridgehead");
 
 /// Vectors of clients that never come to TLS, those that only ask a decoder, and the cases that take days of
 /// virtual time or are about timers.
-const LEFT_OUT: [&str; 11] = [
+const LEFT_OUT: [&str; 13] = [
     "smtp-**",
     "chunk-**",
     "record-**",
     "trace-**",
     "pdu-**",
+    "link.lifetime.**",
     "link.merge.**",
     "link.oscillation.**",
     "link.persistence.**",
     "link.probe.**",
     "link.probes.**",
+    "link.tombstone.**",
     "link.walk.several.02",
 ];
 

@@ -29,15 +29,16 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The link to RG2 refuses, and carl writes to bob.
+/// The link to RG2 refuses, and carl writes to bob. By then the routes have been computed (LS-180).
 fn failing() -> Play {
-    triangular().rule(TO_RG2, Rule::Refuse).mark("sent").talk("client", to_bob())
+    triangular().wait(SECOND).rule(TO_RG2, Rule::Refuse).mark("sent").talk("client", to_bob())
 }
 
 fn of_targets() -> Vec<Case> {
     let two = |first: Option<(&'static str, Answer)>| {
         let second = vec![always(LAST, Answer::Merged(Digest::Same, &[RG2]))];
         let mut play = opened(Play::over(targets)).opens(SECOND_TARGET, Port::Smtp, second);
+        play = play.wait(SECOND);
         if let Some((at, does)) = first {
             play = play.cast(TO_RG2, Port::Smtp, vec![always(at, does)]);
         }
@@ -206,10 +207,10 @@ fn retries() -> Vec<Case> {
         link(
             "link.retry.09",
             "A failing connector takes its mail along only when DOWN is decided",
-            &["LS-040", "CU-022"],
+            &["LS-040", "LS-180", "CU-022"],
             failing()
                 .wait(4 * MINUTE)
-                .look(Look::Seconds(
+                .look(Look::Routed(
                     "by-rg3-at-180-s",
                     On::said(TO_RG3, "X-SUBMIT OFFER "),
                     "sent",
@@ -336,6 +337,7 @@ fn losses() -> Vec<Case> {
             Play::over(fellow_carries)
                 .opens(TO_RG3, Port::Smtp, knows(&[RG2, RG3]))
                 .begins(FELLOW, Rule::Refuse)
+                .wait(SECOND)
                 .mark("sent")
                 .talk("client", to_bob())
                 .wait(4 * MINUTE + 30 * SECOND)

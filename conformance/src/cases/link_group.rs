@@ -12,7 +12,7 @@ use crate::cluster::SECOND;
 use crate::net::{Port, Rule};
 use crate::organization::{leads, led, shared};
 use crate::play::{Act, Answer, Digest, Look, On, Play};
-use crate::script::{Script, Seat, frame};
+use crate::script::{Script, Seat, THEIRS, frame};
 
 const TO_MASTER: &str = "rg1-a>rg1-c/group";
 const REPORT: On = On::said(TO_MASTER, "").with(" REPORT ");
@@ -29,7 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-fn report(states: &str) -> String {
+pub(super) fn report(states: &str) -> String {
     let list = if states.is_empty() { "()".to_owned() } else { format!("( {states} )") };
     frame(&format!(" REPORT {list}\r\n"))
 }
@@ -271,7 +271,7 @@ fn of_masters() -> Vec<Case> {
             "As long as one member that carries it reports UP, a connector is UP",
             &["MA-004"],
             opened(Play::over(shared))
-                .talk("fellow", heard(reported(), "{7}RG1-RG2 DOWN", "again"))
+                .talk("fellow", grows(reported(), "{7}RG1-RG2 DOWN"))
                 .talk("rg2", asking())
                 .wait(SECOND)
                 .look(Look::Some("heard", On::back("fellow", "").with(" REPORTED ")))
@@ -283,7 +283,10 @@ fn of_masters() -> Vec<Case> {
             "It is DOWN when all of them report DOWN",
             &["MA-004"],
             opened(Play::over(shared))
-                .talk("fellow", heard(reported(), "{7}RG1-RG2 DOWN", "again"))
+                .talk("fellow", {
+                    let merged = frame(&format!(" MERGED {THEIRS} ()\r\n"));
+                    grows(reported(), "{7}RG1-RG2 DOWN").send(merged.as_bytes())
+                })
                 .wait(SECOND)
                 .rule(TO_RG2, Rule::Refuse)
                 .mark("sent")

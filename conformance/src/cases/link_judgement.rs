@@ -43,7 +43,7 @@ fn down(record: &str, connector: &str) -> String {
 
 /// The link to RG2 refuses from now on, and mail for it comes.
 fn fails(play: Play) -> Play {
-    play.rule(TO_RG2, Rule::Refuse).mark("sent").talk("client", to_bob())
+    play.wait(SECOND).rule(TO_RG2, Rule::Refuse).mark("sent").talk("client", to_bob())
 }
 
 fn persistence() -> Vec<Case> {
@@ -103,13 +103,13 @@ fn persistence() -> Vec<Case> {
         link(
             "link.persistence.06",
             "Mail that waits for an infinite cost goes when a record brings a way",
-            &["LS-043", "LS-040"],
+            &["LS-043", "LS-040", "LS-180"],
             fails(told(&[&down(&versioned(RG3, "1 {5}rg3-a 1 1 1 0"), "RG3-RG2")]))
                 .wait(10 * MINUTE)
                 .mark("way")
                 .talk("rg2", telling(&[&versioned(RG3, "1 {5}rg3-a 1 1 2 0")]))
                 .wait(SECOND)
-                .look(Look::Seconds(
+                .look(Look::Routed(
                     "mail-by-rg3",
                     On::said(TO_RG3, "X-SUBMIT OFFER "),
                     "way",
@@ -193,7 +193,7 @@ fn flap(play: Play, mark: &'static str, name: &'static str) -> Play {
 }
 
 fn oscillation() -> Vec<Case> {
-    let twice = || flap(flap(triangular(), "one", "client-1"), "two", "client-2");
+    let twice = || flap(flap(triangular().wait(SECOND), "one", "client-1"), "two", "client-2");
     let third =
         |play: Play| play.rule(TO_RG2, Rule::Refuse).mark("three").talk("client-3", to_bob());
     vec![

@@ -383,7 +383,7 @@ const RG3_NEWER: &str = concat!(
 );
 
 /// A group that nobody has configured here.
-fn other_group(number: u32) -> String {
+pub(super) fn other_group(number: u32) -> String {
     let name = format!("RG{number}");
     format!("( {number:032x} {{{:x}}}{name} 1 {{1}}m 1 1 0 0 () () )", name.len())
 }

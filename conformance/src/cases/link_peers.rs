@@ -55,16 +55,16 @@ pub(super) fn knows(records: &'static [&'static str]) -> Vec<Cue> {
     vec![always(LAST, Answer::Merged(Digest::Same, records))]
 }
 
-/// A message of news.
-fn message(digest: &str, records: &[&str]) -> String {
-    let list =
-        if records.is_empty() { "()".to_owned() } else { format!("( {} )", records.join(" ")) };
-    frame(&format!(" MULTI (6) ({})", frame(&format!(" NEWS {digest} {list}"))))
-}
-
 /// On a connection of a member, tells records under a digest, and expects the answer as check `answer`.
 pub(super) fn tells_under(script: Script, digest: &str, records: &[&str], answer: &str) -> Script {
-    let message = message(digest, records);
+    let list =
+        if records.is_empty() { "()".to_owned() } else { format!("( {} )", records.join(" ")) };
+    tells_element(script, &format!(" NEWS {digest} {list}"), answer)
+}
+
+/// The same with any element.
+pub(super) fn tells_element(script: Script, element: &str, answer: &str) -> Script {
+    let message = frame(&format!(" MULTI (6) ({})", frame(element)));
     let mut script = script;
     let mut rest = message.as_str();
     let mut mark = "FIRST";

@@ -105,6 +105,7 @@ fn least() -> Vec<Case> {
                     let record = versioned(RG2_TO_RG4, "1 {5}rg2-a 1 1 1 0");
                     telling(&[&with_state(&record, "RG2-RG4", "DOWN")])
                 })
+                .wait(6 * SECOND)
                 .talk("client", to_dan()),
             (BY_RG3, BY_RG2),
         ),
@@ -117,6 +118,7 @@ fn least() -> Vec<Case> {
                     let record = versioned(RG3, "1 {5}rg3-a 1 1 1 0");
                     telling(&[&record.replace("CONFIG {3}RG2 a ", "CONFIG {3}RG2 64 ")])
                 })
+                .wait(6 * SECOND)
                 .talk("client", to_bob()),
             (BY_RG2, BY_RG3),
         ),
@@ -196,13 +198,13 @@ fn waiting() -> Vec<Case> {
         link(
             "link.wait.02",
             "It goes in the moment in which the record comes",
-            &["LS-044"],
+            &["LS-044", "LS-180"],
             unknown()
                 .wait(10 * MINUTE)
                 .mark("record")
                 .talk("rg2", telling(&[RG2]))
                 .wait(SECOND)
-                .look(Look::Seconds("goes-at-once", BY_RG2, "record", vec![0])),
+                .look(Look::Routed("goes-at-once", BY_RG2, "record", vec![0])),
         ),
         link(
             "link.wait.03",
@@ -224,9 +226,11 @@ fn waiting() -> Vec<Case> {
 fn routed(number: u32, group: &str, version: &str) -> Parcel {
     let (counter, rest) = version.split_once(' ').unwrap_or_default();
     let numbers: Vec<&str> = rest.split(' ').collect();
-    let member = format!("rg{}-a", group.trim_start_matches("RG"));
+    let number_of_group = group.trim_start_matches("RG");
+    let member = format!("rg{number_of_group}-a");
+    let key = format!("{group}/{number_of_group:0>32}");
     let routed = format!(
-        r#""routed_by":{{"{group}":{{"term":{{"counter":{counter},"member":"{member}","nonce":{}}},"major":{},"minor":{},"user":{}}}}}"#,
+        r#""routed_by":{{"{key}":{{"term":{{"counter":{counter},"member":"{member}","nonce":{}}},"major":{},"minor":{},"user":{}}}}}"#,
         numbers[0], numbers[1], numbers[2], numbers[3],
     );
     Parcel::new(number)
@@ -303,14 +307,14 @@ fn covered() -> Vec<Case> {
                     "the-table-of-rg2",
                     TO_RG3,
                     0,
-                    "/routed_by/RG2/term/counter",
+                    "/routed_by/RG2~100000000000000000000000000000002/term/counter",
                     serde_json::json!(1),
                 ))
                 .look(Look::Envelope(
                     "the-own-table",
                     TO_RG3,
                     0,
-                    "/routed_by/RG1/term/member",
+                    "/routed_by/RG1~100000000000000000000000000000001/term/member",
                     serde_json::json!("rg1-a"),
                 )),
         ),

@@ -6,6 +6,8 @@ use crate::findings::Findings;
 use crate::transcript::{Passed, Transcript};
 
 const SECOND: u64 = 1_000_000;
+/// The INITIAL_SPF_DELAY of LS-180.
+const COMPUTED_US: u64 = 50_000;
 
 /// Looks.
 pub(super) fn judge(look: &Look, transcript: &Transcript<'_>, findings: &mut Findings) {
@@ -14,12 +16,17 @@ pub(super) fn judge(look: &Look, transcript: &Transcript<'_>, findings: &mut Fin
         Look::Seconds(_, on, mark, wanted) => {
             let lines = on.find(transcript);
             let moments = lines.iter().map(|line| (line.n, line.at_us)).collect();
-            seconds(check, moments, (mark, wanted), transcript, findings);
+            seconds(check, moments, (mark, wanted, 0), transcript, findings);
+        }
+        Look::Routed(_, on, mark, wanted) => {
+            let lines = on.find(transcript);
+            let moments = lines.iter().map(|line| (line.n, line.at_us)).collect();
+            seconds(check, moments, (mark, wanted, COMPUTED_US), transcript, findings);
         }
         Look::Attempts(_, link, mark, wanted) => {
             let attempts = transcript.attempts(link);
             let moments = attempts.iter().map(|attempt| (attempt.n, attempt.at_us)).collect();
-            seconds(check, moments, (mark, wanted), transcript, findings);
+            seconds(check, moments, (mark, wanted, 0), transcript, findings);
         }
         Look::NoAttempt(_, link, (from, to)) => {
             let (Some(from), Some(to)) = (transcript.mark(from), transcript.mark(to)) else {
@@ -53,7 +60,7 @@ pub(super) fn judge(look: &Look, transcript: &Transcript<'_>, findings: &mut Fin
 fn seconds(
     check: &str,
     moments: Vec<(u64, u64)>,
-    (mark, wanted): (&str, &[u64]),
+    (mark, wanted, delay_us): (&str, &[u64], u64),
     transcript: &Transcript<'_>,
     findings: &mut Findings,
 ) {
@@ -61,8 +68,8 @@ fn seconds(
     let later: Vec<_> = moments.into_iter().filter(|(n, _)| *n > mark.n).collect();
     let spans: Vec<u64> = later.iter().map(|(_, at_us)| at_us - mark.at_us).collect();
     let numbers: Vec<u64> = later.iter().map(|(n, _)| *n).collect();
-    let due: Vec<u64> = wanted.iter().map(|second| second * SECOND).collect();
-    let seen = format!("after {spans:?} us, expected seconds {wanted:?}");
+    let due: Vec<u64> = wanted.iter().map(|second| second * SECOND + delay_us).collect();
+    let seen = format!("after {spans:?} us, expected seconds {wanted:?} and {delay_us} us");
     findings.is(check, spans == due, &seen, &ends(&numbers));
 }
 

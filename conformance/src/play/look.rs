@@ -65,6 +65,8 @@ pub(crate) enum Look {
     Minutes(&'static str, On, &'static str, Vec<u64>),
     /// The lines come at exactly these seconds after a mark.
     Seconds(&'static str, On, &'static str, Vec<u64>),
+    /// Mail went these seconds after the mark, and the delay later with which routes are computed (LS-180).
+    Routed(&'static str, On, &'static str, Vec<u64>),
     /// Attempts on a link begin at exactly these seconds after a mark.
     Attempts(&'static str, &'static str, &'static str, Vec<u64>),
     /// No attempt on a link begins between two marks.
@@ -117,6 +119,7 @@ impl Look {
             | Self::Before(check, ..)
             | Self::Minutes(check, ..)
             | Self::Seconds(check, ..)
+            | Self::Routed(check, ..)
             | Self::Attempts(check, ..)
             | Self::NoAttempt(check, ..)
             | Self::Paced(check, ..)
@@ -199,6 +202,7 @@ impl Look {
                 findings.is(check, seen == wanted, &format!("{pointer} is {seen}"), &[n]);
             }
             Self::Seconds(..)
+            | Self::Routed(..)
             | Self::Attempts(..)
             | Self::NoAttempt(..)
             | Self::Paced(..)

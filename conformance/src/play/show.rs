@@ -71,6 +71,9 @@ pub(crate) fn show_look(look: &Look) -> String {
         }
         Look::Before(_, one, other) => format!("{} before {}", lines(one), lines(other)),
         Look::Minutes(_, on, mark, at) => format!("{} at minutes {at:?} of {mark}", lines(on)),
+        Look::Routed(_, on, mark, at) => {
+            format!("{} by the routes computed after seconds {at:?} of {mark}", lines(on))
+        }
         Look::Seconds(_, on, mark, at) => format!("{} at seconds {at:?} of {mark}", lines(on)),
         Look::Attempts(_, link, mark, at) => {
             format!("attempts on {link} at seconds {at:?} of {mark}")

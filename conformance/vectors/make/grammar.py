@@ -25,6 +25,13 @@ class Text:
         self.at = found.end()
         return found.group()
 
+    def follows(self, word):
+        """Whether SP and this word come next; they are taken then."""
+        found = re.compile(f" {word}(?![0-9A-Za-z])").match(self.text, self.at)
+        if found:
+            self.at = found.end()
+        return found is not None
+
     def octets(self, count):
         if self.at + count > len(self.text):
             raise Refused("cut short")
@@ -91,6 +98,14 @@ def listed(text, item):
             return items
 
 
+def some(text, item):
+    """A list that is not empty."""
+    items = listed(text, item)
+    if not items:
+        raise Refused("an empty list")
+    return items
+
+
 def term(text):
     number(text, 2**64)
     name(text)
@@ -110,30 +125,104 @@ def connector(text):
         raise Refused("a cost beyond 1 to 100")
     text.take(r" BH(?= )")
     listed(text, name)
+    if text.follows("CONN_NOT_AVAIL"):
+        some(text, name)
     text.take(r" STATE(?= )")
     state(text)
+    if text.follows("RESTRICT"):
+        restrictions(text)
     text.take(r" \)")
+
+
+def restrictions(text):
+    text.take(r" \(")
+    parts = [("SIZE", lambda text: number(text, 2**64)), ("PRIORITY", lambda text: some(text, priority)),
+             ("ALLOW", lambda text: some(text, sender)), ("DENY", lambda text: some(text, sender))]
+    said = 0
+    for word, part in parts:
+        if text.follows(word):
+            part(text)
+            said += 1
+    if said == 0:
+        raise Refused("restrictions that restrict nothing")
+    text.take(r" \)")
+
+
+def priority(text):
+    text.take(r" (LOW|NORMAL|HIGH)(?![0-9A-Za-z])")
+
+
+def sender(text):
+    text.take(r" [0-9a-f]{16}(?![0-9a-zA-Z])")
 
 
 def state(text):
     text.take(r" (UP|DOWN)(?![0-9A-Za-z])")
 
 
-def record(text):
-    text.take(r" \( [0-9a-f]{32}(?![0-9a-zA-Z])")
-    name(text)
+def version(text):
     term(text)
     for _ in range(3):
         number(text, 2**32)
+
+
+def uuid(text):
+    return text.take(r" [0-9a-f]{32}(?![0-9a-zA-Z])")[1:]
+
+
+def sha256(text):
+    text.take(r" [0-9a-f]{64}(?![0-9a-zA-Z])")
+
+
+def record(text):
+    text.take(r" \((?= )")
+    uuid(text)
+    name(text)
+    version(text)
     listed(text, member)
     listed(text, connector)
+    if text.follows("DELETED"):
+        name(text)
+    if text.follows("LIFETIME"):
+        lifetime(text)
     text.take(r" \)")
+
+
+def lifetime(text):
+    """LS-154: what is not said is 86,400 s, so that one lifetime has one form."""
+    seconds = number(text, 2**32)
+    if not 60 <= seconds <= 2_592_000 or seconds == 86_400:
+        raise Refused("a lifetime that nobody says")
+
+
+def node(text):
+    text.take(r" \( (-|[0-9a-f]{1,16})(?= )")
+    if text.follows("INNER"):
+        for _ in range(16):
+            sha256(text)
+    elif text.follows("LEAF"):
+        uuids = listed(text, entry)
+        if len(uuids) > 16 or any(one >= other for one, other in zip(uuids, uuids[1:])):
+            raise Refused("no leaf")
+    else:
+        raise Refused("neither inner node nor leaf")
+    text.take(r" \)")
+
+
+def entry(text):
+    which = uuid(text)
+    version(text)
+    sha256(text)
+    return which
 
 
 def element(text):
     verb = text.take(r" (NEWS|MERGED)(?= )")[1:]
-    text.take(r" [0-9a-f]{64}(?![0-9a-zA-Z])")
-    return verb, len(listed(text, record))
+    sha256(text)
+    records = len(listed(text, record))
+    if text.text.startswith(" (", text.at) and len(some(text, node)) > 512:
+        raise Refused("too many nodes")
+    return verb, records
 
 
 def multi(text):
@@ -194,7 +283,7 @@ def nodeinfo(text):
 
 def stated(text):
     name(text)
-    state(text)
+    text.take(r" (UP|DOWN|HELD)(?![0-9A-Za-z])")
 
 
 GROUP = {

@@ -16,7 +16,7 @@ STATES = [
 PDUS = [
     ("NODEINFO", " NODEINFO (6) {21}Version: 1 Bridgehead rg1-c ready"), ("NODEINFO of the master", " NODEINFO (6) {21}Version: 1 Bridgehead rg1-a ready"),
     ("ATTACH", " ATTACH {5}rg1-c"), ("ATTACH as another", " ATTACH {5}rg1-a"), ("ATTACH as nobody", " ATTACH {5}rg9-z"), ("CONSULT", " CONSULT {5}rg1-c"),
-    ("CONSULT as another", " CONSULT {5}rg1-a"), ("an empty REPORT", " REPORT ()"), ("a REPORT of UP", " REPORT ( {7}RG1-RG2 UP )"), ("a REPORT of DOWN", " REPORT ( {7}RG1-RG2 DOWN )"),
+    ("CONSULT as another", " CONSULT {5}rg1-a"), ("an empty REPORT", " REPORT ()"), ("a REPORT of UP", " REPORT ( {7}RG1-RG2 UP )"), ("a REPORT of DOWN", " REPORT ( {7}RG1-RG2 DOWN )"), ("a REPORT of HELD", " REPORT ( {7}RG1-RG2 HELD )"),
     ("REPORTED", " REPORTED 1 {5}rg1-a 1"), ("a query", f" NEWS {ZERO} ()"), ("NEWS", f" NEWS {ZERO} ( {PLAIN} )"), ("MERGED", f" MERGED {ZERO} ()"),
     ("MERGED with a record", f" MERGED {ZERO} ( {PLAIN} )"), ("VERIFY of a recipient", " VERIFY 2 RECIPIENT {10}ann@example.test 0"),
     ("VERIFY of a sender", " VERIFY 2 SENDER {10}ann@example.test 0 1"), ("VERIFIED", " VERIFIED 1"), ("REFUSED", " REFUSED 1 550 5.1.1 {2}no"),
@@ -24,7 +24,7 @@ PDUS = [
 # What each state takes (SM-080, SM-082, WI-047), and what is answered.
 TAKEN = {
     "greeted": {"ATTACH": "heard", "CONSULT": "asking"},
-    "attached": {"an empty REPORT": "REPORTED", "a REPORT of UP": "REPORTED", "a REPORT of DOWN": "REPORTED", "a query": "MERGED", "NEWS": "MERGED"},
+    "attached": {"an empty REPORT": "REPORTED", "a REPORT of UP": "REPORTED", "a REPORT of DOWN": "REPORTED", "a REPORT of HELD": "REPORTED", "a query": "MERGED", "NEWS": "MERGED"},
     "consulted": {"VERIFY of a recipient": "VERIFIED", "VERIFY of a sender": "VERIFIED"},
 }
 
@@ -60,7 +60,8 @@ def pdus(book):
     plain = " REPORT ( {7}RG1-RG2 UP )"
     for why, content in [
         ("a name without a state", " REPORT ( {7}RG1-RG2 )"), ("a state without a name", " REPORT ( UP )"), ("two states", " REPORT ( {7}RG1-RG2 UP DOWN )"), ("the state first", " REPORT ( UP {7}RG1-RG2 )"),
-        ("a cost", " REPORT ( {7}RG1-RG2 UP a )"), ("the state in lower case", " REPORT ( {7}RG1-RG2 up )"), ("a state counted", " REPORT ( {7}RG1-RG2 {2}UP )"), ("a state that is none", " REPORT ( {7}RG1-RG2 OSCILLATING )"),
+        ("a cost", " REPORT ( {7}RG1-RG2 UP a )"), ("the state in lower case", " REPORT ( {7}RG1-RG2 up )"), ("HELD in lower case", " REPORT ( {7}RG1-RG2 held )"), ("HELD and UP", " REPORT ( {7}RG1-RG2 HELD UP )"), ("HELD before the name", " REPORT ( HELD {7}RG1-RG2 )"), ("HELD longer by a letter", " REPORT ( {7}RG1-RG2 HELDS )"), ("all three states", " REPORT ( {7}RG1-RG2 UP {7}RG1-RG3 DOWN {7}RG1-RG4 HELD )"),
+        ("a state counted", " REPORT ( {7}RG1-RG2 {2}UP )"), ("a state that is none", " REPORT ( {7}RG1-RG2 OSCILLATING )"),
         ("two connectors and a comma", " REPORT ( {7}RG1-RG2 UP, {7}RG1-RG3 UP )"), ("no space before the closing", " REPORT ( {7}RG1-RG2 UP)"), ("no space behind the opening", " REPORT ({7}RG1-RG2 UP )"),
         ("no list", " REPORT"), ("no list but a connector", " REPORT {7}RG1-RG2 UP"), ("two lists", " REPORT () ()"), ("an open list", " REPORT ( {7}RG1-RG2 UP"), ("a closing too many", " REPORT () )"), ("a digest", f" REPORT {ZERO} ()"),
         ("lists in the list", " REPORT ( ( {7}RG1-RG2 UP ) )"), ("a space for a list", " REPORT ( )"), ("the longest name", " REPORT ( {ff}" + "R" * 255 + " UP )"), ("three connectors", " REPORT ( {7}RG1-RG2 UP {7}RG1-RG3 DOWN {7}RG1-RG4 UP )"),

@@ -1,5 +1,6 @@
 """Records: each token of one missing, doubled, out of order, of another kind, out of range; on either port."""
 
+import additions
 from book import HELLO, ZERO, frame, message
 from chunks import BEGUN, chunk
 from grammar import group_frame, has, message_of_client
@@ -172,6 +173,23 @@ def all_records():
         for why, record in part():
             yield f"a record {why}", f"( {record} )"
     yield from several()
+    yield from additions.records()
+
+
+def all_unmerged():
+    for why, record in unmerged():
+        yield ["LS-005", "LS-012"], why, record
+    for clause, why, record in additions.unmerged():
+        yield [clause, "LS-012"], why, record
+
+
+def clauses(why):
+    """What the vector of a record is about, beside the port on which it stands."""
+    if "lifetime" in why or "LIFETIME" in why:
+        return ["WI-102", "LS-154"]
+    if "node" in why or "leaf" in why or "prefix" in why:
+        return ["WI-101"]
+    return ["WI-103"] if "escape" in why else ["WI-102"]
 
 
 def on_smtp(book):
@@ -180,24 +198,24 @@ def on_smtp(book):
         line = chunk("LAST", text)
         if len(line) > 1_022:
             continue
-        book.add(why, line, bool(has(message_of_client, text)) and "\t" not in text, ["WI-103"] if "escape" in why else ["WI-102"], HELLO + BEGUN)
-    for why, record in unmerged():
+        book.add(why, line, bool(has(message_of_client, text)) and "\t" not in text, clauses(why), HELLO + BEGUN)
+    for verified, why, record in all_unmerged():
         text = message(f" NEWS {ZERO} ( {record} )")
         if len(text) < 1_000:
             assert has(message_of_client, text)
-            book.add(f"a record {why}", chunk("LAST", text), True, ["LS-005", "LS-012"], HELLO + BEGUN)
+            book.add(f"a record {why}", chunk("LAST", text), True, verified, HELLO + BEGUN)
 
 
 def on_the_group_port(book):
     """The same decoder stands behind both ports as a rule: here one of each kind, whose refusal ends the connection."""
     taken = ["without ", " twice", "too great", "as great as", "leading zero", "cost", "count one too", "state", "empty", "not closed", "two records", "64 members",
-             "in lower case", "escape in lower case", "escaped plus", "a plain record", "of 31 digits", "of 33 digits"]
+             "in lower case", "escape in lower case", "escaped plus", "a plain record", "of 31 digits", "of 33 digits", "node", "leaf", "prefix", "lifetime", "tombstone", "everything"]
     for why, rest in all_records():
         if any(part in why for part in taken):
             octets = frame(f" NEWS {ZERO} {rest}\r\n")
-            book.add(f"{why}", octets, has(group_frame, octets) is not None and "\t" not in octets, ["WI-102", "WI-110"], ATTACHED,
+            book.add(f"{why}", octets, has(group_frame, octets) is not None and "\t" not in octets, [clauses(why)[0], "WI-110"], ATTACHED,
                      reply="MERGED" if has(group_frame, octets) else "closed")
-    for why, record in unmerged():
+    for verified, why, record in all_unmerged():
         octets = frame(f" NEWS {ZERO} ( {record} )\r\n")
         assert has(group_frame, octets)
-        book.add(f"a record {why}", octets, True, ["LS-005", "LS-012"], ATTACHED, reply="MERGED")
+        book.add(f"a record {why}", octets, True, verified, ATTACHED, reply="MERGED")

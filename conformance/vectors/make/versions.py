@@ -22,8 +22,17 @@ def version(counter="1", member='"rg2-a"', nonce="1", major="1", minor="0", user
 PLAIN = version()
 
 
-def groups(*pairs):
+def keyed(name):
+    """A group as the versions name it (LS-137): its name and its UUID, here of the same number."""
+    return f"{name}/{int(name.removeprefix('RG')):032x}"
+
+
+def named(*pairs):
     return "{" + ",".join(f'"{name}":{text}' for name, text in pairs) + "}"
+
+
+def groups(*pairs):
+    return named(*[(keyed(name), text) for name, text in pairs])
 
 
 def of(text):
@@ -45,8 +54,13 @@ REFUSED = [
     ("the term behind the numbers", of('{"major":1,"minor":0,"user":0,"term":{"counter":1,"member":"rg2-a","nonce":1}}')), ("minor before major", of('{"term":{"counter":1,"member":"rg2-a","nonce":1},"minor":0,"major":1,"user":0}')), ("the member before the counter", of('{"term":{"member":"rg2-a","counter":1,"nonce":1},"major":1,"minor":0,"user":0}')),
     ("a further number", of(PLAIN[:-1] + ',"build":1}')), ("a further part of the term", of('{"term":{"counter":1,"member":"rg2-a","nonce":1,"x":1},"major":1,"minor":0,"user":0}')), ("the major number twice", of('{"term":{"counter":1,"member":"rg2-a","nonce":1},"major":1,"major":1,"minor":0,"user":0}')),
     ("a space behind a colon", of(PLAIN.replace('"major":', '"major": '))), ("a space behind a comma", of(PLAIN.replace(',"minor"', ', "minor"'))), ("a line end in it", of(PLAIN.replace(',"minor"', ',\r\n"minor"'))), ("a comma too many", of(PLAIN[:-1] + ",}")), ("a name in upper case", of(PLAIN.replace('"major"', '"Major"'))),
-    ("an escape without need in a group", groups(("RG\\u0032", PLAIN))), ("a member as a number", of(version(member="1"))), ("a member of null", of(version(member="null"))), ("a control in the name of a group", groups(("RG\\u0001", PLAIN))), ("a line end in the name of a group", groups(("RG2\\r\\nX: y", PLAIN))),
+    ("an escape without need in a group", named(("RG\\u0032" + keyed("RG2")[3:], PLAIN))), ("a member as a number", of(version(member="1"))), ("a member of null", of(version(member="null"))), ("a control in the name of a group", named(("RG\\u0001" + keyed("RG2")[3:], PLAIN))), ("a line end in the name of a group", named(("RG2\\r\\nX: y" + keyed("RG2")[3:], PLAIN))),
 ]
+for why, key in [("without a UUID", "RG2"), ("with an empty UUID", "RG2/"), ("that is a UUID alone", keyed("RG2")[4:]), ("with a UUID of 31 digits", keyed("RG2")[:-1]), ("with a UUID of 33 digits", keyed("RG2") + "0"),
+                 ("with a UUID in upper case", "RG2/" + "A" * 32), ("with a g in its UUID", "RG2/" + "g" * 32), ("with a colon for the stroke", keyed("RG2").replace("/", ":")), ("with its UUID in front", keyed("RG2")[4:] + "/RG2"),
+                 ("with a space behind the stroke", keyed("RG2").replace("/", "/ ")), ("with dashes in its UUID", "RG2/00000000-0000-0000-0000-000000000002"), ("with two UUIDs and no stroke between", keyed("RG2") + keyed("RG2")[4:])]:
+    REFUSED.append((f"a group {why}", named((key, PLAIN))))
+ACCEPTED += [("a name with two UUIDs, one after the other", named(*[(f"RG2/{uuid:032x}", PLAIN) for uuid in (2, 3)])), ("a name with a stroke in it", named((keyed("RG2").replace("RG2", "R/G"), PLAIN))), ("a version of a tombstone", of(version(counter="18446744073709551615", nonce="0", major="0")))]
 for field, limit in [("counter", "18446744073709551616"), ("nonce", "18446744073709551616"), ("major", "4294967296"), ("minor", "4294967296"), ("user", "4294967296")]:
     for why, text in [("one too great", limit), ("negative", "-1"), ("with a leading zero", "01"), ("as a fraction", "1.0"), ("with an exponent", "1e0"), ("as a text", '"1"'), ("in hexadecimal", "0x1"), ("of null", "null"), ("as a list", "[1]")]:
         REFUSED.append((f"the {field} {why}", of(version(**{field: text}))))
@@ -60,7 +74,7 @@ def book():
             digest = hashlib.sha256(envelope.encode() + hashlib.sha256(BODY.encode()).digest()).hexdigest()
             line = f"X-SUBMIT OFFER ID={{ehlo}}/0123456789abcdef/9 OFFER=1 ENVELOPE={len(envelope.encode())} BODY={len(BODY)} DIGEST={digest}"
             clauses = ["CU-023", "WI-080"] if valid else ["WI-082", "SM-025"]
-            if "in the name of" in why:
+            if not valid and ("in the name of" in why or why.startswith("a group ")):
                 clauses = ["WI-084", "SM-025"]
             book.add(f"routed by {why}", line, valid, clauses, HELLO + NEWS, content=envelope + BODY)
     return book
