@@ -3,7 +3,7 @@
 //! [`Topology`] builds a ring, a tree, a hub with spokes, a grid or a random graph; [`Network`] is the
 //! host that drives one `Node<LinkState>` for each member through virtual time; [`converge`] breaks one
 //! connector, heals it, and compares what happened with the bound of LS-200 and with a whole-table flood;
-//! [`restart`] boots all members at once.
+//! [`restart()`] boots all members at once.
 
 pub mod cli;
 pub mod flood;
