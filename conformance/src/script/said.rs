@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use super::frames::with_digest;
 use super::{LINK, Script, Step, secures, securing};
 use crate::event::{Event, Way};
 use crate::parameters::Parameters;
+use crate::play::digest;
 use crate::transcript::Transcript;
 
 /// One sending.
@@ -47,17 +49,25 @@ pub(crate) fn departure<'a>(
 /// conversation ended; the judge sees to it that a check without its sending does not hold.
 fn compare(link: &str, wanted: &[Said], transcript: &Transcript<'_>) -> Option<String> {
     let mut wanted = wanted.iter();
+    // Every digest that the node has named on this connection so far.
+    let mut named = Vec::new();
     for record in transcript.records() {
-        let Event::Octets { link: on, way: Way::Forward, data, .. } = &record.event else {
+        let Event::Octets { link: on, way, data, .. } = &record.event else { continue };
+        if on != link {
             continue;
-        };
+        }
         let octets = data.bytes();
-        if on != link
-            || wanted
-                .by_ref()
-                .find(|said| !said.may_lack || said.octets == octets)
-                .is_some_and(|said| said.octets == octets)
-        {
+        if *way != Way::Forward {
+            named.extend(digest(&String::from_utf8_lossy(&octets)).map(str::to_owned));
+            continue;
+        }
+        let is_said = |said: &Said| {
+            said.octets == octets
+                || named
+                    .iter()
+                    .any(|digest| with_digest(said.octets.clone(), Some(digest)) == octets)
+        };
+        if wanted.by_ref().find(|said| !said.may_lack || is_said(said)).is_some_and(is_said) {
             continue;
         }
         let shown = octets.escape_ascii().to_string();
