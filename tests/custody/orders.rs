@@ -441,7 +441,15 @@ fn groups_are_buried_by_order() {
     let unknown = "no record has this name; a UUID can be buried anyhow";
     assert_eq!(say("nobody", "", false), refused(unknown));
     assert_eq!(say("g2", "", false), refused("the configuration has it as g2"));
-    assert_eq!(say(&gone, "two\nlines", false), refused("a reason is one line of 400 octets"));
+    assert_eq!(
+        say(&gone, "two\nlines", false),
+        refused("a reason is one line of at most 400 octets")
+    );
+    // What is confirmed is also stored: the limit of the order is that of the record.
+    let other = "e".repeat(32);
+    let (longest, longer) = ("x".repeat(400), "x".repeat(401));
+    assert_eq!(say(&other, &longer, false).0, 0);
+    assert_eq!(say(&other, &longest, false), (1, None));
     assert_eq!(say(&gone, "merged into g1", false), (1, None));
     assert_eq!(say(&gone, "again", false), refused("it is buried already"));
     assert_eq!(say("g2", "by force", true), (1, None));
@@ -452,7 +460,7 @@ fn groups_are_buried_by_order() {
     network.run(Span::minutes(1));
     for group in [1, 2] {
         let table = network.sites[&member(group, 'a')].durable.link.records.clone();
-        assert_eq!((table.living(), table.buried()), (1, 2));
+        assert_eq!((table.living(), table.buried()), (1, 3));
         let reason = table.of(&gone).and_then(|record| record.deleted.clone());
         assert_eq!(reason.as_deref(), Some("merged into g1"));
     }

@@ -347,7 +347,6 @@ impl LinkState {
         Self::misbehaved(neighbour, problem, cx);
         if neighbour.is_on_group_port() && self.links.contains_key(neighbour) {
             clause!(MA_021);
-            clause!(SM_082);
             cx.close(neighbour.clone());
             self.ended(config, neighbour, cx);
         }

@@ -3,9 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Item, Ordered, TEXT_LIMIT_OCTETS};
+use super::{Item, Ordered};
 use crate::clause;
-use crate::protocol::linkstate::LinkCommand;
+use crate::protocol::linkstate::{LinkCommand, REASON_LIMIT_OCTETS};
 use crate::protocol::member::{Member, Turn};
 use crate::wire::ids::{GroupName, is_uuid};
 
@@ -40,8 +40,9 @@ impl Member {
     fn grave(&self, burial: &Burial, turn: &Turn<'_, '_>) -> Result<(String, GroupName), String> {
         clause!(LS_133);
         let reason = burial.reason.as_deref().unwrap_or_default();
-        if reason.len() > TEXT_LIMIT_OCTETS || reason.chars().any(char::is_control) {
-            let problem = alloc::format!("a reason is one line of {TEXT_LIMIT_OCTETS} octets");
+        if reason.len() > REASON_LIMIT_OCTETS || reason.chars().any(char::is_control) {
+            let problem =
+                alloc::format!("a reason is one line of at most {REASON_LIMIT_OCTETS} octets");
             return Err(problem);
         }
         let table = self.link().table();

@@ -15,7 +15,6 @@ use crate::protocol::server::Wire;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
 use crate::wire::ids::MemberName;
-use crate::wire::record::LinkPdu;
 use crate::wire::verify::VerifyPdu;
 use crate::wire::{DecodeError, Mode};
 
@@ -85,7 +84,6 @@ impl GroupClient {
     /// What the far end says to custody, where it belongs on this connection.
     fn answer(&self, frame: Frame) -> Option<Pdu> {
         match (self.purpose, frame) {
-            (Purpose::Attach, Frame::Link(LinkPdu::Report { .. })) => None,
             (Purpose::Attach, Frame::Link(link)) => Some(Pdu::Link(link)),
             (Purpose::Consult, Frame::Verify(VerifyPdu::Verify { .. })) => None,
             (Purpose::Consult, Frame::Verify(pdu)) => Some(Pdu::Verify(pdu)),

@@ -12,7 +12,6 @@ use crate::protocol::server::Wire;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
 use crate::wire::ids::MemberName;
-use crate::wire::record::LinkPdu;
 use crate::wire::verify::VerifyPdu;
 use crate::wire::{DecodeError, Mode};
 
@@ -76,8 +75,7 @@ impl GroupServer {
                 self.state = State::Consulted;
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
-            // Only a master says that it has heard a report.
-            (State::Attached, Frame::Link(link)) if !matches!(link, LinkPdu::Reported { .. }) => {
+            (State::Attached, Frame::Link(link)) => {
                 talk.tell(Pdu::Link(link));
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
