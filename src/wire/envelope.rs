@@ -12,8 +12,8 @@ use super::{DecodeError, TooLong, is_name};
 use crate::clause;
 use crate::wire::message::{Address, Digest, Envelope};
 
-/// The most octets of an envelope.
-pub const ENVELOPE_LIMIT: usize = 1024 * 1024;
+/// The most octets of an envelope: room for the versions of the greatest table, with names of 64 octets.
+pub const ENVELOPE_LIMIT: usize = 8 * 1024 * 1024;
 
 /// The canonical octets: JSON without white space, fields in the order of the type, maps by key.
 ///
@@ -32,7 +32,7 @@ pub fn encode(envelope: &Envelope) -> Result<Vec<u8>, TooLong> {
 pub fn decode(octets: &[u8]) -> Result<Envelope, DecodeError> {
     if octets.len() > ENVELOPE_LIMIT {
         clause!(WI_081);
-        let expected = "an envelope of at most 1,048,576 octets";
+        let expected = "an envelope of at most 8,388,608 octets";
         return Err(DecodeError { offset: ENVELOPE_LIMIT, expected });
     }
     let envelope: Envelope = serde_json::from_slice(octets).map_err(|error| DecodeError {

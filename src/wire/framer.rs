@@ -21,7 +21,7 @@ use crate::clause;
 pub const PIECE_LIMIT: usize = 64 * 1024;
 
 /// The most octets of one [`Unit::Block`].
-pub const BLOCK_LIMIT: usize = 1 << 20;
+pub const BLOCK_LIMIT: usize = 1 << 23;
 
 /// The most octets of a malformed line or frame that are kept for the log.
 pub const SPOILED_LIMIT: usize = 4 * 1024;

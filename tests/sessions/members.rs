@@ -236,10 +236,10 @@ fn an_offer_needs_hello_and_news() {
     merge(&mut stage);
     let digest = "0".repeat(64);
     stage.play(&format!(
-        "C: X-SUBMIT OFFER ID=rg1-a/0000000000000001/9 OFFER=1 ENVELOPE=1048577 BODY=1 DIGEST={digest}
-         S: 552 5.3.4 An envelope may have 1048576 octets and a body 10000
+        "C: X-SUBMIT OFFER ID=rg1-a/0000000000000001/9 OFFER=1 ENVELOPE=8388609 BODY=1 DIGEST={digest}
+         S: 552 5.3.4 An envelope may have 8388608 octets and a body 10000
          C: X-SUBMIT OFFER ID=rg1-a/0000000000000001/9 OFFER=1 ENVELOPE=1 BODY=10001 DIGEST={digest}
-         S: 552 5.3.4 An envelope may have 1048576 octets and a body 10000
+         S: 552 5.3.4 An envelope may have 8388608 octets and a body 10000
          C: X-SUBMIT COMMIT ID=rg1-a/0000000000000001/9 OFFER=1
          S: 503 5.5.1 This offer was not transferred on this connection"
     ));

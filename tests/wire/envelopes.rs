@@ -1,7 +1,8 @@
 //! The envelope in its canonical form (WI-080 to WI-084).
 
+use bridgehead::protocol::linkstate::TABLE_LIMIT;
 use bridgehead::wire::envelope;
-use bridgehead::wire::ids::MemberName;
+use bridgehead::wire::ids::{GroupKey, GroupName, MemberName};
 use bridgehead::wire::message::{Address, Envelope};
 use bridgehead::wire::record::Version;
 use proptest::prelude::*;
@@ -36,7 +37,7 @@ fn wi_080_the_canonical_form_has_no_white_space() {
 fn wi_081_an_envelope_has_a_limit() {
     let mut envelope = an_envelope();
     let hop = bridgehead::wire::message::Hop {
-        from: "x".repeat(600_000),
+        from: "x".repeat(envelope::ENVELOPE_LIMIT / 2),
         by: String::new(),
         group: bridgehead::wire::ids::GroupName::from("RG1"),
         with: String::new(),
@@ -50,6 +51,26 @@ fn wi_081_an_envelope_has_a_limit() {
     assert!(envelope::encode(&envelope).is_err());
     let octets = vec![b' '; envelope::ENVELOPE_LIMIT + 1];
     assert_eq!(envelope::decode(&octets).expect_err("too long").offset, envelope::ENVELOPE_LIMIT);
+}
+
+/// WI-081: the versions of the greatest table travel with a message, and leave room for the recipients.
+#[test]
+fn wi_081_the_versions_of_the_greatest_table_fit() {
+    let name = "n".repeat(64);
+    let mut version = Version::tombstone(MemberName::from(name.as_str()));
+    version.term.nonce = u64::MAX;
+    (version.major, version.minor, version.user) = (u32::MAX, u32::MAX, u32::MAX);
+    let mut envelope = an_envelope();
+    // As many groups as a table may have, and as many tombstones.
+    let keys = (0..2 * TABLE_LIMIT).map(|number| {
+        let uuid = format!("00000000-0000-4000-8000-{number:012}");
+        GroupKey::new(&GroupName::from(name.as_str()), &uuid)
+    });
+    envelope.routed_by = keys.map(|key| (key, version.clone())).collect();
+    assert_eq!(envelope.routed_by.len(), 20_000);
+    let octets = envelope::encode(&envelope).expect("below the limit");
+    let left = envelope::ENVELOPE_LIMIT - octets.len();
+    assert!(left > 1024 * 1024, "only {left} octets are left for recipients and hops");
 }
 
 /// WI-082.

@@ -138,10 +138,10 @@ fn unfit() -> Vec<Case> {
         .twin("submit.offer.01"),
         receiver(
             "submit.size.02",
-            "An envelope of more than 1,048,576 octets is refused instead of 354",
+            "An envelope of more than 8,388,608 octets is refused instead of 354",
             &["SM-024", "WI-017"],
             ready().ask(
-                &long.offer_of(1, (1_048_577, 10), &long.digest()),
+                &long.offer_of(1, (8_388_609, 10), &long.digest()),
                 "refused",
                 too_large(),
             ),

@@ -15,9 +15,9 @@ use crate::wire::envelope::ENVELOPE_LIMIT;
 use crate::wire::ids::{ConnectionId, OriginId, QueueId, TransferId};
 use crate::wire::message::{Address, Body, BodyKey, Envelope, Hop, Recipient, Refusal};
 
-/// How much of an envelope's limit the recipients of a message from outside may take. The rest is for
-/// what the hops add: their lines in the trace, and the versions of the tables.
-pub(super) const RECIPIENTS_OCTETS_LIMIT: usize = ENVELOPE_LIMIT / 2;
+/// How much of an envelope the recipients of a message from outside may take. The rest is for what the
+/// hops add: their lines in the trace, and the versions of the tables.
+pub(super) const RECIPIENTS_OCTETS_LIMIT: usize = ENVELOPE_LIMIT / 16;
 
 impl Member {
     /// May mail for this recipient enter here?
