@@ -164,6 +164,10 @@ pub struct Hop {
     pub id: String,
     /// When.
     pub at: Time,
+    /// The table by which that member routed it on, once it has: the first 16 hexadecimal digits of the
+    /// table's digest, `/`, and the version of the group's own record in it, as a log prints one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
 }
 
 /// One field of a header.

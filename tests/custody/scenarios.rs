@@ -50,6 +50,31 @@ fn a_message_crosses_two_hand_overs_and_a_delivery() {
     assert_eq!(count(&network, &member(2, 'b'), |pdu| matches!(pdu, Pdu::Deliver(_))), 1);
 }
 
+/// CU-097: whoever routed a message says in its trace by which table it did.
+#[test]
+fn the_trace_names_the_tables_that_routed() {
+    let mut network = network();
+    let mark_of = |network: &Network, at: &MemberName| {
+        let site = &network.sites[at];
+        let table = site.node.as_ref().expect("it is up").machine().link().routing_table();
+        let group = &site.config.organization.group_of(at).expect("it has one").name;
+        let digest = table.digest().to_string();
+        format!("{}/{}", &digest[..16], table.get(group).expect("its own record").version)
+    };
+    let senders = [member(1, 'b'), member(1, 'a')];
+    let marks = senders.map(|at| Some(mark_of(&network, &at)));
+    let (client, account) = send_across(&mut network);
+    network.run(Span::seconds(5));
+    assert_stored_once(&network, client, &account);
+    let offered = network.heard.iter().filter_map(|(_, _, pdu)| match pdu {
+        Pdu::Offer { parcel, .. } => Some(&parcel.envelope.hops),
+        _ => None,
+    });
+    let tables: Vec<Vec<_>> =
+        offered.map(|hops| hops.iter().map(|hop| hop.table.clone()).collect()).collect();
+    assert_eq!(tables, [marks[..1].to_vec(), marks.to_vec()]);
+}
+
 /// SU-004, SU-020, SU-021: the reply after COMMIT is lost; RESOLVE finds the acceptance.
 #[test]
 fn a_lost_reply_after_commit_is_resolved_as_accepted() {

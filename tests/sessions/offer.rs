@@ -31,6 +31,7 @@ pub(crate) fn envelope() -> Envelope {
             with: "ESMTP".into(),
             id: "0000000000000007".into(),
             at: Time(1_000_000),
+            table: None,
         }],
         routed_by: BTreeMap::new(),
         fields: Vec::new(),

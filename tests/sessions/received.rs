@@ -12,6 +12,7 @@ fn hop(from: &str, by: &str, seconds: u64) -> Hop {
         with: "ESMTP".into(),
         id: "0000000000000001".into(),
         at: Time(seconds * 1_000_000 + 999_999),
+        table: None,
     }
 }
 
@@ -45,6 +46,11 @@ fn the_newest_hop_stands_first() {
                     0000000000000001;\r\n\tThu, 1 Jan 1970 00:00:00 +0000\r\n";
     assert_eq!(lines, expected);
     assert_eq!(received_lines(&[]), "");
+    // CU-097: a hop that a table has routed on says by which.
+    let table = Some(String::from("0123456789abcdef/1.3.2.0"));
+    let lines = received_lines(&[Hop { table, ..hop("x", "rg1-a", 0) }]);
+    let expected = "\tby rg1-a (group RG1) (table 0123456789abcdef/1.3.2.0) with ESMTP id";
+    assert!(lines.contains(expected), "{lines}");
 }
 
 /// No word can end the line, and none is too long.

@@ -27,6 +27,7 @@ fn hop(number: u64) -> Hop {
         with: "ESMTP".into(),
         id: format!("{number:016x}"),
         at: Time(number * 1_000_000),
+        table: None,
     }
 }
 

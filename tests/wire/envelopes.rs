@@ -43,6 +43,7 @@ fn wi_081_an_envelope_has_a_limit() {
         with: String::new(),
         id: String::new(),
         at: bridgehead::kernel::Time(0),
+        table: None,
     };
     envelope.hops = vec![hop.clone()];
     let octets = envelope::encode(&envelope).expect("below the limit");

@@ -5,6 +5,7 @@
 //! message is a look-up; and a change computes anew only what it can alter.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
@@ -262,6 +263,16 @@ impl LinkState {
         clause!(LS_181);
         let records = self.routes.table.records();
         records.map(|record| (record.key(), record.version.clone())).collect()
+    }
+
+    /// The table that routes, as the trace of a message shows it to people: the beginning of its digest, and
+    /// the version of this group's record in it.
+    #[must_use]
+    pub fn routing_mark(&self, group: &GroupName) -> String {
+        let table = &self.routes.table;
+        let digest = alloc::format!("{}", table.digest());
+        let version = table.get(group).map(|record| alloc::format!("{}", record.version));
+        alloc::format!("{}/{}", &digest[..16], version.as_deref().unwrap_or("none"))
     }
 
     /// Whether the table that routes is not smaller than `versions`, group by group.

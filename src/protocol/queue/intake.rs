@@ -145,7 +145,7 @@ impl Member {
         let group = turn.config.organization.group_of(&turn.config.member);
         let group = group.expect("a member has a group").name.clone();
         let by = turn.config.member.0.clone();
-        Hop { from, by, group, with, id: String::from(id), at: turn.cx.now }
+        Hop { from, by, group, with, id: String::from(id), at: turn.cx.now, table: None }
     }
 
     /// An id for a message that is born or enters here.

@@ -28,10 +28,12 @@ pub fn received_lines(hops: &[Hop]) -> String {
     clause!(SM_050);
     let mut lines = String::new();
     for hop in hops.iter().rev() {
-        let Hop { from, by, group, with, id, at } = hop;
+        let Hop { from, by, group, with, id, at, table } = hop;
         let [from, by, group, with, id] = [from, by, group.as_str(), with, id].map(printable);
+        let table = table.as_ref().map(|table| format!(" (table {})", printable(table)));
+        let table = table.unwrap_or_default();
         lines.push_str(&format!(
-            "Received: from {from}\r\n\tby {by} (group {group}) with {with} id {id};\r\n\t{}\r\n",
+            "Received: from {from}\r\n\tby {by} (group {group}){table} with {with} id {id};\r\n\t{}\r\n",
             date(*at)
         ));
     }

@@ -74,6 +74,10 @@ impl Member {
         // The far end must not route by a smaller table than the one that sends the message there.
         clause!(CU_023);
         parcel.envelope.routed_by.extend(self.link.routing_versions());
+        if let Some(own) = parcel.envelope.hops.last_mut() {
+            clause!(CU_097);
+            own.table = Some(self.link.routing_mark(&own.group));
+        }
         clause!(SU_059);
         parcel.envelope.attempts = self.work[&queue].attempts;
         let (transfer, offer) = self.next_offer(queue, &recipients, turn);

@@ -212,14 +212,16 @@ fn recipient() -> impl Strategy<Value = Recipient> {
 }
 
 fn hop() -> impl Strategy<Value = Hop> {
-    ("\\PC{0,12}", "[a-z0-9-]{1,8}", "[A-Z0-9]{1,4}", any::<u64>()).prop_map(
-        |(from, by, group, at)| Hop {
+    let table = option::of("[0-9a-f]{16}/[0-9a-f.]{7,20}");
+    ("\\PC{0,12}", "[a-z0-9-]{1,8}", "[A-Z0-9]{1,4}", any::<u64>(), table).prop_map(
+        |(from, by, group, at, table)| Hop {
             from,
             by,
             group: GroupName(group),
             with: String::from("SUBMIT"),
             id: String::from("000000000000002a"),
             at: Time(at),
+            table,
         },
     )
 }
