@@ -35,6 +35,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         members: vec![member(n, 'a'), member(n, 'b')],
         master: member(n, 'b'),
         stores: Vec::new(),
+        exits: Vec::new(),
         rules: Vec::new(),
         settings: Vec::new(),
     };
