@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::paths::{Tree, speaking};
 use super::{Barrier, LinkConfig, LinkState, NextHop, Record, SharedRecord, Table, Traits};
 use crate::clause;
+use crate::protocol::organization::Organization;
 use crate::wire::exits::{ExitRecord, Scope, Specificity};
 use crate::wire::ids::{ExitName, GroupName, MemberName};
 
@@ -42,8 +43,8 @@ pub enum WayOut {
     Infinite,
     /// Out, by this exit of the own group.
     Here(ExitName),
-    /// To a source of the exit, which is a member of the own group.
-    Source(MemberName),
+    /// To a source of the exit, which is a member of the own group, one of so many.
+    Source(MemberName, usize),
     /// Towards the group of the exit.
     Towards(GroupName, NextHop),
 }
@@ -160,14 +161,25 @@ pub fn choose_exit(table: &Table, from: &GroupName, domain: &str, traits: &Trait
     choose(speaking(table), &tree, domain, traits).0
 }
 
-/// What became of every exit of the table, the best first.
+/// Which exit mail takes, and what became of every other one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExitExplanation {
+    /// The exit.
+    pub choice: Choice,
+    /// How closely those fit the domain that were taken into account.
+    pub best: Option<Specificity>,
+    /// Every exit of the table, those that fit best first.
+    pub candidates: Vec<ExitCandidate>,
+}
+
+/// Which exit a message in `from` takes to `domain`, and what became of every exit of the table.
 #[must_use]
 pub fn explain_exits(
     table: &Table,
     from: &GroupName,
     domain: &str,
     traits: &Traits,
-) -> Vec<ExitCandidate> {
+) -> ExitExplanation {
     let tree = Tree::full(table, from, traits);
     let (choice, best) = choose(speaking(table), &tree, domain, traits);
     let all = speaking(table).flat_map(|record| record.exits.iter().map(move |e| (record, e)));
@@ -213,7 +225,27 @@ pub fn explain_exits(
         let is_chosen = candidate.verdict == ExitVerdict::Chosen;
         (!is_chosen, core::cmp::Reverse(candidate.fit))
     });
-    candidates
+    ExitExplanation { choice, best, candidates }
+}
+
+/// A more specific exit than those of the table that are taken into account, by the configuration alone: its
+/// group has not been heard of.
+#[must_use]
+pub fn unknown_exit(
+    table: &Table,
+    (organization, own): (&Organization, &GroupName),
+    domain: &str,
+    traits: &Traits,
+    best: Option<Specificity>,
+) -> Option<(GroupName, ExitName)> {
+    let mut exits = organization.exits_for(own);
+    let found = exits.find(|(group, exit)| {
+        exit.fit(domain).is_some_and(|fit| Some(fit) > best)
+            && exit.restrictions().barrier(traits).is_none()
+            && table.get(&group.name).is_none()
+            && table.of(&group.uuid).is_none()
+    });
+    found.map(|(group, exit)| (group.name.clone(), exit.name.clone()))
 }
 
 impl LinkState {
@@ -240,7 +272,8 @@ impl LinkState {
         (lot, failures): (u64, u32),
     ) -> WayOut {
         let (choice, best) = self.routes.exit(domain, traits);
-        if let Some((group, exit)) = self.unpublished(config, domain, traits, best) {
+        let file = (&*config.organization, &config.group().name);
+        if let Some((group, exit)) = unknown_exit(self.routes.table(), file, domain, traits, best) {
             clause!(LS_219);
             return WayOut::Unknown(group, exit);
         }
@@ -262,26 +295,6 @@ impl LinkState {
             return WayOut::Here(exit);
         }
         let place = failures as usize % sources.len();
-        WayOut::Source(sources[place].clone())
-    }
-
-    /// A more specific exit than the `best` of the table, by the configuration alone: its group has not been
-    /// heard of.
-    fn unpublished(
-        &self,
-        config: &LinkConfig,
-        domain: &str,
-        traits: &Traits,
-        best: Option<Specificity>,
-    ) -> Option<(GroupName, ExitName)> {
-        let table = self.routes.table();
-        let mut exits = config.organization.exits_for(&config.group().name);
-        let found = exits.find(|(group, exit)| {
-            exit.fit(domain).is_some_and(|fit| Some(fit) > best)
-                && exit.restrictions().barrier(traits).is_none()
-                && table.get(&group.name).is_none()
-                && table.of(&group.uuid).is_none()
-        });
-        found.map(|(group, exit)| (group.name.clone(), exit.name.clone()))
+        WayOut::Source(sources[place].clone(), sources.len())
     }
 }

@@ -10,7 +10,7 @@ use crate::protocol::linkstate::exits::WayOut;
 use crate::protocol::linkstate::{NextHop, Traits, Way};
 use crate::protocol::member::{Event, Member, MemberConfig, Turn};
 use crate::wire::envelope::sha256;
-use crate::wire::ids::{GroupName, QueueId};
+use crate::wire::ids::{GroupName, MemberName, QueueId};
 use crate::wire::message::{Address, Envelope, Hop, Refusal, TableVersions};
 
 /// Whose an address is, by the configuration.
@@ -245,12 +245,43 @@ impl Member {
         home
     }
 
+    fn way_out(&self, queue: QueueId, domain: &str, config: &MemberConfig) -> WayOut {
+        let (traits, lot) = subject(&self.spool.queue[&queue]);
+        let lots = (lot, self.work[&queue].attempts);
+        self.link.way_out(&config.link(), domain, &traits, lots)
+    }
+
+    /// A member cannot be reached: of what is in line for it as the source of an exit, the next attempt is for
+    /// another source.
+    pub(crate) fn pass_over(&mut self, peer: &MemberName, turn: &mut Turn<'_, '_>) {
+        let route = Route::Way(Way::Member(peer.clone()));
+        let queues: Vec<QueueId> = self.lanes.get(&route).into_iter().flatten().copied().collect();
+        for queue in queues {
+            let envelope = &self.spool.queue[&queue].envelope;
+            let is_for_source = |index: &u32| {
+                let mut recipients = envelope.recipients.iter();
+                let recipient = recipients.find(|recipient| recipient.index == *index);
+                let address = &recipient.expect("who is in line is in the envelope").address;
+                turn.config.organization.is_foreign(address)
+                    && matches!(
+                        self.way_out(queue, address.domain(), turn.config),
+                        WayOut::Source(_, 2..)
+                    )
+            };
+            let mut recipients = self.in_line(queue, &route);
+            recipients.retain(is_for_source);
+            if !recipients.is_empty() {
+                let why = alloc::format!("{peer}, which has the exit, cannot be reached");
+                self.retry_later(queue, &recipients, Some(&route), &why, turn);
+            }
+        }
+        self.drop_idle_wants(turn);
+    }
+
     /// Where mail for a domain goes that the organization does not host.
     fn decide_outside(&self, queue: QueueId, domain: &str, config: &MemberConfig) -> Decision {
-        let (message, organization) = (&self.spool.queue[&queue], &config.organization);
-        let (traits, lot) = subject(message);
-        let lots = (lot, self.work[&queue].attempts);
-        let way_out = self.link.way_out(&config.link(), domain, &traits, lots);
+        let organization = &config.organization;
+        let way_out = self.way_out(queue, domain, config);
         clause!(CU_096);
         match way_out {
             WayOut::Here(name) => {
@@ -261,7 +292,7 @@ impl Member {
                     None => Decision::Wait(alloc::format!("the exit {name} is not known here yet")),
                 }
             }
-            WayOut::Source(member) => Decision::Go(Route::Way(Way::Member(member))),
+            WayOut::Source(member, _) => Decision::Go(Route::Way(Way::Member(member))),
             WayOut::Towards(group, next) => towards(&group, next),
             WayOut::Infinite => {
                 Decision::Wait(alloc::format!("every way to the exits for {domain} is down"))
