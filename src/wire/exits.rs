@@ -80,7 +80,6 @@ pub struct ExitRecord {
 impl Scope {
     /// What serde asks.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
     pub fn is_organization(&self) -> bool {
         *self == Self::Organization
     }
@@ -215,7 +214,7 @@ fn some<'a, O>(
 
 fn exit(input: &str) -> Parsed<'_, ExitRecord> {
     let cost = expect("a cost from 1 to 64 (hexadecimal)", verify(hex, |c| COST_RANGE.contains(c)));
-    let scope = preceded(word("SCOPE"), expect("SP and GROUP", word("GROUP")));
+    let scope = preceded(word("SCOPE"), cut(expect("SP and GROUP", word("GROUP"))));
     let (rest, (name, _, spaces, _, cost, _, sources, scope, restrictions, _)) = (
         token(map(counted_name, ExitName)),
         expect("SP, `(` and SPACES", tag(" ( SPACES")),
