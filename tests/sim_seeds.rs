@@ -62,6 +62,7 @@ fn with_roles(seed: u64) -> Organization {
             members: fronts.iter().chain(&backs).cloned().collect(),
             master: backs[0].clone(),
             stores: Vec::new(),
+            exits: Vec::new(),
             settings: front.chain(back).collect(),
             rules: Vec::new(),
         }

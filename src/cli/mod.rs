@@ -8,6 +8,7 @@ mod account;
 mod admin;
 mod check;
 pub mod cluster;
+mod exits;
 mod linkstate;
 mod manual;
 mod password;

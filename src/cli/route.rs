@@ -8,21 +8,21 @@ use clap::Args;
 use serde_json::json;
 
 use super::cluster::Plan;
+use super::exits::{Outside, barred};
 use super::table::{items, row, table};
 use super::whom::Whom;
 use super::{failed, refused};
 use crate::protocol::linkstate::explain::{
     Candidate, Closed, Explanation, Verdict, configured, explain,
 };
-use crate::protocol::linkstate::{
-    Barrier, ConnectorState, Priority, Record, SenderId, Table, Traits,
-};
+use crate::protocol::linkstate::{ConnectorState, Priority, Record, SenderId, Table, Traits};
 use crate::protocol::organization::Organization;
 use crate::server::configuration::{load_organization, report};
 use crate::wire::header;
 use crate::wire::ids::{GroupName, MemberName};
 use crate::wire::message::{Address, Field};
 use crate::wire::restrictions::NULL_SENDER;
+use crate::wire::smtp::decode_address;
 
 /// The version of what `--json` prints.
 const ROUTE_FORMAT: u32 = 1;
@@ -34,7 +34,7 @@ const NAMED_LIMIT: usize = 3;
 pub(super) struct Arguments {
     /// The group where the message is, or a member of it
     from: String,
-    /// The group where it is to go, or the address of an account
+    /// The group where it is to go, or an address; mail for an address outside goes to an exit
     to: String,
     /// How large it is, in octets; without --message, 1
     #[arg(long, value_name = "OCTETS")]
@@ -93,37 +93,58 @@ fn answer(arguments: &Arguments) -> Answer<()> {
     for name in &arguments.down {
         ground.table = without(&ground.table, name)?;
     }
-    let (from, to) = (ground.group(&arguments.from)?, ground.group(&arguments.to)?);
+    let from = ground.group(&arguments.from)?;
+    let to = match ground.outside(&arguments.to, &from, &traits)? {
+        Some(outside) => return leave(arguments, &ground, &from, &traits, &outside),
+        None => ground.group(&arguments.to)?,
+    };
     for group in [&from, &to] {
-        if ground.table.get(group).is_none() {
-            let problem = format!("no record of `{group}` is known: the mail waits");
-            return Err(Problem::NoRoute(problem));
-        }
+        ground.expect(group)?;
     }
     if from == to {
-        if arguments.whom.json {
-            say!(
-                "{}",
-                json!({"format": ROUTE_FORMAT, "from": from, "to": to, "cost": 0, "path": [], "candidates": []})
-            );
-        } else {
-            say!("it is in {to} already");
-        }
+        let shown = json!({"format": ROUTE_FORMAT, "from": from, "to": to, "cost": 0, "path": [], "candidates": []});
+        arguments.show(shown, &format!("it is in {to} already"));
         return Ok(());
     }
-    let spread = ground.organization.as_ref().is_some_and(|o| o.link_state.spread);
-    let explanation = explain(&ground.table, (&from, &to), &traits, spread);
-    if arguments.whom.json {
-        let mut shown = json!(explanation);
-        shown["format"] = json!(ROUTE_FORMAT);
-        say!("{shown}");
-    } else {
-        say!("{}", text(&explanation).trim_end());
-    }
+    let explanation = ground.explain(&from, &to, &traits);
+    let mut shown = json!(explanation);
+    shown["format"] = json!(ROUTE_FORMAT);
+    arguments.show(shown, &text(&explanation));
     match explanation.cost {
         Some(_) => Ok(()),
         None => {
             Err(Problem::NoRoute(format!("every way to {to} is closed: the mail waits in {from}")))
+        }
+    }
+}
+
+/// Shows by which exit a message leaves, and the way to it.
+fn leave(
+    arguments: &Arguments,
+    ground: &Ground,
+    from: &GroupName,
+    traits: &Traits,
+    outside: &Outside,
+) -> Answer<()> {
+    ground.expect(from)?;
+    let to = outside.to.as_ref().filter(|to| *to != from);
+    let explanation = to.map(|to| ground.explain(from, to, traits));
+    let mut shown = outside.json(explanation.as_ref().map(|explanation| json!(explanation)));
+    shown["format"] = json!(ROUTE_FORMAT);
+    let route = explanation.as_ref().map(text).unwrap_or_default();
+    arguments.show(shown, &format!("{}{route}", outside.text()));
+    match &outside.problem {
+        Some(problem) => Err(Problem::NoRoute(problem.clone())),
+        None => Ok(()),
+    }
+}
+
+impl Arguments {
+    fn show(&self, json: serde_json::Value, text: &str) {
+        if self.whom.json {
+            say!("{json}");
+        } else {
+            say!("{}", text.trim_end());
         }
     }
 }
@@ -204,6 +225,31 @@ fn member_of(organization: &Organization, meant: &str) -> Option<MemberName> {
 }
 
 impl Ground {
+    fn expect(&self, group: &GroupName) -> Answer<()> {
+        let problem = || format!("no record of `{group}` is known: the mail waits");
+        let known = self.table.get(group).map(|_| ());
+        known.ok_or_else(|| Problem::NoRoute(problem()))
+    }
+
+    fn explain(&self, from: &GroupName, to: &GroupName, traits: &Traits) -> Explanation {
+        let spread = self.organization.as_ref().is_some_and(|o| o.link_state.spread);
+        explain(&self.table, (from, to), traits, spread)
+    }
+
+    /// What becomes of mail for an address that the organization does not host; `None` for everything else.
+    fn outside(&self, meant: &str, from: &GroupName, traits: &Traits) -> Answer<Option<Outside>> {
+        let address = Address::from(meant);
+        let organization = self.organization.as_ref().filter(|_| meant.contains('@'));
+        let Some(organization) = organization.filter(|o| o.is_foreign(&address)) else {
+            return Ok(None);
+        };
+        if decode_address(meant).is_err() {
+            return Err(Problem::Usage(format!("`{meant}` is no address")));
+        }
+        let way = (from, address.domain());
+        Ok(Some(Outside::of(&self.table, organization, way, traits)))
+    }
+
     /// The group that is meant by a name, by one of its members, or by an account.
     fn group(&self, meant: &str) -> Answer<GroupName> {
         let name = GroupName::from(meant);
@@ -293,17 +339,10 @@ fn in_words(verdict: &Verdict) -> String {
     }
 }
 
-fn barred(barrier: Barrier) -> String {
-    match barrier {
-        Barrier::TooLarge(limit) => format!("too large, at most {limit} octets"),
-        Barrier::Priority => "not for this priority".into(),
-        Barrier::Sender => "not for this sender".into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::linkstate::Barrier;
 
     #[test]
     fn a_message_tells_size_priority_and_sender() {

@@ -24,7 +24,7 @@ const RETENTION_SPAN: Span = Span::hours(27);
 const AWAY: Span = Span::hours(25);
 
 /// Where the clients of a run are.
-const CLIENTS: &str = "192.0.2.0/24";
+pub(super) const CLIENTS: &str = "192.0.2.0/24";
 
 /// The limits of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `delays NETWORK DISK` | how long things take; first in the file if at all |
+//! | `relay` | clients may send to addresses outside; before any member runs |
 //! | `fault NAME` | turns a planted bug on; before any member runs |
 //! | `boot MEMBER…` or `boot all` | starts processes |
 //! | `crash MEMBER` | kills a process; writes under way are lost |
@@ -41,15 +42,20 @@
 //! | `expect-buried MEMBER COUNT` | so many tombstones are in the table of MEMBER |
 //! | `expect-settled` | every promised recipient has ended |
 
+mod blocks;
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use blocks::{blocks, span};
+
 use super::client::{Client, Draft, Letter};
 use super::draw::Delays;
 use super::faults::Swarm;
+use super::limits::CLIENTS;
 use super::log::Log;
 use super::network::{Cut, End, HostIndex, OPENER, PipeId, TAKER};
 use super::run::Plan;
@@ -69,13 +75,6 @@ use crate::wire::message::Address;
 const ROWS_LIMIT: usize = 1_000_000;
 /// How long `until` waits in virtual time.
 const UNTIL_LIMIT: Span = Span::hours(1);
-
-/// One block of a scenario file.
-struct Block<'t> {
-    /// What stands before the command, for people.
-    comments: Vec<&'t str>,
-    command: &'t str,
-}
 
 /// A running scenario.
 struct Stage<'c> {
@@ -109,6 +108,9 @@ fn play(text: &str, organization: Organization, trace: bool) -> Result<(String, 
         match words[..] {
             ["delays", network, disk] => delays = Delays::fixed(span(network)?, span(disk)?),
             ["fault", name] => faults.push(name),
+            ["relay"] => {
+                plan.policy.relay_networks = Vec::from([CLIENTS.parse().expect("it is a network")]);
+            }
             _ => {}
         }
     }
@@ -131,36 +133,6 @@ fn play(text: &str, organization: Organization, trace: bool) -> Result<(String, 
     Ok((out, trace))
 }
 
-/// The commands of a file; what stands below `----` is what it gave when it was written.
-fn blocks(text: &str) -> Vec<Block<'_>> {
-    let mut blocks = Vec::new();
-    let mut comments = Vec::new();
-    let mut is_output = false;
-    for line in text.lines() {
-        match line {
-            "" => is_output = false,
-            _ if is_output => {}
-            "----" => is_output = true,
-            line if line.starts_with('#') => comments.push(line),
-            command => blocks.push(Block { comments: core::mem::take(&mut comments), command }),
-        }
-    }
-    blocks
-}
-
-fn span(text: &str) -> Result<Span, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no span"))?;
-    match &text[digits.len()..] {
-        "us" => Ok(Span(number)),
-        "ms" => Ok(Span::milliseconds(number)),
-        "s" => Ok(Span::seconds(number)),
-        "m" => Ok(Span::minutes(number)),
-        "h" => Ok(Span::hours(number)),
-        unit => Err(format!("`{unit}` is no unit; us, ms, s, m, h are")),
-    }
-}
-
 impl Stage<'_> {
     fn command(&mut self, command: &str) -> Result<Vec<String>, String> {
         let (command, is_quiet) = match command.strip_suffix(" quiet") {
@@ -181,7 +153,7 @@ impl Stage<'_> {
 
     fn act(&mut self, words: &[&str]) -> Result<(), String> {
         match *words {
-            ["delays", ..] | ["fault", _] => {}
+            ["delays", ..] | ["fault", _] | ["relay"] => {}
             ["boot", "all"] => (0..self.world.hosts.len()).for_each(|host| self.world.boot(host)),
             ["boot", member] => {
                 let host = self.host(member)?;

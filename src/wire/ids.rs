@@ -52,6 +52,11 @@ name! {
     ConnectorName
 }
 
+name! {
+    /// The name of an exit: unique in its group.
+    ExitName
+}
+
 impl GroupKey {
     /// Of a group with this name and identity.
     #[must_use]

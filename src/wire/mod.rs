@@ -7,6 +7,7 @@ pub mod deliver;
 mod dots;
 pub mod envelope;
 mod error;
+pub mod exits;
 pub mod explain;
 mod fields;
 pub mod frame;

@@ -23,7 +23,7 @@ use super::names::{escape, unescape};
 use super::node::Node;
 use super::nodes::{encode_nodes, nodes};
 use super::parse::{Failure, Parsed, expect, refuse, text_of, whole};
-use super::{DecodeError, TooLong, restrictions};
+use super::{DecodeError, TooLong, exits, restrictions};
 use crate::clause;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName, is_uuid};
 use crate::wire::message::Digest;
@@ -192,13 +192,14 @@ fn encode_record(record: &Record) -> String {
         seconds => format!(" LIFETIME {seconds:x}"),
     };
     format!(
-        "( {} {} {} {} {}{}{lifetime} )",
+        "( {} {} {} {} {}{}{lifetime}{} )",
         record.uuid,
         name(record.group.as_str()),
         encode_version(&record.version),
         list(members),
         list(record.connectors.iter().map(encode_connector)),
         deleted.map_or_else(String::new, |reason| format!(" DELETED {}", name(reason))),
+        exits::encode(&record.exits),
     )
 }
 
@@ -249,14 +250,14 @@ fn record(input: &str) -> Parsed<'_, Record> {
     let deleted = opt(preceded(word("DELETED"), cut(token(counted_name))));
     let lifetime = opt(preceded(word("LIFETIME"), cut(token(lifetime))));
     let head = (token(uuid), token(group_name), version);
-    let (rest, (head, members, connectors, deleted, lifetime)) = delimited(
+    let (rest, (head, members, connectors, deleted, lifetime, exits)) = delimited(
         expect("a record", tag(" (")),
-        (head, listed(member), listed(connector), deleted, lifetime),
+        (head, listed(member), listed(connector), deleted, lifetime, exits::parse),
         expect("SP and `)`", tag(" )")),
     )
     .parse(input)?;
     let ((uuid, group, version), lifetime_s) = (head, lifetime.unwrap_or(DEFAULT_LIFETIME_S));
-    Ok((rest, Record { group, uuid, version, members, connectors, deleted, lifetime_s }))
+    Ok((rest, Record { group, uuid, version, members, connectors, deleted, lifetime_s, exits }))
 }
 
 /// A lifetime that is not the default one: that is never said.

@@ -6,6 +6,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::exits::ExitRecord;
 use crate::wire::ids::{ConnectorName, GroupKey, GroupName, MemberName};
 use crate::wire::message::Digest;
 use crate::wire::node::Node;
@@ -161,6 +162,9 @@ pub struct Record {
     /// Who learnt it longer ago than this, in seconds, shows it as stale.
     #[serde(default = "default_lifetime", skip_serializing_if = "is_default_lifetime")]
     pub lifetime_s: u32,
+    /// The ways that lead from the group out of the organization, in order of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exits: Vec<ExitRecord>,
 }
 
 impl Record {

@@ -29,6 +29,64 @@ fn a_route_is_explained_with_every_candidate() {
     assert_ends(&["route", "RG1", "RG5", "--dir", "/nowhere"], 2, "/nowhere");
 }
 
+/// Mail for an address outside goes to an exit; every exit is named with what became of it.
+#[test]
+fn a_route_to_an_address_outside_is_explained_with_every_exit() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let example = fs::read_to_string(EXAMPLE).expect("the example");
+    let exit = |name: &str, space: &str, member: &str, more: &str| {
+        format!(
+            "[[group.exit]]\nname = \"{name}\"\nspaces = [\"{space}\"]\ncost = 1\n\
+             sources = [\"{member}\"]\nsmart_host = \"out.example.net:25\"\n{more}\n"
+        )
+    };
+    let behind = |example: String, master: &str, exits: &str| {
+        let master = format!("master = \"{master}\"\n");
+        example.replacen(&master, &format!("{master}\n{exits}\n"), 1)
+    };
+    let small = "size_limit_octets = 10";
+    let five = [
+        exit("partner", "*.partner.example", "rg5-a", ""),
+        exit("small", "x.partner.example", "rg5-b", small),
+    ]
+    .concat();
+    let one = [exit("world", "*", "rg1-b", ""), exit("other", "y.example", "rg1-b", "")].concat();
+    let file = behind(behind(example, "rg5-b", &five), "rg1-b", &one);
+    let own = exit("own", "*.partner.example", "rg3-a", "scope = \"group\"");
+    let file = behind(file, "rg3-b", &own);
+    let organization = directory.path().join("organization.toml");
+    fs::write(&organization, file).expect("a file");
+    let organization = organization.to_string_lossy();
+    let route = |status: i32, more: &[&str]| {
+        let output = bridgehead(
+            &[&["route", "--organization", &organization, "--size", "11"], more].concat(),
+        );
+        let told = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{told}");
+        // Words alone: the columns are as wide as they have to be.
+        told.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let told = route(0, &["RG1", "ann@x.partner.example"]);
+    for expected in [
+        "RG1 to x.partner.example: out by partner of RG5, cost 31",
+        "partner RG5 below 1 31 3 chosen",
+        "small RG5 exact 1 31 3 too large, at most 10 octets",
+        "own RG3 below 1 21 1 for RG3 alone",
+        "world RG1 * 1 1 0 less specific",
+        "other RG1 - 1 1 0 for other domains",
+        "RG1 to RG5: RG1-RG2 (10), RG2-RG4 (10), RG4-RG5 (10), cost 30",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(route(0, &["RG3", "ann@x.partner.example"]).contains("out by own of RG3, cost 1 "));
+    let told = route(0, &["RG1", "ann@else.example", "--json"]);
+    assert!(told.contains("\"format\":1") && told.contains("\"verdict\":\"chosen\""), "{told}");
+    let told = route(1, &["RG1", "ann@x.partner.example", "--down", "RG4-RG5"]);
+    let waits = "every way to the exits for x.partner.example is closed: the mail waits in RG1";
+    assert!(told.contains(waits) && told.contains("every way to RG5 is closed"), "{told}");
+    assert_ends(&["route", "--organization", EXAMPLE, "RG1", "ann@else.example"], 1, "550 5.7.1");
+}
+
 /// What restricts a connector closes it for the message of a file, and for no other.
 #[test]
 fn a_route_depends_on_the_message() {

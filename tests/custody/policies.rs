@@ -46,6 +46,7 @@ pub(crate) fn cluster(frontends: usize) -> Organization {
             master: name("be1"),
             settings,
             stores: Vec::new(),
+            exits: Vec::new(),
             rules: Vec::new(),
         }],
         connectors: Vec::new(),

@@ -165,6 +165,7 @@ fn configs(senders: usize, hosts: usize, faults: &Faults) -> Vec<MemberConfig> {
             members: names.clone(),
             master: names[senders].clone(),
             stores: Vec::new(),
+            exits: Vec::new(),
             rules: Vec::new(),
             settings: Vec::new(),
         }],

@@ -48,6 +48,7 @@ fn record() -> impl Strategy<Value = Record> {
         }],
         deleted: None,
         lifetime_s: DEFAULT_LIFETIME_S,
+        exits: Vec::new(),
     })
 }
 
@@ -62,6 +63,7 @@ fn numbered(number: u32, minor: u32) -> Record {
         connectors: vec![],
         deleted: None,
         lifetime_s: DEFAULT_LIFETIME_S,
+        exits: Vec::new(),
     }
 }
 
@@ -255,6 +257,7 @@ fn organization(edges: &[Edge]) -> Organization {
         members: if number == 0 { vec![member(0), observer()] } else { vec![member(number)] },
         master: member(number),
         stores: Vec::new(),
+        exits: Vec::new(),
         rules: Vec::new(),
         settings: Vec::new(),
     });
@@ -307,6 +310,7 @@ fn records(edges: &[Edge], organization: &Organization) -> Vec<Record> {
             connectors,
             deleted: None,
             lifetime_s: DEFAULT_LIFETIME_S,
+            exits: Vec::new(),
         }
     });
     records.collect()

@@ -7,6 +7,7 @@ mod chaos;
 mod compare;
 mod converge;
 mod damping;
+mod exits;
 mod flapping;
 mod laws;
 mod master;

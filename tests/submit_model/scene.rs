@@ -218,6 +218,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             members,
             master,
             stores: Vec::new(),
+            exits: Vec::new(),
             rules: Vec::new(),
             settings: Vec::new(),
         }

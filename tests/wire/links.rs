@@ -212,6 +212,7 @@ pub(crate) fn a_record() -> Record {
         }],
         deleted: None,
         lifetime_s: DEFAULT_LIFETIME_S,
+        exits: Vec::new(),
     }
 }
 

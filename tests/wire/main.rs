@@ -2,6 +2,7 @@
 
 mod corpus;
 mod envelopes;
+mod exits;
 mod framer;
 mod historic;
 mod lifetimes;

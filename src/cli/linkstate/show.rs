@@ -52,7 +52,29 @@ fn linkstate(answer: &Value) -> String {
             &plain(field(connector, "penalty")),
         ]));
     }
-    if rows.len() == 1 { "no record yet\n".into() } else { table(&rows) }
+    let shown = if rows.len() == 1 { "no record yet\n".into() } else { table(&rows) };
+    shown + &exits(answer)
+}
+
+/// The ways out of the organization, where there are any.
+fn exits(answer: &Value) -> String {
+    let mut rows =
+        vec![row([&"GROUP", &"EXIT", &"SCOPE", &"COST", &"SPACES", &"SOURCES", &"RESTRICTED"])];
+    for record in items(answer, "records") {
+        for exit in items(record, "exits") {
+            let scope = exit.get("scope").map_or_else(|| "organization".into(), plain);
+            rows.push(row([
+                &plain(field(record, "group")),
+                &plain(field(exit, "name")),
+                &scope,
+                &plain(field(exit, "cost")),
+                &plain(field(exit, "spaces")),
+                &plain(field(exit, "sources")),
+                &if exit.get("restrictions").is_some() { "yes" } else { "-" },
+            ]));
+        }
+    }
+    if rows.len() == 1 { String::new() } else { format!("\n{}", table(&rows)) }
 }
 
 /// How many members of the own group are attached to their master, of how many, as far as the member that was
@@ -168,6 +190,20 @@ mod tests {
         assert_eq!(lines[1][3..6], ["1/2", "3m", "stale"]);
         assert_eq!(lines[1].last(), Some(&"1000"));
         assert_eq!([119, 7_199, 7_200, 172_800].map(age), ["119s", "119m", "2h", "2d"]);
+    }
+
+    #[test]
+    fn exits_stand_below_the_connectors() {
+        let told = json!({"rows": [], "records": [{"group": "RG5", "exits": [
+            {"name": "out", "spaces": ["*.org", "net"], "cost": 9, "sources": ["rg5-a", "rg5-b"]},
+            {"name": "own", "spaces": ["*"], "cost": 1, "sources": ["rg5-b"], "scope": "group",
+             "restrictions": {"size_limit_octets": 1}},
+        ]}]});
+        let shown = linkstate(&told);
+        let lines = words(&shown);
+        assert_eq!(lines[2][..2], ["GROUP", "EXIT"]);
+        assert_eq!(lines[3], ["RG5", "out", "organization", "9", "*.org,net", "rg5-a,rg5-b", "-"]);
+        assert_eq!(lines[4], ["RG5", "own", "group", "1", "*", "rg5-b", "yes"]);
     }
 
     #[test]

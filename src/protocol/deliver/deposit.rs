@@ -137,7 +137,7 @@ impl Member {
         }
         let account = match home {
             Home::Account(account) => account,
-            Home::Foreign(_) => return later(450, "4.7.1", "the account is not ours"),
+            Home::Foreign => return later(450, "4.7.1", "the account is not ours"),
             Home::Nobody(_) if !self.knows_the_list(turn.config) => {
                 return later(450, "4.1.1", "the account is not known here yet");
             }

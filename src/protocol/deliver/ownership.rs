@@ -181,7 +181,7 @@ impl Member {
         let recipient = recipients.iter().find(|recipient| recipient.index == index)?;
         match home(config, &recipient.address) {
             Home::Account(account) => Some(account),
-            Home::Foreign(_) | Home::Nobody(_) => None,
+            Home::Foreign | Home::Nobody(_) => None,
         }
     }
 

@@ -25,8 +25,9 @@ pub(super) fn check_tombstone(record: &Record) -> Result<(), String> {
     if record.version != Version::tombstone(record.version.term.member.clone()) {
         return Err(String::from("a tombstone with the version of a record"));
     }
-    if !record.members.is_empty() || !record.connectors.is_empty() {
-        return Err(String::from("a tombstone with members or connectors"));
+    let Record { members, connectors, exits, .. } = record;
+    if !members.is_empty() || !connectors.is_empty() || !exits.is_empty() {
+        return Err(String::from("a tombstone with members, connectors or exits"));
     }
     if reason.len() > REASON_LIMIT_OCTETS || reason.chars().any(char::is_control) {
         return Err(alloc::format!(
@@ -67,6 +68,7 @@ impl LinkState {
             connectors: Vec::new(),
             deleted: Some(reason.clone()),
             lifetime_s: DEFAULT_LIFETIME_S,
+            exits: Vec::new(),
         };
         if check_tombstone(&tombstone).is_ok() && self.refuses_burial(&tombstone.uuid).is_none() {
             let group = tombstone.group.clone();

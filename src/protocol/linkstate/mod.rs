@@ -11,6 +11,7 @@ mod burial;
 mod damping;
 mod detector;
 mod exchange;
+pub mod exits;
 pub mod explain;
 mod group_port;
 mod link;

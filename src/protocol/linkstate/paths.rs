@@ -93,6 +93,12 @@ impl Tree {
         self.reached.get(group)
     }
 
+    /// The group from which the routes lead.
+    #[must_use]
+    pub const fn source(&self) -> &GroupName {
+        &self.source
+    }
+
     /// Every group that can be reached.
     pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
         self.reached.keys()

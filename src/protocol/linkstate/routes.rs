@@ -9,14 +9,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
+use super::exits::{Choice, choose};
 use super::paths::{Inward, Tree, inward, speaking};
 use super::schedule::{Schedule, ScheduleOrder, ScheduleTimer};
 use super::{
     ConnectorRecord, LinkConfig, LinkEvent, LinkState, LinkTimer, Priority, Record, SenderId,
-    Table, Traits,
+    SharedRecord, Table, Traits,
 };
 use crate::clause;
 use crate::kernel::Cx;
+use crate::wire::exits::Specificity;
 use crate::wire::ids::{ConnectorName, GroupName};
 use crate::wire::message::TableVersions;
 
@@ -67,6 +69,8 @@ struct Ground {
     heed_priority: usize,
     /// How many lists of connectors name each sender.
     senders: BTreeMap<SenderId, usize>,
+    /// The groups that have exits.
+    exits: BTreeSet<GroupName>,
 }
 
 /// Counts one more, or one less, under a key that is kept while it counts something.
@@ -87,6 +91,9 @@ impl Ground {
         let mut ground = Self { inward: inward(table), ..Self::default() };
         for record in speaking(table) {
             ground.restrict(record, true);
+            if !record.exits.is_empty() {
+                ground.exits.insert(record.group.clone());
+            }
         }
         ground
     }
@@ -119,6 +126,11 @@ impl Ground {
         }
         before.into_iter().for_each(|record| self.restrict(record, false));
         now.into_iter().for_each(|record| self.restrict(record, true));
+        if now.is_some_and(|record| !record.exits.is_empty()) {
+            self.exits.insert(group.clone());
+        } else {
+            self.exits.remove(group);
+        }
     }
 
     /// The traits that stand for all messages which no restriction tells apart from one with `traits`.
@@ -194,6 +206,27 @@ impl Routes {
         named(&self.table, &self.source, name)
     }
 
+    /// The records that have exits.
+    pub(super) fn with_exits(&self) -> impl Iterator<Item = &SharedRecord> {
+        let known = self.kept.ground.as_ref().map(|ground| &ground.exits);
+        let known = known.map(|groups| groups.iter().filter_map(|group| self.table.get(group)));
+        let all = known.is_none().then(|| speaking(&self.table));
+        known.into_iter().flatten().chain(all.into_iter().flatten())
+    }
+
+    /// The exit for mail to `domain`, and how closely those fit that were taken into account.
+    pub(super) fn exit(&self, domain: &str, traits: &Traits) -> (Choice, Option<Specificity>) {
+        let computed;
+        let tree = match self.find(traits) {
+            Some(tree) => tree,
+            None => {
+                computed = Tree::full(&self.table, &self.source, traits);
+                &computed
+            }
+        };
+        choose(self.with_exits(), tree, domain, traits)
+    }
+
     /// Routes by `table` from now on, which says something else of these groups. Tells how many groups were
     /// looked at anew.
     pub(super) fn advance(&mut self, table: &Table, groups: &BTreeSet<GroupName>) -> usize {
@@ -210,11 +243,15 @@ impl Routes {
         trees.map(|tree| tree.follow(&self.table, &ground.inward, &before)).sum()
     }
 
-    /// Whether the connectors of a group in `table` are those by which it is routed now.
+    /// Whether the connectors and exits of a group in `table` are those by which it is routed now.
     fn is_settled(&self, table: &Table, group: &GroupName) -> bool {
-        let now = table.get(group).map(|record| &record.connectors);
-        let routed = self.table.get(group).map(|record| &record.connectors);
-        !self.pending.contains(group) && now == routed
+        let is_same = match (table.get(group), self.table.get(group)) {
+            (Some(now), Some(routed)) => {
+                now.connectors == routed.connectors && now.exits == routed.exits
+            }
+            (now, routed) => now.is_none() && routed.is_none(),
+        };
+        is_same && !self.pending.contains(group)
     }
 }
 

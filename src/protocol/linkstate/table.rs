@@ -19,6 +19,7 @@ use super::walk::Difference;
 use super::{ConnectorRecord, ConnectorState, Record, TableDigest};
 use crate::clause;
 use crate::protocol::organization::{GROUPS_LIMIT, MEMBERS_LIMIT};
+use crate::wire::exits::check_exits;
 use crate::wire::ids::GroupName;
 use crate::wire::node::{Node, Prefix};
 use crate::wire::record::{COST_RANGE, LIFETIME_RANGE_S, TOMBSTONE_COUNTER};
@@ -237,6 +238,7 @@ pub fn check_record(record: &Record) -> Result<(), String> {
         return Err(alloc::format!("{count} connectors, at most {CONNECTORS_LIMIT}"));
     }
     check_tombstone(record)?;
+    check_exits(&record.exits)?;
     let lifetime = record.lifetime_s;
     if !LIFETIME_RANGE_S.contains(&lifetime) {
         let (least, most) = (LIFETIME_RANGE_S.start(), LIFETIME_RANGE_S.end());

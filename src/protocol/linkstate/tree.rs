@@ -204,6 +204,7 @@ mod tests {
             connectors: Vec::new(),
             deleted: None,
             lifetime_s: DEFAULT_LIFETIME_S,
+            exits: Vec::new(),
         }
     }
 

@@ -78,6 +78,7 @@ impl Mastership {
             connectors: self.connectors(organization, group, current),
             deleted: None,
             lifetime_s: organization.link_state.lifetime_s,
+            exits: group.exit_records(),
         };
         let Some(current) = current else { return Some(record) };
         if current.version.term != *term || current.version.major != major {

@@ -66,7 +66,10 @@ impl Member {
                 // Mail for a way that failed stays in line: the machine goes on trying it, and a
                 // table that knows of the failure will route the mail anew.
                 // Only what others are to queue looks for another member at once.
-                LinkEvent::Failed { way: Way::Member(peer) } => self.unreachable(&peer, turn),
+                LinkEvent::Failed { way: Way::Member(peer) } => {
+                    self.unreachable(&peer, turn);
+                    self.pass_over(&peer, turn);
+                }
                 LinkEvent::Failed { way: Way::Connector(_) }
                 | LinkEvent::TableChanged
                 | LinkEvent::Judged { .. }

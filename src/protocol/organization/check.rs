@@ -7,12 +7,13 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::{
-    Account, AccountStatus, Connector, GROUPS_LIMIT, Group, MEMBERS_LIMIT, MemberSettings,
+    Account, AccountStatus, Connector, Exit, GROUPS_LIMIT, Group, MEMBERS_LIMIT, MemberSettings,
     ORGANIZATION_FORMAT, Organization, OrganizationError, OverQuota, PasswordHash, Role, Submit,
     WEIGHT_LIMIT, smart_host_parts,
 };
 use crate::clause;
 use crate::protocol::rules::{self, Kind, Rule};
+use crate::wire::exits::{EXITS_LIMIT, SPACES_LIMIT};
 use crate::wire::ids::{Epoch, GroupName, MemberName};
 use crate::wire::is_name;
 use crate::wire::record::COST_RANGE;
@@ -32,6 +33,9 @@ impl Organization {
             check.group(place, group);
         }
         check.stores_against_members(self);
+        for (place, group) in self.groups.iter().enumerate() {
+            check.exits(self, place, group);
+        }
         for (place, connector) in self.connectors.iter().enumerate() {
             check.connector(place, connector);
         }
@@ -72,14 +76,7 @@ impl<'a> Check<'a> {
                 );
             }
         }
-        if let Some(host) = &organization.smart_host
-            && smart_host_parts(host).is_none()
-        {
-            clause!(SV_089);
-            let expected =
-                "expected HOST:PORT, such as `mail.example.net:25` or `[2001:db8::1]:25`";
-            self.wrong("smart_host".into(), format!("is `{host}`, {expected}"));
-        }
+        self.smart_host("smart_host".into(), organization.smart_host.as_deref());
         for (field, problem) in organization.link_state.problems() {
             self.wrong(format!("link_state.{field}"), problem);
         }
@@ -87,6 +84,13 @@ impl<'a> Check<'a> {
         if !(1..=GROUPS_LIMIT).contains(&count) {
             self.wrong("group".into(), format!("{count} groups, expected 1 to {GROUPS_LIMIT}"));
         }
+    }
+
+    fn smart_host(&mut self, place: String, host: Option<&str>) {
+        clause!(SV_089);
+        let Some(host) = host.filter(|host| smart_host_parts(host).is_none()) else { return };
+        let expected = "expected HOST:PORT, such as `mail.example.net:25` or `[2001:db8::1]:25`";
+        self.wrong(place, format!("is `{host}`, {expected}"));
     }
 
     /// Names of groups and connectors are shown and escaped, so anything that prints will do.
@@ -224,6 +228,54 @@ impl<'a> Check<'a> {
                 self.bridgeheads(&at(list), group, members);
             } else {
                 self.wrong(at(side), format!("`{group}` is no group of this file"));
+            }
+        }
+    }
+
+    fn exits(&mut self, organization: &Organization, place: usize, group: &'a Group) {
+        clause!(SV_097);
+        let count = group.exits.len();
+        if count > EXITS_LIMIT {
+            let problem = format!("{count} exits, expected at most {EXITS_LIMIT}");
+            self.wrong(format!("group[{place}].exit[{EXITS_LIMIT}]"), problem);
+        }
+        for (number, exit) in group.exits.iter().enumerate() {
+            let at = |field: &str| format!("group[{place}].exit[{number}].{field}");
+            self.shown_name(at("name"), exit.name.as_str());
+            if group.exits[..number].iter().any(|other| other.name == exit.name) {
+                self.wrong(at("name"), format!("`{}` stands twice", exit.name));
+            }
+            self.spaces(&at("spaces"), exit);
+            if !COST_RANGE.contains(&exit.cost) {
+                self.wrong(at("cost"), format!("is {}, expected 1 to 100", exit.cost));
+            }
+            self.bridgeheads(&at("sources"), &group.name, &exit.sources);
+            let sources: BTreeSet<_> = exit.sources.iter().collect();
+            if sources.len() < exit.sources.len() {
+                self.wrong(at("sources"), "names a member twice".into());
+            }
+            self.senders(&at("senders_allowed"), &exit.senders_allowed);
+            self.senders(&at("senders_denied"), &exit.senders_denied);
+            self.smart_host(at("smart_host"), exit.smart_host.as_deref());
+            if organization.way_out(exit).is_none() {
+                let problem = "neither the exit nor the organization has a smart host, expected `smart_host = \"HOST:PORT\"`";
+                self.wrong(at("smart_host"), problem.into());
+            }
+        }
+    }
+
+    fn spaces(&mut self, place: &str, exit: &Exit) {
+        let count = exit.spaces.len();
+        if !(1..=SPACES_LIMIT).contains(&count) {
+            self.wrong(place.into(), format!("{count} spaces, expected 1 to {SPACES_LIMIT}"));
+        }
+        for (number, space) in exit.spaces.iter().enumerate() {
+            if exit.spaces[..number].contains(space) {
+                self.wrong(place.into(), format!("`{space}` stands twice"));
+            }
+            if !space.is_valid() {
+                let expected = "expected `*`, a domain such as `example.net`, or `*.example.net`, in lower case and US-ASCII";
+                self.wrong(place.into(), format!("`{space}` is no address space, {expected}"));
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod check;
+mod exits;
 mod link_state;
 mod password;
 mod settings;
@@ -25,6 +26,7 @@ use crate::wire::restrictions::{Priority, Restrictions, SenderId};
 
 pub(crate) use accounts::Room;
 pub use accounts::{Account, AccountStatus, OverQuota};
+pub use exits::Exit;
 pub use link_state::{
     DECAY_STEPS, DampingRule, FLAP_PENALTY, LinkStatePolicy, LinkStateSettings, PENALTY_LIMIT,
     PROBE_INTERVAL_S, REFRESH_LEAST_S, REFRESHES_PER_LIFETIME,
@@ -107,6 +109,9 @@ pub struct Group {
     /// The queue rules of the group, which run behind those of the server.
     #[serde(rename = "rule", default)]
     pub rules: Vec<Rule>,
+    /// The ways that lead from the group out of the organization.
+    #[serde(rename = "exit", default, skip_serializing_if = "Vec::is_empty")]
+    pub exits: Vec<Exit>,
 }
 
 /// A mail store that hosts accounts and is no member: it speaks LMTP, and keeps no delivery journal
@@ -203,7 +208,9 @@ impl Organization {
     /// Whether the priority of a message can choose its way.
     #[must_use]
     pub fn heeds_priority(&self) -> bool {
+        let mut exits = self.groups.iter().flat_map(|group| &group.exits);
         self.connectors.iter().any(|connector| !connector.priorities.is_empty())
+            || exits.any(|exit| !exit.priorities.is_empty())
     }
 
     /// Whether mail for `address` leaves the organization.
@@ -224,17 +231,27 @@ impl Connector {
     #[must_use]
     pub fn restrictions(&self) -> Restrictions {
         clause!(LS_170);
-        let ids = |senders: &[String]| {
-            let ids: BTreeSet<_> = senders.iter().map(|sender| SenderId::of(sender)).collect();
-            ids.into_iter().collect()
-        };
-        let priorities: BTreeSet<_> = self.priorities.iter().copied().collect();
-        Restrictions {
-            size_limit_octets: self.size_limit_octets,
-            priorities: priorities.into_iter().collect(),
-            senders_allowed: ids(&self.senders_allowed),
-            senders_denied: ids(&self.senders_denied),
-        }
+        let senders = (&self.senders_allowed[..], &self.senders_denied[..]);
+        restrictions(self.size_limit_octets, &self.priorities, senders)
+    }
+}
+
+/// What a file says of the messages that may use a way, as it stands in a record.
+fn restrictions(
+    size_limit_octets: Option<u64>,
+    priorities: &[Priority],
+    (allowed, denied): (&[String], &[String]),
+) -> Restrictions {
+    let ids = |senders: &[String]| {
+        let ids: BTreeSet<_> = senders.iter().map(|sender| SenderId::of(sender)).collect();
+        ids.into_iter().collect()
+    };
+    let priorities: BTreeSet<_> = priorities.iter().copied().collect();
+    Restrictions {
+        size_limit_octets,
+        priorities: priorities.into_iter().collect(),
+        senders_allowed: ids(allowed),
+        senders_denied: ids(denied),
     }
 }
 

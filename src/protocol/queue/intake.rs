@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::missing::{Noted, is_submitted};
-use super::routing::{Home, home};
+use super::routing::Home;
 use super::ruling::apply;
 use super::{Acceptance, Change, Message, Work};
 use crate::clause;
@@ -28,8 +28,8 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         clause!(CU_001);
-        match home(turn.config, &candidate.address) {
-            Home::Account(_) | Home::Foreign(_) => self.verify(from, candidate, turn),
+        match self.destination(&candidate.address, turn.config) {
+            Home::Account(_) | Home::Foreign => self.verify(from, candidate, turn),
             Home::Nobody(refusal) => {
                 let refusal =
                     self.not_known_yet(&candidate.address, turn.config).unwrap_or(refusal);

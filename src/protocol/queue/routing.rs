@@ -6,18 +6,19 @@ use alloc::vec::Vec;
 use super::quarantine::stopped;
 use super::{Message, Place, Route};
 use crate::clause;
+use crate::protocol::linkstate::exits::WayOut;
 use crate::protocol::linkstate::{NextHop, Traits, Way};
 use crate::protocol::member::{Event, Member, MemberConfig, Turn};
 use crate::wire::envelope::sha256;
-use crate::wire::ids::{GroupName, QueueId};
+use crate::wire::ids::{GroupName, MemberName, QueueId};
 use crate::wire::message::{Address, Envelope, Hop, Refusal, TableVersions};
 
 /// Whose an address is, by the configuration.
 pub(crate) enum Home {
     /// An account of the organization.
     Account(Address),
-    /// An outside server takes it.
-    Foreign(String),
+    /// It is outside, and there is a way out.
+    Foreign,
     /// Nobody.
     Nobody(Refusal),
 }
@@ -45,10 +46,14 @@ pub(crate) fn home(config: &MemberConfig, address: &Address) -> Home {
     if organization.is_local_domain(address.domain()) || address.domain().is_empty() {
         return Home::Nobody(Refusal::new(550, "5.1.1", "no such account"));
     }
-    match &organization.smart_host {
-        Some(host) => Home::Foreign(host.clone()),
-        None => Home::Nobody(Refusal::new(550, "5.7.1", "no relaying to foreign domains")),
+    let group = organization.group_of(&config.member).map(|group| &group.name);
+    let mut exits = group.into_iter().flat_map(|group| organization.exits_for(group));
+    if organization.smart_host.is_some()
+        || exits.any(|(_, exit)| exit.fit(address.domain()).is_some())
+    {
+        return Home::Foreign;
     }
+    Home::Nobody(Refusal::new(550, "5.7.1", "no relaying to foreign domains"))
 }
 
 /// How many groups the trace visits; a group that is visited again counts again.
@@ -196,16 +201,19 @@ impl Member {
         let recipients = &message.envelope.recipients;
         let recipient = recipients.iter().find(|recipient| recipient.index == index);
         let address = &recipient.expect("who is routed is in the envelope").address;
-        let host = match home(config, address) {
+        let host = match self.destination(address, config) {
             Home::Account(account) => {
                 let known = self.ownership(&account, config);
                 known.expect("an account of the organization has an owner").member
             }
-            Home::Foreign(_) if config.relays_to_frontends() => {
-                clause!(CU_046);
-                return Decision::Go(Route::Frontends);
+            Home::Foreign => return self.decide_outside(queue, address.domain(), config),
+            Home::Nobody(_)
+                if config.organization.is_foreign(address) && !self.knows_the_list(config) =>
+            {
+                clause!(CU_095);
+                let domain = address.domain();
+                return Decision::Wait(alloc::format!("no way out to {domain} is known here yet"));
             }
-            Home::Foreign(server) => return Decision::Go(Route::Outside(server)),
             Home::Nobody(refusal) => {
                 let later = self.not_known_yet(address, config);
                 return later.map_or(Decision::Never(refusal), |later| Decision::Wait(later.text));
@@ -222,15 +230,102 @@ impl Member {
             return Decision::Go(Route::Deliver(host));
         }
         let (traits, lot) = subject(message);
-        match self.link.next_hop(&config.link(), &group.name, &traits, lot) {
-            NextHop::Connector(connector) => Decision::Go(Route::Way(Way::Connector(connector))),
-            NextHop::Member(member, _) => Decision::Go(Route::Way(Way::Member(member))),
-            NextHop::Infinite => {
-                Decision::Wait(alloc::format!("every way to {} is down", group.name))
+        towards(&group.name, self.link.next_hop(&config.link(), &group.name, &traits, lot))
+    }
+
+    /// Whose `address` is, by the configuration and by the exits of the table.
+    pub(crate) fn destination(&self, address: &Address, config: &MemberConfig) -> Home {
+        clause!(LS_213);
+        let home = home(config, address);
+        let is_lost = matches!(home, Home::Nobody(_)) && config.organization.is_foreign(address);
+        if is_lost && self.link.has_exit_for(&config.link(), address.domain()) {
+            clause!(CU_094);
+            return Home::Foreign;
+        }
+        home
+    }
+
+    fn way_out(&self, queue: QueueId, domain: &str, config: &MemberConfig) -> WayOut {
+        let (traits, lot) = subject(&self.spool.queue[&queue]);
+        let lots = (lot, self.work[&queue].attempts);
+        self.link.way_out(&config.link(), domain, &traits, lots)
+    }
+
+    /// A member cannot be reached: of what is in line for it as the source of an exit, the next attempt is for
+    /// another source.
+    pub(crate) fn pass_over(&mut self, peer: &MemberName, turn: &mut Turn<'_, '_>) {
+        let route = Route::Way(Way::Member(peer.clone()));
+        let queues: Vec<QueueId> = self.lanes.get(&route).into_iter().flatten().copied().collect();
+        for queue in queues {
+            let envelope = &self.spool.queue[&queue].envelope;
+            let is_for_source = |index: &u32| {
+                let mut recipients = envelope.recipients.iter();
+                let recipient = recipients.find(|recipient| recipient.index == *index);
+                let address = &recipient.expect("who is in line is in the envelope").address;
+                turn.config.organization.is_foreign(address)
+                    && matches!(
+                        self.way_out(queue, address.domain(), turn.config),
+                        WayOut::Source(_, 2..)
+                    )
+            };
+            let mut recipients = self.in_line(queue, &route);
+            recipients.retain(is_for_source);
+            if !recipients.is_empty() {
+                let why = alloc::format!("{peer}, which has the exit, cannot be reached");
+                self.retry_later(queue, &recipients, Some(&route), &why, turn);
             }
-            NextHop::Here | NextHop::Unknown => {
-                Decision::Wait(alloc::format!("no way to {} is known", group.name))
+        }
+        self.drop_idle_wants(turn);
+    }
+
+    /// Where mail for a domain goes that the organization does not host.
+    fn decide_outside(&self, queue: QueueId, domain: &str, config: &MemberConfig) -> Decision {
+        let organization = &config.organization;
+        let way_out = self.way_out(queue, domain, config);
+        clause!(CU_096);
+        match way_out {
+            WayOut::Here(name) => {
+                let group = organization.group_of(&config.member);
+                let exit = group.and_then(|group| group.exit(&name));
+                match exit.and_then(|exit| organization.way_out(exit)) {
+                    Some(server) => Decision::Go(Route::Outside(String::from(server))),
+                    None => Decision::Wait(alloc::format!("the exit {name} is not known here yet")),
+                }
             }
+            WayOut::Source(member, _) => Decision::Go(Route::Way(Way::Member(member))),
+            WayOut::Towards(group, next) => towards(&group, next),
+            WayOut::Infinite => {
+                Decision::Wait(alloc::format!("every way to the exits for {domain} is down"))
+            }
+            WayOut::Unknown(group, exit) => {
+                Decision::Wait(alloc::format!("nothing is known yet of {group}, which has {exit}"))
+            }
+            WayOut::None | WayOut::Barred if config.relays_to_frontends() => {
+                clause!(CU_046);
+                Decision::Go(Route::Frontends)
+            }
+            WayOut::None | WayOut::Barred => {
+                clause!(LS_218);
+                match (&organization.smart_host, way_out) {
+                    (Some(server), _) => Decision::Go(Route::Outside(server.clone())),
+                    (None, WayOut::Barred) => {
+                        Decision::Wait(alloc::format!("no exit for {domain} permits it"))
+                    }
+                    (None, _) => Decision::Wait(alloc::format!("no exit for {domain} is known")),
+                }
+            }
+        }
+    }
+}
+
+/// What to do with mail for another group.
+fn towards(group: &GroupName, next: NextHop) -> Decision {
+    match next {
+        NextHop::Connector(connector) => Decision::Go(Route::Way(Way::Connector(connector))),
+        NextHop::Member(member, _) => Decision::Go(Route::Way(Way::Member(member))),
+        NextHop::Infinite => Decision::Wait(alloc::format!("every way to {group} is down")),
+        NextHop::Here | NextHop::Unknown => {
+            Decision::Wait(alloc::format!("no way to {group} is known"))
         }
     }
 }

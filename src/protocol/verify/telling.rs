@@ -36,7 +36,7 @@ impl Member {
                     Question::Sender { .. } => Judgement::Nothing,
                 };
             }
-            Home::Nobody(_) | Home::Foreign(_) => return Judgement::Nothing,
+            Home::Nobody(_) | Home::Foreign => return Judgement::Nothing,
         };
         let is_open = matches!(self.grant(&account, config), Some(Grant::Open(_)));
         let filed = config.organization.account(&account).filter(|_| is_open);

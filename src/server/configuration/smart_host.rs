@@ -1,4 +1,4 @@
-//! The smart host must not be this member itself: mail for foreign domains would never leave it.
+//! A smart host must not be this member itself: mail for foreign domains would never leave it.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::net::UdpSocket;
@@ -11,23 +11,34 @@ use crate::clause;
 use crate::protocol::organization::{Organization, smart_host_parts};
 use crate::wire::ids::MemberName;
 
-/// The organization's smart host is none of the member's own ports.
+/// The organization's smart host, and those of the exits that the member carries, are none of its own ports.
 pub(super) fn check_smart_host(
     file: &TomlFile,
     member: &MemberFile,
     organization: &Organization,
     errors: &mut Vec<ConfigurationError>,
 ) {
-    let Some(smart_host) = &organization.smart_host else { return };
-    let Some(listener) = own_listener(smart_host, &member.member, &member.listen) else { return };
     clause!(SV_089);
-    let problem = format!(
-        "is `{smart_host}`, which is `listen.{listener}` of this member; expected a server outside the organization"
-    );
-    errors.push(match TomlFile::read(&file.relative(&member.organization)) {
-        Ok(organization) => organization.at("smart_host", &problem),
-        Err(error) => error,
-    });
+    clause!(SV_098);
+    let mut hosts: Vec<(String, &String)> = Vec::new();
+    hosts.extend(organization.smart_host.as_ref().map(|host| ("smart_host".into(), host)));
+    for (place, group) in organization.groups.iter().enumerate() {
+        for (number, exit) in group.exits.iter().enumerate() {
+            let host = exit.smart_host.as_ref().filter(|_| exit.sources.contains(&member.member));
+            let at = || format!("group[{place}].exit[{number}].smart_host");
+            hosts.extend(host.map(|host| (at(), host)));
+        }
+    }
+    for (place, host) in hosts {
+        let Some(listener) = own_listener(host, &member.member, &member.listen) else { continue };
+        let problem = format!(
+            "is `{host}`, which is `listen.{listener}` of this member; expected a server outside the organization"
+        );
+        errors.push(match TomlFile::read(&file.relative(&member.organization)) {
+            Ok(organization) => organization.at(&place, &problem),
+            Err(error) => error,
+        });
+    }
 }
 
 /// The name of the listener that `smart_host` leads to.

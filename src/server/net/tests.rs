@@ -43,6 +43,7 @@ fn organization() -> Organization {
             members: vec!["rg1-a".into(), "rg1-b".into()],
             master: "rg1-a".into(),
             stores: Vec::new(),
+            exits: Vec::new(),
             rules: Vec::new(),
             settings: Vec::new(),
         }],

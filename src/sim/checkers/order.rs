@@ -115,7 +115,9 @@ impl Orders {
     pub(super) fn is_nobody(&self, address: &Address) -> bool {
         let organization = self.organization.as_ref();
         let is_account = organization.is_some_and(|known| known.account(address).is_some());
-        let has_way_out = organization.is_some_and(|known| known.smart_host.is_some());
+        let mut exits = organization.iter().flat_map(|known| &known.groups).flat_map(|g| &g.exits);
+        let has_way_out = organization.is_some_and(|known| known.smart_host.is_some())
+            || exits.any(|exit| exit.fit(address.domain()).is_some());
         let is_reached = is_account || (self.is_foreign(address) && has_way_out);
         !is_reached
     }

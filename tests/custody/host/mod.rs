@@ -55,6 +55,7 @@ impl Host {
                 master: member("a"),
                 rules: Vec::new(),
                 stores: Vec::new(),
+                exits: Vec::new(),
                 settings: Vec::new(),
             }],
             connectors: Vec::new(),

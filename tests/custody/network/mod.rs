@@ -35,6 +35,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         members: vec![member(n, 'a'), member(n, 'b')],
         master: member(n, 'b'),
         stores: Vec::new(),
+        exits: Vec::new(),
         rules: Vec::new(),
         settings: Vec::new(),
     };
@@ -167,6 +168,8 @@ pub(crate) struct Network {
     pub(crate) relayed: Vec<Parcel>,
     /// When somebody connected to the outside server.
     pub(crate) knocked: Vec<Time>,
+    /// Which member called which outside server.
+    pub(crate) called: Vec<(MemberName, String)>,
     /// The frontends that relay for the connections of other members.
     relays: BTreeMap<(MemberName, ConnectionId), MemberName>,
     connections: BTreeMap<u64, Connection>,
@@ -201,6 +204,7 @@ impl Network {
             outside_tells: true,
             relayed: Vec::new(),
             knocked: Vec::new(),
+            called: Vec::new(),
             relays: BTreeMap::new(),
             connections: BTreeMap::new(),
             agenda: BTreeMap::new(),

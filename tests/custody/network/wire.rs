@@ -62,7 +62,8 @@ impl Network {
                 let change = if is_up { LinkChange::Up } else { LinkChange::Refused };
                 return self.step(from, Input::Link { peer: client, change });
             }
-            Endpoint::Outside(_) => {
+            Endpoint::Outside(server) => {
+                self.called.push((from.clone(), server.clone()));
                 self.knocked.push(self.now);
                 let change =
                     if self.outside.is_some() { LinkChange::Up } else { LinkChange::Refused };

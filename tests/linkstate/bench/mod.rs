@@ -144,6 +144,7 @@ pub(crate) fn record(number: usize, counter: u64, minor: u32, state: ConnectorSt
         }],
         deleted: None,
         lifetime_s: DEFAULT_LIFETIME_S,
+        exits: Vec::new(),
     }
 }
 

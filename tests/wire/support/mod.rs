@@ -5,9 +5,10 @@ use bridgehead::protocol::linkstate::{
     ConnectorRecord, ConnectorState, DEFAULT_LIFETIME_S, LIFETIME_RANGE_S, LinkPdu, Listed, Node,
     Prefix, Priority, Record, Restrictions, SenderId, SharedRecord, SourceState, Term, Version,
 };
+use bridgehead::wire::exits::{ExitRecord, Scope, Space};
 use bridgehead::wire::ids::{
-    ConnectorName, GroupKey, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId,
-    TransferId,
+    ConnectorName, ExitName, GroupKey, GroupName, Incarnation, MemberName, OriginId, QueueId,
+    StoreId, TransferId,
 };
 use bridgehead::wire::message::{
     Address, Digest, Envelope, Field, Hop, Notify, Outcome, Recipient, Refusal, Return,
@@ -138,13 +139,29 @@ pub(crate) fn connector() -> impl Strategy<Value = ConnectorRecord> {
     )
 }
 
+pub(crate) fn exit() -> impl Strategy<Value = ExitRecord> {
+    let spaces = vec(prop_oneof![Just(String::from("*")), any_name()].prop_map(Space), 1..3);
+    let sources = vec(any_name().prop_map(MemberName), 1..3);
+    let scope = prop_oneof![Just(Scope::Organization), Just(Scope::Group)];
+    (any_name(), spaces, 1_u32..=100, sources, scope, restrictions()).prop_map(
+        |(name, spaces, cost, sources, scope, restrictions)| ExitRecord {
+            name: ExitName(name),
+            spaces,
+            cost,
+            sources,
+            scope,
+            restrictions,
+        },
+    )
+}
+
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let members = vec((any_name().prop_map(MemberName), any::<bool>()), 0..3);
     let deleted = option::weighted(0.2, any_name());
     let lifetime = prop_oneof![Just(DEFAULT_LIFETIME_S), LIFETIME_RANGE_S];
-    let lists = (members, vec(connector(), 0..3), deleted, lifetime);
+    let lists = (members, vec(connector(), 0..3), deleted, lifetime, vec(exit(), 0..3));
     (any_name(), "[0-9a-f]{32}", version(), lists).prop_map(
-        |(group, uuid, version, (members, connectors, deleted, lifetime_s))| Record {
+        |(group, uuid, version, (members, connectors, deleted, lifetime_s, exits))| Record {
             group: GroupName(group),
             uuid,
             version,
@@ -152,6 +169,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
             connectors,
             deleted,
             lifetime_s,
+            exits,
         },
     )
 }

@@ -89,6 +89,7 @@ fn record(from: usize, minor: u32, edges: &[Edge]) -> Record {
         connectors: connectors.into_values().collect(),
         deleted: None,
         lifetime_s: DEFAULT_LIFETIME_S,
+        exits: Vec::new(),
     };
     assert_eq!(check_record(&record), Ok(()));
     record
