@@ -78,7 +78,12 @@ fn impossible_tombstones_are_refused() {
         ("a tombstone with the version of a record", |r| r.version.term.counter = 4),
         ("a tombstone with the version of a record", |r| r.version.minor = 1),
         ("a tombstone with the version of a record", |r| r.version.term.nonce = 1),
-        ("a tombstone with members or connectors", |r| r.members.push((member(3, 'a'), true))),
+        ("a tombstone with members, connectors or exits", |r| {
+            r.members.push((member(3, 'a'), true));
+        }),
+        ("a tombstone with members, connectors or exits", |r| {
+            r.exits = crate::exits::with_exit(3, 1, "*").exits;
+        }),
         ("term counter at its end", |r| r.deleted = None),
         ("a reason with a control character, or of more than 400 octets", |r| {
             r.deleted = Some("x".repeat(REASON_LIMIT_OCTETS + 1));

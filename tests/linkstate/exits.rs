@@ -214,7 +214,7 @@ proptest! {
     }
 }
 
-fn with_exit(number: usize, minor: u32, space: &str) -> Record {
+pub(crate) fn with_exit(number: usize, minor: u32, space: &str) -> Record {
     let mut made = record(number, 1, minor, ConnectorState::Up);
     made.exits = vec![ExitRecord {
         name: "out".into(),
