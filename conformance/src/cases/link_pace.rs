@@ -227,8 +227,11 @@ fn sources() -> Vec<Case> {
                     TO_RG2,
                     "boot",
                     vec![0, 60, 120, 180],
-                )),
-        ),
+                ))
+                .look(Look::Some("reported-down", REPORT.with("{7}RG1-RG2 DOWN ")))
+                .look(Look::Never("never-up", REPORT.with("{7}RG1-RG2 UP "), Some("boot"))),
+        )
+        .twin("link.boot.03"),
         link(
             "link.sources.09",
             "What the node knows of a source is told on as it is",

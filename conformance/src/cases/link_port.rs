@@ -40,6 +40,15 @@ fn member() -> Play {
     opened(Play::over(led)).wait(SECOND)
 }
 
+/// The fellow attaches, and says nothing more.
+fn attached() -> Script {
+    greeted().send(frame(" ATTACH {5}rg1-c\r\n").as_bytes())
+}
+
+fn greeted() -> Script {
+    Script::new(Seat::Fellow, Port::Group).frame("greeting", " NODEINFO (6) {")
+}
+
 /// What the fellow says on.
 fn goes_on() -> Script {
     Script::new(Seat::Fellow, Port::Group)
@@ -63,10 +72,10 @@ fn coming_and_going() -> Vec<Case> {
             "A member that comes, goes and comes again makes its master publish nothing",
             &["MA-016", "MA-007"],
             master()
-                .talk("before", reported())
+                .talk("before", attached())
                 .act(Act::Leave("before"))
                 .wait(MINUTE)
-                .talk("again", reported())
+                .talk("again", attached())
                 .wait(MINUTE)
                 .talk("rg2", asking())
                 .look(Look::Some("everybody-is-there", TABLE.with(both)))
@@ -165,10 +174,7 @@ fn out_of_place() -> Vec<Case> {
     let hears = |what: String| {
         master().talk("fellow", reported().send(frame(&what).as_bytes()).gone("closed"))
     };
-    let first = |octets: &[u8]| {
-        let script = Script::new(Seat::Fellow, Port::Group).frame("greeting", " NODEINFO (6) {");
-        master().talk("fellow", script.send(octets).gone("closed"))
-    };
+    let first = |octets: &[u8]| master().talk("fellow", greeted().send(octets).gone("closed"));
     let grows = versioned(RG2, "1 {5}rg2-a 1 1 5 0");
     vec![
         link(
