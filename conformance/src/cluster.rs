@@ -5,6 +5,7 @@
 
 mod doors;
 mod probes;
+mod settle;
 
 pub(crate) use doors::{SMART_HOST_LINK, Shows};
 
@@ -17,8 +18,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::adapter::{Adapter, AdapterError};
-use crate::barrier::{self, Quiet};
-use crate::clock::{Patience, Stopwatch};
+use crate::clock::Patience;
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
 use crate::net::{Ledger, Network, Port, Rule};
@@ -44,6 +44,9 @@ struct Node {
     configuration: Value,
     listen: BTreeMap<Port, SocketAddr>,
     address: Ipv4Addr,
+    /// What it said to `quiesce` when it came to rest, and what had happened on its connections by then;
+    /// nothing as soon as it is asked for anything else.
+    rests: Option<(Value, u64)>,
 }
 
 /// Gives every member that the suite plays a turn, and says whether anything came of it.
@@ -210,7 +213,8 @@ impl Cluster {
         if !self.blueprint.policy.is_null() {
             configuration["policy"] = self.blueprint.policy.clone();
         }
-        let node = Node { adapter: None, configuration, listen: BTreeMap::new(), address: own };
+        let listen = BTreeMap::new();
+        let node = Node { adapter: None, configuration, listen, address: own, rests: None };
         self.nodes.insert(member.to_owned(), node);
         Ok(())
     }
@@ -292,6 +296,7 @@ impl Cluster {
         for member in members {
             let node = self.nodes.get_mut(*member).ok_or_else(|| bug(member))?;
             let fields = fields(node);
+            node.rests = None;
             let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
             pending.push(adapter.send(op, &fields).map_err(|error| died(member, &error))?);
         }
@@ -302,99 +307,6 @@ impl Cluster {
             answers.push(adapter.receive(pending).map_err(|error| died(member, &error))?);
         }
         Ok(answers)
-    }
-
-    fn living(&self) -> Vec<String> {
-        let alive = self.nodes.iter().filter(|(_, node)| node.adapter.is_some());
-        alive.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Waits until nothing is under way, and says when the next timer of each node is due.
-    pub(crate) fn settle(&mut self) -> Result<Option<u64>, Stop> {
-        self.settle_with(&mut |_| Ok(false))
-    }
-
-    /// The same, where members that the suite plays have their say: `turn` gives each of them one, and
-    /// says whether anything came of it.
-    pub(crate) fn settle_with(&mut self, turn: &mut Turn<'_>) -> Result<Option<u64>, Stop> {
-        let members = self.living();
-        let names: Vec<&str> = members.iter().map(String::as_str).collect();
-        let watch = Stopwatch::start();
-        let mut before = None;
-        let mut rounds = 0_u32;
-        loop {
-            if turn(self)? {
-                before = None;
-            }
-            let under_way = self.network.under_way();
-            let answers = self.ask_all(&names, "quiesce", |_| json!({}))?;
-            let addresses: Vec<_> = names.iter().map(|name| self.nodes[*name].address).collect();
-            let (halves, ever) = self.ledger.living();
-            match barrier::compare(&names, &addresses, &answers, &halves, self.now_us)? {
-                Quiet::Agreed { next_us } if under_way == 0 && self.network.under_way() == 0 => {
-                    let now = Some((halves, ever));
-                    // Everything that nodes have said is there to be read by now.
-                    if before == now && !turn(self)? {
-                        return Ok(next_us);
-                    }
-                    before = now;
-                }
-                Quiet::Agreed { .. } => before = None,
-                Quiet::Not(problem) => {
-                    before = None;
-                    if watch.elapsed() > self.patience.quiesce() {
-                        return Err(Stop::CouldNotRun(format!("not quiescent: {problem}")));
-                    }
-                    rounds += 1;
-                    barrier::breathe(rounds);
-                }
-            }
-            if watch.elapsed() > self.patience.quiesce() * 2 {
-                return Err(Stop::CouldNotRun("not quiescent: octets keep moving".into()));
-            }
-        }
-    }
-
-    /// Lets virtual time pass until `goal_us`, timer by timer: never over one that is due.
-    pub(crate) fn run_until(&mut self, goal_us: u64) -> Result<(), Stop> {
-        self.run_until_with(goal_us, &mut |_| Ok(false))
-    }
-
-    /// The same, where members that the suite plays have their say.
-    pub(crate) fn run_until_with(&mut self, goal_us: u64, turn: &mut Turn<'_>) -> Result<(), Stop> {
-        let mut at_once = 0;
-        loop {
-            let next = self.settle_with(turn)?;
-            let to = next.map_or(goal_us, |next| next.min(goal_us)).max(self.now_us);
-            let is_due = next.is_some_and(|next| next <= goal_us);
-            if to == self.now_us && !is_due {
-                return Ok(());
-            }
-            at_once = if to == self.now_us { at_once + 1 } else { 0 };
-            if at_once > INSTANT_LIMIT {
-                let problem = format!("more than {INSTANT_LIMIT} timers are due at {to} us");
-                return Err(Stop::CouldNotRun(problem));
-            }
-            self.now_us = to;
-            self.recorder.set_now(to);
-            self.recorder.record(Event::Time {});
-            let members = self.living();
-            let names: Vec<&str> = members.iter().map(String::as_str).collect();
-            self.network.pause(true);
-            let advanced = self.ask_all(&names, "advance", |_| json!({"to_us": to}));
-            self.network.pause(false);
-            advanced?;
-        }
-    }
-
-    /// The virtual time.
-    pub(crate) const fn now_us(&self) -> u64 {
-        self.now_us
-    }
-
-    /// Lets virtual time pass.
-    pub(crate) fn run_for(&mut self, span_us: u64) -> Result<(), Stop> {
-        self.run_until(self.now_us + span_us)
     }
 
     /// The network.

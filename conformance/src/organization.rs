@@ -3,7 +3,8 @@
 mod linked;
 
 pub(crate) use linked::{
-    all_by_rg3, diamond, even, fellow_carries, leads, led, narrow, shared, targets, triangle,
+    all_by_rg3, diamond, even, fellow_carries, leads, leads_short_lived, led, led_shared, narrow,
+    often_refreshed, shared, short_lived, stubs, stubs_shared, targets, triangle,
 };
 use serde_json::{Value, json};
 

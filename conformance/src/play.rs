@@ -53,6 +53,8 @@ pub(crate) enum Act {
     Inspect(&'static str),
     /// The node is killed and started again with the same files.
     Restart,
+    /// The node is killed and started again with the same files when so much virtual time has passed.
+    Away(u64),
     /// The node is killed and started again with none.
     LoseDisk,
 }
@@ -256,10 +258,8 @@ impl Running {
             Act::Wait(span_us) => self.pass(*span_us)?,
             Act::Mark(name) => drop(stage.mark(name, json!({}))),
             Act::Inspect(what) => drop(self.cluster.inspect(NODE, what)?),
-            Act::Restart => {
-                self.kill()?;
-                self.cluster.restart(NODE)?;
-            }
+            Act::Restart => self.away(0)?,
+            Act::Away(span_us) => self.away(*span_us)?,
             Act::LoseDisk => {
                 self.cluster.reset(NODE)?;
                 self.forget_connections();
@@ -268,10 +268,13 @@ impl Running {
         Ok(true)
     }
 
-    fn kill(&mut self) -> Result<(), Stop> {
+    fn away(&mut self, span_us: u64) -> Result<(), Stop> {
         self.cluster.kill(NODE)?;
         self.forget_connections();
-        Ok(())
+        if span_us > 0 {
+            self.pass(span_us)?;
+        }
+        self.cluster.restart(NODE)
     }
 
     /// The node is gone, and so are its ends.

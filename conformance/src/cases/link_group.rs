@@ -224,7 +224,7 @@ fn of_members() -> Vec<Case> {
 }
 
 /// What a master says of RG1 where it is played, and after a failure of the connector to RG2.
-const RG1: &str = concat!(
+pub(super) const RG1: &str = concat!(
     "( 00000000000000000000000000000001 {3}RG1 1 {5}rg1-c 1 1 0 0 ( {5}rg1-a YES {5}rg1-c YES ) ",
     "( {7}RG1-RG2 ( CONFIG {3}RG2 a BH ( {5}rg1-a ) STATE UP ) ",
     "{7}RG1-RG3 ( CONFIG {3}RG3 14 BH ( {5}rg1-a ) STATE UP ) ) )",

@@ -61,7 +61,8 @@ fn forwarding() -> Vec<Case> {
                 "told",
                 vec![0],
             )),
-        ),
+        )
+        .kills(&[("nobody-forwards", "at-once")]),
         link(
             "link.forward.02",
             "What goes over the connector is the one record, not the table",

@@ -219,6 +219,22 @@ fn waiting() -> Vec<Case> {
                 .look(Look::Never("not-by-rg3", BY_RG3, None)),
         )
         .twin("link.retry.09"),
+        link(
+            "link.wait.04",
+            "What the origin alone knows changes no route either: later mail waits behind the first",
+            &["LS-040"],
+            triangular()
+                .wait(SECOND)
+                .rule(TO_RG2, Rule::Refuse)
+                .talk("client", to_bob())
+                .wait(90 * SECOND)
+                .talk("later", to_bob())
+                .wait(MINUTE)
+                .look(Look::Some("news-to-rg3", NEWS_TO_RG3))
+                .look(Look::Never("not-by-rg3", BY_RG3, None)),
+        )
+        .twin("link.retry.09")
+        .kills(&[("routes-by-private-knowledge", "not-by-rg3")]),
     ]
 }
 
@@ -252,7 +268,9 @@ fn covered() -> Vec<Case> {
             .wait(30 * MINUTE)
             .look(Look::Never("waits", BY_RG3, None))
             .look(Look::NoNotice("not-returned", "rg1-a>rg1-c/deliver"));
-        link(id, title, &["LS-045"], play).twin("link.covered.01")
+        let case = link(id, title, &["LS-045"], play).twin("link.covered.01");
+        let kills = [("routes-by-a-smaller-table", "waits")];
+        if id == "link.covered.04" { case.kills(&kills) } else { case }
     };
     vec![
         goes(

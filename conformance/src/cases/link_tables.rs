@@ -198,7 +198,7 @@ const ONE_HELD: &str =
     "{7}RG1-RG2 ( CONFIG {3}RG2 a BH ( {5}rg1-a {5}rg1-c ) CONN_NOT_AVAIL ( {5}rg1-c ) STATE UP )";
 
 /// As the fellow: reports again, and hears both of the answer and the news that follows.
-fn reports(states: &str) -> Script {
+pub(super) fn reports(states: &str) -> Script {
     let script = reported().send(report(states).as_bytes()).frame("one", " ").frame("other", " ");
     script.send(frame(&format!(" MERGED {THEIRS} ()\r\n")).as_bytes())
 }

@@ -10,12 +10,16 @@ mod handover_order;
 mod hosts;
 mod hosts_accounts;
 mod hosts_rules;
+mod link_ages;
 mod link_detection;
+mod link_driven;
 mod link_group;
 mod link_judgement;
 mod link_merge;
 mod link_news;
+mod link_pace;
 mod link_peers;
+mod link_port;
 mod link_restart;
 mod link_routes;
 mod link_tables;
@@ -93,6 +97,10 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(link_terms::cases());
     all.extend(link_restart::cases());
     all.extend(link_tables::cases());
+    all.extend(link_ages::cases());
+    all.extend(link_driven::cases());
+    all.extend(link_port::cases());
+    all.extend(link_pace::cases());
     all.extend(transparency::cases());
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
@@ -160,7 +168,7 @@ mod tests {
         let mut mutants: Vec<&str> = all.iter().flat_map(|c| &c.kills).map(|(m, _)| *m).collect();
         mutants.sort_unstable();
         mutants.dedup();
-        assert!(mutants.len() >= 59, "{mutants:?}");
+        assert!(mutants.len() >= 68, "{mutants:?}");
     }
 
     #[test]
@@ -168,8 +176,8 @@ mod tests {
         let all = all().expect("the cases are sound");
         let vectors = all.iter().filter(|case| case.is_vector).count();
         assert!(vectors >= 2_800, "{vectors} vectors");
-        assert!(all.len() - vectors >= 690, "{} cases", all.len() - vectors);
+        assert!(all.len() - vectors >= 740, "{} cases", all.len() - vectors);
         let of_links = all.iter().filter(|case| case.id.starts_with("link.")).count();
-        assert!(of_links >= 200, "{of_links} cases of links");
+        assert!(of_links >= 250, "{of_links} cases of links");
     }
 }

@@ -16,6 +16,7 @@ impl Cluster {
         expected: &str,
     ) -> Result<(), Stop> {
         let node = self.nodes.get_mut(member).ok_or_else(|| bug(member))?;
+        node.rests = None;
         let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
         let seen = match adapter.ask(op, fields) {
             Err(AdapterError::Refused { slug, .. }) if slug == expected => return Ok(()),

@@ -1,7 +1,8 @@
 //! Counts the octets of every connection that ends at a node, so that the barrier can compare them with
 //! what the nodes count.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One connection between the suite and a node, as the suite sees it.
@@ -27,19 +28,33 @@ pub(crate) struct Half {
     pub(crate) unread: bool,
 }
 
+#[derive(Debug, Default)]
+struct Book {
+    halves: Vec<Half>,
+    /// How often anything was entered or changed, by the address of the node.
+    moves: BTreeMap<IpAddr, u64>,
+}
+
+impl Book {
+    fn moved(&mut self, node: IpAddr) {
+        *self.moves.entry(node).or_default() += 1;
+    }
+}
+
 /// All connections.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger(Arc<Mutex<Vec<Half>>>);
+pub(crate) struct Ledger(Arc<Mutex<Book>>);
 
 impl Ledger {
-    fn lock(&self) -> MutexGuard<'_, Vec<Half>> {
+    fn lock(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enters a connection, and says under which number.
     pub(crate) fn enter(&self, link: &str, ours: SocketAddr, theirs: SocketAddr) -> usize {
-        let mut halves = self.lock();
-        halves.push(Half {
+        let mut book = self.lock();
+        book.moved(theirs.ip());
+        book.halves.push(Half {
             link: link.to_owned(),
             ours,
             theirs,
@@ -50,25 +65,33 @@ impl Ledger {
             gone: false,
             unread: false,
         });
-        halves.len() - 1
+        book.halves.len() - 1
     }
 
     /// Changes an entry.
     pub(crate) fn change(&self, number: usize, change: impl FnOnce(&mut Half)) {
-        let mut halves = self.lock();
-        let half = &mut halves[number];
+        let mut book = self.lock();
+        let half = &mut book.halves[number];
         change(half);
         half.gone |= half.ended_by_node && half.ended_by_suite;
+        let node = half.theirs.ip();
+        book.moved(node);
     }
 
     /// A copy of one entry.
     pub(crate) fn snapshot_of(&self, number: usize) -> Half {
-        self.lock()[number].clone()
+        self.lock().halves[number].clone()
     }
 
     /// The connections that are not gone, and the number of all that ever were.
     pub(crate) fn living(&self) -> (Vec<Half>, usize) {
-        let halves = self.lock();
-        (halves.iter().filter(|half| !half.gone).cloned().collect(), halves.len())
+        let book = self.lock();
+        (book.halves.iter().filter(|half| !half.gone).cloned().collect(), book.halves.len())
+    }
+
+    /// How often anything has happened on the connections of the node at an address, those that are gone
+    /// among them.
+    pub(crate) fn moves(&self, node: IpAddr) -> u64 {
+        self.lock().moves.get(&node).copied().unwrap_or_default()
     }
 }

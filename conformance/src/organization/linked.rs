@@ -74,6 +74,42 @@ pub(crate) fn shared() -> Blueprint {
     with(triangle(), "RG1-RG2", "sources", json!(["rg1-a", "rg1-c"]))
 }
 
+/// The same, where the fellow is the master.
+pub(crate) fn led_shared() -> Blueprint {
+    with(led(), "RG1-RG2", "sources", json!(["rg1-a", "rg1-c"]))
+}
+
+/// A member whose connectors are the only way to two groups, in a group of which the fellow is master.
+pub(crate) fn stubs() -> Blueprint {
+    Blueprint { consulted: true, ..three(&[(1, 2, 10), (1, 3, 20)], "rg1-c") }
+}
+
+/// The same, where the fellow carries the connector to RG2, too.
+pub(crate) fn stubs_shared() -> Blueprint {
+    with(stubs(), "RG1-RG2", "sources", json!(["rg1-a", "rg1-c"]))
+}
+
+/// The triangle, where records live for ten minutes.
+pub(crate) fn short_lived() -> Blueprint {
+    aging(triangle(), json!({"lifetime_s": 600}))
+}
+
+/// The same, refreshed every hundred seconds.
+pub(crate) fn often_refreshed() -> Blueprint {
+    aging(triangle(), json!({"lifetime_s": 600, "refresh_s": 100}))
+}
+
+/// The node is the master of a group whose record lives for ten minutes, and its fellow carries both
+/// connectors.
+pub(crate) fn leads_short_lived() -> Blueprint {
+    aging(leads(), json!({"lifetime_s": 600}))
+}
+
+fn aging(mut blueprint: Blueprint, link_state: Value) -> Blueprint {
+    blueprint.organization["link_state"] = link_state;
+    blueprint
+}
+
 /// The node is master, and only its fellows carry the connector to RG2: first one, then another.
 pub(crate) fn fellow_carries() -> Blueprint {
     let mut blueprint = triangle();

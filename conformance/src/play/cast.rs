@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::news::{Digest, Heard, merged_in_chunks};
+use super::news::{Digest, Heard, merged_in_chunks, with_nodes};
 use crate::cluster::Cluster;
 use crate::event::Stop;
 use crate::net::{Port, Wire};
@@ -29,6 +29,11 @@ pub(crate) enum Answer {
     Merged(Digest, &'static [&'static str]),
     /// It takes the news, and says that the record in it has another content under the same version.
     Contest,
+    /// It takes the news, and answers it under the digest of no table with these nodes.
+    Nodes(&'static str),
+    /// It takes the news, and says that its table differs everywhere: in each child of each inner node that
+    /// it is told, and of the root when it is asked.
+    Differs,
 }
 
 /// How often a cue is good.
@@ -226,7 +231,7 @@ impl Guest {
             Some(Answer::Say(text)) => text,
             Some(Answer::Hang) => return,
             Some(Answer::Close | Answer::Lose) => return self.closed = true,
-            Some(Answer::Merged(..) | Answer::Contest) | None => &ordinary,
+            Some(_) | None => &ordinary,
         };
         match self.door.1 {
             Port::Group => self.frame(text),
@@ -252,8 +257,8 @@ impl Guest {
             (None, "REPORT") => format!(" REPORTED 1 {{{:x}}}{} 1", self.name().len(), self.name()),
             (Some(Answer::Merged(digest, records)), _) => news(digest, records),
             (Some(Answer::Say(text)), _) => text.to_owned(),
-            (None | Some(Answer::Hang | Answer::Contest), _) => return,
             (Some(Answer::Lose | Answer::Close), _) => return self.closed = true,
+            (None | Some(_), _) => return,
         };
         self.frame(&answer.replace("{id}", id.unwrap_or_default()));
     }
@@ -279,8 +284,8 @@ impl Guest {
                 match actor.cue("OCTETS") {
                     None => self.wire.line(&format!("250 2.0.0 TRANSFERRED ID={id} OFFER={offer}")),
                     Some(Answer::Say(text)) => self.wire.line(text),
-                    Some(Answer::Hang | Answer::Merged(..) | Answer::Contest) => {}
                     Some(Answer::Lose | Answer::Close) => self.closed = true,
+                    Some(_) => {}
                 }
             }
             Expected::Content => {
@@ -297,20 +302,21 @@ impl Guest {
     fn line(&mut self, line: &str, actor: &mut Actor) {
         self.news.hear(line);
         match actor.cue(line) {
-            Some(Answer::Merged(digest, records)) => {
-                let told = self.news.digest().unwrap_or_default();
-                self.wire.send(merged_in_chunks(&digest.merged(&told, records)).as_bytes());
-            }
             Some(Answer::Say(text)) => self.say_instead(line, text),
             Some(Answer::Lose) => {
                 let _ = self.ordinary(line, actor);
                 self.closed = true;
             }
+            Some(Answer::Merged(digest, records)) => {
+                let told = self.news.digest().unwrap_or_default();
+                self.merged(&digest.merged(&told, records));
+            }
             Some(Answer::Contest) => {
                 let other = self.news.other_content();
-                let merged = Digest::None.merged("", &[&other]);
-                self.wire.send(merged_in_chunks(&merged).as_bytes());
+                self.merged(&Digest::None.merged("", &[&other]));
             }
+            Some(Answer::Nodes(nodes)) => self.merged(&with_nodes(nodes)),
+            Some(Answer::Differs) => self.merged(&with_nodes(&self.news.all_different())),
             Some(Answer::Close) => self.closed = true,
             Some(Answer::Hang) => {}
             None => {
@@ -320,6 +326,11 @@ impl Guest {
                 }
             }
         }
+    }
+
+    /// Answers news.
+    fn merged(&self, element: &str) {
+        self.wire.send(merged_in_chunks(element).as_bytes());
     }
 
     /// Says something else than the ordinary, and keeps the dialogue in step with it.
@@ -443,11 +454,11 @@ impl Guest {
             match cue {
                 None => self.wire.line(&format!("250 2.0.0 [{index}] DELIVERED")),
                 Some(Answer::Say(text)) => self.wire.line(&text.replace("{index}", &index)),
-                Some(Answer::Hang | Answer::Merged(..) | Answer::Contest) => return,
                 Some(Answer::Close | Answer::Lose) => {
                     self.closed = true;
                     return;
                 }
+                Some(_) => return,
             }
         }
     }

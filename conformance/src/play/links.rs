@@ -1,6 +1,6 @@
 //! What must have been seen of links: when attempts began, and what news said.
 
-use super::look::{Look, On, ends};
+use super::look::{Look, On, ends, numbers};
 use crate::event::Way;
 use crate::findings::Findings;
 use crate::transcript::{Passed, Transcript};
@@ -14,19 +14,25 @@ pub(super) fn judge(look: &Look, transcript: &Transcript<'_>, findings: &mut Fin
     let check = look.check();
     match look {
         Look::Seconds(_, on, mark, wanted) => {
-            let lines = on.find(transcript);
-            let moments = lines.iter().map(|line| (line.n, line.at_us)).collect();
-            seconds(check, moments, (mark, wanted, 0), transcript, findings);
+            let due = wanted.iter().map(|second| second * SECOND).collect();
+            moments(check, of(on, transcript), (mark, due), transcript, findings);
         }
         Look::Routed(_, on, mark, wanted) => {
-            let lines = on.find(transcript);
-            let moments = lines.iter().map(|line| (line.n, line.at_us)).collect();
-            seconds(check, moments, (mark, wanted, COMPUTED_US), transcript, findings);
+            let due = wanted.iter().map(|second| second * SECOND + COMPUTED_US).collect();
+            moments(check, of(on, transcript), (mark, due), transcript, findings);
+        }
+        Look::Millis(_, on, mark, wanted) => {
+            let due = wanted.iter().map(|milli| milli * 1_000).collect();
+            moments(check, of(on, transcript), (mark, due), transcript, findings);
+        }
+        Look::Drawn(_, on, mark, bounds, least) => {
+            drawn(check, &of(on, transcript), (mark, *bounds, *least), transcript, findings);
         }
         Look::Attempts(_, link, mark, wanted) => {
             let attempts = transcript.attempts(link);
-            let moments = attempts.iter().map(|attempt| (attempt.n, attempt.at_us)).collect();
-            seconds(check, moments, (mark, wanted, 0), transcript, findings);
+            let begun = attempts.iter().map(|attempt| (attempt.n, attempt.at_us)).collect();
+            let due = wanted.iter().map(|second| second * SECOND).collect();
+            moments(check, begun, (mark, due), transcript, findings);
         }
         Look::NoAttempt(_, link, (from, to)) => {
             let (Some(from), Some(to)) = (transcript.mark(from), transcript.mark(to)) else {
@@ -42,9 +48,14 @@ pub(super) fn judge(look: &Look, transcript: &Transcript<'_>, findings: &mut Fin
         Look::AtMost(_, on, (most, all)) => {
             let lines = on.find(transcript);
             let counts: Vec<usize> = lines.iter().map(|line| records(&line.text)).collect();
-            let numbers: Vec<u64> = lines.iter().map(|line| line.n).collect();
             let right = counts.iter().all(|c| c <= most) && counts.iter().sum::<usize>() >= *all;
-            findings.is(check, right, &format!("{counts:?} records"), &ends(&numbers));
+            findings.is(check, right, &format!("{counts:?} records"), &ends(&numbers(&lines)));
+        }
+        Look::Nodes(_, on, (most, all)) => {
+            let lines = on.find(transcript);
+            let counts: Vec<usize> = lines.iter().map(|line| nodes(&line.text)).collect();
+            let right = counts.iter().all(|c| c <= most) && counts.iter().sum::<usize>() >= *all;
+            findings.is(check, right, &format!("{counts:?} nodes"), &ends(&numbers(&lines)));
         }
         Look::Records(_, on, wanted) => {
             let lines = on.find(transcript);
@@ -57,10 +68,15 @@ pub(super) fn judge(look: &Look, transcript: &Transcript<'_>, findings: &mut Fin
     }
 }
 
-fn seconds(
+/// The lines, each with its moment.
+fn of(on: &On, transcript: &Transcript<'_>) -> Vec<(u64, u64)> {
+    on.find(transcript).iter().map(|line| (line.n, line.at_us)).collect()
+}
+
+fn moments(
     check: &str,
     moments: Vec<(u64, u64)>,
-    (mark, wanted, delay_us): (&str, &[u64], u64),
+    (mark, due): (&str, Vec<u64>),
     transcript: &Transcript<'_>,
     findings: &mut Findings,
 ) {
@@ -68,9 +84,28 @@ fn seconds(
     let later: Vec<_> = moments.into_iter().filter(|(n, _)| *n > mark.n).collect();
     let spans: Vec<u64> = later.iter().map(|(_, at_us)| at_us - mark.at_us).collect();
     let numbers: Vec<u64> = later.iter().map(|(n, _)| *n).collect();
-    let due: Vec<u64> = wanted.iter().map(|second| second * SECOND + delay_us).collect();
-    let seen = format!("after {spans:?} us, expected seconds {wanted:?} and {delay_us} us");
+    let seen = format!("after {spans:?} us, expected {due:?} us");
     findings.is(check, spans == due, &seen, &ends(&numbers));
+}
+
+fn drawn(
+    check: &str,
+    moments: &[(u64, u64)],
+    (mark, (least_s, most_s), count): (&str, (u64, u64), usize),
+    transcript: &Transcript<'_>,
+    findings: &mut Findings,
+) {
+    let Some(mark) = transcript.mark(mark) else { return };
+    let later: Vec<_> = moments.iter().filter(|(n, _)| *n > mark.n).collect();
+    let numbers: Vec<u64> = later.iter().map(|(n, _)| *n).collect();
+    let times: Vec<u64> =
+        core::iter::once(mark.at_us).chain(later.iter().map(|(_, at_us)| *at_us)).collect();
+    let spans: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let bounds = least_s * SECOND..=most_s * SECOND;
+    let is_drawn = count < 2 || spans.windows(2).any(|pair| pair[0] != pair[1]);
+    let right = spans.len() >= count && spans.iter().all(|span| bounds.contains(span)) && is_drawn;
+    let seen = format!("after {spans:?} us, expected {count} of {bounds:?} us");
+    findings.is(check, right, &seen, &ends(&numbers));
 }
 
 fn digests(
@@ -138,6 +173,11 @@ fn paced(
     });
     let seen = format!("{} attempts; out of step: {wrong:?}", attempts.len());
     findings.is(check, wrong.is_none() && attempts.len() > 2, &seen, &ends(&numbers));
+}
+
+/// How many nodes a message has.
+fn nodes(text: &str) -> usize {
+    text.split(' ').filter(|word| ["INNER", "LEAF"].contains(word)).count()
 }
 
 /// How many records a message has: each begins with the identity of its group.

@@ -67,6 +67,13 @@ pub(crate) enum Look {
     Seconds(&'static str, On, &'static str, Vec<u64>),
     /// Mail went these seconds after the mark, and the delay later with which routes are computed (LS-180).
     Routed(&'static str, On, &'static str, Vec<u64>),
+    /// The lines come at exactly these milliseconds after a mark.
+    Millis(&'static str, On, &'static str, Vec<u64>),
+    /// Behind a mark so many such lines come at least, the first after a span in seconds within these bounds
+    /// and each other one so long after the one before; and not all of the spans are the same.
+    Drawn(&'static str, On, &'static str, (u64, u64), usize),
+    /// Each of these messages of news tells at most so many nodes, and all of them at least so many.
+    Nodes(&'static str, On, (usize, usize)),
     /// Attempts on a link begin at exactly these seconds after a mark.
     Attempts(&'static str, &'static str, &'static str, Vec<u64>),
     /// No attempt on a link begins between two marks.
@@ -120,6 +127,9 @@ impl Look {
             | Self::Minutes(check, ..)
             | Self::Seconds(check, ..)
             | Self::Routed(check, ..)
+            | Self::Millis(check, ..)
+            | Self::Drawn(check, ..)
+            | Self::Nodes(check, ..)
             | Self::Attempts(check, ..)
             | Self::NoAttempt(check, ..)
             | Self::Paced(check, ..)
@@ -203,6 +213,9 @@ impl Look {
             }
             Self::Seconds(..)
             | Self::Routed(..)
+            | Self::Millis(..)
+            | Self::Drawn(..)
+            | Self::Nodes(..)
             | Self::Attempts(..)
             | Self::NoAttempt(..)
             | Self::Paced(..)
@@ -285,7 +298,7 @@ fn has_line(text: &str, wanted: &str) -> bool {
     })
 }
 
-fn numbers(lines: &[Passed]) -> Vec<u64> {
+pub(super) fn numbers(lines: &[Passed]) -> Vec<u64> {
     lines.iter().map(|line| line.n).collect()
 }
 

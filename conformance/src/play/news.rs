@@ -26,11 +26,32 @@ impl Digest {
     }
 }
 
+/// An element with nodes and no record, under the digest of no table.
+pub(super) fn with_nodes(nodes: &str) -> String {
+    let nodes = if nodes.is_empty() { String::new() } else { format!(" ( {nodes} )") };
+    format!("MERGED {NO_DIGEST} (){nodes}")
+}
+
+/// An inner node all of whose children have another digest than anybody's.
+fn all_different(prefix: &str) -> String {
+    format!("( {prefix} INNER{} )", format!(" {NO_DIGEST}").repeat(16))
+}
+
+/// How much of a message a line of a reply carries.
+const CHUNK: usize = 900;
+
 /// An element as the lines of a reply.
 pub(super) fn merged_in_chunks(element: &str) -> String {
     let message = frame(&format!(" MULTI (6) ({})", frame(&format!(" {element}"))));
     let (head, tail) = message.split_at(10);
-    format!("200-FIRST CHUNK={head}\r\n200 LAST CHUNK={tail}\r\n")
+    let mut reply = format!("200-FIRST CHUNK={head}\r\n");
+    let mut rest = tail;
+    while rest.len() > CHUNK {
+        let (next, later) = rest.split_at(CHUNK);
+        reply.push_str(&format!("200-NEXT CHUNK={next}\r\n"));
+        rest = later;
+    }
+    format!("{reply}200 LAST CHUNK={rest}\r\n")
 }
 
 /// What has come of a message.
@@ -54,6 +75,21 @@ impl Heard {
     pub(super) fn digest(&self) -> Option<String> {
         let (_, rest) = self.message.split_once(" NEWS ")?;
         rest.split(' ').next().map(str::to_owned)
+    }
+
+    /// Nodes that answer the ones that were told, and differ from them everywhere.
+    pub(super) fn all_different(&self) -> String {
+        let words: Vec<&str> = self.message.split(' ').collect();
+        let told = words.windows(2).filter(|pair| pair[1] == "INNER").map(|pair| pair[0]);
+        let mut nodes: Vec<String> = Vec::new();
+        for prefix in told {
+            let prefix = prefix.trim_start_matches('-');
+            nodes.extend((0..16).map(|digit| all_different(&format!("{prefix}{digit:x}"))));
+        }
+        if !self.message.contains("( ") {
+            nodes.push(all_different("-"));
+        }
+        nodes.join(" ")
     }
 
     /// The first record, with every connector DOWN.

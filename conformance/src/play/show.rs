@@ -30,6 +30,10 @@ pub(crate) fn show_act(act: &Act) -> Vec<String> {
         Act::Mark(name) => format!("mark {name}"),
         Act::Inspect(what) => format!("look at the {what} of the node"),
         Act::Restart => "the node is killed, and starts again with its files".into(),
+        Act::Away(span_us) => {
+            let seconds = span_us / 1_000_000;
+            format!("the node is killed, and starts again with its files after {seconds} s")
+        }
         Act::LoseDisk => "the node is killed, and starts again without its files".into(),
     };
     vec![line]
@@ -47,6 +51,8 @@ fn show_cue(cue: &Cue) -> String {
         Answer::Close => "takes nothing, and closes the connection".to_owned(),
         Answer::Hang => "says nothing".to_owned(),
         Answer::Contest => "answers with another content under the same version".to_owned(),
+        Answer::Nodes(nodes) => format!("answers the news with the nodes `{nodes}`"),
+        Answer::Differs => "answers the news with nodes that differ everywhere".to_owned(),
         Answer::Merged(digest, records) => {
             format!("answers the news with {} records, digest: {digest:?}", records.len())
         }
@@ -75,6 +81,15 @@ pub(crate) fn show_look(look: &Look) -> String {
             format!("{} by the routes computed after seconds {at:?} of {mark}", lines(on))
         }
         Look::Seconds(_, on, mark, at) => format!("{} at seconds {at:?} of {mark}", lines(on)),
+        Look::Millis(_, on, mark, at) => format!("{} at milliseconds {at:?} of {mark}", lines(on)),
+        Look::Drawn(_, on, mark, (least, most), count) => format!(
+            "{count} times at least, behind {mark} and then each other, after {least} to {most} s, not always \
+             the same: {}",
+            lines(on)
+        ),
+        Look::Nodes(_, on, (most, all)) => {
+            format!("{} with at most {most} nodes each, and {all} in all", lines(on))
+        }
         Look::Attempts(_, link, mark, at) => {
             format!("attempts on {link} at seconds {at:?} of {mark}")
         }
