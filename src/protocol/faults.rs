@@ -104,6 +104,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
     ("retry-at-59s", "begins the glitch retries a second early"),
     ("down-on-a-cut-edge", "reports a connector DOWN that is the only way"),
+    ("every-source-tells", "tells over a connector at once whoever else carries it"),
+    ("never-backs-up", "leaves news to the first source of a connector for ever"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

@@ -87,6 +87,8 @@ pub enum LinkTimer {
     Decay(ConnectorName),
     /// A connector has been suppressed for as long as any may be.
     SuppressLimit(ConnectorName),
+    /// What was left to another source of a connector is told by this one, if it still has to be.
+    Backup(ConnectorName),
 }
 
 /// Durable steps.
