@@ -1,5 +1,6 @@
 //! LINK STATE: the machine of one member, and several joined by a network.
 
+mod absence;
 mod age;
 mod bench;
 mod burial;

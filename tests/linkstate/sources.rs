@@ -201,10 +201,14 @@ fn a_change_crosses_once_although_the_first_source_is_dead() {
     network.run_for(Span::seconds(60));
     network.agreed();
     assert_eq!(tellers(&network, changed), [('c', BACKUP_DELAY.as_seconds())]);
-    // Both of them: the last one waits twice as long.
-    network.heal("RG1", "RG3");
-    network.run_for(Span::seconds(70));
-    network.agreed();
+}
+
+/// LS-230: where two of three are dead, the last one waits for both, one after the other.
+#[test]
+fn the_last_source_waits_for_each_before_it() {
+    let mut network = Network::new(three_sources());
+    network.run_for(Span::seconds(100));
+    network.crash(&member(1, 'a'));
     network.cut_from(&member(1, 'c'), "RG2");
     let changed = a_change(&mut network);
     network.run_for(Span::seconds(60));

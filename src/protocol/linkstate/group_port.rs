@@ -85,6 +85,7 @@ impl LinkState {
                 mastership.hear(&config.member, connector, state);
             }
         }
+        self.watch_sources(config, cx);
     }
 
     /// The term of the record of the own group.
@@ -211,6 +212,7 @@ impl LinkState {
     /// A member is attached no longer. What it has reported stands until it reports again.
     pub(super) fn detached(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         clause!(MA_016);
+        self.watch_sources(config, cx);
         if config.faults.is_on("attachment-is-published") {
             self.publish(config, true, cx);
         }
@@ -270,6 +272,8 @@ impl LinkState {
                 foreign.get_or_insert(name);
             }
         }
+        self.is_back(member, cx);
+        self.name_absent(config, cx);
         // One alarm for each report: what a member may name in one is bounded by the frame alone.
         if let Some(name) = foreign {
             clause!(MA_014);

@@ -89,6 +89,10 @@ pub enum LinkTimer {
     SuppressLimit(ConnectorName),
     /// What was left to another source of a connector is told by this one, if it still has to be.
     Backup(ConnectorName),
+    /// A source of a connector has been detached for so long that it is taken for absent.
+    Absence(MemberName),
+    /// A member that was taken for absent may be so again.
+    AbsenceHold(MemberName),
 }
 
 /// Durable steps.

@@ -5,6 +5,7 @@
 //! noticed), `damping` (when it is not told), `exchange` (how news travels), `walk` (how two tables that differ
 //! are compared), `age` (how old they are), `ways` (which connections exist) and `state`, which ties them together.
 
+mod absence;
 mod age;
 mod backoff;
 mod burial;

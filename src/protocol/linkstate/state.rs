@@ -277,6 +277,8 @@ impl LinkState {
                 self.attach(config, cx);
             }
             LinkTimer::Schedule(timer) => self.paced(timer, cx),
+            LinkTimer::Absence(member) => self.is_overdue(config, &member, cx),
+            LinkTimer::AbsenceHold(member) => self.may_be_absent(config, &member, cx),
             LinkTimer::Backup(name) => self.back_up(config, &name, cx),
             LinkTimer::Refresh => self.refresh(config, cx),
             LinkTimer::Outbid => self.outbid_again(config, cx),
