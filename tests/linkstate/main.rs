@@ -5,6 +5,7 @@ mod age;
 mod bench;
 mod burial;
 mod chaos;
+mod collect;
 mod compare;
 mod converge;
 mod damping;

@@ -111,6 +111,7 @@ impl LinkState {
             self.synced(config, from, cx);
         }
         self.pump(from, cx);
+        self.collected(config, from, cx);
     }
 
     /// The first exchange on a connection is done.

@@ -69,6 +69,8 @@ impl LinkState {
     fn begin_mastership(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         if self.mastership.is_none() {
             let published = self.published_term(config);
+            // Another member has spoken for the group, and maybe more than this one has heard.
+            let is_successor = published.is_some_and(|published| published.member != config.member);
             let own = self.term.as_ref().filter(|term| term.member == config.member);
             let term = match own {
                 Some(own) if published.is_none_or(|published| published <= own) => {
@@ -78,6 +80,9 @@ impl LinkState {
                 _ => self.begin_term(config, cx),
             };
             self.mastership = Some(Mastership::new(term));
+            if is_successor {
+                self.begin_collection(config, cx);
+            }
         }
         let own = self.report();
         if let Some(mastership) = &mut self.mastership {
@@ -115,6 +120,9 @@ impl LinkState {
         cx: &mut Cx<'_, Self>,
     ) -> bool {
         let Some(mastership) = &self.mastership else { return false };
+        if mastership.collection.is_some() {
+            return false;
+        }
         if self.is_buried(config) {
             clause!(LS_134);
             return false;
@@ -203,6 +211,7 @@ impl LinkState {
             return;
         }
         clause!(MA_016);
+        self.forget_unanswered(&neighbour);
         self.links.insert(neighbour, Link { up: true, ..Link::default() });
         if config.faults.is_on("attachment-is-published") {
             self.publish(config, true, cx);
@@ -280,10 +289,7 @@ impl LinkState {
             Self::misbehaved(from, alloc::format!("reports {name}, which it does not carry"), cx);
         }
         self.publish(config, false, cx);
-        if let Some(mastership) = &self.mastership {
-            clause!(MA_015);
-            cx.send_durable(from.clone(), LinkPdu::Reported { term: mastership.term.clone() });
-        }
+        self.answer_report(from, cx);
     }
 
     /// The master has our report in its record.

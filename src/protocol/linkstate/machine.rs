@@ -93,6 +93,8 @@ pub enum LinkTimer {
     Absence(MemberName),
     /// A member that was taken for absent may be so again.
     AbsenceHold(MemberName),
+    /// A new master has waited long enough for its members.
+    Collect,
 }
 
 /// Durable steps.

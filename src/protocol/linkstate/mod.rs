@@ -9,6 +9,7 @@ mod absence;
 mod age;
 mod backoff;
 mod burial;
+mod collect;
 mod damping;
 mod detector;
 mod exchange;
@@ -35,6 +36,7 @@ pub use crate::wire::restrictions::{Barrier, Priority, Restrictions, SenderId, T
 pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
 pub use burial::{ALARMS_LIMIT, REASON_LIMIT_OCTETS};
+pub use collect::{COLLECT_LIMIT, Collection};
 pub use damping::{CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, HIDDEN_LIMIT};
 pub use detector::{Judgement, PROBE_INTERVAL};
 pub use group_port::{ANSWER_WAIT, AttachmentRow};

@@ -5,7 +5,9 @@ mod absence;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::linkstate::{ConnectorRecord, ConnectorState, Record, SourceState, Term, Version};
+use super::linkstate::{
+    Collection, ConnectorRecord, ConnectorState, Record, SourceState, Term, Version,
+};
 use super::organization::{Connector, Group, Organization};
 use crate::clause;
 use crate::kernel::Span;
@@ -28,6 +30,8 @@ pub struct Mastership {
     pub outbids: u8,
     /// The members that have not been attached for some time.
     pub absences: Absences,
+    /// What it waits for before its first record.
+    pub collection: Option<Collection>,
 }
 
 /// The term that follows whatever is known of earlier ones.
@@ -51,7 +55,8 @@ impl Mastership {
     /// Nothing is heard yet.
     #[must_use]
     pub fn new(term: Term) -> Self {
-        Self { term, heard: BTreeMap::new(), outbids: 0, absences: Absences::default() }
+        let absences = Absences::default();
+        Self { term, heard: BTreeMap::new(), outbids: 0, absences, collection: None }
     }
 
     /// Takes what a member says of a connector that it carries.
