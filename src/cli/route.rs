@@ -3,24 +3,29 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::cluster::Plan;
 use super::table::{items, row, table};
 use super::whom::Whom;
 use super::{failed, refused};
+use crate::clause;
+use crate::kernel::{Span, Time};
 use crate::protocol::linkstate::explain::{
     Candidate, Closed, Explanation, Verdict, configured, explain,
 };
 use crate::protocol::linkstate::{
     Barrier, ConnectorState, Priority, Record, SenderId, Table, Traits,
 };
-use crate::protocol::organization::Organization;
+use crate::protocol::organization::{Organization, wait_of};
+use crate::protocol::session::date;
 use crate::server::configuration::{load_organization, report};
 use crate::wire::header;
-use crate::wire::ids::{GroupName, MemberName};
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 use crate::wire::message::{Address, Field};
 use crate::wire::restrictions::NULL_SENDER;
 
@@ -113,12 +118,19 @@ fn answer(arguments: &Arguments) -> Answer<()> {
     }
     let spread = ground.organization.as_ref().is_some_and(|o| o.link_state.spread);
     let explanation = explain(&ground.table, (&from, &to), &traits, spread);
+    let waits = ground.organization.as_ref().map(|o| waits(o, &explanation)).unwrap_or_default();
     if arguments.whom.json {
         let mut shown = json!(explanation);
         shown["format"] = json!(ROUTE_FORMAT);
+        if !waits.is_empty() {
+            shown["waits"] = json!(waits);
+        }
         say!("{shown}");
     } else {
         say!("{}", text(&explanation).trim_end());
+        for Wait { connector, until } in &waits {
+            say!("  waits for the schedule of {connector} until {until}");
+        }
     }
     match explanation.cost {
         Some(_) => Ok(()),
@@ -126,6 +138,30 @@ fn answer(arguments: &Arguments) -> Answer<()> {
             Err(Problem::NoRoute(format!("every way to {to} is closed: the mail waits in {from}")))
         }
     }
+}
+
+/// A connector of a route that carries no mail when the message would come to it.
+#[derive(Serialize)]
+struct Wait {
+    connector: ConnectorName,
+    until: String,
+}
+
+/// Where a message that sets out now waits for its way, if nothing else takes time.
+fn waits(organization: &Organization, explanation: &Explanation) -> Vec<Wait> {
+    clause!(SV_101);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut now = Time(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX));
+    let mut waits = Vec::new();
+    for step in &explanation.path {
+        let schedule = organization.connector(&step.connector).map(|c| &c.schedule[..]);
+        let wait = wait_of(schedule.unwrap_or_default(), now);
+        if wait > Span::ZERO {
+            now = now + wait;
+            waits.push(Wait { connector: step.connector.clone(), until: date(now) });
+        }
+    }
+    waits
 }
 
 /// What of the message the connectors look at.

@@ -109,6 +109,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("dead-source-is-available", "names no source as not available that has been away for long"),
     ("minority-names-absent", "takes the others for absent when it is cut off from them itself"),
     ("never-backs-up", "leaves news to the first source of a connector for ever"),
+    ("schedule-ignored", "sends mail over a connector outside its hours"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

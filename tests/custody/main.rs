@@ -3,6 +3,7 @@
 mod accounts;
 mod forget;
 mod host;
+mod hours;
 mod network;
 mod offers;
 mod orders;

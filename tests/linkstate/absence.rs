@@ -56,7 +56,7 @@ fn a_dead_source_is_named() {
         if named.is_empty() {
             return named;
         }
-        assert_eq!((carrier(&network), minor(&network)), (c.clone(), 1));
+        assert_eq!((carrier(&network), minor(&network)), (c, 1));
         let far = network.machine(&member(2, 'b')).table().get(&"RG1".into()).cloned();
         assert_eq!(far.expect("a record").connectors[0].unavailable, named, "everybody knows");
         network.run_for(Span::hours(3));

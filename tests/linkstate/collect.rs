@@ -45,7 +45,7 @@ fn a_new_master_does_not_bury_what_it_has_not_heard() {
         // `a` and `b` stay away.
         network.run_until(network.now + COLLECT_LIMIT + Span::seconds(90));
         let record = network.machine(&d).table().get(&"RG1".into()).cloned().expect("a record");
-        assert_eq!((record.version.term.member, record.version.major), (c.clone(), 2));
+        assert_eq!((&record.version.term.member, record.version.major), (&c, 2));
         assert!(network.open_connections(&d).contains(&Neighbour::Master(c)), "it was answered");
         network.state(&d, "RG1-RG2")
     };
