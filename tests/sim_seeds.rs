@@ -79,6 +79,7 @@ fn with_roles(seed: u64) -> Organization {
         priorities: Vec::new(),
         senders_allowed: Vec::new(),
         senders_denied: Vec::new(),
+        schedule: Vec::new(),
     };
     organization.connectors = vec![connector(0, 1), connector(1, 0)];
     let backs = groups.iter().flat_map(|group| &group.members);
@@ -440,10 +441,8 @@ fn with_doors() -> Plan {
         group.master = group.members[0].clone();
     }
     let groups = organization.groups.clone();
-    let member = |of: usize, towards: usize| {
-        let door = usize::from(of == 1 && towards == 2);
-        vec![groups[of].members[door].clone()]
-    };
+    let door = |of: usize, towards: usize| usize::from(of == 1 && towards == 2);
+    let member = |of: usize, to: usize| vec![groups[of].members[door(of, to)].clone()];
     let pairs = [(0, 1, 10), (1, 0, 10), (1, 2, 10), (2, 1, 10), (0, 2, 50), (2, 0, 50)];
     let connector = |(from, to, cost): (usize, usize, u32)| Connector {
         name: ConnectorName(format!("{}-{}", groups[from].name, groups[to].name)),
@@ -456,6 +455,7 @@ fn with_doors() -> Plan {
         priorities: Vec::new(),
         senders_allowed: Vec::new(),
         senders_denied: Vec::new(),
+        schedule: Vec::new(),
     };
     organization.connectors = pairs.into_iter().map(connector).collect();
     let stays = |account: &Account| !["clara", "eva", "frank"].contains(&account.address.local());

@@ -335,7 +335,10 @@ fn stands(message: &Value, recipient: &Value) -> String {
     if let Some(why) = field(message, "quarantine").as_str() {
         return format!("quarantined: {why}");
     }
-    let place = plain(field(recipient, "place"));
+    let place = match field(recipient, "waits_for").as_str() {
+        Some(schedule) => format!("waits for {schedule}"),
+        None => plain(field(recipient, "place")),
+    };
     match field(message, "held").as_str() {
         None => place,
         Some(why) if field(recipient, "state") == "held" => format!("held: {why}"),

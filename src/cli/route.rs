@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::cluster::Plan;
@@ -12,14 +14,17 @@ use super::exits::{Outside, barred};
 use super::table::{items, row, table};
 use super::whom::Whom;
 use super::{failed, refused};
+use crate::clause;
+use crate::kernel::{Span, Time};
 use crate::protocol::linkstate::explain::{
     Candidate, Closed, Explanation, Verdict, configured, explain,
 };
 use crate::protocol::linkstate::{ConnectorState, Priority, Record, SenderId, Table, Traits};
-use crate::protocol::organization::Organization;
+use crate::protocol::organization::{Organization, wait_of};
+use crate::protocol::session::date;
 use crate::server::configuration::{load_organization, report};
 use crate::wire::header;
-use crate::wire::ids::{GroupName, MemberName};
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 use crate::wire::message::{Address, Field};
 use crate::wire::restrictions::NULL_SENDER;
 use crate::wire::smtp::decode_address;
@@ -107,9 +112,13 @@ fn answer(arguments: &Arguments) -> Answer<()> {
         return Ok(());
     }
     let explanation = ground.explain(&from, &to, &traits);
+    let waits = ground.waits(&explanation);
     let mut shown = json!(explanation);
     shown["format"] = json!(ROUTE_FORMAT);
-    arguments.show(shown, &text(&explanation));
+    if !waits.is_empty() {
+        shown["waits"] = json!(waits);
+    }
+    arguments.show(shown, &format!("{}{}", text(&explanation), text_of(&waits)));
     match explanation.cost {
         Some(_) => Ok(()),
         None => {
@@ -129,10 +138,14 @@ fn leave(
     ground.expect(from)?;
     let to = outside.to.as_ref().filter(|to| *to != from);
     let explanation = to.map(|to| ground.explain(from, to, traits));
+    let waits = explanation.as_ref().map(|e| ground.waits(e)).unwrap_or_default();
     let mut shown = outside.json(explanation.as_ref().map(|explanation| json!(explanation)));
     shown["format"] = json!(ROUTE_FORMAT);
+    if !waits.is_empty() {
+        shown["waits"] = json!(waits);
+    }
     let route = explanation.as_ref().map(text).unwrap_or_default();
-    arguments.show(shown, &format!("{}{route}", outside.text()));
+    arguments.show(shown, &format!("{}{route}{}", outside.text(), text_of(&waits)));
     match &outside.problem {
         Some(problem) => Err(Problem::NoRoute(problem.clone())),
         None => Ok(()),
@@ -147,6 +160,20 @@ impl Arguments {
             say!("{}", text.trim_end());
         }
     }
+}
+
+/// A connector of a route that carries no mail when the message would come to it.
+#[derive(Serialize)]
+struct Wait {
+    connector: ConnectorName,
+    until: String,
+}
+
+fn text_of(waits: &[Wait]) -> String {
+    let line = |Wait { connector, until }: &Wait| {
+        format!("  waits for the schedule of {connector} until {until}\n")
+    };
+    waits.iter().map(line).collect()
 }
 
 /// What of the message the connectors look at.
@@ -234,6 +261,24 @@ impl Ground {
     fn explain(&self, from: &GroupName, to: &GroupName, traits: &Traits) -> Explanation {
         let spread = self.organization.as_ref().is_some_and(|o| o.link_state.spread);
         explain(&self.table, (from, to), traits, spread)
+    }
+
+    /// Where a message that sets out now waits for its way, if nothing else takes time.
+    fn waits(&self, explanation: &Explanation) -> Vec<Wait> {
+        clause!(SV_101);
+        let Some(organization) = &self.organization else { return Vec::new() };
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut now = Time(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX));
+        let mut waits = Vec::new();
+        for step in &explanation.path {
+            let schedule = organization.connector(&step.connector).map(|c| &c.schedule[..]);
+            let wait = wait_of(schedule.unwrap_or_default(), now);
+            if wait > Span::ZERO {
+                now = now + wait;
+                waits.push(Wait { connector: step.connector.clone(), until: date(now) });
+            }
+        }
+        waits
     }
 
     /// What becomes of mail for an address that the organization does not host; `None` for everything else.

@@ -104,6 +104,12 @@ pub const NAMES: &[(&str, &str)] = &[
     ("resumes-one-octet-early", "goes on with a body one octet before the offset that it was told"),
     ("retry-at-59s", "begins the glitch retries a second early"),
     ("down-on-a-cut-edge", "reports a connector DOWN that is the only way"),
+    ("new-master-asks-nobody", "publishes under a new term what its own table has, however old"),
+    ("every-source-tells", "tells over a connector at once whoever else carries it"),
+    ("dead-source-is-available", "names no source as not available that has been away for long"),
+    ("minority-names-absent", "takes the others for absent when it is cut off from them itself"),
+    ("never-backs-up", "leaves news to the first source of a connector for ever"),
+    ("schedule-ignored", "sends mail over a connector outside its hours"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

@@ -45,8 +45,8 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
     let member = server.member();
     match what {
         What::Status => status(server, configuration, now),
-        What::Queue(which) => json!({ "messages": member.rows(which, now) }),
-        What::Messages(which) => json!({ "messages": member.shown(which, now) }),
+        What::Queue(which) => json!({ "messages": member.rows(which, now, configuration) }),
+        What::Messages(which) => json!({ "messages": member.shown(which, now, configuration) }),
         What::LinkState => {
             clause!(SV_100);
             let link = member.link();

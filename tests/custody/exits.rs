@@ -64,7 +64,8 @@ fn called(network: &Network) -> Vec<(&str, &str)> {
 fn waiting(network: &Network) -> Vec<(String, String)> {
     let all = Selection { all: true, ..Selection::default() };
     let rows = network.sites.iter().flat_map(|(name, site)| {
-        let rows = site.node.as_ref().map(|node| node.machine().rows(&all, network.now));
+        let rows =
+            site.node.as_ref().map(|node| node.machine().rows(&all, network.now, &site.config));
         let recipients = rows.into_iter().flatten().flat_map(|row| row.recipients);
         recipients.map(|recipient| (name.0.clone(), format!("{:?}", recipient.place)))
     });

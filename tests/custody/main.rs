@@ -4,6 +4,7 @@ mod accounts;
 mod exits;
 mod forget;
 mod host;
+mod hours;
 mod network;
 mod offers;
 mod orders;

@@ -324,8 +324,9 @@ fn an_order_concerns_only_what_is_selected() {
     network.mail(&at, None, &["y@example.net".into()]);
     network.run(Span::minutes(1));
     let selected = |network: &Network, which: Selection| {
-        let machine = network.sites[&at].node.as_ref().unwrap().machine();
-        let rows = machine.rows(&which, network.now);
+        let site = &network.sites[&at];
+        let machine = site.node.as_ref().unwrap().machine();
+        let rows = machine.rows(&which, network.now, &site.config);
         let addresses = rows.iter().flat_map(|row| &row.recipients).map(|r| r.address.0.clone());
         addresses.collect::<Vec<_>>().join(" ")
     };

@@ -272,6 +272,7 @@ fn organization(edges: &[Edge]) -> Organization {
         priorities: Vec::new(),
         senders_allowed: Vec::new(),
         senders_denied: Vec::new(),
+        schedule: Vec::new(),
     });
     Organization {
         format: 1,

@@ -1,9 +1,11 @@
 //! LINK STATE: the machine of one member, and several joined by a network.
 
+mod absence;
 mod age;
 mod bench;
 mod burial;
 mod chaos;
+mod collect;
 mod compare;
 mod converge;
 mod damping;

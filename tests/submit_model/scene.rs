@@ -243,6 +243,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             priorities: Vec::new(),
             senders_allowed: Vec::new(),
             senders_denied: Vec::new(),
+            schedule: Vec::new(),
         }],
         accounts: vec![Account::new(account(), MemberName::from(HOST))],
         smart_host: None,

@@ -108,6 +108,8 @@ pub(super) struct Detector {
     pub(super) greet: bool,
     /// UUIDs of the groups whose records are owed to the far group, while no connection is open.
     pub(super) owed: BTreeSet<String>,
+    /// That is left to another source, until a timer ends it: no reason to connect.
+    pub(super) deferred: bool,
     /// Before a connection that was lost is opened again.
     pub(super) pause: Backoff,
     pub(super) judgement: Judgement,
@@ -141,6 +143,7 @@ impl Detector {
             health: if is_down { Health::Broken } else { Health::Working },
             greet: true,
             owed: BTreeSet::new(),
+            deferred: false,
             pause: Backoff::default(),
             judgement: if is_down { Judgement::Down } else { Judgement::Up },
             is_shared: false,
@@ -269,7 +272,7 @@ impl Detector {
     }
 
     /// Every timer that may run for this connector.
-    pub(super) fn timers(&self) -> [LinkTimer; 6] {
+    pub(super) fn timers(&self) -> [LinkTimer; 7] {
         [
             LinkTimer::GlitchRetry(self.name.clone()),
             LinkTimer::Probe(self.name.clone()),
@@ -277,6 +280,7 @@ impl Detector {
             LinkTimer::DampLimit(self.name.clone()),
             LinkTimer::Decay(self.name.clone()),
             LinkTimer::SuppressLimit(self.name.clone()),
+            LinkTimer::Backup(self.name.clone()),
         ]
     }
 }

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use super::state::first_neighbour;
 use super::{
-    Fate, LinkConfig, LinkEvent, LinkPdu, LinkState, NEWS_RECORDS_LIMIT, Neighbour, Node,
-    SharedRecord, TABLE_LIMIT, TableChange, TableDigest, Way, check_record,
+    Fate, LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, NEWS_RECORDS_LIMIT, Neighbour,
+    Node, SharedRecord, TABLE_LIMIT, TableChange, TableDigest, Way, check_record,
 };
 use crate::clause;
 use crate::kernel::Cx;
@@ -111,6 +111,7 @@ impl LinkState {
             self.synced(config, from, cx);
         }
         self.pump(from, cx);
+        self.collected(config, from, cx);
     }
 
     /// The first exchange on a connection is done.
@@ -144,9 +145,9 @@ impl LinkState {
             }
             if config.faults.is_on("whole-table-flood") {
                 let all: Vec<_> = self.table.records().cloned().collect();
-                self.owe(config, &all, &growth.contradictions, source);
+                self.owe(config, &all, &growth.contradictions, source, cx);
             } else if source.is_none() || !config.faults.is_on("nobody-forwards") {
-                self.owe(config, &grown, &growth.contradictions, source);
+                self.owe(config, &grown, &growth.contradictions, source, cx);
             }
             let links: Vec<_> = self.links.keys().cloned().collect();
             for neighbour in &links {
@@ -155,6 +156,7 @@ impl LinkState {
             clause!(LS_018);
             cx.event(LinkEvent::TableChanged);
             self.follow(&growth.groups, cx);
+            self.take_turns(config, cx);
             self.open_what_is_needed(cx);
         }
         if growth.is_major {
@@ -256,7 +258,9 @@ impl LinkState {
         grown: &[SharedRecord],
         contradictions: &BTreeSet<String>,
         source: Option<&Neighbour>,
+        cx: &mut Cx<'_, Self>,
     ) {
+        let left_to_others = self.left_to_others(config);
         let told_by = source.map(Neighbour::member);
         let origin = source.and_then(|source| self.far_group(config, source));
         for detector in self.detectors.values_mut() {
@@ -268,7 +272,6 @@ impl LinkState {
             let way = Way::Connector(detector.name.clone());
             let link = self.links.range_mut(first_neighbour(&way)..).next();
             let link = link.filter(|(neighbour, _)| neighbour.serves(&way));
-            let owed = link.map_or(&mut detector.owed, |(_, link)| &mut link.owed);
             // A group that is buried or contradicted must hear of it. Its UUID is looked for only where the name is its own.
             let is_own = |record: &SharedRecord| {
                 let far = (record.group == *to).then(|| config.organization.group(to)).flatten();
@@ -278,8 +281,22 @@ impl LinkState {
                 let must_hear = record.deleted.is_some() || contradictions.contains(&record.uuid);
                 must_hear || !is_own(record)
             };
-            let needed = grown.iter().filter(is_needed);
-            owed.extend(needed.map(|record| record.uuid.clone()));
+            let needed: Vec<_> = grown.iter().filter(is_needed).map(|r| r.uuid.clone()).collect();
+            let left = left_to_others.get(&detector.name).filter(|_| !needed.is_empty());
+            match link {
+                Some((_, link)) => {
+                    link.query |= left.is_some();
+                    link.owed.extend(needed);
+                }
+                None => {
+                    if let Some(wait) = left.filter(|_| detector.owed.is_empty()) {
+                        clause!(LS_230);
+                        detector.deferred = true;
+                        cx.arm(LinkTimer::Backup(detector.name.clone()), *wait);
+                    }
+                    detector.owed.extend(needed);
+                }
+            }
         }
         for (neighbour, link) in &mut self.links {
             let is_connector = matches!(neighbour, Neighbour::Connector { .. });

@@ -69,6 +69,8 @@ impl LinkState {
     fn begin_mastership(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         if self.mastership.is_none() {
             let published = self.published_term(config);
+            // Another member has spoken for the group, and maybe more than this one has heard.
+            let is_successor = published.is_some_and(|published| published.member != config.member);
             let own = self.term.as_ref().filter(|term| term.member == config.member);
             let term = match own {
                 Some(own) if published.is_none_or(|published| published <= own) => {
@@ -78,6 +80,9 @@ impl LinkState {
                 _ => self.begin_term(config, cx),
             };
             self.mastership = Some(Mastership::new(term));
+            if is_successor {
+                self.begin_collection(config, cx);
+            }
         }
         let own = self.report();
         if let Some(mastership) = &mut self.mastership {
@@ -85,6 +90,7 @@ impl LinkState {
                 mastership.hear(&config.member, connector, state);
             }
         }
+        self.watch_sources(config, cx);
     }
 
     /// The term of the record of the own group.
@@ -114,6 +120,9 @@ impl LinkState {
         cx: &mut Cx<'_, Self>,
     ) -> bool {
         let Some(mastership) = &self.mastership else { return false };
+        if mastership.collection.is_some() {
+            return false;
+        }
         if self.is_buried(config) {
             clause!(LS_134);
             return false;
@@ -202,6 +211,7 @@ impl LinkState {
             return;
         }
         clause!(MA_016);
+        self.forget_unanswered(&neighbour);
         self.links.insert(neighbour, Link { up: true, ..Link::default() });
         if config.faults.is_on("attachment-is-published") {
             self.publish(config, true, cx);
@@ -211,6 +221,7 @@ impl LinkState {
     /// A member is attached no longer. What it has reported stands until it reports again.
     pub(super) fn detached(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         clause!(MA_016);
+        self.watch_sources(config, cx);
         if config.faults.is_on("attachment-is-published") {
             self.publish(config, true, cx);
         }
@@ -270,16 +281,15 @@ impl LinkState {
                 foreign.get_or_insert(name);
             }
         }
+        self.is_back(member, cx);
+        self.name_absent(config, cx);
         // One alarm for each report: what a member may name in one is bounded by the frame alone.
         if let Some(name) = foreign {
             clause!(MA_014);
             Self::misbehaved(from, alloc::format!("reports {name}, which it does not carry"), cx);
         }
         self.publish(config, false, cx);
-        if let Some(mastership) = &self.mastership {
-            clause!(MA_015);
-            cx.send_durable(from.clone(), LinkPdu::Reported { term: mastership.term.clone() });
-        }
+        self.answer_report(from, cx);
     }
 
     /// The master has our report in its record.

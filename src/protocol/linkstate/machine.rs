@@ -87,6 +87,14 @@ pub enum LinkTimer {
     Decay(ConnectorName),
     /// A connector has been suppressed for as long as any may be.
     SuppressLimit(ConnectorName),
+    /// What was left to another source of a connector is told by this one, if it still has to be.
+    Backup(ConnectorName),
+    /// A source of a connector has been detached for so long that it is taken for absent.
+    Absence(MemberName),
+    /// A member that was taken for absent may be so again.
+    AbsenceHold(MemberName),
+    /// A new master has waited long enough for its members.
+    Collect,
 }
 
 /// Durable steps.

@@ -5,9 +5,11 @@
 //! noticed), `damping` (when it is not told), `exchange` (how news travels), `walk` (how two tables that differ
 //! are compared), `age` (how old they are), `ways` (which connections exist) and `state`, which ties them together.
 
+mod absence;
 mod age;
 mod backoff;
 mod burial;
+mod collect;
 mod damping;
 mod detector;
 mod exchange;
@@ -22,6 +24,7 @@ mod report;
 mod route;
 mod routes;
 pub mod schedule;
+mod sources;
 mod state;
 mod table;
 mod tree;
@@ -34,6 +37,7 @@ pub use crate::wire::restrictions::{Barrier, Priority, Restrictions, SenderId, T
 pub use crate::wire::shared::{SharedRecord, record_digest};
 pub use backoff::{REOPEN_FIRST, REOPEN_LONGEST};
 pub use burial::{ALARMS_LIMIT, REASON_LIMIT_OCTETS};
+pub use collect::{COLLECT_LIMIT, Collection};
 pub use damping::{CALM_SPAN, FLAP_LIMIT, FLAP_WINDOW, HIDDEN_LIMIT};
 pub use detector::{Judgement, PROBE_INTERVAL};
 pub use group_port::{ANSWER_WAIT, AttachmentRow};
@@ -42,6 +46,7 @@ pub use machine::*;
 pub use report::{ConnectorRow, ReportRow};
 pub use route::is_cut_edge;
 pub use routes::{CLASSES_LIMIT, first_connector};
+pub use sources::{BACKUP_DELAY, BACKUP_DELAY_S};
 pub use state::LinkState;
 pub use table::{CONNECTORS_LIMIT, Fate, Merge, TABLE_LIMIT, TERM_LIMIT, Table, check_record};
 pub use walk::NEWS_NODES_LIMIT;

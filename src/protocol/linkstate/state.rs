@@ -161,6 +161,7 @@ impl LinkState {
             self.arm_refresh(config, cx);
         }
         self.rejudge_failed(config, cx);
+        self.take_turns(config, cx);
         self.open_what_is_needed(cx);
     }
 
@@ -276,6 +277,10 @@ impl LinkState {
                 self.attach(config, cx);
             }
             LinkTimer::Schedule(timer) => self.paced(timer, cx),
+            LinkTimer::Collect => self.end_collection(config, cx),
+            LinkTimer::Absence(member) => self.is_overdue(config, &member, cx),
+            LinkTimer::AbsenceHold(member) => self.may_be_absent(config, &member, cx),
+            LinkTimer::Backup(name) => self.back_up(config, &name, cx),
             LinkTimer::Refresh => self.refresh(config, cx),
             LinkTimer::Outbid => self.outbid_again(config, cx),
             LinkTimer::Answer(neighbour) => self.silent(config, &neighbour, cx),

@@ -96,7 +96,8 @@ impl LinkState {
     fn needs_attempt(&self, name: &ConnectorName) -> bool {
         let Some(detector) = self.detectors.get(name) else { return false };
         let way = Way::Connector(name.clone());
-        let has_reason = self.wanted.contains(&way) || !detector.owed.is_empty() || detector.greet;
+        let has_news = !detector.owed.is_empty() && !detector.deferred;
+        let has_reason = self.wanted.contains(&way) || has_news || detector.greet;
         let is_held_back = match detector.health {
             Health::Working => detector.pause.waiting,
             // One that was DOWN before the boot is probed at the boot.
@@ -154,6 +155,9 @@ impl LinkState {
 
     fn open_target(&mut self, name: &ConnectorName, target: MemberName, cx: &mut Cx<'_, Self>) {
         let Some(detector) = self.detectors.get_mut(name) else { return };
+        if core::mem::take(&mut detector.deferred) {
+            cx.disarm(LinkTimer::Backup(name.clone()));
+        }
         let link = Link { owed: core::mem::take(&mut detector.owed), ..Link::default() };
         let neighbour = Neighbour::Connector { connector: name.clone(), target };
         let before = self.links.insert(neighbour.clone(), link);
@@ -177,13 +181,17 @@ impl LinkState {
             Neighbour::Connector { .. } | Neighbour::Member(_) | Neighbour::Master(_) => {}
         }
         let report = self.report();
+        let stands_by = self.carried_over(neighbour).is_some_and(|d| self.stands_by(config, d));
         let Some(link) = self.links.get_mut(neighbour) else {
             cx.close(neighbour.clone());
             return;
         };
         clause!(LS_010);
         link.up = true;
-        link.query = link.owed.is_empty();
+        if stands_by {
+            clause!(LS_231);
+        }
+        link.query = link.owed.is_empty() || stands_by;
         if matches!(neighbour, Neighbour::Master(_)) {
             clause!(MA_011);
             link.reports += 1;

@@ -1,13 +1,19 @@
 //! MASTER, in its manual mode: the member that the organization names writes its group's record.
 
+mod absence;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::linkstate::{ConnectorRecord, ConnectorState, Record, SourceState, Term, Version};
+use super::linkstate::{
+    Collection, ConnectorRecord, ConnectorState, Record, SourceState, Term, Version,
+};
 use super::organization::{Connector, Group, Organization};
 use crate::clause;
 use crate::kernel::Span;
 use crate::wire::ids::{ConnectorName, MemberName};
+
+pub use absence::{ABSENCE_HOLD, ABSENCE_LIMIT, Absences};
 
 /// The terms that a master begins in [`OUTBID_WINDOW`] because of what others publish for its group.
 pub const OUTBID_LIMIT: u8 = 3;
@@ -22,6 +28,10 @@ pub struct Mastership {
     heard: BTreeMap<MemberName, BTreeMap<ConnectorName, SourceState>>,
     /// The terms begun in this window because another member has published for the group.
     pub outbids: u8,
+    /// The members that have not been attached for some time.
+    pub absences: Absences,
+    /// What it waits for before its first record.
+    pub collection: Option<Collection>,
 }
 
 /// The term that follows whatever is known of earlier ones.
@@ -44,8 +54,9 @@ pub fn next_term(
 impl Mastership {
     /// Nothing is heard yet.
     #[must_use]
-    pub const fn new(term: Term) -> Self {
-        Self { term, heard: BTreeMap::new(), outbids: 0 }
+    pub fn new(term: Term) -> Self {
+        let absences = Absences::default();
+        Self { term, heard: BTreeMap::new(), outbids: 0, absences, collection: None }
     }
 
     /// Takes what a member says of a connector that it carries.
@@ -134,9 +145,16 @@ impl Mastership {
             let before = || known.map_or(SourceState::Up, |known| known.state_at(member).into());
             said.copied().unwrap_or_else(before)
         };
+        let is_absent = |source: &MemberName| self.absences.is_absent(source);
+        let is_there = |source: &MemberName| !is_absent(source) && says(source) == SourceState::Up;
+        // Who is absent is worse than who is there and reaches the far group, and no worse than anybody else.
+        let is_replaced = connector.sources.iter().any(is_there);
         let (mut unavailable, mut is_held) = (Vec::new(), false);
         for source in &connector.sources {
             match says(source) {
+                SourceState::Up if is_replaced && is_absent(source) => {
+                    clause!(LS_234);
+                }
                 SourceState::Up => continue,
                 SourceState::Down => {}
                 SourceState::Held => is_held = true,

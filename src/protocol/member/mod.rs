@@ -225,6 +225,7 @@ impl Member {
             }
             Timer::Breaker(member) => self.breaker_due(&member, turn),
             Timer::Rest(server) => self.rest_over(&server, turn),
+            Timer::Schedule(connector) => self.schedule_due(connector, turn),
             Timer::Publish => self.publish_again(turn),
             Timer::Link(timer) => self.step_link(Input::Timer(timer), turn),
             Timer::Verify(client) => self.verified_too_late(client, turn),
@@ -376,6 +377,7 @@ impl Machine for Member {
                     self.reach_host(&host, turn);
                 }
                 self.route_all(turn);
+                self.serve_connectors(turn);
                 clause!(CU_089);
                 self.end_rests(turn);
                 self.forget_idle_rests();

@@ -288,6 +288,8 @@ pub enum Timer {
     Consult(MemberName),
     /// Drop what the delivery journal need not have any more.
     Journal,
+    /// The schedule of a connector may let mail go.
+    Schedule(ConnectorName),
 }
 
 /// Orders from the sessions and the operator.

@@ -8,8 +8,8 @@ use core::net::SocketAddr;
 
 use super::{
     Account, AccountStatus, Connector, Exit, GROUPS_LIMIT, Group, MEMBERS_LIMIT, MemberSettings,
-    ORGANIZATION_FORMAT, Organization, OrganizationError, OverQuota, PasswordHash, Role, Submit,
-    WEIGHT_LIMIT, smart_host_parts,
+    ORGANIZATION_FORMAT, Organization, OrganizationError, OverQuota, PasswordHash, Role,
+    SCHEDULE_LIMIT, ScheduleEntry, Submit, WEIGHT_LIMIT, smart_host_parts,
 };
 use crate::clause;
 use crate::protocol::rules::{self, Kind, Rule};
@@ -219,6 +219,7 @@ impl<'a> Check<'a> {
         }
         self.senders(&at("senders_allowed"), &connector.senders_allowed);
         self.senders(&at("senders_denied"), &connector.senders_denied);
+        self.schedule(&at("schedule"), &connector.schedule);
         let sides = [
             ("from", "sources", &connector.from, &connector.sources),
             ("to", "targets", &connector.to, &connector.targets),
@@ -276,6 +277,21 @@ impl<'a> Check<'a> {
             if !space.is_valid() {
                 let expected = "expected `*`, a domain such as `example.net`, or `*.example.net`, in lower case and US-ASCII";
                 self.wrong(place.into(), format!("`{space}` is no address space, {expected}"));
+            }
+        }
+    }
+
+    /// When a connector carries mail.
+    fn schedule(&mut self, place: &str, schedule: &[ScheduleEntry]) {
+        clause!(SV_099);
+        let count = schedule.len();
+        if count > SCHEDULE_LIMIT {
+            let problem = format!("{count} entries, expected at most {SCHEDULE_LIMIT}");
+            self.wrong(place.into(), problem);
+        }
+        for (number, entry) in schedule.iter().enumerate() {
+            if let Some((field, problem)) = entry.problem() {
+                self.wrong(format!("{place}[{number}].{field}"), problem);
             }
         }
     }

@@ -8,6 +8,7 @@ mod check;
 mod exits;
 mod link_state;
 mod password;
+pub mod schedule;
 mod settings;
 
 use alloc::collections::BTreeSet;
@@ -35,6 +36,7 @@ pub use password::{
     PASSWORD_LANES_LIMIT, PASSWORD_MEMORY_LIMIT_KIB, PASSWORD_PASSES_LIMIT, PasswordHash,
     SALT_OCTETS, Verdict,
 };
+pub use schedule::{SCHEDULE_LIMIT, ScheduleEntry, wait_of};
 pub use settings::{MemberSettings, Relay, Role, Submit, SubmitPolicy, WEIGHT_LIMIT};
 
 /// The only value of `format` that this version reads.
@@ -154,6 +156,9 @@ pub struct Connector {
     /// The addresses and domains whose mail it does not carry.
     #[serde(default)]
     pub senders_denied: Vec<String>,
+    /// When it carries mail; no entries stand for always. News is carried at any time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedule: Vec<ScheduleEntry>,
 }
 
 /// What is wrong with an organization: where, and what was expected.

@@ -2,6 +2,7 @@
 
 mod change;
 mod destinations;
+mod hours;
 mod intake;
 mod journal;
 mod missing;

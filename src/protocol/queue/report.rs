@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
+use super::hours::waits;
 use super::{Message, Place, Recorded};
 use crate::clause;
 use crate::kernel::{Span, Time};
@@ -52,6 +53,9 @@ pub struct RecipientRow {
     pub state: Option<State>,
     /// Where it goes next, or with whom it is in doubt.
     pub next_hop: Option<String>,
+    /// For the schedule of which connector it waits, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
 }
 
 /// One message of the queue with everything that is known of it.
@@ -80,29 +84,44 @@ impl Member {
     /// The queue, oldest message first.
     #[must_use]
     pub fn queue_report(&self, now: Time) -> Vec<QueueRow> {
-        self.rows(&Selection::default(), now)
+        self.rows_by(&Selection::default(), now, None)
     }
 
     /// The messages that are meant, oldest first, with the recipients that are meant.
     #[must_use]
-    pub fn rows(&self, which: &Selection, now: Time) -> Vec<QueueRow> {
+    pub fn rows(&self, which: &Selection, now: Time, config: &MemberConfig) -> Vec<QueueRow> {
+        self.rows_by(which, now, Some(config))
+    }
+
+    fn rows_by(
+        &self,
+        which: &Selection,
+        now: Time,
+        config: Option<&MemberConfig>,
+    ) -> Vec<QueueRow> {
         let selected = self.select(which, now).into_iter();
-        selected.map(|(queue, indexes)| self.row(queue, &indexes, now)).collect()
+        selected.map(|(queue, indexes)| self.row(queue, &indexes, now, config)).collect()
     }
 
     /// The messages that are meant, with everything that is known of them.
     #[must_use]
-    pub fn shown(&self, which: &Selection, now: Time) -> Vec<MessageRow> {
+    pub fn shown(&self, which: &Selection, now: Time, config: &MemberConfig) -> Vec<MessageRow> {
         let selected = self.select(which, now).into_iter();
         let shown = selected.map(|(queue, indexes)| MessageRow {
-            row: self.row(queue, &indexes, now),
+            row: self.row(queue, &indexes, now, Some(config)),
             attempts: self.work[&queue].attempts,
             message: self.spool.queue[&queue].clone(),
         });
         shown.collect()
     }
 
-    fn row(&self, queue: QueueId, indexes: &[u32], now: Time) -> QueueRow {
+    fn row(
+        &self,
+        queue: QueueId,
+        indexes: &[u32],
+        now: Time,
+        config: Option<&MemberConfig>,
+    ) -> QueueRow {
         let message = &self.spool.queue[&queue];
         let places = &self.work[&queue].places;
         let recipients = message.envelope.recipients.iter();
@@ -117,6 +136,7 @@ impl Member {
                 place: place.cloned(),
                 state: place.map(|place| State::of(message, place)),
                 next_hop: place.and_then(Place::next_hop).map(String::from),
+                waits_for: place.zip(config).and_then(|(place, config)| waits(place, config, now)),
             }
         });
         QueueRow {

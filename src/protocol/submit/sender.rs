@@ -16,7 +16,7 @@ impl Member {
         let ready = self.exchanges().find(|(_, line)| line.ready.as_ref() == Some(way));
         if let Some((connection, _)) = ready {
             self.pump(connection, turn);
-        } else if self.wanted.insert(way.clone()) {
+        } else if self.is_time(way, turn) && self.wanted.insert(way.clone()) {
             self.command_link(LinkCommand::Want(way.clone()), turn);
         }
     }
@@ -51,7 +51,8 @@ impl Member {
             return;
         }
         let route = Route::Way(way.clone());
-        if let Some(queue) = self.first_in_line(&route) {
+        let first = self.first_in_line(&route);
+        if let Some(queue) = first.filter(|_| self.is_time(&way, turn)) {
             return self.offer(connection, queue, way, turn);
         }
         self.wanted.remove(&way);

@@ -50,6 +50,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         priorities: Vec::new(),
         senders_allowed: Vec::new(),
         senders_denied: Vec::new(),
+        schedule: Vec::new(),
     };
     let members = (1..=groups).flat_map(|n| [member(n, 'a'), member(n, 'b')]);
     let organization = Organization {

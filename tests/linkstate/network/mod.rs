@@ -53,6 +53,7 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         priorities: Vec::new(),
         senders_allowed: Vec::new(),
         senders_denied: Vec::new(),
+        schedule: Vec::new(),
     };
     let both = |&(u, v, cost): &(usize, usize, u32)| [connector(u, v, cost), connector(v, u, cost)];
     let organization = Organization {

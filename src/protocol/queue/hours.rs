@@ -1,0 +1,61 @@
+//! Mail waits at its connector for the hours of that connector.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Place, Route};
+use crate::clause;
+use crate::kernel::{Span, Time};
+use crate::protocol::linkstate::Way;
+use crate::protocol::member::{Member, MemberConfig, Timer, Turn};
+use crate::protocol::organization::{Organization, wait_of};
+use crate::protocol::session::date;
+use crate::wire::ids::ConnectorName;
+
+/// The longest wait before the clock is looked at again: somebody may have set it.
+const CLOCK_LOOK: Span = Span::hours(1);
+
+/// How long a connector carries no mail from `now` on.
+fn wait_for(organization: &Organization, connector: &ConnectorName, now: Time) -> Span {
+    let connector = organization.connector(connector);
+    connector.map_or(Span::ZERO, |connector| wait_of(&connector.schedule, now))
+}
+
+impl Member {
+    /// Whether mail may begin to go this way now; where not, it is looked at again when it may.
+    pub(crate) fn is_time(&self, way: &Way, turn: &mut Turn<'_, '_>) -> bool {
+        let Way::Connector(connector) = way else { return true };
+        let wait = wait_for(&turn.config.organization, connector, turn.cx.now);
+        if wait == Span::ZERO || turn.fault("schedule-ignored") {
+            return true;
+        }
+        clause!(LS_240);
+        turn.arm(Timer::Schedule(connector.clone()), wait.min(CLOCK_LOOK));
+        false
+    }
+
+    /// The hours of a connector may have begun.
+    pub(crate) fn schedule_due(&mut self, connector: ConnectorName, turn: &mut Turn<'_, '_>) {
+        let route = Route::Way(Way::Connector(connector));
+        if self.lanes.contains_key(&route) {
+            self.serve(&route, turn);
+        }
+    }
+
+    /// The hours of every connector may have changed.
+    pub(crate) fn serve_connectors(&mut self, turn: &mut Turn<'_, '_>) {
+        let is_connector = |route: &&Route| matches!(route, Route::Way(Way::Connector(_)));
+        for route in self.lanes.keys().filter(is_connector).cloned().collect::<Vec<_>>() {
+            self.serve(&route, turn);
+        }
+    }
+}
+
+/// For which schedule, and until when, a recipient in this place waits.
+pub(super) fn waits(place: &Place, config: &MemberConfig, now: Time) -> Option<String> {
+    let Place::Line(Route::Way(Way::Connector(connector))) = place else { return None };
+    let wait = wait_for(&config.organization, connector, now);
+    clause!(SV_101);
+    let until = || date(now + wait);
+    (wait > Span::ZERO).then(|| alloc::format!("the schedule of {connector} until {}", until()))
+}
