@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bridgehead::kernel::Span;
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::organization::{
-    Account, Connector, Group, MemberSettings, Organization, Role, Submit,
+    Account, Connector, Group, LinkStatePolicy, MemberSettings, Organization, Role, Submit,
 };
 use bridgehead::server::configuration::load_organization;
 use bridgehead::sim::{Plan, Verdict, Watch, record_seed, run_seed, run_tape, shrink, size};
@@ -468,13 +468,30 @@ fn with_doors() -> Plan {
     without_limits(Arc::new(organization), Span::minutes(20))
 }
 
+/// The example where every member of a group carries each of its connectors and each failure is told as it is.
+fn with_many_doors() -> Plan {
+    let path = Path::new("examples/five-groups.toml");
+    let mut organization = load_organization(path).expect("the example is right");
+    organization.link_state.policy = LinkStatePolicy::Truth;
+    let groups = organization.groups.clone();
+    let members = |name: &GroupName| {
+        let group = groups.iter().find(|group| group.name == *name);
+        group.map(|group| group.members.clone()).expect("it is one of them")
+    };
+    for connector in &mut organization.connectors {
+        (connector.sources, connector.targets) = (members(&connector.from), members(&connector.to));
+    }
+    assert_eq!(organization.check(), []);
+    without_limits(Arc::new(organization), Span::minutes(20))
+}
+
 /// C4, C5, LS-018, LS-019, LS-034 and LS-045: connectors break and heal all the time, in one direction and in
 /// both, masters die, and costs change, while mail is under way; some connectors stay broken in the end.
 #[test]
 fn seeds_with_struck_connectors_hold() {
     let mut counts = bridgehead::sim::LinkCounts::default();
     for seed in 1..=2 {
-        for plan in [struck(plan()), struck(with_doors())] {
+        for plan in [struck(plan()), struck(with_doors()), struck(with_many_doors())] {
             let played = run_seed(&plan, seed, Watch::default());
             assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
             counts = counts.and(played.links);

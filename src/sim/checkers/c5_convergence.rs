@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::protocol::linkstate::{ConnectorState, Table};
-use crate::protocol::organization::{Connector, Organization};
+use crate::protocol::organization::{Connector, LinkStatePolicy, Organization};
 use crate::sim::host::Host;
 use crate::wire::ids::{GroupName, MemberName};
 
@@ -46,7 +46,9 @@ pub(super) fn check(hosts: &[Host], is_cut: IsCut<'_>) -> Result<(), String> {
             return Err(format!("{}: {ours}, but {}: {theirs}", host.name(), first.name()));
         }
         for connector in connectors.iter().filter(|c| in_touch(&c.from)) {
-            let is_down = is_broken(connector) && !is_persistent(organization, connector);
+            let is_told = organization.link_state.policy == LinkStatePolicy::Truth
+                || !is_persistent(organization, connector);
+            let is_down = is_broken(connector) && is_told;
             let expected = if is_down { ConnectorState::Down } else { ConnectorState::Up };
             let record = table.get(&connector.from);
             let found = record.and_then(|r| r.connectors.iter().find(|c| c.name == connector.name));
