@@ -18,3 +18,4 @@ mod restart;
 mod routes;
 mod scenarios;
 mod sources;
+mod traces;
