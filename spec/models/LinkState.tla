@@ -91,6 +91,9 @@ vars == <<link, judged, heard, tables, connections, post, faults>>
 Bit(c, down) == IF c \in down THEN 2^c ELSE 0
 Digest(down) == Bit(1, down) + Bit(2, down) + Bit(3, down) + Bit(4, down) + Bit(5, down) + Bit(6, down)
 
+(* What everybody has of each group at first.                              *)
+Nothing == [minor |-> 0, dead |-> FALSE, down |-> {}]
+
 (* An operator's tombstone is greater than any version.                    *)
 Tombstone(g) == [minor |-> 0, dead |-> TRUE, down |-> Leaving(g)]
 Version(r) == IF r.dead /\ Bug # "tombstone-ignored" THEN 100 ELSE r.minor
@@ -193,7 +196,7 @@ HasToo(ch, records) ==
     IF \E r \in records : r.group = g /\ Place(r) > told[ch][g]
     THEN Place(CHOOSE r \in records : r.group = g) ELSE told[ch][g]]
 
-Idle == [phase |-> "idle", records |-> {}]
+Idle == [phase |-> "idle", records |-> {}, answers |-> {}]
 Back(ch) == {back \in Channels : From(back) = To(ch) /\ To(back) = From(ch)}
 
 (* LS-008, LS-011: the records that are owed and stored, one NEWS at a time.*)
@@ -204,13 +207,19 @@ Tell(ch) ==
       records == {Record(g, known[m]) : g \in news}
   IN /\ Works(ch) /\ wire[ch] = Idle /\ due # {}
      /\ owed' = [owed EXCEPT ![ch] = @ \ due]
-     /\ wire' = IF news = {} THEN wire ELSE [wire EXCEPT ![ch] = [phase |-> "news", records |-> records]]
+     /\ wire' = IF news = {} THEN wire ELSE [wire EXCEPT ![ch] = [phase |-> "news", records |-> records, answers |-> {}]]
      /\ told' = [told EXCEPT ![ch] = HasToo(ch, records)]
      /\ UNCHANGED <<link, judged, heard, tables, post, faults>>
 
 (* LS-016: what is greater here than what was told.                        *)
 Greater(n, records, table) ==
   {Record(r.group, table) : r \in {s \in records : Place(table[s.group]) > Place(s)}}
+
+(* MERGED.  Which groups it answers about matters only while a connection  *)
+(* may still end before it has come.                                       *)
+Answering(news, greater) ==
+  LET about == IF losses < MaxLosses \/ crashes < MaxCrashes THEN {r.group : r \in news} ELSE {}
+  IN [phase |-> "merged", records |-> greater, answers |-> about]
 
 Merge(ch) ==
   LET n == To(ch)
@@ -222,7 +231,7 @@ Merge(ch) ==
      /\ told' = [back \in Channels |->
                   IF back \in Back(ch) /\ Bug # "echo" THEN HasToo(back, records) ELSE told[back]]
      /\ wire' = [wire EXCEPT ![ch] = IF SlowDisk THEN [@ EXCEPT !.phase = "merging"]
-                                     ELSE [phase |-> "merged", records |-> Greater(n, records, after)]]
+                                     ELSE Answering(records, Greater(n, records, after))]
      /\ UNCHANGED <<link, judged, heard, post, faults>>
 
 (* LS-012: only when all that was told is stored.                          *)
@@ -232,7 +241,7 @@ Answer(ch) ==
       about == {r.group : r \in records}
   IN /\ wire[ch].phase = "merging"
      /\ Bug = "merged-before-stored" \/ \A g \in about : stored[n][g] = known[n][g]
-     /\ wire' = [wire EXCEPT ![ch] = [phase |-> "merged", records |-> Greater(n, records, stored[n])]]
+     /\ wire' = [wire EXCEPT ![ch] = Answering(records, Greater(n, records, stored[n]))]
      /\ UNCHANGED <<link, judged, heard, tables, owed, told, post, faults>>
 
 Confirm(ch) ==
@@ -298,9 +307,9 @@ Hop(ch) ==
   LET m == From(ch)
       by == Versions(computed[m])
   IN /\ mail.at = m /\ GroupOf(m) # Goal
-     /\ ch \in Next(m)
      /\ Works(ch)
      /\ Bug # "mail-before-news" => wire[ch] = Idle /\ owed[ch] = {} /\ stored[m] = known[m]
+     /\ ch \in Next(m)
      /\ CASE Bug = "routes-by-a-smaller-table" -> TRUE
           [] Bug = "covers-asks-the-known-table" -> AtLeast(Versions(known[m]), mail.over)
           [] OTHER -> AtLeast(by, mail.over)
@@ -311,19 +320,29 @@ Hop(ch) ==
 -----------------------------------------------------------------------------
 (* Faults.                                                                 *)
 
-(* A connection is new: what the far end has is not known any more, and    *)
-(* the first NEWS on it compares the tables (LS-010, LS-014).              *)
-Anew(gone) ==
+(* The connections of these channels end.  What the far ends have is not   *)
+(* known any more, and this is owed on them from now on.                   *)
+End(gone, debt(_)) ==
   /\ wire' = [ch \in Channels |-> IF ch \in gone THEN Idle ELSE wire[ch]]
   /\ told' = [ch \in Channels |-> IF ch \in gone THEN [g \in Groups |-> 0] ELSE told[ch]]
   /\ owed' = [ch \in Channels |->
-      IF ch \notin gone THEN owed[ch] ELSE IF Bug = "owed-is-forgotten" THEN {} ELSE Groups]
+      IF ch \notin gone THEN owed[ch] ELSE IF Bug = "owed-is-forgotten" THEN {} ELSE debt(ch)]
+
+(* The first NEWS of the next one compares the tables (LS-010, LS-014).    *)
+Everything(ch) == Groups
+
+(* Whoever opened a connection keeps what it owes on it, and owes again    *)
+(* what it has told without an answer: whether NEWS or its MERGED is lost. *)
+Kept(ch) ==
+  CASE Bug = "lost-news-is-told" -> owed[ch]
+    [] Bug = "lost-merged-is-merged" /\ wire[ch].phase # "news" -> owed[ch]
+    [] OTHER -> owed[ch] \union wire[ch].answers \union {r.group : r \in wire[ch].records}
 
 Break(c) ==
   /\ breaks < MaxBreaks /\ link[c] /\ (Fragile = {} \/ c \in Fragile)
   /\ breaks' = breaks + 1
   /\ link' = [link EXCEPT ![c] = FALSE]
-  /\ Anew({c})
+  /\ End({c}, Everything)
   /\ UNCHANGED <<judged, heard, tables, post, losses, crashes, burials, forgeries>>
 
 Heal(c) ==
@@ -331,24 +350,37 @@ Heal(c) ==
   /\ link' = [link EXCEPT ![c] = TRUE]
   /\ UNCHANGED <<judged, heard, tables, connections, post, faults>>
 
+(* One over a connector ends by itself, in either direction; the connection*)
+(* of the group port has both, and begins with a query from both ends.     *)
 Lose(ch) ==
   /\ losses < MaxLosses /\ Works(ch)
   /\ losses' = losses + 1
-  /\ Anew({ch})
+  /\ IF ch \in Connectors THEN End({ch}, Kept) ELSE End({ch} \union Back(ch), Everything)
   /\ UNCHANGED <<link, judged, heard, tables, post, breaks, crashes, burials, forgeries>>
+
+(* What is owed after m has died and booted: it has forgotten what it owed,*)
+(* and begins each connection with a query (LS-047); the others, who lost a*)
+(* connection to it, have not.                                             *)
+OwedAnew(m, ch) ==
+  CASE From(ch) = m /\ Bug = "boots-silently" -> {}
+    [] From(ch) = m \/ ch \notin Connectors -> Groups
+    [] OTHER -> Kept(ch)
 
 (* A member dies and boots: it has its disk (LS-006, LS-029).              *)
 Crash(m) ==
-  /\ crashes < MaxCrashes /\ m \notin Dead
-  /\ crashes' = crashes + 1
-  /\ known' = [known EXCEPT ![m] = stored[m]]
-  /\ computed' = [computed EXCEPT ![m] = stored[m]]
-  /\ judged' = [c \in Connectors |->
-      IF From(c) = m THEN c \notin stored[m][GroupOf(m)].down ELSE judged[c]]
-  /\ heard' = [c \in Connectors |->
-      IF c \in Reported /\ Master(GroupOf(From(c))) = m THEN c \notin stored[m][GroupOf(m)].down ELSE heard[c]]
-  /\ Anew({ch \in Channels : m \in {From(ch), To(ch)}})
-  /\ UNCHANGED <<link, stored, post, breaks, losses, burials, forgeries>>
+  LET disk == IF Bug = "boots-empty" THEN [g \in Groups |-> Nothing] ELSE stored[m]
+      Debt(ch) == OwedAnew(m, ch)
+  IN /\ crashes < MaxCrashes /\ m \notin Dead
+     /\ crashes' = crashes + 1
+     /\ known' = [known EXCEPT ![m] = disk]
+     /\ stored' = [stored EXCEPT ![m] = disk]
+     /\ computed' = [computed EXCEPT ![m] = disk]
+     /\ judged' = [c \in Connectors |->
+         IF From(c) = m THEN c \notin disk[GroupOf(m)].down ELSE judged[c]]
+     /\ heard' = [c \in Connectors |->
+         IF c \in Reported /\ Master(GroupOf(From(c))) = m THEN c \notin disk[GroupOf(m)].down ELSE heard[c]]
+     /\ End({ch \in Channels : m \in {From(ch), To(ch)}}, Debt)
+     /\ UNCHANGED <<link, post, breaks, losses, burials, forgeries>>
 
 (* A record that its group has not written is in the table of m.           *)
 Appears(m, g, record) ==
@@ -376,7 +408,7 @@ Init ==
   /\ link = [c \in Connectors |-> {From(c), To(c)} \cap Dead = {}]
   /\ judged = [c \in Connectors |-> TRUE]
   /\ heard = [c \in Connectors |-> TRUE]
-  /\ known = [m \in Members |-> [g \in Groups |-> [minor |-> 0, dead |-> FALSE, down |-> {}]]]
+  /\ known = [m \in Members |-> [g \in Groups |-> Nothing]]
   /\ stored = known /\ computed = known
   /\ owed = [ch \in Channels |-> {}]
   /\ wire = [ch \in Channels |-> Idle]
@@ -414,7 +446,8 @@ TypeOK ==
   /\ \A ch \in Channels :
       /\ owed[ch] \subseteq Groups
       /\ wire[ch].phase \in Phases
-      /\ wire[ch].phase = "idle" => Told(ch) = {}
+      /\ wire[ch].phase = "idle" => wire[ch] = Idle
+      /\ wire[ch].phase # "merged" => wire[ch].answers = {}
       /\ ~Works(ch) => wire[ch] = Idle
   /\ mail.at \in Members
 

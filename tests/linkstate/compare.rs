@@ -190,20 +190,29 @@ fn strays_are_not_followed() {
 fn answers_are_bounded() {
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), table(many(0..1_500)));
     let from = inbound(1, &member(2, 'a'));
-    let nodes: Vec<_> = (0..600)
-        .map(|number| {
-            let prefix: Prefix = format!("{number:03x}").parse().expect("a prefix");
-            Node::Inner { prefix, children: Box::new([Digest::default(); 16]) }
-        })
-        .chain([Node::Leaf { prefix: Prefix::ROOT, records: vec![] }])
-        .collect();
-    let acts = bench.pdu(&from, LinkPdu::News { digest: elsewhere(), records: vec![], nodes });
-    let [merged @ LinkPdu::Merged { records, nodes, .. }] = &sent(&acts, &from)[..] else {
-        panic!("one Merged, not {acts:?}")
+    let mut answer = |records: Vec<Record>, nodes: Vec<Node>| {
+        let records = records.into_iter().map(SharedRecord::new).collect();
+        let acts = bench.pdu(&from, LinkPdu::News { digest: elsewhere(), records, nodes });
+        let [merged @ LinkPdu::Merged { records, nodes, .. }] = &sent(&acts, &from)[..] else {
+            panic!("one Merged, not {acts:?}")
+        };
+        Traffic::default().count(merged);
+        (records.len(), nodes.len())
     };
-    Traffic::default().count(merged);
-    assert_eq!(records.len(), NEWS_RECORDS_LIMIT);
-    assert_eq!(nodes.len(), 512);
+    let inner = (0..600).map(|number| {
+        let prefix: Prefix = format!("{number:03x}").parse().expect("a prefix");
+        Node::Inner { prefix, children: Box::new([Digest::default(); 16]) }
+    });
+    let list = |prefix| Node::Leaf { prefix, records: vec![] };
+    let nodes = inner.chain([list(Prefix::ROOT)]).collect();
+    assert_eq!(answer(vec![], nodes), (NEWS_RECORDS_LIMIT, 512), "of a list that lacks all");
+    let lists = (0..16).map(|digit| list(Prefix::ROOT.child(digit))).collect();
+    assert_eq!(answer(vec![], lists), (NEWS_RECORDS_LIMIT, 0), "of many lists that lack some");
+    let older = many(0..1_500).map(|mut record| {
+        record.version.term.counter = 0;
+        record
+    });
+    assert_eq!(answer(older.collect(), vec![]), (NEWS_RECORDS_LIMIT, 0), "of what was told");
 }
 
 proptest! {

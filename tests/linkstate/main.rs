@@ -21,3 +21,4 @@ mod restart;
 mod routes;
 mod scenarios;
 mod sources;
+mod traces;

@@ -82,6 +82,7 @@ impl Member {
         };
         // A member that attaches again has lost its older connection, whether we noticed or not.
         if let Some(older) = self.connection_of(&neighbour) {
+            clause!(MA_018);
             self.lines.remove(&older);
             turn.cx.close(older);
             let lost = Input::Link { peer: neighbour.clone(), change: LinkChange::Lost };

@@ -14,6 +14,7 @@ pub mod restart;
 pub mod run;
 pub mod shape;
 
+pub use meter::Passed;
 pub use network::Network;
 pub use price::Delays;
 pub use restart::{Disks, Relearnt, restart};

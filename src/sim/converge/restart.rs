@@ -58,6 +58,23 @@ pub struct Relearnt {
     pub local: Passed,
 }
 
+impl Relearnt {
+    /// What of the promises was not kept, when the members ended with so many different tables.
+    #[must_use]
+    pub fn breaches(&self, tables: usize) -> Vec<String> {
+        let mut breaches = Vec::new();
+        let place = format!("{} of {} groups, {}", self.shape, self.groups, self.disks);
+        if tables != 1 {
+            breaches.push(format!("LS-202: {place}: {tables} different tables"));
+        }
+        let records = self.connected.records + self.local.records;
+        if self.disks == Disks::Warm && records > 0 {
+            breaches.push(format!("LS-202: {place}: {records} records, expected digests alone"));
+        }
+        breaches
+    }
+}
+
 /// Boots all members at once.
 #[must_use]
 pub fn restart(plan: &Plan, disks: Disks, progress: Option<fn(u64, Time)>) -> Outcome<Relearnt> {
@@ -85,17 +102,7 @@ pub fn restart(plan: &Plan, disks: Disks, progress: Option<fn(u64, Time)>) -> Ou
     let mut digests: Vec<_> = network.machines().map(|(_, m)| m.table().digest()).collect();
     digests.sort_unstable();
     digests.dedup();
-    if digests.len() != 1 {
-        outcome.breaches.push(format!("LS-202: {place}: {} different tables", digests.len()));
-    }
-    let connected = network.meter.over_connectors();
-    if disks == Disks::Warm && connected.records + network.meter.local.records > 0 {
-        let records = connected.records + network.meter.local.records;
-        outcome
-            .breaches
-            .push(format!("LS-202: {place}: {records} records, expected digests alone"));
-    }
-    outcome.rows.push(Relearnt {
+    let relearnt = Relearnt {
         shape: plan.shape,
         groups: plan.groups,
         members: plan.groups * plan.members,
@@ -103,8 +110,10 @@ pub fn restart(plan: &Plan, disks: Disks, progress: Option<fn(u64, Time)>) -> Ou
         disks,
         agreed_after: network.last_growth.since(Time(0)),
         silent_after: network.last_sent.since(Time(0)),
-        connected,
+        connected: network.meter.over_connectors(),
         local: network.meter.local,
-    });
+    };
+    outcome.breaches.extend(relearnt.breaches(digests.len()));
+    outcome.rows.push(relearnt);
     outcome
 }

@@ -1,5 +1,6 @@
 //! One connector goes DOWN, and UP again: who knows it when, and what that costs.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -21,7 +22,7 @@ use crate::protocol::linkstate::{
 };
 use crate::protocol::master::Mastership;
 use crate::protocol::organization::Organization;
-use crate::wire::ids::{GroupName, MemberName};
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 
 /// How long the origin may take to decide that a connector is DOWN, or UP again.
 const DECISION_LIMIT: Span = Span::minutes(6);
@@ -95,6 +96,39 @@ pub struct Row {
     pub flood: Flooded,
 }
 
+impl Row {
+    /// What of the promises was not kept, when this is what passed over each connector.
+    #[must_use]
+    pub fn breaches(&self, passed: &BTreeMap<ConnectorName, Passed>) -> Vec<String> {
+        let mut breaches = Vec::new();
+        let place = format!("{} of {} groups, {}", self.shape, self.groups, self.change);
+        if self.agreed_after > self.bound {
+            let (took, bound) = (self.agreed_after, self.bound);
+            breaches.push(format!("LS-200: {place}: agreed after {took}, the bound is {bound}"));
+        }
+        let digest = TableDigest::default();
+        let query = Price::of_command(&LinkPdu::news(digest, Vec::new()));
+        let answer = Price::of_reply(&LinkPdu::merged(digest, Vec::new()));
+        for (name, passed) in passed {
+            if passed.carried > 1 {
+                let times = passed.carried;
+                breaches.push(format!("LS-017: {place}: {name} carried the change {times} times"));
+            }
+            clause!(LS_201);
+            // Digests alone may pass as well: two groups that learn a change at once call each other.
+            let expected = passed.carried * self.exchange_octets
+                + passed.queries * (query.octets + answer.octets);
+            if passed.octets != expected || passed.queries > 1 {
+                let (octets, queries) = (passed.octets, passed.queries);
+                breaches.push(format!(
+                    "LS-201: {place}: {name} passed {octets} octets with {queries} queries, expected {expected}"
+                ));
+            }
+        }
+        breaches
+    }
+}
+
 /// What a measurement came to.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Outcome<R> {
@@ -148,7 +182,7 @@ fn try_converge(
         rest(&mut network, "the change does not come to rest")?;
         outcome.breaches.extend(differing(&network, &connector.from, &version));
         let row = measured(plan, &topology, &network, change);
-        outcome.breaches.extend(breaches(plan, &row, &network));
+        outcome.breaches.extend(row.breaches(&network.meter.connectors));
         outcome.rows.push(row);
     }
     Ok(())
@@ -162,7 +196,7 @@ pub(super) fn rest(network: &mut Network, otherwise: &'static str) -> Result<(),
 /// Disks on which every record is, and, for a master, its term.
 pub fn converged_disks(organization: &Organization) -> impl FnMut(&MemberName) -> Arc<LinkDurable> {
     let mut all = LinkDurable::default();
-    let mut terms = alloc::collections::BTreeMap::new();
+    let mut terms = BTreeMap::new();
     let mut records = Vec::with_capacity(organization.groups.len());
     for group in &organization.groups {
         let term = Term { counter: 1, member: group.master.clone(), nonce: 1 };
@@ -236,35 +270,4 @@ fn measured(plan: &Plan, topology: &Topology, network: &Network, change: &'stati
 fn exchange(record: &SharedRecord) -> Price {
     let (digest, records) = (TableDigest::default(), alloc::vec![record.clone()]);
     Price::of_command(&LinkPdu::News { digest, records, nodes: Vec::new() })
-}
-
-/// What of the promises was not kept.
-fn breaches(plan: &Plan, row: &Row, network: &Network) -> Vec<String> {
-    let mut breaches = Vec::new();
-    let place = format!("{} of {} groups, {}", row.shape, row.groups, row.change);
-    if row.agreed_after > row.bound {
-        let (took, bound) = (row.agreed_after, row.bound);
-        breaches.push(format!("LS-200: {place}: agreed after {took}, the bound is {bound}"));
-    }
-    let digest = TableDigest::default();
-    let query = Price::of_command(&LinkPdu::news(digest, Vec::new()));
-    let answer = Price::of_reply(&LinkPdu::merged(digest, Vec::new()));
-    for (name, passed) in &network.meter.connectors {
-        if passed.carried > 1 {
-            let times = passed.carried;
-            breaches.push(format!("LS-017: {place}: {name} carried the change {times} times"));
-        }
-        clause!(LS_201);
-        // Digests alone may pass as well: two groups that learn a change at once call each other.
-        let expected =
-            passed.carried * row.exchange_octets + passed.queries * (query.octets + answer.octets);
-        if passed.octets != expected || passed.queries > 1 {
-            let (octets, queries) = (passed.octets, passed.queries);
-            breaches.push(format!(
-                "LS-201: {place}: {name} passed {octets} octets with {queries} queries, expected {expected}"
-            ));
-        }
-    }
-    assert!(plan.members > 0, "a group has members");
-    breaches
 }
