@@ -291,7 +291,7 @@ proptest! {
         let message = orginfo::encode_message(&elements).expect("it is short");
         prop_assert!(message.bytes().all(|octet| (b' '..=b'~').contains(&octet)));
         prop_assert_eq!(orginfo::decode_message(&message), Ok(elements));
-        for end in (0..message.len()).step_by(13) {
+        for end in (0..message.len()).step_by(1 + message.len() / 50) {
             let error = orginfo::decode_message(&message[..end]).expect_err("incomplete");
             prop_assert!(error.offset <= end);
         }
@@ -302,7 +302,7 @@ proptest! {
         for frame in [Frame::Link(pdu), Frame::NodeInfo(member.clone()), Frame::Attach(member)] {
             let content = frame.encode().expect("it is short");
             prop_assert_eq!(Frame::decode(&content), Ok(frame));
-            for end in (0..content.len()).step_by(5) {
+            for end in (0..content.len()).step_by(1 + content.len() / 50) {
                 let error = Frame::decode(&content[..end]).expect_err("incomplete");
                 prop_assert!(error.offset <= end, "{error}");
             }
