@@ -32,10 +32,14 @@ pub(super) fn accept(shared: &Arc<Shared>, listener: &TcpListener, path: &Path) 
             Target::Node(node, port) => state.targets.get(&(node.clone(), *port)).copied(),
             Target::Suite(_) => None,
         };
+        // Until it is entered, and refused where it is to be, the barrier must not pass: an entry that is
+        // not gone yet would agree with a node that has not seen the refusal.
+        state.under_way += 1;
         drop(state);
         // Without it small answers wait for the peer's delayed acknowledgement.
         let _ = near.set_nodelay(true);
         admit(shared, path, name, near, &rule, target);
+        shared.lock().under_way -= 1;
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct State {
     /// is not.
     pub(super) paused: bool,
     pub(super) stopped: bool,
-    /// Octets that were read and are not yet written, or withheld.
+    /// Octets that were read and are not yet written, or withheld; and connections that are being admitted.
     pub(super) under_way: u64,
 }
 
