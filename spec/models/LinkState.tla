@@ -8,7 +8,9 @@
 (* A version is its minor number here: the term, and who writes a record   *)
 (* in it, is the matter of MASTER; major and user numbers change like      *)
 (* minor ones.  Time is not in the model: a judgement falls at some time   *)
-(* after a connector broke, and damping only delays what is published.     *)
+(* after a connector broke, damping only delays what is published, and a   *)
+(* source that stands by may back up at any time.  That a master takes a   *)
+(* source for absent (LS-233) is not in it: a dead one stays available.    *)
 (*                                                                         *)
 (* An action has the name of the step in the specification that it is; the *)
 (* clause is named beside it.  Bug plants one wrong rule, so that for each *)
@@ -40,44 +42,60 @@ CONSTANTS
 (* its master, 1, carries the connector to 3, and 4 that to 2.  doors:     *)
 (* group 3 is entered at 4 and left at its master, 3, which may know less  *)
 (* and more than 1 does.  aside: 4 carries every connector of group 1,     *)
-(* whose master, 1, carries none.                                          *)
-Members == IF Shape \in {"line", "triangle"} THEN 1..3 ELSE 1..4
-GroupOf(m) == CASE m < 4 -> m [] Shape \in {"inside", "aside"} -> 1 [] OTHER -> 3
+(* whose master, 1, carries none.  shared: two groups, and a connector of  *)
+(* two sources, first 4 and then the master, 1, where the message is born; *)
+(* its alternative is one that 1 carries alone.  swapped: first 1 and then *)
+(* 4, where the message is born.                                           *)
+Members ==
+  CASE Shape \in {"line", "triangle"} -> 1..3
+    [] Shape \in {"shared", "swapped"} -> {1, 2, 4}
+    [] OTHER -> 1..4
+GroupOf(m) == CASE m < 4 -> m [] Shape \in {"inside", "aside", "shared", "swapped"} -> 1 [] OTHER -> 3
 Ends == CASE Shape = "line" -> <<<<1, 3>>, <<3, 1>>, <<3, 2>>, <<2, 3>>>>
           [] Shape = "triangle" -> <<<<1, 2>>, <<2, 1>>, <<1, 3>>, <<3, 1>>, <<3, 2>>, <<2, 3>>>>
           [] Shape = "inside" -> <<<<4, 2>>, <<2, 4>>, <<1, 3>>, <<3, 1>>, <<3, 2>>, <<2, 3>>, <<1, 4>>, <<4, 1>>>>
           [] Shape = "aside" -> <<<<4, 2>>, <<2, 4>>, <<4, 3>>, <<3, 4>>, <<3, 2>>, <<2, 3>>, <<1, 4>>, <<4, 1>>>>
+          [] Shape = "shared" -> <<<<4, 2>>, <<1, 2>>, <<1, 2>>, <<1, 4>>, <<4, 1>>>>
+          [] Shape = "swapped" -> <<<<1, 2>>, <<4, 2>>, <<1, 2>>, <<1, 4>>, <<4, 1>>>>
           [] Shape = "doors" -> <<<<1, 4>>, <<3, 1>>, <<3, 2>>, <<2, 3>>, <<2, 1>>, <<3, 4>>, <<4, 3>>>>
 Channels == 1..Len(Ends)
 From(ch) == Ends[ch][1]
 To(ch) == Ends[ch][2]
-Connectors == {ch \in Channels : GroupOf(From(ch)) # GroupOf(To(ch))}
+Crossings == {ch \in Channels : GroupOf(From(ch)) # GroupOf(To(ch))}
+(* A connector with several sources has a channel for each of them, in the *)
+(* order of its group's record, and the number of the first one.           *)
+Name(ch) == IF Shape \in {"shared", "swapped"} /\ ch = 2 THEN 1 ELSE ch
+Connectors == {ch \in Crossings : Name(ch) = ch}
+Sources(c) == {ch \in Crossings : Name(ch) = c}
+IsShared(ch) == ch \in Crossings /\ Sources(Name(ch)) # {ch}
 Cost(c) == IF {From(c), To(c)} = {2, 3} THEN 3 ELSE 1
 
-Groups == 1..3
+Groups == IF Shape \in {"shared", "swapped"} THEN 1..2 ELSE 1..3
 Master(g) == g                                \* the member with the number of the group
 Living == Members \ Dead
-Start == IF Shape = "aside" THEN 4 ELSE 1     \* the member at which the message is born
+Start == IF Shape \in {"aside", "swapped"} THEN 4 ELSE 1     \* the member at which the message is born
 Goal == 2                                     \* the group for which it is
 
 Leaving(g) == {c \in Connectors : GroupOf(From(c)) = g}
 
 VARIABLES
-  link,           \* whether each connector works
-  judged,         \* what its origin has decided: works, or not; memory
+  link,           \* whether each connector works from each of its sources
+  judged,         \* what that has decided: works, or not; memory
   heard,          \* what the master of its group has heard of it; memory
   known,          \* the table of each member, in memory
   stored,         \* and on its disk
   computed,       \* and the one from which its routes are computed
   owed,           \* the groups whose records each channel's opener owes to the far end
+  ask,            \* of each source of several: whether it asks before it tells, while it stands by
   wire,           \* what is under way on each channel: NEWS, or its MERGED
   told,           \* the record of each group that the far end is known to have, by its place in the order
   mail,           \* where the message is, and the greatest versions that have routed it
   crossed,        \* for each connector by which table the message has crossed it last
+  carried,        \* the greatest record of each group that any of several sources has told, and whether that stood by
   breaks, losses, crashes, burials, forgeries
 
 tables == <<known, stored, computed>>
-connections == <<owed, wire, told>>
+connections == <<owed, ask, wire, told, carried>>
 post == <<mail, crossed>>
 faults == <<breaks, losses, crashes, burials, forgeries>>
 vars == <<link, judged, heard, tables, connections, post, faults>>
@@ -92,10 +110,10 @@ Bit(c, down) == IF c \in down THEN 2^c ELSE 0
 Digest(down) == Bit(1, down) + Bit(2, down) + Bit(3, down) + Bit(4, down) + Bit(5, down) + Bit(6, down)
 
 (* What everybody has of each group at first.                              *)
-Nothing == [minor |-> 0, dead |-> FALSE, down |-> {}]
+Nothing == [minor |-> 0, dead |-> FALSE, down |-> {}, out |-> {}]
 
 (* An operator's tombstone is greater than any version.                    *)
-Tombstone(g) == [minor |-> 0, dead |-> TRUE, down |-> Leaving(g)]
+Tombstone(g) == [minor |-> 0, dead |-> TRUE, down |-> Leaving(g), out |-> {}]
 Version(r) == IF r.dead /\ Bug # "tombstone-ignored" THEN 100 ELSE r.minor
 (* Where a record stands in the order of all records of its group; 0 is    *)
 (* for none.                                                               *)
@@ -133,18 +151,36 @@ First(g, down) ==
 (* LS-040, LS-041: by the table alone.                                     *)
 Unusable(m) ==
   UNION {computed[m][g].down : g \in Groups}
-    \union IF Bug = "private-knowledge" THEN {c \in Connectors : From(c) = m /\ ~judged[c]} ELSE {}
+    \union IF Bug = "private-knowledge" THEN {Name(c) : c \in {d \in Crossings : From(d) = m /\ ~judged[d]}} ELSE {}
 
-(* The channel that the message takes from here.  LS-042: by way of the    *)
-(* member that carries the connector.                                      *)
+(* LS-042: who carries the message over a connector, by the table of m: m  *)
+(* itself, unless it is not available and another source is; otherwise the *)
+(* first one that is.                                                      *)
+Least(set) == CHOOSE n \in set : \A o \in set : n <= o
+Carrier(m, c) ==
+  LET able == Sources(c) \ computed[m][GroupOf(m)].out
+      own == {ch \in Sources(c) : From(ch) = m}
+  IN IF own # {} /\ (able = {} \/ own \subseteq able) THEN Least(own) ELSE Least(able)
+
+(* The channel that the message takes from here: over the connector, or to *)
+(* the member that carries it.                                             *)
 Next(m) ==
-  UNION {{ch \in Channels : ch = first \/ <<From(ch), To(ch)>> = <<m, From(first)>>} \cap {ch \in Channels : From(ch) = m} :
-         first \in First(GroupOf(m), Unusable(m))}
+  LET over == {Carrier(m, first) : first \in First(GroupOf(m), Unusable(m))}
+  IN {ch \in Channels : From(ch) = m /\ (ch \in over \/ \E far \in over : To(ch) = From(far))}
 
 -----------------------------------------------------------------------------
 (* The exchange.                                                           *)
 
-Works(ch) == IF ch \in Connectors THEN link[ch] ELSE {From(ch), To(ch)} \cap Dead = {}
+Works(ch) == IF ch \in Crossings THEN link[ch] ELSE {From(ch), To(ch)} \cap Dead = {}
+
+(* LS-230: the sources that tell rather than this one: those before it that*)
+(* its table does not name as not available, and all of these when it is   *)
+(* named itself.                                                           *)
+Before(ch) ==
+  LET out == known[From(ch)][GroupOf(From(ch))].out
+  IN {other \in Sources(Name(ch)) \ (out \union {ch}) : other < ch \/ ch \in out}
+IsBehind(ch) == IsShared(ch) /\ Before(ch) # {}
+StandsBy(ch) == IsBehind(ch) /\ Bug # "every-source-tells"
 
 (* LS-017: to whom a record is owed by which the table of m has grown: not *)
 (* to who told it, not to its group, and not to the group that it is about *)
@@ -155,16 +191,17 @@ Owing(m, g, foreign, teller, ch) ==
   /\ Bug = "only-masters-forward" => m = Master(GroupOf(m))
   /\ \/ Bug = "echo"
      \/ /\ To(ch) # teller
-        /\ ch \in Connectors /\ teller # 0 => GroupOf(To(ch)) # GroupOf(teller)
-        /\ ch \in Connectors => GroupOf(To(ch)) # g \/ (foreign /\ Bug # "not-told-home")
+        /\ ch \in Crossings /\ teller # 0 => GroupOf(To(ch)) # GroupOf(teller)
+        /\ ch \in Crossings => GroupOf(To(ch)) # g \/ (foreign /\ Bug # "not-told-home")
 
 (* LS-001: the greater record stays.                                       *)
 IsNews(m, r) ==
   \/ Place(r) > Place(known[m][r.group])
   \/ Bug = "stale-merge" /\ r.minor # known[m][r.group].minor
 
-Content(r) == [minor |-> r.minor, dead |-> r.dead, down |-> r.down]
-Record(g, table) == [group |-> g, minor |-> table[g].minor, dead |-> table[g].dead, down |-> table[g].down]
+Content(r) == [minor |-> r.minor, dead |-> r.dead, down |-> r.down, out |-> r.out]
+Record(g, table) == [group |-> g, minor |-> table[g].minor, dead |-> table[g].dead,
+                     down |-> table[g].down, out |-> table[g].out]
 
 (* What a member knows when it has heard these records.                    *)
 Merged(m, records) ==
@@ -183,14 +220,23 @@ Foreign(m, r) ==
   \/ r.dead
   \/ Version(r) = Version(known[m][r.group]) /\ r.down # known[m][r.group].down
 
-(* What is owed, and what is known of others, when m has heard records     *)
-(* from teller.                                                            *)
-OwedBy(m, records, teller) ==
-  LET new == {r \in records : IsNews(m, r)}
-  IN [ch \in Channels |->
-       IF From(ch) # m THEN owed[ch]
-       ELSE owed[ch] \union {r.group : r \in {s \in new : Owing(m, s.group, Foreign(m, s), teller, ch)}}]
+(* These debts are added; who stands by asks before it tells any (LS-231). *)
+Owe(debt(_)) ==
+  /\ owed' = [ch \in Channels |-> owed[ch] \union debt(ch)]
+  /\ ask' = [ch \in Channels |-> ask[ch] \/ (IsShared(ch) /\ debt(ch) # {})]
 
+(* What m owes when it has heard records from teller.                      *)
+OweOn(m, records, teller) ==
+  LET new == {r \in records : IsNews(m, r)}
+      Debt(ch) == {r.group : r \in {s \in new : Owing(m, s.group, Foreign(m, s), teller, ch)}}
+  IN Owe(Debt)
+
+(* And when a record of g is in its table that nobody has told it.         *)
+OweOwn(m, g, foreign) ==
+  LET Debt(ch) == IF Owing(m, g, foreign, 0, ch) THEN {g} ELSE {}
+  IN Owe(Debt)
+
+(* The greatest place that each group's record has in this NEWS or before. *)
 HasToo(ch, records) ==
   [g \in Groups |->
     IF \E r \in records : r.group = g /\ Place(r) > told[ch][g]
@@ -199,6 +245,15 @@ HasToo(ch, records) ==
 Idle == [phase |-> "idle", records |-> {}, answers |-> {}]
 Back(ch) == {back \in Channels : From(back) = To(ch) /\ To(back) = From(ch)}
 
+(* What any source of this connector has told.                             *)
+Carry(ch, records) ==
+  carried' = [c \in DOMAIN carried |->
+    IF c # Name(ch) THEN carried[c]
+    ELSE [g \in Groups |->
+      IF \E r \in records : r.group = g /\ Place(r) >= carried[c][g].place
+      THEN [place |-> Place(CHOOSE r \in records : r.group = g), backup |-> IsBehind(ch)]
+      ELSE carried[c][g]]]
+
 (* LS-008, LS-011: the records that are owed and stored, one NEWS at a time.*)
 Tell(ch) ==
   LET m == From(ch)
@@ -206,10 +261,35 @@ Tell(ch) ==
       news == {g \in due : Place(known[m][g]) > told[ch][g] \/ Bug = "echo"}
       records == {Record(g, known[m]) : g \in news}
   IN /\ Works(ch) /\ wire[ch] = Idle /\ due # {}
+     /\ StandsBy(ch) => ~ask[ch]
      /\ owed' = [owed EXCEPT ![ch] = @ \ due]
-     /\ wire' = IF news = {} THEN wire ELSE [wire EXCEPT ![ch] = [phase |-> "news", records |-> records, answers |-> {}]]
+     /\ wire' = IF news = {} THEN wire
+                ELSE [wire EXCEPT ![ch] = [phase |-> "news", records |-> records, answers |-> {}]]
      /\ told' = [told EXCEPT ![ch] = HasToo(ch, records)]
-     /\ UNCHANGED <<link, judged, heard, tables, post, faults>>
+     /\ Carry(ch, records)
+     /\ UNCHANGED <<link, judged, heard, tables, ask, post, faults>>
+
+(* LS-231: a source that stands by sends a query.                          *)
+Ask(ch) ==
+  /\ Works(ch) /\ wire[ch] = Idle /\ StandsBy(ch) /\ ask[ch]
+  /\ ask' = [ask EXCEPT ![ch] = FALSE]
+  /\ wire' = [wire EXCEPT ![ch] = [Idle EXCEPT !.phase = "query"]]
+  /\ UNCHANGED <<link, judged, heard, tables, owed, told, carried, post, faults>>
+
+(* LS-230: because of what it owes, when the sources before it had time.   *)
+BackUp(ch) == owed[ch] # {} /\ Bug # "never-backs-up" /\ Ask(ch)
+
+(* LS-019: or because mail wants its connection.                           *)
+Want(ch) == mail.at = From(ch) /\ GroupOf(mail.at) # Goal /\ ch \in Next(mail.at) /\ Ask(ch)
+
+(* LS-015, LS-120: the MERGED to a query; so few groups are told as a whole*)
+(* table, which is also what equal digests say.                            *)
+Show(ch) ==
+  LET n == To(ch)
+  IN /\ wire[ch].phase = "query" /\ stored[n] = known[n]
+     /\ wire' = [wire EXCEPT ![ch] =
+         [Idle EXCEPT !.phase = "shown", !.records = {Record(g, stored[n]) : g \in Groups}]]
+     /\ UNCHANGED <<link, judged, heard, tables, owed, ask, told, carried, post, faults>>
 
 (* LS-016: what is greater here than what was told.                        *)
 Greater(n, records, table) ==
@@ -227,12 +307,12 @@ Merge(ch) ==
       after == Merged(n, records)
   IN /\ wire[ch].phase = "news"
      /\ Grow(n, after)
-     /\ owed' = OwedBy(n, records, From(ch))
+     /\ OweOn(n, records, From(ch))
      /\ told' = [back \in Channels |->
                   IF back \in Back(ch) /\ Bug # "echo" THEN HasToo(back, records) ELSE told[back]]
      /\ wire' = [wire EXCEPT ![ch] = IF SlowDisk THEN [@ EXCEPT !.phase = "merging"]
                                      ELSE Answering(records, Greater(n, records, after))]
-     /\ UNCHANGED <<link, judged, heard, post, faults>>
+     /\ UNCHANGED <<link, judged, heard, carried, post, faults>>
 
 (* LS-012: only when all that was told is stored.                          *)
 Answer(ch) ==
@@ -242,17 +322,19 @@ Answer(ch) ==
   IN /\ wire[ch].phase = "merging"
      /\ Bug = "merged-before-stored" \/ \A g \in about : stored[n][g] = known[n][g]
      /\ wire' = [wire EXCEPT ![ch] = Answering(records, Greater(n, records, stored[n]))]
-     /\ UNCHANGED <<link, judged, heard, tables, owed, told, post, faults>>
+     /\ UNCHANGED <<link, judged, heard, tables, owed, ask, told, carried, post, faults>>
 
 Confirm(ch) ==
   LET m == From(ch)
       records == wire[ch].records
-  IN /\ wire[ch].phase = "merged"
+  IN /\ wire[ch].phase \in {"merged", "shown"}
      /\ Grow(m, Merged(m, records))
-     /\ owed' = OwedBy(m, records, To(ch))
+     /\ IF Bug = "another-digest-is-known" /\ wire[ch].phase = "shown"
+        THEN owed' = [owed EXCEPT ![ch] = {}] /\ UNCHANGED ask
+        ELSE OweOn(m, records, To(ch))
      /\ told' = [told EXCEPT ![ch] = HasToo(ch, records)]
      /\ wire' = [wire EXCEPT ![ch] = Idle]
-     /\ UNCHANGED <<link, judged, heard, post, faults>>
+     /\ UNCHANGED <<link, judged, heard, carried, post, faults>>
 
 (* LS-007; all that a member has not stored yet is stored by one write.    *)
 Store(m) ==
@@ -275,8 +357,8 @@ Judge(c) ==
   /\ judged' = [judged EXCEPT ![c] = link[c]]
   /\ UNCHANGED <<link, heard, tables, connections, post, faults>>
 
-(* The connectors that the master of their group does not carry itself.    *)
-Reported == {c \in Connectors : From(c) # Master(GroupOf(From(c)))}
+(* What the master of the group does not carry itself.                     *)
+Reported == {c \in Crossings : From(c) # Master(GroupOf(From(c)))}
 Heard(c) == IF c \in Reported THEN heard[c] ELSE judged[c]
 
 (* The group port: the master hears what its bridgeheads have decided.     *)
@@ -285,17 +367,23 @@ Report(c) ==
   /\ heard' = [heard EXCEPT ![c] = judged[c]]
   /\ UNCHANGED <<link, judged, tables, connections, post, faults>>
 
+(* LS-103: of several sources, those that do not report UP while one does. *)
+NotAvailable(g) ==
+  {ch \in Crossings : GroupOf(From(ch)) = g /\ ~Heard(ch) /\ \E other \in Sources(Name(ch)) : Heard(other)}
+
 (* LS-030: the master publishes what has changed, but for what is          *)
-(* persistent; and nothing of a group that is buried.                      *)
+(* persistent; and nothing of a group that is buried.  MA-004: a connector *)
+(* is down when all its sources say so.                                    *)
 Publish(g) ==
   LET m == Master(g)
-      down == {c \in Leaving(g) : ~Heard(c) /\ (Bug = "down-on-a-cut-edge" \/ c \notin Persistent)}
-      record == [minor |-> known[m][g].minor + 1, dead |-> FALSE, down |-> down]
-  IN /\ m \notin Dead /\ known[m][g].down # down
+      lost == {c \in Leaving(g) : \A ch \in Sources(c) : ~Heard(ch)}
+      down == {c \in lost : Bug = "down-on-a-cut-edge" \/ c \notin Persistent}
+      record == [minor |-> known[m][g].minor + 1, dead |-> FALSE, down |-> down, out |-> NotAvailable(g)]
+  IN /\ m \notin Dead /\ (known[m][g].down # down \/ known[m][g].out # record.out)
      /\ known[m][g].dead => Bug = "tombstone-ignored"
      /\ Grow(m, [known[m] EXCEPT ![g] = record])
-     /\ owed' = [ch \in Channels |-> IF Owing(m, g, FALSE, 0, ch) THEN owed[ch] \union {g} ELSE owed[ch]]
-     /\ UNCHANGED <<link, judged, heard, wire, told, post, faults>>
+     /\ OweOwn(m, g, FALSE)
+     /\ UNCHANGED <<link, judged, heard, wire, told, carried, post, faults>>
 
 -----------------------------------------------------------------------------
 (* Mail.                                                                   *)
@@ -308,25 +396,35 @@ Hop(ch) ==
       by == Versions(computed[m])
   IN /\ mail.at = m /\ GroupOf(m) # Goal
      /\ Works(ch)
-     /\ Bug # "mail-before-news" => wire[ch] = Idle /\ owed[ch] = {} /\ stored[m] = known[m]
+     /\ \/ wire[ch] = Idle /\ owed[ch] = {} /\ stored[m] = known[m] /\ (StandsBy(ch) => ~ask[ch])
+        \/ Bug = "mail-before-news"
+        \/ Bug = "mail-before-the-answer" /\ IsBehind(ch)
      /\ ch \in Next(m)
      /\ CASE Bug = "routes-by-a-smaller-table" -> TRUE
           [] Bug = "covers-asks-the-known-table" -> AtLeast(Versions(known[m]), mail.over)
           [] OTHER -> AtLeast(by, mail.over)
      /\ mail' = [at |-> To(ch), over |-> Greatest(mail.over, by)]
-     /\ crossed' = IF ch \in Connectors THEN [crossed EXCEPT ![ch] = <<Places(computed[m])>>] ELSE crossed
+     /\ crossed' = IF ch \in Crossings THEN [crossed EXCEPT ![Name(ch)] = <<Places(computed[m])>>] ELSE crossed
      /\ UNCHANGED <<link, judged, heard, tables, connections, faults>>
 
 -----------------------------------------------------------------------------
 (* Faults.                                                                 *)
 
+(* What has been told on this channel without an answer.                   *)
+InFlight(ch) == wire[ch].answers \union IF wire[ch].phase = "shown" THEN {} ELSE {r.group : r \in wire[ch].records}
+
 (* The connections of these channels end.  What the far ends have is not   *)
-(* known any more, and this is owed on them from now on.                   *)
+(* known any more, and this is owed on them from now on.  Who stands by    *)
+(* asks on the next one first; what is told again is counted anew.         *)
 End(gone, debt(_)) ==
   /\ wire' = [ch \in Channels |-> IF ch \in gone THEN Idle ELSE wire[ch]]
   /\ told' = [ch \in Channels |-> IF ch \in gone THEN [g \in Groups |-> 0] ELSE told[ch]]
   /\ owed' = [ch \in Channels |->
       IF ch \notin gone THEN owed[ch] ELSE IF Bug = "owed-is-forgotten" THEN {} ELSE debt(ch)]
+  /\ ask' = [ch \in Channels |-> ask[ch] \/ (ch \in gone /\ IsShared(ch))]
+  /\ carried' = [c \in DOMAIN carried |->
+      LET again == UNION {IF IsBehind(ch) THEN InFlight(ch) ELSE debt(ch) : ch \in gone \cap Sources(c)}
+      IN [g \in Groups |-> IF g \in again THEN [carried[c][g] EXCEPT !.place = 0] ELSE carried[c][g]]]
 
 (* The first NEWS of the next one compares the tables (LS-010, LS-014).    *)
 Everything(ch) == Groups
@@ -336,7 +434,7 @@ Everything(ch) == Groups
 Kept(ch) ==
   CASE Bug = "lost-news-is-told" -> owed[ch]
     [] Bug = "lost-merged-is-merged" /\ wire[ch].phase # "news" -> owed[ch]
-    [] OTHER -> owed[ch] \union wire[ch].answers \union {r.group : r \in wire[ch].records}
+    [] OTHER -> owed[ch] \union InFlight(ch)
 
 Break(c) ==
   /\ breaks < MaxBreaks /\ link[c] /\ (Fragile = {} \/ c \in Fragile)
@@ -355,7 +453,7 @@ Heal(c) ==
 Lose(ch) ==
   /\ losses < MaxLosses /\ Works(ch)
   /\ losses' = losses + 1
-  /\ IF ch \in Connectors THEN End({ch}, Kept) ELSE End({ch} \union Back(ch), Everything)
+  /\ IF ch \in Crossings THEN End({ch}, Kept) ELSE End({ch} \union Back(ch), Everything)
   /\ UNCHANGED <<link, judged, heard, tables, post, breaks, crashes, burials, forgeries>>
 
 (* What is owed after m has died and booted: it has forgotten what it owed,*)
@@ -363,8 +461,11 @@ Lose(ch) ==
 (* connection to it, have not.                                             *)
 OwedAnew(m, ch) ==
   CASE From(ch) = m /\ Bug = "boots-silently" -> {}
-    [] From(ch) = m \/ ch \notin Connectors -> Groups
+    [] From(ch) = m \/ ch \notin Crossings -> Groups
     [] OTHER -> Kept(ch)
+
+(* What a table says of a connector and this source of it.                 *)
+Stands(c, table) == Name(c) \notin table[GroupOf(From(c))].down /\ c \notin table[GroupOf(From(c))].out
 
 (* A member dies and boots: it has its disk (LS-006, LS-029).              *)
 Crash(m) ==
@@ -375,17 +476,16 @@ Crash(m) ==
      /\ known' = [known EXCEPT ![m] = disk]
      /\ stored' = [stored EXCEPT ![m] = disk]
      /\ computed' = [computed EXCEPT ![m] = disk]
-     /\ judged' = [c \in Connectors |->
-         IF From(c) = m THEN c \notin disk[GroupOf(m)].down ELSE judged[c]]
-     /\ heard' = [c \in Connectors |->
-         IF c \in Reported /\ Master(GroupOf(From(c))) = m THEN c \notin disk[GroupOf(m)].down ELSE heard[c]]
+     /\ judged' = [c \in Crossings |-> IF From(c) = m THEN Stands(c, disk) ELSE judged[c]]
+     /\ heard' = [c \in Crossings |->
+         IF c \in Reported /\ Master(GroupOf(From(c))) = m THEN Stands(c, disk) ELSE heard[c]]
      /\ End({ch \in Channels : m \in {From(ch), To(ch)}}, Debt)
      /\ UNCHANGED <<link, post, breaks, losses, burials, forgeries>>
 
 (* A record that its group has not written is in the table of m.           *)
 Appears(m, g, record) ==
   /\ Grow(m, [known[m] EXCEPT ![g] = record])
-  /\ owed' = [ch \in Channels |-> IF Owing(m, g, TRUE, 0, ch) THEN owed[ch] \union {g} ELSE owed[ch]]
+  /\ OweOwn(m, g, TRUE)
 
 (* An operator buries group 3, by which the message may go, at some member,*)
 (* whatever that knows of it.                                              *)
@@ -393,7 +493,7 @@ Bury(m) ==
   /\ burials < MaxBurials /\ m \notin Dead /\ ~known[m][3].dead
   /\ burials' = burials + 1
   /\ Appears(m, 3, Tombstone(3))
-  /\ UNCHANGED <<link, judged, heard, wire, told, post, breaks, losses, crashes, forgeries>>
+  /\ UNCHANGED <<link, judged, heard, wire, told, carried, post, breaks, losses, crashes, forgeries>>
 
 (* What must not be, and is healed all the same: somebody else has written *)
 (* another record of a group under the version that its master gave.       *)
@@ -401,30 +501,33 @@ Forge(m, g, down) ==
   /\ forgeries < MaxForgeries /\ m \notin Dead /\ Digest(down) > Digest(known[m][g].down)
   /\ forgeries' = forgeries + 1
   /\ Appears(m, g, [known[m][g] EXCEPT !.down = down])
-  /\ UNCHANGED <<link, judged, heard, wire, told, post, breaks, losses, crashes, burials>>
+  /\ UNCHANGED <<link, judged, heard, wire, told, carried, post, breaks, losses, crashes, burials>>
 
 -----------------------------------------------------------------------------
 Init ==
-  /\ link = [c \in Connectors |-> {From(c), To(c)} \cap Dead = {}]
-  /\ judged = [c \in Connectors |-> TRUE]
-  /\ heard = [c \in Connectors |-> TRUE]
+  /\ link = [c \in Crossings |-> {From(c), To(c)} \cap Dead = {}]
+  /\ judged = [c \in Crossings |-> TRUE]
+  /\ heard = [c \in Crossings |-> TRUE]
   /\ known = [m \in Members |-> [g \in Groups |-> Nothing]]
   /\ stored = known /\ computed = known
   /\ owed = [ch \in Channels |-> {}]
+  /\ ask = [ch \in Channels |-> IsShared(ch)]
   /\ wire = [ch \in Channels |-> Idle]
   /\ told = [ch \in Channels |-> [g \in Groups |-> 1]]
   /\ mail = [at |-> Start, over |-> [g \in Groups |-> 0]]
   /\ crossed = [c \in Connectors |-> <<>>]
+  /\ carried = [c \in {d \in Connectors : IsShared(d)} |-> [g \in Groups |-> [place |-> 1, backup |-> FALSE]]]
   /\ breaks = 0 /\ losses = 0 /\ crashes = 0 /\ burials = 0 /\ forgeries = 0
 
 Steps ==
   \/ \E ch \in Channels : Tell(ch) \/ Merge(ch) \/ Answer(ch) \/ Confirm(ch) \/ Hop(ch)
-  \/ \E c \in Connectors : Judge(c) \/ Report(c)
+  \/ \E ch \in Crossings : BackUp(ch) \/ Want(ch) \/ Show(ch)
+  \/ \E c \in Crossings : Judge(c) \/ Report(c)
   \/ \E g \in Groups : Publish(g)
   \/ \E m \in Members : Store(m) \/ Compute(m)
 
 Faults ==
-  \/ \E c \in Connectors : Break(c) \/ Heal(c)
+  \/ \E c \in Crossings : Break(c) \/ Heal(c)
   \/ \E ch \in Channels : Lose(ch)
   \/ \E m \in Members : Crash(m) \/ Bury(m)
   \/ MaxForgeries > 0 /\ \E m \in Members, g \in Groups : \E down \in SUBSET Leaving(g) : Forge(m, g, down)
@@ -437,17 +540,20 @@ FairSpec == Spec /\ WF_vars(Steps)
 -----------------------------------------------------------------------------
 (* What must hold.                                                         *)
 
-Phases == {"idle", "news", "merging", "merged"}
+Phases == {"idle", "news", "merging", "merged", "query", "shown"}
 Told(ch) == wire[ch].records
 
 TypeOK ==
-  /\ \A c \in Connectors : {link[c], judged[c], heard[c]} \subseteq BOOLEAN
-  /\ \A m \in Members, g \in Groups : known[m][g].down \subseteq Leaving(g)
+  /\ \A c \in Crossings : {link[c], judged[c], heard[c]} \subseteq BOOLEAN
+  /\ \A m \in Members, g \in Groups :
+      /\ known[m][g].down \subseteq Leaving(g)
+      /\ \A ch \in known[m][g].out : IsShared(ch) /\ Name(ch) \notin known[m][g].down
   /\ \A ch \in Channels :
       /\ owed[ch] \subseteq Groups
       /\ wire[ch].phase \in Phases
       /\ wire[ch].phase = "idle" => wire[ch] = Idle
       /\ wire[ch].phase # "merged" => wire[ch].answers = {}
+      /\ ask[ch] => IsShared(ch)
       /\ ~Works(ch) => wire[ch] = Idle
   /\ mail.at \in Members
 
@@ -483,10 +589,32 @@ TablesGrow ==
 StaysDead ==
   [][\A m \in Members, g \in Groups : stored[m][g].dead => stored'[m][g].dead]_vars
 
-(* LS-017: while a connection lasts, it carries each version once.         *)
+(* LS-017: while a connection lasts, it carries each version once.  And so *)
+(* do the sources of a connector together, but where there is no way to    *)
+(* know (LS-230): who stands by may have asked too early, for mail or by   *)
+(* its own time, and been shown that it was not there; the first source    *)
+(* does not hear of that, nor of anything while its connection is broken.  *)
+Begins(ch) == wire[ch].phase = "idle" /\ wire'[ch].phase = "news"
+IsNew(ch, r) == Place(r) > carried[Name(ch)][r.group].place
 CarriedOnce ==
-  [][\A ch \in Channels : wire[ch].phase = "idle" /\ wire'[ch].phase = "news" =>
-      \A r \in wire'[ch].records : Place(r) > told[ch][r.group]]_vars
+  [][\A ch \in Channels : Begins(ch) =>
+      \A r \in wire'[ch].records :
+        /\ Place(r) > told[ch][r.group]
+        /\ IsShared(ch) =>
+            \/ IsNew(ch, r)
+            \/ IF IsBehind(ch) THEN ~ask[ch] ELSE carried[Name(ch)][r.group].backup \/ told[ch][r.group] = 0]_vars
+
+(* LS-230 without an excuse: where nobody asks before each source before it*)
+(* that works has heard and told what is owed, nothing crosses twice.      *)
+HasTold(first, ch) ==
+  \/ ~Works(first)
+  \/ /\ wire[first] = Idle /\ owed[first] \cap owed[ch] = {}
+     /\ \A g \in owed[ch] : Place(known[From(first)][g]) >= Place(known[From(ch)][g])
+InTime ==
+  \A ch \in Crossings : wire[ch].phase = "idle" /\ wire'[ch].phase = "query" =>
+    \A first \in Before(ch) : HasTold(first, ch)
+OnceInTime ==
+  [][\A ch \in Crossings : Begins(ch) /\ IsShared(ch) => \A r \in wire'[ch].records : IsNew(ch, r)]_vars
 
 (* LS-045.                                                                 *)
 RoutesGrow ==
@@ -495,19 +623,22 @@ RoutesGrow ==
 (* C4: a message crosses a connector again only by a table that is greater *)
 (* in the order of the records.                                            *)
 NoPingPong ==
-  [][\A c \in Connectors :
-       mail' # mail /\ From(c) = mail.at /\ To(c) = mail'.at /\ crossed[c] # <<>> =>
+  [][\A ch \in Crossings :
+       mail' # mail /\ From(ch) = mail.at /\ To(ch) = mail'.at /\ crossed[Name(ch)] # <<>> =>
          LET by == Places(computed[mail.at])
-         IN AtLeast(by, crossed[c][1]) /\ by # crossed[c][1]]_vars
+         IN AtLeast(by, crossed[Name(ch)][1]) /\ by # crossed[Name(ch)][1]]_vars
 
 (* C5: everybody has the same table, and it says of each connector of a    *)
-(* group that lives and has a master what is true.                         *)
+(* group that lives and has a master what is true, and of a dead source    *)
+(* what it has said last.                                                  *)
 Agreed == \A m, n \in Living : stored[m] = stored[n] /\ computed[m] = stored[n]
+Gone(sources) == \A ch \in sources : ~link[ch] /\ From(ch) \notin Dead
 Converged ==
   /\ Agreed
   /\ \A m \in Living, g \in Groups :
       Master(g) \in Dead \/ stored[m][g].dead
-        \/ stored[m][g].down = {c \in Leaving(g) : ~link[c] /\ c \notin Persistent}
+        \/ /\ stored[m][g].down = {c \in Leaving(g) : Gone(Sources(c)) /\ c \notin Persistent}
+           /\ stored[m][g].out = {ch \in Crossings : GroupOf(From(ch)) = g /\ Gone({ch}) /\ ~Gone(Sources(Name(ch)))}
 
 (* C5 without liveness: nobody rests before it is so.                      *)
 RestsConverged == Converged \/ ENABLED Steps

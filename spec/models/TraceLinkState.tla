@@ -20,7 +20,7 @@ VARIABLE seen    \* how much of the trace there has been
 With(table, records) ==
   [g \in Groups |->
     IF \E r \in records : r.group = g
-    THEN LET r == CHOOSE r \in records : r.group = g IN [minor |-> r.minor, dead |-> FALSE, down |-> r.down]
+    THEN LET r == CHOOSE r \in records : r.group = g IN [Nothing EXCEPT !.minor = r.minor, !.down = r.down]
     ELSE table[g]]
 
 (* The next step of the trace: a member boots, or it stores something.     *)
