@@ -13,6 +13,8 @@ mod hosts_rules;
 mod link_ages;
 mod link_detection;
 mod link_driven;
+mod link_exits;
+mod link_exits_told;
 mod link_group;
 mod link_judgement;
 mod link_merge;
@@ -93,6 +95,8 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(link_merge::cases());
     all.extend(link_news::cases());
     all.extend(link_routes::cases());
+    all.extend(link_exits::cases());
+    all.extend(link_exits_told::cases());
     all.extend(link_group::cases());
     all.extend(link_terms::cases());
     all.extend(link_restart::cases());
