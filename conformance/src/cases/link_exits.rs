@@ -172,6 +172,14 @@ fn spaces() -> Vec<Case> {
             knowing(leaves, &[&rg2("example.test", "1", "")]).talk("client", to("cat@example.test")),
             BY_RG3,
         ),
+        goes(
+            "link.exit.34",
+            "A space that is a domain is not for what is below it",
+            &["LS-212"],
+            knowing(leaves, &[&rg2("partner.example", "1", "")])
+                .talk("client", to("ann@mail.partner.example")),
+            BY_WORLD,
+        ),
         link(
             "link.exit.10",
             "Nobody of a domain of the organization is refused, though an exit of the node covers it",
