@@ -93,7 +93,8 @@ fn standing_by() -> Vec<Case> {
                 "told",
                 vec![10],
             )),
-        ),
+        )
+        .kills(&[("never-backs-up", "stands-by-10-s")]),
         link(
             "link.turn.05",
             "Behind a source that the table names as not available the next one tells at once",
@@ -139,7 +140,8 @@ fn hours() -> Vec<Case> {
                 .look(Look::Minutes("at-six", BY_RG3, "midnight", vec![360]))
                 .look(Look::Never("not-by-rg2", BY_RG2, None)),
         )
-        .twin("link.hours.02"),
+        .twin("link.hours.02")
+        .kills(&[("schedule-ignored", "at-six")]),
         link(
             "link.hours.02",
             "Mail that comes within them goes at once",
