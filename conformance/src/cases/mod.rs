@@ -25,6 +25,7 @@ mod link_peers;
 mod link_port;
 mod link_restart;
 mod link_routes;
+mod link_settings;
 mod link_tables;
 mod link_terms;
 mod links;
@@ -102,6 +103,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(link_hours::cases());
     all.extend(link_terms::cases());
     all.extend(link_restart::cases());
+    all.extend(link_settings::cases());
     all.extend(link_tables::cases());
     all.extend(link_ages::cases());
     all.extend(link_driven::cases());

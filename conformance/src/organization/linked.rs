@@ -128,6 +128,36 @@ pub(crate) fn leads_short_lived() -> Blueprint {
     aging(leads(), json!({"lifetime_s": 600}))
 }
 
+/// The triangle, with two glitch retries 30 s apart.
+pub(crate) fn hasty() -> Blueprint {
+    aging(triangle(), json!({"glitch_retry_s": 30, "glitch_retries": 2}))
+}
+
+/// [`stubs`], where what is broken is told as it is.
+pub(crate) fn truthful_stubs() -> Blueprint {
+    aging(stubs(), json!({"policy": "truth"}))
+}
+
+/// The triangle, where the first DOWN of a connector makes it suppressed.
+pub(crate) fn penalized() -> Blueprint {
+    aging(triangle(), json!({"damping": "rfc7196", "suppress_penalty": 1_000}))
+}
+
+/// The same, where the penalty is counted only.
+pub(crate) fn counted() -> Blueprint {
+    aging(triangle(), json!({"damping": "calculate-only", "suppress_penalty": 1_000}))
+}
+
+/// The triangle, where the straight way to RG2 is not for mail of carl's.
+pub(crate) fn denied() -> Blueprint {
+    with(triangle(), "RG1-RG2", "senders_denied", json!(["carl@example.test"]))
+}
+
+/// The diamond, where mail is spread over equal routes.
+pub(crate) fn spread() -> Blueprint {
+    aging(diamond(), json!({"spread": true}))
+}
+
 fn aging(mut blueprint: Blueprint, link_state: Value) -> Blueprint {
     blueprint.organization["link_state"] = link_state;
     blueprint
