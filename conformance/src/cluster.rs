@@ -22,7 +22,7 @@ use crate::clock::Patience;
 use crate::event::{Event, Stop};
 use crate::log::Recorder;
 use crate::net::{Ledger, Network, Port, Rule};
-use crate::organization::{Blueprint, SMART_HOST};
+use crate::organization::Blueprint;
 use crate::security::{Authority, SecurityError};
 
 /// The address of a client that is no member.
@@ -193,10 +193,7 @@ impl Cluster {
             via.push(json!({"connector": connector, "target": target, "address": at.to_string()}));
         }
         let mut organization = self.blueprint.organization.clone();
-        if organization["smart_host"] == SMART_HOST {
-            let at = self.outside((member, place))?;
-            organization["smart_host"] = json!(at.to_string());
-        }
+        self.outsides(&mut organization, (member, place))?;
         let any = format!("{own}:0");
         let listen: BTreeMap<&str, &String> =
             self.ports().into_iter().map(|port| (port.name(), &any)).collect();

@@ -1,10 +1,16 @@
 //! The organizations that the suite tests with, as its own data.
 
+mod leaving;
 mod linked;
 
+pub(crate) use leaving::{
+    fellow_leaves, leaves, leaves_elsewhere, leaves_hosted, leaves_or_smart_host, led_leaves,
+};
 pub(crate) use linked::{
-    all_by_rg3, diamond, even, fellow_carries, leads, leads_short_lived, led, led_shared, narrow,
-    often_refreshed, shared, short_lived, stubs, stubs_shared, targets, triangle,
+    all_by_rg3, counted, denied, diamond, even, fellow_carries, first_source, hasty, leads,
+    leads_short_lived, led, led_shared, narrow, often_refreshed, penalized, scheduled,
+    second_source, shared, short_lived, spread, stubs, stubs_shared, targets, third_source,
+    triangle, truthful_stubs,
 };
 use serde_json::{Value, json};
 

@@ -32,17 +32,17 @@ fn with_state(record: &str, connector: &str, state: &str) -> String {
     format!("{head}{}", tail.replacen("STATE UP", &format!("STATE {state}"), 1))
 }
 
-const RG2_TO_RG4: &str = concat!(
+pub(super) const RG2_TO_RG4: &str = concat!(
     "( 00000000000000000000000000000002 {3}RG2 1 {5}rg2-a 1 1 0 0 ( {5}rg2-a YES ) ",
     "( {7}RG2-RG1 ( CONFIG {3}RG1 a BH ( {5}rg2-a ) STATE UP ) ",
     "{7}RG2-RG4 ( CONFIG {3}RG4 a BH ( {5}rg2-a ) STATE UP ) ) )",
 );
-const RG3_TO_RG4: &str = concat!(
+pub(super) const RG3_TO_RG4: &str = concat!(
     "( 00000000000000000000000000000003 {3}RG3 1 {5}rg3-a 1 1 0 0 ( {5}rg3-a YES ) ",
     "( {7}RG3-RG1 ( CONFIG {3}RG1 a BH ( {5}rg3-a ) STATE UP ) ",
     "{7}RG3-RG4 ( CONFIG {3}RG4 a BH ( {5}rg3-a ) STATE UP ) ) )",
 );
-const RG4: &str = concat!(
+pub(super) const RG4: &str = concat!(
     "( 00000000000000000000000000000004 {3}RG4 1 {5}rg4-a 1 1 0 0 ( {5}rg4-a YES ) ",
     "( {7}RG4-RG2 ( CONFIG {3}RG2 a BH ( {5}rg4-a ) STATE UP ) ) )",
 );

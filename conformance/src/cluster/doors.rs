@@ -9,10 +9,14 @@ use serde_json::{Value, json};
 
 use crate::event::Stop;
 use crate::net::{Port, Protection, Setting, Wire};
+use crate::organization::SMART_HOST;
 use crate::security::{Credentials, SecurityError, Tls};
 
 /// The link to the smart host, where an organization has one that is played.
 pub(crate) const SMART_HOST_LINK: &str = "smart-host";
+
+/// Where an exit leads that the member in question does not carry: it has no business there.
+const ELSEWHERE: &str = "out.elsewhere.example:25";
 
 /// What a member that the suite plays shows to those who call it.
 #[derive(Clone, Copy)]
@@ -110,15 +114,40 @@ impl Cluster {
         self.welcome(door, port, (&name, stream), shows).map(Some)
     }
 
-    /// Opens the link to an outside server that the suite plays.
-    pub(super) fn outside(&mut self, (opener, place): (&str, u8)) -> Result<SocketAddr, Stop> {
+    /// Opens a link to an outside server that the suite plays.
+    fn outside(&mut self, link: &str, (opener, place): (&str, u8)) -> Result<SocketAddr, Stop> {
         let at = Ipv4Addr::new(127, 77, place, 253);
         let source = (opener, address(place));
-        let opened = self.network.play(SMART_HOST_LINK, at, source);
+        let opened = self.network.play(link, at, source);
         let (address, visitors) = opened.map_err(|error| no_network(&error))?;
         let door = Door { visitors, opener: opener.to_owned(), played: String::new() };
-        self.doors.insert((SMART_HOST_LINK.to_owned(), Port::Smtp), door);
+        self.doors.insert((link.to_owned(), Port::Smtp), door);
         Ok(address)
+    }
+
+    /// Opens the links from a member to the outside servers that the suite plays, and writes where they are:
+    /// to the smart host, and by each exit that the member carries a link of the name of the exit.
+    pub(super) fn outsides(
+        &mut self,
+        organization: &mut Value,
+        member: (&str, u8),
+    ) -> Result<(), Stop> {
+        if organization["smart_host"] == SMART_HOST {
+            let at = self.outside(SMART_HOST_LINK, member)?;
+            organization["smart_host"] = json!(at.to_string());
+        }
+        let groups = organization["group"].as_array_mut().into_iter().flatten();
+        let exits = groups.filter_map(|group| group.get_mut("exit")?.as_array_mut()).flatten();
+        for exit in exits.filter(|exit| exit["smart_host"] == SMART_HOST) {
+            let sources = exit["sources"].as_array().into_iter().flatten();
+            exit["smart_host"] = if sources.clone().any(|source| *source == member.0) {
+                let link = exit["name"].as_str().unwrap_or_default().to_owned();
+                json!(self.outside(&link, member)?.to_string())
+            } else {
+                json!(ELSEWHERE)
+            };
+        }
+        Ok(())
     }
 
     /// All doors of members that the suite plays.

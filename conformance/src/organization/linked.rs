@@ -79,6 +79,29 @@ pub(crate) fn led_shared() -> Blueprint {
     with(led(), "RG1-RG2", "sources", json!(["rg1-a", "rg1-c"]))
 }
 
+/// The triangle, where the connector to RG3 has two sources, and the node is the first one.
+pub(crate) fn first_source() -> Blueprint {
+    with(triangle(), "RG1-RG3", "sources", json!(["rg1-a", "rg1-c"]))
+}
+
+/// The same, where the node is the second one.
+pub(crate) fn second_source() -> Blueprint {
+    with(triangle(), "RG1-RG3", "sources", json!(["rg1-c", "rg1-a"]))
+}
+
+/// The triangle, where the node is the third source of the connector to RG3.
+pub(crate) fn third_source() -> Blueprint {
+    let blueprint = with(fellow_carries(), "RG1-RG2", "sources", json!(["rg1-a"]));
+    with(blueprint, "RG1-RG3", "sources", json!(["rg1-c", "rg1-b", "rg1-a"]))
+}
+
+/// The triangle, where the connector to RG3 carries mail from six to seven each day.
+pub(crate) fn scheduled() -> Blueprint {
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let hours = json!([{"days": days, "from": "06:00", "to": "07:00"}]);
+    with(triangle(), "RG1-RG3", "schedule", hours)
+}
+
 /// A member whose connectors are the only way to two groups, in a group of which the fellow is master.
 pub(crate) fn stubs() -> Blueprint {
     Blueprint { consulted: true, ..three(&[(1, 2, 10), (1, 3, 20)], "rg1-c") }
@@ -103,6 +126,36 @@ pub(crate) fn often_refreshed() -> Blueprint {
 /// connectors.
 pub(crate) fn leads_short_lived() -> Blueprint {
     aging(leads(), json!({"lifetime_s": 600}))
+}
+
+/// The triangle, with two glitch retries 30 s apart.
+pub(crate) fn hasty() -> Blueprint {
+    aging(triangle(), json!({"glitch_retry_s": 30, "glitch_retries": 2}))
+}
+
+/// [`stubs`], where what is broken is told as it is.
+pub(crate) fn truthful_stubs() -> Blueprint {
+    aging(stubs(), json!({"policy": "truth"}))
+}
+
+/// The triangle, where the first DOWN of a connector makes it suppressed.
+pub(crate) fn penalized() -> Blueprint {
+    aging(triangle(), json!({"damping": "rfc7196", "suppress_penalty": 1_000}))
+}
+
+/// The same, where the penalty is counted only.
+pub(crate) fn counted() -> Blueprint {
+    aging(triangle(), json!({"damping": "calculate-only", "suppress_penalty": 1_000}))
+}
+
+/// The triangle, where the straight way to RG2 is not for mail of carl's.
+pub(crate) fn denied() -> Blueprint {
+    with(triangle(), "RG1-RG2", "senders_denied", json!(["carl@example.test"]))
+}
+
+/// The diamond, where mail is spread over equal routes.
+pub(crate) fn spread() -> Blueprint {
+    aging(diamond(), json!({"spread": true}))
 }
 
 fn aging(mut blueprint: Blueprint, link_state: Value) -> Blueprint {

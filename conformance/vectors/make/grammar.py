@@ -185,6 +185,25 @@ def record(text):
         name(text)
     if text.follows("LIFETIME"):
         lifetime(text)
+    if text.follows("EXITS"):
+        some(text, leaving)
+    text.take(r" \)")
+
+
+def leaving(text):
+    """An exit."""
+    name(text)
+    text.take(r" \( SPACES(?= )")
+    some(text, name)
+    text.take(r" COST(?= )")
+    if not 1 <= number(text, 2**32) <= 100:
+        raise Refused("a cost beyond 1 to 100")
+    text.take(r" BH(?= )")
+    some(text, name)
+    if text.follows("SCOPE"):
+        text.take(r" GROUP(?= )")
+    if text.follows("RESTRICT"):
+        restrictions(text)
     text.take(r" \)")
 
 

@@ -1,6 +1,7 @@
 """Records: each token of one missing, doubled, out of order, of another kind, out of range; on either port."""
 
 import additions
+import exits
 from book import HELLO, ZERO, frame, message
 from chunks import BEGUN, chunk
 from grammar import group_frame, has, message_of_client
@@ -174,12 +175,13 @@ def all_records():
             yield f"a record {why}", f"( {record} )"
     yield from several()
     yield from additions.records()
+    yield from exits.records()
 
 
 def all_unmerged():
     for why, record in unmerged():
         yield ["LS-005", "LS-012"], why, record
-    for clause, why, record in additions.unmerged():
+    for clause, why, record in [*additions.unmerged(), *exits.unmerged()]:
         yield [clause, "LS-012"], why, record
 
 
@@ -189,6 +191,8 @@ def clauses(why):
         return ["WI-102", "LS-154"]
     if "node" in why or "leaf" in why or "prefix" in why:
         return ["WI-101"]
+    if "exit" in why.lower():
+        return ["WI-102", "LS-210"] if "scope" in why.lower() else ["WI-102", "LS-211"]
     return ["WI-103"] if "escape" in why else ["WI-102"]
 
 
@@ -211,7 +215,7 @@ def on_the_group_port(book):
     taken = ["without ", " twice", "too great", "as great as", "leading zero", "cost", "count one too", "state", "empty", "not closed", "two records", "64 members",
              "in lower case", "escape in lower case", "escaped plus", "a plain record", "of 31 digits", "of 33 digits", "node", "leaf", "prefix", "lifetime", "tombstone", "everything"]
     for why, rest in all_records():
-        if any(part in why for part in taken):
+        if exits.is_for_the_group_port(why) if "exit" in why.lower() else any(part in why for part in taken):
             octets = frame(f" NEWS {ZERO} {rest}\r\n")
             book.add(f"{why}", octets, has(group_frame, octets) is not None and "\t" not in octets, [clauses(why)[0], "WI-110"], ATTACHED,
                      reply="MERGED" if has(group_frame, octets) else "closed")
