@@ -269,7 +269,8 @@ Tell(ch) ==
      /\ Carry(ch, records)
      /\ UNCHANGED <<link, judged, heard, tables, ask, post, faults>>
 
-(* LS-231: a source that stands by sends a query.                          *)
+(* LS-231: a source that stands by sends a query.  What works is connected *)
+(* here, and stays so: for a source that stands by this is the opening too.*)
 Ask(ch) ==
   /\ Works(ch) /\ wire[ch] = Idle /\ StandsBy(ch) /\ ask[ch]
   /\ ask' = [ask EXCEPT ![ch] = FALSE]
