@@ -59,6 +59,20 @@ fn shown(network: &Network) -> Vec<Option<String>> {
     rows.into_iter().flat_map(|row| row.recipients).map(|r| r.waits_for).collect()
 }
 
+/// A timer may fire a little before the clock shows the hour: the rest is not waited for in ever smaller steps.
+#[test]
+fn nobody_spins_before_the_hours_begin() {
+    let mut network = network("02:00", "03:00", &[]);
+    let _ = send(&mut network, 'a');
+    let before = Time(clock(2, 0).0 - 1);
+    until(&mut network, before);
+    let source = member(1, 'a');
+    let schedule = Timer::Schedule("g1-g2".into());
+    network.step(&source, Input::Timer(schedule.clone()));
+    let due = network.sites[&source].timers[&schedule];
+    assert_eq!(due.since(before), Span::seconds(1));
+}
+
 /// LS-240, LS-242, SV-101: mail waits at the source for the hour, also after a restart, and over the boundary at
 /// their end; it is shown until when.
 #[test]

@@ -14,6 +14,9 @@ use crate::wire::ids::ConnectorName;
 
 /// The longest wait before the clock is looked at again: somebody may have set it.
 const CLOCK_LOOK: Span = Span::hours(1);
+/// The shortest one: a timer and the clock that shows the hours need not agree to the microsecond, and a
+/// wait of the rest would end before the hours begin, again and again.
+const SHORTEST_WAIT: Span = Span::seconds(1);
 
 /// How long a connector carries no mail from `now` on.
 fn wait_for(organization: &Organization, connector: &ConnectorName, now: Time) -> Span {
@@ -30,7 +33,8 @@ impl Member {
             return true;
         }
         clause!(LS_240);
-        turn.arm(Timer::Schedule(connector.clone()), wait.min(CLOCK_LOOK));
+        let wait = wait.min(CLOCK_LOOK).max(SHORTEST_WAIT);
+        turn.arm(Timer::Schedule(connector.clone()), wait);
         false
     }
 
