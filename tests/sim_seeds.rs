@@ -502,6 +502,15 @@ fn seeds_with_struck_connectors_hold() {
     assert!(counts.failed > 10 && counts.healed > 10, "connectors fail and heal: {counts:?}");
 }
 
+/// LS-215, LS-230 and LS-240 among them: exits, hours, restrictions, and connectors with two sources.
+#[test]
+fn seeds_with_exits_and_hours_hold() {
+    let organization = load_organization(Path::new("examples/three-sites.toml"));
+    let organization = Arc::new(organization.expect("the example is right"));
+    let plan = Plan::new(organization, Span::minutes(20));
+    hold_all(1..=15, |_| struck(plan.clone()));
+}
+
 /// C4: what the rules of LS-040, LS-019 and LS-045 are for.
 #[test]
 fn mail_by_other_tables_is_found() {

@@ -299,6 +299,19 @@ fn bad_organizations_are_refused_with_their_line() {
     }
 }
 
+#[test]
+fn every_example_is_right() {
+    let files =
+        fs::read_dir("examples").expect("the examples").map(|file| file.expect("one").path());
+    let organizations: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    assert!(organizations.len() >= 5, "{organizations:?}");
+    for path in organizations {
+        let loaded = bridgehead::server::configuration::load_organization(&path);
+        assert!(loaded.is_ok(), "{}: {:?}", path.display(), loaded.err());
+    }
+}
+
 /// SU-050: roles and policies are checked like everything else, by file and line.
 #[test]
 fn bad_settings_of_members_are_refused_with_their_line() {
