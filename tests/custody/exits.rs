@@ -266,3 +266,66 @@ fn the_next_source_is_tried_after_a_failed_attempt() {
     assert_eq!(called(&network), [("g1-c", "own.example.net:25")]);
     assert_eq!(network.relayed.len(), 1);
 }
+
+/// Mail at a member whose group has an exit at `sources` others, all of them dead for hours until this one is back.
+#[track_caller]
+fn assert_reaches(sources: usize, survivor: usize, first_retries_minutes: &[u32]) {
+    let names: Vec<MemberName> =
+        ['b', 'c', 'd'][..sources].iter().map(|letter| member(1, *letter)).collect();
+    let mut organization = three_groups();
+    organization.groups[0].members.extend_from_slice(&names[1..]);
+    let mut own = exit("own", &["own.example"], names[0].clone());
+    own.sources.clone_from(&names);
+    organization.groups[0].exits = vec![own];
+    assert_eq!(organization.check(), []);
+    let first_retries_minutes = first_retries_minutes.to_vec();
+    let policy = Policy { first_retries_minutes, ..Policy::default() };
+    let mut network = Network::new(organization, policy, &Faults::default(), 7);
+    network.outside = Some(Outcome::Delivered);
+    network.run(Span::seconds(10));
+    names.iter().for_each(|name| network.crash(name));
+    send(&mut network, &member(1, 'a'), "x@own.example");
+    network.run(Span::hours(4));
+    assert_eq!(called(&network), []);
+    network.boot(&names[survivor]);
+    network.run(Span::hours(2));
+    let server = "own.example.net:25";
+    let case = format!("{survivor} of {sources}");
+    assert_eq!(called(&network), [(names[survivor].as_str(), server)], "{case}");
+    assert_eq!((network.relayed.len(), waiting(&network)), (1, vec![]), "{case}");
+}
+
+/// LS-217: the turns among the sources do not end with the retry schedule: whichever source lives gets the mail,
+/// also after many failures, and also without first retries.
+#[test]
+fn whichever_source_comes_back_gets_the_mail_however_many_attempts_failed() {
+    for sources in 2..=3 {
+        for survivor in 0..sources {
+            assert_reaches(sources, survivor, &[10, 10, 10]);
+        }
+    }
+    assert_reaches(3, 2, &[]);
+}
+
+/// LS-219: a group that was made anew is another one: what the table has of the old one under its name is no reason
+/// to leave by `*`.
+#[test]
+fn mail_waits_for_the_record_of_a_group_that_was_made_anew() {
+    let mut before = three_groups();
+    before.groups[2].exits.clear();
+    let mut network = boot(before);
+    network.crash(&member(3, 'a'));
+    network.crash(&member(3, 'b'));
+    let at = member(1, 'b');
+    send(&mut network, &at, "x@partner.example");
+    assert_eq!(called(&network), [("g2-a", "world.example.net:25")]);
+    for other in [member(1, 'a'), at.clone(), member(2, 'a'), member(2, 'b')] {
+        reconfigure(&mut network, &other, |organization| {
+            *organization = three_groups();
+            organization.revision = 2;
+            organization.groups[2].uuid = "000000000000000000000000000000ff".into();
+        });
+    }
+    send(&mut network, &at, "y@partner.example");
+    assert_waits(&network, &at, "nothing is known yet of g3, which has partner");
+}

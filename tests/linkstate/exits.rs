@@ -3,7 +3,7 @@
 
 use bridgehead::kernel::Span;
 use bridgehead::protocol::linkstate::exits::{
-    Choice, ExitVerdict, WayOut, choose_exit, explain_exits,
+    Choice, ExitVerdict, SourceTurns, WayOut, choose_exit, explain_exits,
 };
 use bridgehead::protocol::linkstate::paths::{Tree, inward};
 use bridgehead::protocol::linkstate::schedule::ScheduleTimer;
@@ -239,7 +239,7 @@ fn a_change_of_exits_waits_for_the_computation() {
     let mut bench = Bench::boot(figure_3_14(), &member(1, 'a'), durable);
     let way = |bench: &Bench, domain: &str| {
         let machine = bench.node.machine();
-        machine.way_out(&bench.config, domain, &Traits::default(), (0, 0))
+        machine.way_out(&bench.config, domain, &Traits::default(), (0, &SourceTurns::default()))
     };
     assert_eq!(way(&bench, "example.net"), WayOut::None);
     for (minor, space, domain) in [(1, "example.net", "example.net"), (2, "*.org", "x.org")] {

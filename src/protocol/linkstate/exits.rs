@@ -1,6 +1,7 @@
 //! Which exit mail takes that leaves the organization: a function of the table and the envelope, and so the
 //! same one at every member.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::Serialize;
@@ -43,10 +44,38 @@ pub enum WayOut {
     Infinite,
     /// Out, by this exit of the own group.
     Here(ExitName),
-    /// To a source of the exit, which is a member of the own group, one of so many.
-    Source(MemberName, usize),
+    /// To a source of an exit of the own group.
+    Source {
+        /// The exit.
+        exit: ExitName,
+        /// Its source whose turn it is.
+        member: MemberName,
+        /// How many sources it has.
+        of: usize,
+    },
     /// Towards the group of the exit.
     Towards(GroupName, NextHop),
+}
+
+/// Whose turn it is among the sources of each exit, for one message: how many attempts to hand it to one failed.
+///
+/// Each exit counts for itself: were the count common to two exits of a message, both could fail in each round and
+/// together pass over the same sources for ever. It is not the place in the retry schedule, which ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SourceTurns(BTreeMap<ExitName, u32>);
+
+impl SourceTurns {
+    /// The place of the source whose turn it is, modulo the number of sources.
+    #[must_use]
+    pub fn of(&self, exit: &ExitName) -> u32 {
+        self.0.get(exit).copied().unwrap_or(0)
+    }
+
+    /// An attempt to hand the message to the source whose turn it was has failed.
+    pub fn advance(&mut self, exit: ExitName) {
+        let turn = self.0.entry(exit).or_default();
+        *turn = turn.wrapping_add(1);
+    }
 }
 
 /// An exit, and what became of it.
@@ -229,7 +258,7 @@ pub fn explain_exits(
 }
 
 /// A more specific exit than those of the table that are taken into account, by the configuration alone: its
-/// group has not been heard of.
+/// group has not been heard of. A group is its UUID: an older one of the same name says nothing of it.
 #[must_use]
 pub fn unknown_exit(
     table: &Table,
@@ -242,7 +271,6 @@ pub fn unknown_exit(
     let found = exits.find(|(group, exit)| {
         exit.fit(domain).is_some_and(|fit| Some(fit) > best)
             && exit.restrictions().barrier(traits).is_none()
-            && table.get(&group.name).is_none()
             && table.of(&group.uuid).is_none()
     });
     found.map(|(group, exit)| (group.name.clone(), exit.name.clone()))
@@ -262,14 +290,14 @@ impl LinkState {
     }
 
     /// Where a message for a domain outside goes by the table that routes. `lot` chooses among equal connectors,
-    /// and the number of failed attempts among the sources of the exit.
+    /// and `turns` among the sources of the exit.
     #[must_use]
     pub fn way_out(
         &self,
         config: &LinkConfig,
         domain: &str,
         traits: &Traits,
-        (lot, failures): (u64, u32),
+        (lot, turns): (u64, &SourceTurns),
     ) -> WayOut {
         let (choice, best) = self.routes.exit(domain, traits);
         let file = (&*config.organization, &config.group().name);
@@ -294,7 +322,8 @@ impl LinkState {
         if sources.contains(&config.member) {
             return WayOut::Here(exit);
         }
-        let place = failures as usize % sources.len();
-        WayOut::Source(sources[place].clone(), sources.len())
+        let of = sources.len();
+        let member = sources[turns.of(&exit) as usize % of].clone();
+        WayOut::Source { exit, member, of }
     }
 }

@@ -7,6 +7,7 @@ use super::intake::queue_name;
 use super::{Change, Ending, Message, Place, Route};
 use crate::clause;
 use crate::kernel::{Gate, Span};
+use crate::protocol::linkstate::Way;
 use crate::protocol::member::{
     Answer, Errand, Event, Member, Notice, NoticeKind, Query, Timer, Turn,
 };
@@ -48,6 +49,9 @@ impl Member {
     ) {
         let place = Place::Retry { failed: failed.cloned(), why: String::from(why) };
         self.put_all(queue, indexes, &place);
+        if let Some(Route::Way(Way::Member(peer))) = failed {
+            self.end_turn(queue, indexes, peer, turn);
+        }
         self.end_following(queue, indexes);
         if self.work[&queue].expired && self.spool.queue[&queue].damage.is_none() {
             return self.return_expired(queue, indexes, turn);

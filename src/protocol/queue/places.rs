@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Ending, Message};
 use crate::protocol::linkstate::Way;
+use crate::protocol::linkstate::exits::SourceTurns;
 use crate::protocol::member::Member;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectorName, MemberName, QueueId, TransferId};
@@ -80,6 +81,8 @@ pub(crate) struct Work {
     pub(crate) places: BTreeMap<u32, Place>,
     /// Waits that were begun; they choose the next wait.
     pub(crate) attempts: u32,
+    /// Whose turn it is among the sources of an exit of our group.
+    pub(crate) turns: SourceTurns,
     /// The next attempt has its timer.
     pub(crate) waiting: bool,
     /// Its time is over: whoever comes free is returned.

@@ -1,5 +1,6 @@
 //! Where each recipient goes next.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -10,7 +11,7 @@ use crate::protocol::linkstate::exits::WayOut;
 use crate::protocol::linkstate::{NextHop, Traits, Way};
 use crate::protocol::member::{Event, Member, MemberConfig, Turn};
 use crate::wire::envelope::sha256;
-use crate::wire::ids::{GroupName, MemberName, QueueId};
+use crate::wire::ids::{ExitName, GroupName, MemberName, QueueId};
 use crate::wire::message::{Address, Envelope, Hop, Refusal, TableVersions};
 
 /// Whose an address is, by the configuration.
@@ -247,8 +248,47 @@ impl Member {
 
     fn way_out(&self, queue: QueueId, domain: &str, config: &MemberConfig) -> WayOut {
         let (traits, lot) = subject(&self.spool.queue[&queue]);
-        let lots = (lot, self.work[&queue].attempts);
+        let lots = (lot, &self.work[&queue].turns);
         self.link.way_out(&config.link(), domain, &traits, lots)
+    }
+
+    /// The exit of our group that a recipient takes, the source whose turn it is, and how many it has; none where it
+    /// is to go anywhere else.
+    fn source_for(
+        &self,
+        queue: QueueId,
+        index: u32,
+        config: &MemberConfig,
+    ) -> Option<(ExitName, MemberName, usize)> {
+        let mut recipients = self.spool.queue[&queue].envelope.recipients.iter();
+        let address = &recipients.find(|recipient| recipient.index == index)?.address;
+        if !config.organization.is_foreign(address) {
+            return None;
+        }
+        match self.way_out(queue, address.domain(), config) {
+            WayOut::Source { exit, member, of } => Some((exit, member, of)),
+            _ => None,
+        }
+    }
+
+    /// An attempt to hand recipients to `peer` has failed: where it was its turn as the source of an exit, it is that
+    /// of the next one. Whoever was in line for it from an earlier turn passes over nobody else.
+    pub(crate) fn end_turn(
+        &mut self,
+        queue: QueueId,
+        indexes: &[u32],
+        peer: &MemberName,
+        turn: &Turn<'_, '_>,
+    ) {
+        if self.is_to_submit(queue, turn.config) {
+            return;
+        }
+        clause!(LS_217);
+        let sources = indexes.iter().filter_map(|i| self.source_for(queue, *i, turn.config));
+        let over: BTreeSet<ExitName> =
+            sources.filter(|(_, member, _)| member == peer).map(|(exit, ..)| exit).collect();
+        let work = self.work.get_mut(&queue).expect("a message in the queue has its work");
+        over.into_iter().for_each(|exit| work.turns.advance(exit));
     }
 
     /// A member cannot be reached: of what is in line for it as the source of an exit, the next attempt is for
@@ -257,19 +297,11 @@ impl Member {
         let route = Route::Way(Way::Member(peer.clone()));
         let queues: Vec<QueueId> = self.lanes.get(&route).into_iter().flatten().copied().collect();
         for queue in queues {
-            let envelope = &self.spool.queue[&queue].envelope;
-            let is_for_source = |index: &u32| {
-                let mut recipients = envelope.recipients.iter();
-                let recipient = recipients.find(|recipient| recipient.index == *index);
-                let address = &recipient.expect("who is in line is in the envelope").address;
-                turn.config.organization.is_foreign(address)
-                    && matches!(
-                        self.way_out(queue, address.domain(), turn.config),
-                        WayOut::Source(_, 2..)
-                    )
-            };
             let mut recipients = self.in_line(queue, &route);
-            recipients.retain(is_for_source);
+            recipients.retain(|index| {
+                let source = self.source_for(queue, *index, turn.config);
+                source.is_some_and(|(_, _, sources)| sources > 1)
+            });
             if !recipients.is_empty() {
                 let why = alloc::format!("{peer}, which has the exit, cannot be reached");
                 self.retry_later(queue, &recipients, Some(&route), &why, turn);
@@ -292,7 +324,7 @@ impl Member {
                     None => Decision::Wait(alloc::format!("the exit {name} is not known here yet")),
                 }
             }
-            WayOut::Source(member, _) => Decision::Go(Route::Way(Way::Member(member))),
+            WayOut::Source { member, .. } => Decision::Go(Route::Way(Way::Member(member))),
             WayOut::Towards(group, next) => towards(&group, next),
             WayOut::Infinite => {
                 Decision::Wait(alloc::format!("every way to the exits for {domain} is down"))
