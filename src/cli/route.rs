@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::cluster::Plan;
 use super::exits::{Outside, barred};
-use super::table::{items, row, table};
+use super::table::{field, items, row, table};
 use super::whom::Whom;
 use super::{failed, refused};
 use crate::clause;
@@ -67,6 +67,43 @@ pub(super) struct Arguments {
 struct Ground {
     table: Table,
     organization: Option<Organization>,
+    clock: Clock,
+}
+
+/// By which clock the schedules are read.
+#[derive(Clone, Copy, Debug)]
+enum Clock {
+    /// That of the member which was asked, at the time of its answer: a cluster may run on a time of its own.
+    Member(Time),
+    /// That of this machine.
+    Here,
+}
+
+impl Clock {
+    fn now(self) -> Time {
+        match self {
+            Self::Member(now) => now,
+            Self::Here => {
+                let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Time(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+            }
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Member(_) => "member",
+            Self::Here => "here",
+        }
+    }
+
+    /// What is said behind a time of this clock.
+    const fn said(self) -> &'static str {
+        match self {
+            Self::Member(_) => "",
+            Self::Here => ", by this machine's clock",
+        }
+    }
 }
 
 /// Why there is no answer.
@@ -117,8 +154,9 @@ fn answer(arguments: &Arguments) -> Answer<()> {
     shown["format"] = json!(ROUTE_FORMAT);
     if !waits.is_empty() {
         shown["waits"] = json!(waits);
+        shown["clock"] = json!(ground.clock.name());
     }
-    arguments.show(shown, &format!("{}{}", text(&explanation), text_of(&waits)));
+    arguments.show(shown, &format!("{}{}", text(&explanation), text_of(&waits, ground.clock)));
     match explanation.cost {
         Some(_) => Ok(()),
         None => {
@@ -143,9 +181,10 @@ fn leave(
     shown["format"] = json!(ROUTE_FORMAT);
     if !waits.is_empty() {
         shown["waits"] = json!(waits);
+        shown["clock"] = json!(ground.clock.name());
     }
     let route = explanation.as_ref().map(text).unwrap_or_default();
-    arguments.show(shown, &format!("{}{route}{}", outside.text(), text_of(&waits)));
+    arguments.show(shown, &format!("{}{route}{}", outside.text(), text_of(&waits, ground.clock)));
     match &outside.problem {
         Some(problem) => Err(Problem::NoRoute(problem.clone())),
         None => Ok(()),
@@ -169,9 +208,10 @@ struct Wait {
     until: String,
 }
 
-fn text_of(waits: &[Wait]) -> String {
+fn text_of(waits: &[Wait], clock: Clock) -> String {
     let line = |Wait { connector, until }: &Wait| {
-        format!("  waits for the schedule of {connector} until {until}\n")
+        let clock = clock.said();
+        format!("  waits for the schedule of {connector} until {until}{clock}\n")
     };
     waits.iter().map(line).collect()
 }
@@ -223,7 +263,8 @@ fn read(path: &Path) -> Answer<Organization> {
 fn ground(arguments: &Arguments) -> Answer<Ground> {
     if let Some(path) = &arguments.organization {
         let organization = read(path)?;
-        return Ok(Ground { table: configured(&organization), organization: Some(organization) });
+        let table = configured(&organization);
+        return Ok(Ground { table, organization: Some(organization), clock: Clock::Here });
     }
     let whom = &arguments.whom;
     let directory = whom.cluster();
@@ -239,7 +280,8 @@ fn ground(arguments: &Arguments) -> Answer<Ground> {
     let records = items(answer, "records").iter().cloned();
     let records: Result<Vec<Record>, _> = records.map(serde_json::from_value).collect();
     let records = records.map_err(|error| Problem::NoRoute(format!("the answer: {error}")))?;
-    Ok(Ground { table: Table::new(records), organization })
+    let clock = field(answer, "time").as_u64().map_or(Clock::Here, |now| Clock::Member(Time(now)));
+    Ok(Ground { table: Table::new(records), organization, clock })
 }
 
 /// A member of the group that is meant, or the member that is.
@@ -267,8 +309,7 @@ impl Ground {
     fn waits(&self, explanation: &Explanation) -> Vec<Wait> {
         clause!(SV_101);
         let Some(organization) = &self.organization else { return Vec::new() };
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut now = Time(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX));
+        let mut now = self.clock.now();
         let mut waits = Vec::new();
         for step in &explanation.path {
             let schedule = organization.connector(&step.connector).map(|c| &c.schedule[..]);

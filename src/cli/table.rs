@@ -4,6 +4,9 @@ use core::fmt::Write as _;
 
 use serde_json::Value;
 
+/// How many spaces part two columns.
+const GAP: usize = 2;
+
 /// Lays rows out in columns, each as wide as its widest cell; the first row is the head.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -15,7 +18,10 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            write!(line, "{cell:<width$}  ").expect("a string takes text");
+            line.push_str(cell);
+            // The formatter would pad, and it panics where a cell is wider than 65,535.
+            let padding = width.saturating_sub(cell.chars().count()) + GAP;
+            line.extend(core::iter::repeat_n(' ', padding));
         }
         writeln!(text, "{}", line.trim_end()).expect("a string takes text");
     }
@@ -57,5 +63,20 @@ pub(super) fn plain(value: &Value) -> String {
             known.map(plain).collect::<Vec<_>>().join(" ")
         }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_may_be_as_long_as_it_likes() {
+        let long = "x".repeat(usize::from(u16::MAX) + 1);
+        let shown = table(&[row([&"A", &"B"]), row([&long, &"b"]), row([&"\u{e4}", &"c"])]);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[1], format!("{long}  b"));
+        assert_eq!(lines[0].chars().count(), lines[2].chars().count());
+        assert!(lines[2].ends_with("  c"));
     }
 }

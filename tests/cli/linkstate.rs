@@ -126,7 +126,7 @@ fn exports_can_be_compared() {
     );
     let socket = path("two.sock");
     let csv = ends(&["linkstate", "export", "--socket", &socket, "--format", "csv"], 0);
-    assert!(csv.ends_with("\r\nRG2,1.1.1.0,00c0ffee,RG2-RG4,RG4,10,DOWN,,,,\r\n"), "{csv}");
+    assert!(csv.ends_with("\r\nRG2,1.1.1.0,00c0ffee,RG2-RG4,RG4,10,DOWN,,,,,\r\n"), "{csv}");
     let dot = ends(&["linkstate", "export", "--socket", &socket, "--format", "dot"], 0);
     assert!(dot.contains("\"RG2\" -> \"RG4\" [label=\"10 DOWN\""), "{dot}");
     let svg = ends(&["linkstate", "export", "--socket", &socket, "--format", "svg"], 0);
@@ -212,4 +212,119 @@ fn a_malformed_packet_is_told_with_its_octet() {
     assert!(ends(&["linkstate", "decode", &file], 1).contains("line 2: chunk before FIRST"));
     fs::write(&path, "").expect("a file");
     assert!(ends(&["linkstate", "decode", &file], 2).contains("there is nothing to explain"));
+}
+
+/// LS-001, LS-137: groups are told apart by UUID, and a name may stand twice.
+#[test]
+fn ls_137_a_diff_tells_groups_of_one_name_apart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
+    let write = |name: &str, table: &Value| {
+        fs::write(path(name), table.to_string()).expect("a file");
+        path(name)
+    };
+    let mut living = table(0, "UP");
+    living["format"] = json!(1);
+    let mut other = living["records"][0].clone();
+    other["uuid"] = json!("0".repeat(32));
+    let mut both = living.clone();
+    both["records"] = json!([other, living["records"][0]]);
+    let (one, two) = (write("one", &living), write("two", &both));
+    let group = format!("RG2 {}", "0".repeat(32));
+    let said = ends(&["linkstate", "diff", &one, &two], 1);
+    assert!(said.starts_with(&format!("{group}: only in {two}, 1.1.0.0")), "{said}");
+    let mut only = living.clone();
+    only["records"] = json!([other]);
+    let said = ends(&["linkstate", "diff", &one, &write("only", &only)], 1);
+    assert!(!said.contains("conflict") && said.lines().count() == 2, "{said}");
+
+    // The records are the same, and one of the files says another digest.
+    let mut edited = living.clone();
+    edited["digest"] = json!("f".repeat(64));
+    let edited = write("edited", &edited);
+    let said = ends(&["linkstate", "diff", &one, &edited], 1);
+    assert!(said.contains(&format!("{edited} is inconsistent")), "{said}");
+    let said = ends(&["linkstate", "diff", &one, &edited, "--json"], 1);
+    assert!(said.contains("\"equal\":false") && said.contains("\"problem\""), "{said}");
+}
+
+/// What `hexdump -C` has printed of the packet, and of one whose lines repeat, is what the octets are.
+#[test]
+fn a_dump_of_hexdump_is_read() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let decode = |name: &str, dump: &str| {
+        let file = directory.path().join(name);
+        fs::write(&file, dump).expect("a file");
+        bridgehead(&["linkstate", "decode", "--hex", &file.to_string_lossy()])
+    };
+    let whole = decode("whole", include_str!("../data/orginfo-as-printed.hexdump"));
+    assert_eq!(String::from_utf8_lossy(&whole.stdout), ends(&["linkstate", "decode", PRINTED], 0));
+    let squeezed = include_str!("../data/repeated-lines.hexdump");
+    assert!(squeezed.contains("\n*\n"), "{squeezed}");
+    let file = directory.path().join("octets");
+    fs::write(&file, format!("{{00000050}}MULTI {}", "a".repeat(74))).expect("a file");
+    let plain = bridgehead(&["linkstate", "decode", &file.to_string_lossy()]);
+    let repeated = decode("squeezed", squeezed);
+    assert_eq!(String::from_utf8_lossy(&repeated.stdout), String::from_utf8_lossy(&plain.stdout));
+    let said = |dump| String::from_utf8_lossy(&decode("wrong", dump).stderr).into_owned();
+    assert!(said("*\n00000010\n").contains("`*`"));
+    assert!(said("00000000  41 |A|\n*\n").contains("has no offset behind it"));
+}
+
+/// LS-103: which sources are not available, wherever the table is shown.
+#[test]
+fn ls_103_sources_that_are_not_available_are_shown() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let socket = directory.path().join("admin.sock");
+    let mut told = table(0, "UP");
+    for place in ["/rows/0/connector", "/records/0/connectors/0"] {
+        let connector = told.pointer_mut(place).expect("it is there");
+        connector["sources"] = json!(["rg2-a", "rg2-b"]);
+        connector["unavailable"] = json!(["rg2-b"]);
+    }
+    member(&socket, vec![told]);
+    let socket = socket.to_string_lossy();
+    let shown = ends(&["linkstate", "show", "--socket", &socket], 0);
+    let line = shown.lines().find(|line| line.contains("RG2-RG4")).expect("a line");
+    assert!(shown.contains("UNAVAILABLE") && line.ends_with("  rg2-b"), "{shown}");
+    let export =
+        |format| ends(&["linkstate", "export", "--socket", &socket, "--format", format], 0);
+    assert!(export("csv").ends_with(",rg2-b\r\n"));
+    assert!(export("dot").contains("[label=\"10 without rg2-b\""));
+    assert!(export("svg").contains("without rg2-b"));
+}
+
+/// The refusal of a name that is as long as names may not be is printed as it is.
+#[test]
+fn a_cell_wider_than_the_formatter_pads_is_printed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let socket = directory.path().join("admin.sock");
+    let name = "x".repeat(65_536);
+    member(&socket, vec![json!({"done": [], "refused": [{"id": name, "text": "no record"}]})]);
+    let said = ends(&["linkstate", "bury", &name, "--socket", &socket.to_string_lossy()], 1);
+    assert!(said.contains("no record"), "{}", &said[said.len() - 200..]);
+}
+
+/// A member that is not there is a wrong argument of every command.
+#[test]
+fn an_unknown_member_is_a_wrong_argument() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let plan = json!({"format": 1, "organization": "o", "members": [], "relays": []});
+    fs::write(directory.path().join("cluster.json"), plan.to_string()).expect("a file");
+    let dir = directory.path().to_string_lossy();
+    for command in [
+        &["linkstate", "export"][..],
+        &["linkstate", "picture"],
+        &["linkstate", "show"],
+        &["linkstate", "watch"],
+        &["linkstate", "bury", "RG1"],
+        &["route", "RG1", "RG2"],
+        &["queue", "list"],
+    ] {
+        if command[0] == "route" {
+            fs::copy(EXAMPLE, directory.path().join("organization.toml")).expect("a copy");
+        }
+        let said = ends(&[command, &["--dir", &dir, "--member", "nobody"]].concat(), 2);
+        assert!(said.contains("no member `nobody`"), "{command:?}: {said}");
+    }
 }

@@ -454,6 +454,7 @@ fn groups_are_buried_by_order() {
     assert_eq!(say(&gone, "merged into g1", false), (1, None));
     assert_eq!(say(&gone, "again", false), refused("it is buried already"));
     assert_eq!(say("g2", "by force", true), (1, None));
+    assert_eq!(say("g2", "once more", true), refused("it is buried already"));
     // Every member knows, also after a restart.
     network.run(Span::minutes(1));
     network.crash(&at);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::told::{Difference, Newer, Told, differences, short};
+use super::told::{Difference, Newer, Told, differences, inconsistency, short};
 use crate::cli::admin::{ADMIN_FORMAT, ask};
 use crate::cli::cluster::{DIRECTORY, Plan};
 use crate::cli::table::{count, plain};
@@ -38,16 +38,22 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Err(problem) => return refused(&problem),
     };
     let found = differences(&first, &second);
+    let problem = inconsistency(&first, &second).filter(|_| found.is_empty());
+    let is_equal = found.is_empty() && problem.is_none();
     if arguments.json {
         let differences: Vec<Value> = found.iter().map(as_json).collect();
-        say!(
-            "{}",
-            json!({"format": ADMIN_FORMAT, "equal": found.is_empty(), "differences": differences})
-        );
+        let mut told =
+            json!({"format": ADMIN_FORMAT, "equal": is_equal, "differences": differences});
+        if let Some(problem) = &problem {
+            told["problem"] = json!(problem);
+        }
+        say!("{told}");
+    } else if let Some(problem) = problem {
+        say!("{problem}");
     } else {
         say!("{}", words(&first, &second, &found).trim_end());
     }
-    if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) }
+    if is_equal { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) }
 }
 
 /// The table of a file, if there is one of that name, or of a member of the cluster.
@@ -99,7 +105,7 @@ fn as_json(difference: &Difference) -> Value {
         json!({"of": detail.of, "field": detail.field, "first": detail.first, "second": detail.second})
     });
     json!({
-        "group": difference.group, "newer": difference.newer.as_str(),
+        "group": difference.group, "uuid": difference.uuid, "newer": difference.newer.as_str(),
         "versions": difference.versions, "details": details.collect::<Vec<_>>(),
     })
 }

@@ -54,12 +54,19 @@ pub(super) struct From {
 }
 
 impl From {
-    /// The tables of all that answer, that of the named member first.
-    pub(super) fn tables(&self) -> Result<Vec<Told>, String> {
+    /// The tables of all that answer, that of the named member first; or how the command ends, which has been
+    /// said: 2 where there is no such cluster or member, 1 where nobody answers.
+    pub(super) fn tables(&self) -> Result<Vec<Told>, ExitCode> {
         let whom = Whom::new(None, self.dir.clone(), self.socket.clone());
         let mut tables = Vec::new();
         let mut problems = Vec::new();
-        for (name, socket) in whom.sockets()? {
+        let sockets = whom.sockets().map_err(|problem| refused(&problem))?;
+        if let Some(member) = &self.member
+            && !sockets.iter().any(|(name, _)| name == member)
+        {
+            return Err(refused(&format!("the cluster has no member `{member}`")));
+        }
+        for (name, socket) in sockets {
             match ask(&socket, "linkstate") {
                 Ok(answer) => tables.push(Told { name, answer }),
                 Err(problem) if self.member.as_ref().is_none_or(|asked| *asked == name) => {
@@ -71,12 +78,10 @@ impl From {
         match &self.member {
             Some(member) => {
                 let place = tables.iter().position(|told| told.name == *member);
-                let unknown = || format!("the cluster has no member `{member}`");
-                let place =
-                    place.ok_or_else(|| problems.first().cloned().unwrap_or_else(unknown))?;
+                let place = place.ok_or_else(|| failed(&problems.join("\n")))?;
                 tables[..=place].rotate_right(1);
             }
-            None if tables.is_empty() => return Err(problems.join("\n")),
+            None if tables.is_empty() => return Err(failed(&problems.join("\n"))),
             None => {}
         }
         Ok(tables)
@@ -87,7 +92,7 @@ impl From {
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let tables = match arguments.from.tables() {
         Ok(tables) => tables,
-        Err(problem) => return failed(&problem),
+        Err(code) => return code,
     };
     let told = &tables[0];
     let text = match arguments.format {
@@ -119,7 +124,7 @@ fn document(told: &Told) -> String {
 
 fn csv(told: &Told) -> String {
     let mut text = String::from(
-        "group,version,digest,connector,to,cost,state,judgement,age_s,stale,penalty\r\n",
+        "group,version,digest,connector,to,cost,state,judgement,age_s,stale,penalty,unavailable\r\n",
     );
     for row in items(&told.answer, "rows") {
         let connector = field(row, "connector");
@@ -137,6 +142,7 @@ fn csv(told: &Told) -> String {
             of_row("age_s"),
             of_row("stale"),
             of_connector("penalty"),
+            of_connector("unavailable"),
         ];
         text.push_str(&cells.map(cell).join(","));
         text.push_str("\r\n");
@@ -175,7 +181,11 @@ fn dot(told: &Told) -> String {
                 (state, _) => format!(" {state}"),
             };
             let style = if said.is_empty() { "solid" } else { "dashed" };
-            let label = format!("{}{said}", plain(field(connector, "cost")));
+            let without = match items(connector, "unavailable") {
+                [] => String::new(),
+                _ => format!(" without {}", plain(field(connector, "unavailable"))),
+            };
+            let label = format!("{}{said}{without}", plain(field(connector, "cost")));
             text.push_str(&format!(
                 "  {} -> {} [label={}, tooltip={}, style={style}]\n",
                 quoted(group),

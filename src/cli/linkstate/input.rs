@@ -3,6 +3,9 @@
 use crate::wire::frame::{FRAME_LIMIT, HEADER_OCTETS, read_header};
 use crate::wire::link2state::{Chunk, Reassembly};
 
+/// The most octets that a line `*` of a dump stands for.
+const REPEATED_LIMIT: usize = 64 * 1024 * 1024;
+
 /// One message of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
@@ -109,14 +112,25 @@ pub(super) fn from_hex(text: &[u8]) -> Result<Vec<u8>, String> {
     let text =
         core::str::from_utf8(text).map_err(|_| "a dump is text, and this is not".to_owned())?;
     let mut digits = String::new();
+    let mut squeeze = Squeeze::default();
     for (place, line) in text.lines().enumerate() {
-        let bare = dumped(line);
+        if line.trim() == "*" {
+            squeeze.is_open = true;
+            continue;
+        }
+        let (offset, bare) = dumped(line, squeeze.is_canonical);
+        squeeze.fill(&mut digits, offset).map_err(|what| format!("line {}: {what}", place + 1))?;
+        squeeze.is_canonical |= line.trim_end().ends_with('|');
         let foreign = |c: char| !c.is_ascii_hexdigit() && !c.is_whitespace() && c != ':';
         if let Some(found) = bare.find(foreign) {
             let character = bare[found..].chars().next().unwrap_or(' ');
             return Err(format!("line {}: `{character}` is no hexadecimal digit", place + 1));
         }
-        digits.extend(bare.chars().filter(char::is_ascii_hexdigit));
+        squeeze.last = bare.chars().filter(char::is_ascii_hexdigit).collect();
+        digits.push_str(&squeeze.last);
+    }
+    if squeeze.is_open {
+        return Err("the line `*` at the end has no offset behind it".into());
     }
     if !digits.len().is_multiple_of(2) {
         return Err(format!("{} hexadecimal digits, expected two for each octet", digits.len()));
@@ -125,22 +139,59 @@ pub(super) fn from_hex(text: &[u8]) -> Result<Vec<u8>, String> {
     (0..digits.len()).step_by(2).map(octet).collect::<Result<_, _>>().map_err(|e| e.to_string())
 }
 
-/// The digits of a line, without its offset and its text.
-fn dumped(line: &str) -> &str {
+/// What a line `*` stands for: the line before it, as often as it takes to reach the next offset.
+#[derive(Default)]
+struct Squeeze {
+    /// A line `*` was the last one.
+    is_open: bool,
+    /// A line of `hexdump -C` was seen.
+    is_canonical: bool,
+    /// The first offset.
+    start: Option<usize>,
+    /// The digits of the last line.
+    last: String,
+}
+
+impl Squeeze {
+    fn fill(&mut self, digits: &mut String, offset: Option<usize>) -> Result<(), String> {
+        let start = *self.start.get_or_insert_with(|| offset.unwrap_or(0));
+        if !core::mem::take(&mut self.is_open) {
+            return Ok(());
+        }
+        let end = offset.ok_or("expected an offset behind the line `*`")?;
+        let here = start + digits.len() / 2;
+        let missing = end.checked_sub(here).filter(|_| !self.last.is_empty());
+        let missing = missing.ok_or("the line `*` repeats nothing")?;
+        if missing > REPEATED_LIMIT {
+            return Err(format!("the line `*` stands for more than {REPEATED_LIMIT} octets"));
+        }
+        digits.extend(self.last.chars().cycle().take(missing * 2));
+        Ok(())
+    }
+}
+
+/// The offset and the digits of a line, without its text. Behind lines of `hexdump -C`, a word alone is the
+/// offset of the end.
+fn dumped(line: &str, is_canonical: bool) -> (Option<usize>, &str) {
+    let number = |offset: &str| usize::from_str_radix(offset.trim(), 16).ok();
     let is_offset = |text: &str| text.len() >= 4 && text.bytes().all(|o| o.is_ascii_hexdigit());
     // `00000000: 7b30 3030  {000`
     if let Some((offset, rest)) = line.split_once(": ")
         && is_offset(offset)
     {
-        return rest.split("  ").next().unwrap_or(rest);
+        return (number(offset), rest.split("  ").next().unwrap_or(rest));
     }
-    // `00000000  7b 30 30 30  |{000|`, and the last line, which has the offset alone.
+    if is_canonical && is_offset(line.trim()) {
+        return (number(line), "");
+    }
+    // `00000000  7b 30 30 30  |{000|`
     if let Some((front, text)) = line.split_once('|')
         && text.ends_with('|')
     {
-        return front.split_once("  ").map_or(front, |(_, rest)| rest);
+        let parted = front.split_once("  ");
+        return parted.map_or((None, front), |(offset, rest)| (number(offset), rest));
     }
-    line
+    (None, line)
 }
 
 #[cfg(test)]

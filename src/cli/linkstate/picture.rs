@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::export::From;
 use super::told::{Told, short};
-use super::{failed, refused, write};
+use super::{refused, write};
 use crate::protocol::organization::Organization;
 use crate::server::configuration::load_organization;
 use crate::sim::pictures::{Chart, Topology, illegible, records_of};
@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         }
         None => match arguments.whose.tables() {
             Ok(tables) => of_members(arguments, &tables),
-            Err(problem) => return failed(&problem),
+            Err(code) => return code,
         },
     };
     match drawn {

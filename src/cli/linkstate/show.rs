@@ -31,6 +31,7 @@ fn linkstate(answer: &Value) -> String {
         &"STATE",
         &"HERE",
         &"PENALTY",
+        &"UNAVAILABLE",
     ])];
     for line in items(answer, "rows") {
         let connector = field(line, "connector");
@@ -50,6 +51,7 @@ fn linkstate(answer: &Value) -> String {
             &state,
             &plain(field(connector, "judgement")),
             &plain(field(connector, "penalty")),
+            &plain(field(connector, "unavailable")),
         ]));
     }
     let shown = if rows.len() == 1 { "no record yet\n".into() } else { table(&rows) };
@@ -166,10 +168,11 @@ mod tests {
         let start = ["RG2", "1.1.3.0", "00c0ffee", "-", "-", "-"];
         assert_eq!(
             lines[1],
-            [&start[..], &["RG2-RG4", "RG4", "infinite", "(10)", "DOWN", "down", "-"]].concat()
+            [&start[..], &["RG2-RG4", "RG4", "infinite", "(10)", "DOWN", "down", "-", "-"]]
+                .concat()
         );
-        assert_eq!(lines[2], [&start[..], &["RG2-RG4", "RG4", "10", "UP", "-", "-"]].concat());
-        assert_eq!(lines[3], [&start[..], &["-"; 6]].concat());
+        assert_eq!(lines[2], [&start[..], &["RG2-RG4", "RG4", "10", "UP", "-", "-", "-"]].concat());
+        assert_eq!(lines[3], [&start[..], &["-"; 7]].concat());
         assert_eq!(linkstate(&json!({"rows": []})), "no record yet\n");
     }
 
@@ -183,12 +186,13 @@ mod tests {
         ]);
         told["rows"] = json!([{
             "group": "RG2", "version": "1.1.1.0", "digest": "00c0ffee", "age_s": 200, "stale": true,
-            "connector": {"name": "RG2-RG4", "to": "RG4", "cost": 10, "state": "UP", "judgement": "up", "penalty": 1000},
+            "connector": {"name": "RG2-RG4", "to": "RG4", "cost": 10, "state": "UP", "judgement": "up", "penalty": 1000,
+                "unavailable": ["rg2-b", "rg2-c"]},
         }]);
         let shown = linkstate(&told);
         let lines = words(&shown);
         assert_eq!(lines[1][3..6], ["1/2", "3m", "stale"]);
-        assert_eq!(lines[1].last(), Some(&"1000"));
+        assert_eq!(lines[1][11..], ["1000", "rg2-b,rg2-c"]);
         assert_eq!([119, 7_199, 7_200, 172_800].map(age), ["119s", "119m", "2h", "2d"]);
     }
 

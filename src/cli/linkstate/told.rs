@@ -5,13 +5,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::clause;
 use crate::cli::admin::ADMIN_FORMAT;
 use crate::cli::table::{field, items, plain};
-use crate::protocol::linkstate::{Record, Version};
+use crate::protocol::linkstate::{Record, Table, Version};
 use crate::wire::ids::ConnectorName;
 
 /// How many digits of a digest people see.
 const DIGEST_DIGITS: usize = 8;
+/// What stands for the digest of a table that was told without one.
+const UNKNOWN: &str = "unknown";
 
 /// The table of a member.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +65,10 @@ pub(super) struct Detail {
 /// What differs in the records of one group.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Difference {
+    /// Its name; with its UUID where one of the tables has several groups of that name.
     pub(super) group: String,
+    /// What it is told apart by.
+    pub(super) uuid: String,
     pub(super) newer: Newer,
     /// The versions, as people see them.
     pub(super) versions: [Option<String>; 2],
@@ -101,14 +107,23 @@ impl Told {
         judged.collect()
     }
 
+    /// The records by UUID, which tells groups apart: a name may be used again, beside the tombstone of the
+    /// group that had it.
     fn by_group(&self) -> BTreeMap<&str, &Value> {
+        clause!(LS_001);
         let records = items(&self.answer, "records").iter();
-        records.filter_map(|record| Some((field(record, "group").as_str()?, record))).collect()
+        records.filter_map(|record| Some((field(record, "uuid").as_str()?, record))).collect()
     }
 
     /// The digest of the table, as it was told.
     pub(super) fn digest(&self) -> &str {
-        field(&self.answer, "digest").as_str().unwrap_or("unknown")
+        field(&self.answer, "digest").as_str().unwrap_or(UNKNOWN)
+    }
+
+    /// The digest that the records have, where it is not the one that was told.
+    fn contradicting(&self) -> Option<String> {
+        let digest = json!(Table::new(self.records().ok()?).digest());
+        digest.as_str().filter(|digest| *digest != self.digest()).map(str::to_owned)
     }
 }
 
@@ -117,15 +132,54 @@ pub(super) fn short(digest: &str) -> &str {
     digest.get(..DIGEST_DIGITS).unwrap_or(digest)
 }
 
+/// What is wrong with tables whose records are equal and whose digests are not: one of them was not written as
+/// the member told it.
+pub(super) fn inconsistency(first: &Told, second: &Told) -> Option<String> {
+    let digests = [first.digest(), second.digest()];
+    if digests[0] == digests[1] || digests.contains(&UNKNOWN) {
+        return None;
+    }
+    let mut said = format!(
+        "the records are equal, and the digests are not: {} in {}, {} in {}",
+        short(digests[0]),
+        first.name,
+        short(digests[1]),
+        second.name
+    );
+    for told in [first, second] {
+        if let Some(digest) = told.contradicting() {
+            let (name, digest) = (&told.name, short(&digest));
+            said.push_str(&format!("\n{name} is inconsistent: its records have digest {digest}"));
+        }
+    }
+    Some(said)
+}
+
 /// What differs, group by group; nothing when the tables are equal.
 pub(super) fn differences(first: &Told, second: &Told) -> Vec<Difference> {
     let (one, two) = (first.by_group(), second.by_group());
-    let groups: BTreeSet<&str> = one.keys().chain(two.keys()).copied().collect();
-    let pairs = groups.into_iter().map(|group| (group, one.get(group), two.get(group)));
-    pairs.filter_map(|(group, one, two)| difference(group, one.copied(), two.copied())).collect()
+    // In the order of the names; a group that was renamed has its name of the second table.
+    let name = |record: &Value| field(record, "group").as_str().unwrap_or_default().to_owned();
+    let groups: BTreeMap<&str, String> =
+        one.iter().chain(&two).map(|(uuid, record)| (*uuid, name(record))).collect();
+    let mut bearers: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in groups.values() {
+        *bearers.entry(name).or_default() += 1;
+    }
+    let mut sorted: Vec<(&String, &&str)> =
+        groups.iter().map(|(uuid, name)| (name, uuid)).collect();
+    sorted.sort_unstable();
+    let found = sorted.into_iter().filter_map(|(name, uuid)| {
+        let is_shared = bearers[name.as_str()] > 1;
+        let shown = if is_shared { format!("{name} {uuid}") } else { name.clone() };
+        let difference = difference(one.get(uuid).copied(), two.get(uuid).copied())?;
+        Some(Difference { group: shown, uuid: String::from(*uuid), ..difference })
+    });
+    found.collect()
 }
 
-fn difference(group: &str, one: Option<&Value>, two: Option<&Value>) -> Option<Difference> {
+/// What differs in two records of a group, without the name of the group.
+fn difference(one: Option<&Value>, two: Option<&Value>) -> Option<Difference> {
     if one == two {
         return None;
     }
@@ -145,7 +199,8 @@ fn difference(group: &str, one: Option<&Value>, two: Option<&Value>) -> Option<D
         _ => Vec::new(),
     };
     let versions = [old, new].map(|version| version.map(|version| version.to_string()));
-    Some(Difference { group: group.into(), newer, versions, details })
+    let (group, uuid) = (String::new(), String::new());
+    Some(Difference { group, uuid, newer, versions, details })
 }
 
 /// Every field that differs, those of connectors and members by their names.

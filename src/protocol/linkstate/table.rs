@@ -119,7 +119,10 @@ impl Table {
     }
 
     /// All records that have this name, tombstones as well.
-    pub(super) fn every(&self, group: &GroupName) -> impl Iterator<Item = &SharedRecord> {
+    pub(in crate::protocol) fn every(
+        &self,
+        group: &GroupName,
+    ) -> impl Iterator<Item = &SharedRecord> {
         self.names.of(group)
     }
 

@@ -54,6 +54,9 @@ impl Member {
                 let known = table.of(&burial.group).map(|record| record.group.clone());
                 (burial.group.clone(), known.unwrap_or(named))
             }
+            [] if table.every(&named).next().is_some() => {
+                return Err(String::from("it is buried already"));
+            }
             [] => return Err(String::from("no record has this name; a UUID can be buried anyhow")),
             several => {
                 let uuids: Vec<_> = several.iter().map(|record| record.uuid.as_str()).collect();

@@ -12,7 +12,7 @@ use crate::protocol::linkstate::{
     is_cut_edge,
 };
 use crate::protocol::organization::Organization;
-use crate::wire::ids::{ConnectorName, GroupName};
+use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 
 /// The most groups whose picture can be read; beyond, names and costs are shown by the pointer alone.
 pub const LEGIBLE_GROUPS: usize = 100;
@@ -222,6 +222,10 @@ fn edge(connector: &ConnectorRecord, (from, to): (usize, usize), judgement: Opti
         detail.push_str(&format!("\n{judgement} as its bridgehead judges it"));
     }
     detail.push_str(&format!("\ncarried by {}", sources.join(", ")));
+    if !connector.unavailable.is_empty() {
+        let without: Vec<&str> = connector.unavailable.iter().map(MemberName::as_str).collect();
+        detail.push_str(&format!(", without {}", without.join(", ")));
+    }
     let (name, cost) = (connector.name.clone(), connector.cost);
     Edge { name, from, to, cost, line, is_on_route: false, detail }
 }
