@@ -63,7 +63,7 @@ fn table(minor: u32, state: &str) -> Value {
 }
 
 /// A member that gives these answers, one after the other, and the last one for ever.
-fn member(socket: &Path, answers: Vec<Value>) {
+pub(crate) fn member(socket: &Path, answers: Vec<Value>) {
     let listener = UnixListener::bind(socket).expect("a socket");
     std::thread::spawn(move || {
         for (turn, stream) in listener.incoming().enumerate() {
@@ -300,7 +300,7 @@ fn a_cell_wider_than_the_formatter_pads_is_printed() {
     let directory = tempfile::tempdir().expect("a directory");
     let socket = directory.path().join("admin.sock");
     let name = "x".repeat(65_536);
-    member(&socket, vec![json!({"done": [], "refused": [{"id": name, "text": "no record"}]})]);
+    member(&socket, vec![json!({"done": [], "refused": [{"of": name, "text": "no record"}]})]);
     let said = ends(&["linkstate", "bury", &name, "--socket", &socket.to_string_lossy()], 1);
     assert!(said.contains("no record"), "{}", &said[said.len() - 200..]);
 }

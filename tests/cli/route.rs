@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::commands::{EXAMPLE, assert_ends, bridgehead, text};
+use crate::linkstate::member;
 
 /// Which way a message goes, from a file: 0 with a route, 1 without one, 2 for what is not there.
 #[test]
@@ -159,4 +160,50 @@ fn a_route_tells_of_hours() {
     let days = "[\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]";
     let always = format!("{{ days = {days}, from = \"00:00\", to = \"24:00\" }}");
     assert!(!route(&always, &[]).contains("waits"));
+}
+
+/// SV-101: a cluster may run on a time of its own, and its members say which; without that, the answer says
+/// whose time it is.
+#[test]
+fn hours_are_those_of_the_member_that_is_asked() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let name = "name = \"RG2-RG4\"";
+    let minute = "schedule = [{ days = [\"mon\"], from = \"00:00\", to = \"00:01\" }]";
+    let example = fs::read_to_string(EXAMPLE).expect("the example");
+    let example = example.replacen(name, &format!("{name}\n{minute}"), 1);
+    fs::write(path("organization.toml"), example).expect("a file");
+    let nowhere = "127.0.0.1:1";
+    let plan = serde_json::json!({
+        "format": 1, "organization": "o", "relays": [],
+        "members": [{"name": "rg2-a", "group": "RG2", "smtp": nowhere, "deliver": nowhere, "group_port": nowhere}],
+    });
+    fs::write(path("cluster.json"), plan.to_string()).expect("a file");
+    fs::create_dir_all(path("rg2-a/state")).expect("a directory");
+    let record = |group: &str, uuid: &str, connectors: &[serde_json::Value]| {
+        let term = serde_json::json!({"counter": 1, "member": "rg2-b", "nonce": 7});
+        serde_json::json!({
+            "group": group, "uuid": uuid.repeat(32), "members": [], "connectors": connectors,
+            "version": {"term": term, "major": 1, "minor": 0, "user": 0},
+        })
+    };
+    let connector = serde_json::json!(
+        {"name": "RG2-RG4", "to": "RG4", "cost": 10, "state": "UP", "sources": ["rg2-a"]}
+    );
+    let table =
+        serde_json::json!({"records": [record("RG2", "2", &[connector]), record("RG4", "4", &[])]});
+    // The first instant of 2026, a Thursday.
+    let mut timed = table.clone();
+    timed["time"] = serde_json::json!(1_767_225_600_000_000_u64);
+    member(&path("rg2-a/state/admin.sock"), vec![timed, table]);
+    let dir = directory.path().to_string_lossy();
+    let asked = ["route", "RG2", "RG4", "--member", "rg2-a", "--dir", &dir];
+    assert_ends(
+        &asked,
+        0,
+        "waits for the schedule of RG2-RG4 until Mon, 5 Jan 2026 00:00:00 +0000\n",
+    );
+    // Unless this is the one minute in which the connector is open.
+    let told = text(&bridgehead(&asked).stdout);
+    assert!(!told.contains("waits") || told.contains(", by this machine's clock"), "{told}");
 }
