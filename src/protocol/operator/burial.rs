@@ -68,7 +68,7 @@ impl Member {
         }
         let configured = turn.config.organization.groups.iter().find(|group| group.uuid == uuid);
         match configured {
-            Some(group) if !burial.force => {
+            Some(group) if !burial.force && !turn.fault("burial-not-checked") => {
                 Err(alloc::format!("the configuration has it as {}", group.name))
             }
             _ => Ok((uuid, group)),
