@@ -225,8 +225,20 @@ impl Stage {
             connect: self.patience.connect(),
             reply: self.patience.reply(),
         };
-        Wire::dial(&setting, link, from, to, Protection::on(port, tls))
-            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
+        let dialled = Wire::dial(&setting, link, from, to, Protection::on(port, tls));
+        dialled.map_err(|error| self.out_of_reach(to, &error.0))
+    }
+
+    /// Nobody listens there. Of a server that somebody else has started a port may be dead while others live:
+    /// what needs it cannot run, and everything else can.
+    fn out_of_reach(&self, port: SocketAddr, problem: &str) -> Stop {
+        let problem = format!("cannot connect to {problem}");
+        match &self.under_test {
+            UnderTest::Target(target) if target.listens_beside(port, self.patience) => {
+                Stop::CouldNotRun(problem)
+            }
+            _ => Stop::Unusable(problem),
+        }
     }
 
     /// Where the suite sits when it talks to the one node of all scripts, and TLS for there.
