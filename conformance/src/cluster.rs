@@ -219,7 +219,12 @@ impl Cluster {
             "security": self.security(member)?,
         });
         if !self.blueprint.policy.is_null() {
-            configuration["policy"] = self.blueprint.policy.clone();
+            let mut policy = self.blueprint.policy.clone();
+            // Not all that a case may set is part of the policy of a member.
+            if let Some(limits) = policy.as_object_mut().and_then(|own| own.remove("limits")) {
+                configuration["limits"] = limits;
+            }
+            configuration["policy"] = policy;
         }
         let listen = BTreeMap::new();
         let node = Node { adapter: None, configuration, listen, address: own, rests: None };

@@ -116,6 +116,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("settings-not-checked", "starts with a configuration that it must refuse"),
     ("tombstones-without-limit", "merges tombstones when its table is full of them"),
     ("burial-not-checked", "buries a group that its configuration still has"),
+    ("limits-not-counted", "counts nothing of what a client address takes"),
+    ("members-are-limited", "counts what members take like what clients take"),
     ("everybody-is-attached", "shows members as attached that are not"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];

@@ -243,7 +243,8 @@ fn nights() -> Vec<Case> {
                 .talk("client", to_cat())
                 .wait(42 * HOUR)
                 .look(Look::Minutes("saturday-evening", BY_RG3, "midnight", vec![4_200])),
-        ),
+        )
+        .kills(&[("hours-end-with-the-day", "saturday-evening")]),
         link(
             "link.hours.12",
             "Mail that waits for hours that are far off is announced as late, and comes back in the end",
@@ -258,7 +259,8 @@ fn nights() -> Vec<Case> {
                 .look(Look::Minutes("late", notice("Action: delayed"), "sent", vec![720]))
                 .look(Look::Minutes("returned", notice("Action: failed"), "sent", vec![2_880])),
         )
-        .twin("link.hours.07"),
+        .twin("link.hours.07")
+        .kills(&[("schedule-ignored", "not-sent")]),
     ]
 }
 

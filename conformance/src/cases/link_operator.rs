@@ -116,7 +116,8 @@ fn burials() -> Vec<Case> {
                 .look(done("confirmed", 0))
                 .look(Look::Some("told", NEWS_TO_RG2.with(GRAVE)))
                 .look(Look::Some("still-there", TABLE.with(GRAVE))),
-        ),
+        )
+        .kills(&[("tombstone-ignored", "told")]),
         refuses("link.bury.02", "A name that no record has is refused", buries("RG7", true)),
         refuses(
             "link.bury.03",
@@ -144,7 +145,8 @@ fn burials() -> Vec<Case> {
                     None,
                 )),
         )
-        .twin("link.bury.01"),
+        .twin("link.bury.01")
+        .kills(&[("tombstone-ignored", "told")]),
         operator(
             "link.bury.06",
             "What is buried already is refused",
@@ -153,6 +155,7 @@ fn burials() -> Vec<Case> {
                 .act(Act::Bury("RG3", true))
                 .look(done("confirmed", 0))
                 .look(refused("refused", 1)),
-        ),
+        )
+        .kills(&[("burial-not-checked", "refused")]),
     ]
 }

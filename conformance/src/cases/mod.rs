@@ -10,6 +10,7 @@ mod handover_order;
 mod hosts;
 mod hosts_accounts;
 mod hosts_rules;
+mod limits;
 mod link_absent;
 mod link_ages;
 mod link_detection;
@@ -79,6 +80,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     let mut all = Vec::new();
     all.extend(smtp_server::cases());
     all.extend(submission::cases());
+    all.extend(limits::cases());
     all.extend(members::cases());
     all.extend(handover_order::cases());
     all.extend(releases::cases());

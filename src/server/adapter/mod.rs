@@ -35,8 +35,9 @@ use crate::server::private;
 pub const PROTO: u64 = 1;
 
 /// The profiles that this implementation claims.
-pub const PROFILES: [&str; 11] = [
+pub const PROFILES: [&str; 12] = [
     "smtp/server",
+    "smtp/limits",
     "smtp/submission",
     "submit/receiver",
     "submit/sender",
