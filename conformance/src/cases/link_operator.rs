@@ -21,6 +21,7 @@ const GRAVE: &str = concat!(
 );
 /// How any tombstone says its term.
 const TOMBSTONE: &str = " ffffffffffffffff ";
+const UUID_OF_3: &str = "00000000000000000000000000000003";
 const UUID_OF_133: &str = "00000000000000000000000000000085";
 
 /// The cases.
@@ -152,9 +153,11 @@ fn burials() -> Vec<Case> {
             "What is buried already is refused",
             &["LS-133"],
             buries("RG3", true)
+                .act(Act::Bury(UUID_OF_3, true))
                 .act(Act::Bury("RG3", true))
                 .look(done("confirmed", 0))
-                .look(refused("refused", 1)),
+                .look(refused("refused", 1))
+                .look(refused("refused-by-name", 2)),
         )
         .kills(&[("burial-not-checked", "refused")]),
     ]
