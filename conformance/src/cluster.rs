@@ -109,6 +109,24 @@ impl Cluster {
         blueprint: Blueprint,
         rules: &[(&str, Rule)],
     ) -> Result<Self, Stop> {
+        let mut cluster = Self::laid_out(ground, blueprint, rules)?;
+        let members: Vec<String> = cluster.nodes.keys().cloned().collect();
+        let members: Vec<&str> = members.iter().map(String::as_str).collect();
+        // Whoever cannot even start is not fit to be tested.
+        cluster.boot(&members).map_err(|stop| match stop {
+            Stop::Died(reason) => Stop::Unusable(reason),
+            other => other,
+        })?;
+        cluster.network.start();
+        Ok(cluster)
+    }
+
+    /// Every member that the suite does not play has its links and its configuration, and none has started.
+    fn laid_out(
+        ground: &Ground<'_>,
+        blueprint: Blueprint,
+        rules: &[(&str, Rule)],
+    ) -> Result<Self, Stop> {
         let ledger = Ledger::default();
         let authority = ground.authority.cloned();
         let connect = ground.patience.connect();
@@ -142,13 +160,6 @@ impl Cluster {
         for member in &under_test {
             cluster.prepare(member)?;
         }
-        let members: Vec<&str> = under_test.iter().map(String::as_str).collect();
-        // Whoever cannot even start is not fit to be tested.
-        cluster.boot(&members).map_err(|stop| match stop {
-            Stop::Died(reason) => Stop::Unusable(reason),
-            other => other,
-        })?;
-        cluster.network.start();
         Ok(cluster)
     }
 
@@ -208,7 +219,12 @@ impl Cluster {
             "security": self.security(member)?,
         });
         if !self.blueprint.policy.is_null() {
-            configuration["policy"] = self.blueprint.policy.clone();
+            let mut policy = self.blueprint.policy.clone();
+            // Not all that a case may set is part of the policy of a member.
+            if let Some(limits) = policy.as_object_mut().and_then(|own| own.remove("limits")) {
+                configuration["limits"] = limits;
+            }
+            configuration["policy"] = policy;
         }
         let listen = BTreeMap::new();
         let node = Node { adapter: None, configuration, listen, address: own, rests: None };

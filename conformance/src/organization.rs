@@ -7,10 +7,10 @@ pub(crate) use leaving::{
     fellow_leaves, leaves, leaves_elsewhere, leaves_hosted, leaves_or_smart_host, led_leaves,
 };
 pub(crate) use linked::{
-    all_by_rg3, counted, denied, diamond, even, fellow_carries, first_source, hasty, leads,
-    leads_short_lived, led, led_shared, narrow, often_refreshed, penalized, scheduled,
+    aging, all_by_rg3, counted, denied, diamond, even, fellow_carries, first_source, hasty, leads,
+    leads_short_lived, led, led_shared, narrow, nightly, often_refreshed, penalized, scheduled,
     second_source, shared, short_lived, spread, stubs, stubs_shared, targets, third_source,
-    triangle, truthful_stubs,
+    triangle, truthful_stubs, two_sources,
 };
 use serde_json::{Value, json};
 

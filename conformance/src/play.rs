@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub(crate) use cast::{Answer, Cue, When};
-pub(crate) use links::digest;
+pub(crate) use links::{digest, records, with_whole_messages};
 pub(crate) use look::{Look, On};
 pub(crate) use mail::Part;
 pub(crate) use news::Digest;
@@ -43,6 +43,8 @@ pub(crate) enum Act {
     Cast(&'static str, Port, Vec<Cue>),
     /// Whoever is played behind this link and port says a frame, unasked.
     Tell(&'static str, Port, String),
+    /// Whoever is played behind this link and port says what was to be said later.
+    SayNow(&'static str, Port),
     /// The rule of a link changes.
     Rule(&'static str, Rule),
     /// Virtual time passes.
@@ -51,6 +53,8 @@ pub(crate) enum Act {
     Mark(&'static str),
     /// The node shows a part of itself.
     Inspect(&'static str),
+    /// The operator of the node says that a group is no more: its name or UUID, and whether that is forced.
+    Bury(&'static str, bool),
     /// The node is killed and started again with the same files.
     Restart,
     /// The node is killed and started again with the same files when so much virtual time has passed.
@@ -254,10 +258,12 @@ impl Running {
             Act::Leave(name) => drop(self.wires.remove(name)),
             Act::Cast(link, port, cues) => self.troupe.cast(link, *port, cues),
             Act::Tell(link, port, content) => self.troupe.tell(link, *port, content),
+            Act::SayNow(link, port) => self.troupe.say_now(link, *port),
             Act::Rule(link, rule) => self.cluster.network().rule(link, rule.clone()),
             Act::Wait(span_us) => self.pass(*span_us)?,
             Act::Mark(name) => drop(stage.mark(name, json!({}))),
             Act::Inspect(what) => drop(self.cluster.inspect(NODE, what)?),
+            Act::Bury(group, force) => self.cluster.bury(NODE, group, *force)?,
             Act::Restart => self.away(0)?,
             Act::Away(span_us) => self.away(*span_us)?,
             Act::LoseDisk => {

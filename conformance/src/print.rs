@@ -2,7 +2,9 @@
 //!
 //! A reader that has gone away, as `head` does, is no error: the command goes on in silence, for its exit
 //! and its report do not depend on readers. Anything else that keeps a line from being written, as a full
-//! disk does, is remembered for [`finish`].
+//! disk does, is remembered for [`finish`]. A standard output that was closed at the start (`>&-`) is not told from
+//! one that nobody wants: the standard library opens `/dev/null` in its place before `main`, in the very way in which
+//! other programs pass it on.
 
 use core::fmt;
 use std::io::{self, Write as _};

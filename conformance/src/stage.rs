@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
@@ -154,6 +154,26 @@ impl Stage {
         self.start(&recorder, &self.case, blueprint, rules)
     }
 
+    /// Has a member of an organization configured and started; how that ends stands in the record.
+    pub(crate) fn try_start(&self, blueprint: Blueprint, member: &str) -> Result<(), Stop> {
+        let logs = self.directory.join(&self.case);
+        let authority = self.authority()?;
+        let ground = self.ground(&self.recorder, &logs, authority.as_ref())?;
+        Cluster::try_start(&ground, blueprint, member)
+    }
+
+    fn ground<'a>(
+        &'a self,
+        recorder: &'a Recorder,
+        logs: &'a Path,
+        authority: Option<&'a Arc<Authority>>,
+    ) -> Result<Ground<'a>, Stop> {
+        let UnderTest::Adapter(command) = &self.under_test else {
+            return Err(Stop::CouldNotRun("only an adapter can start nodes".into()));
+        };
+        Ok(Ground { command, recorder, patience: self.patience, logs, authority })
+    }
+
     fn start(
         &self,
         recorder: &Recorder,
@@ -161,13 +181,9 @@ impl Stage {
         blueprint: Blueprint,
         rules: &[(&str, Rule)],
     ) -> Result<Cluster, Stop> {
-        let UnderTest::Adapter(command) = &self.under_test else {
-            return Err(Stop::CouldNotRun("only an adapter can start nodes".into()));
-        };
         let logs = self.directory.join(name);
         let authority = self.authority()?;
-        let (patience, authority) = (self.patience, authority.as_ref());
-        let ground = Ground { command, recorder, patience, logs: &logs, authority };
+        let ground = self.ground(recorder, &logs, authority.as_ref())?;
         Cluster::start(&ground, blueprint, rules)
     }
 
@@ -209,8 +225,20 @@ impl Stage {
             connect: self.patience.connect(),
             reply: self.patience.reply(),
         };
-        Wire::dial(&setting, link, from, to, Protection::on(port, tls))
-            .map_err(|error| Stop::Unusable(format!("cannot connect to {}", error.0)))
+        let dialled = Wire::dial(&setting, link, from, to, Protection::on(port, tls));
+        dialled.map_err(|error| self.out_of_reach(to, &error.0))
+    }
+
+    /// Nobody listens there. Of a server that somebody else has started a port may be dead while others live:
+    /// what needs it cannot run, and everything else can.
+    fn out_of_reach(&self, port: SocketAddr, problem: &str) -> Stop {
+        let problem = format!("cannot connect to {problem}");
+        match &self.under_test {
+            UnderTest::Target(target) if target.listens_beside(port, self.patience) => {
+                Stop::CouldNotRun(problem)
+            }
+            _ => Stop::Unusable(problem),
+        }
     }
 
     /// Where the suite sits when it talks to the one node of all scripts, and TLS for there.

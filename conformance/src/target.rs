@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
 
 use crate::clock::Patience;
-use crate::net::Port;
+use crate::net::{Port, dial_from};
 use crate::parameters::{Login, Parameters, Secret};
 use crate::verdict::Exit;
 
@@ -149,6 +149,13 @@ impl Target {
         }
     }
 
+    /// Whether somebody listens on another of its ports than this one.
+    pub(crate) fn listens_beside(&self, dead: SocketAddr, patience: Patience) -> bool {
+        let ports = [Some(self.smtp), self.submission, self.submissions];
+        let others = ports.into_iter().flatten().filter(|port| *port != dead);
+        others.into_iter().any(|port| dial_from(None, port, patience.connect()).is_ok())
+    }
+
     /// The addresses: what was said on the command line comes first.
     pub(crate) fn parameters(&self, said: Known) -> Parameters {
         let file = &self.known;
@@ -195,8 +202,7 @@ fn resolve(place: &str, target: &str, patience: Patience) -> Result<SocketAddr, 
 
 /// The only address, or the first that takes a connection.
 fn first_that_listens(addresses: &[SocketAddr], patience: Patience) -> Option<SocketAddr> {
-    let listens =
-        |address: &&SocketAddr| crate::net::dial_from(None, **address, patience.connect()).is_ok();
+    let listens = |address: &&SocketAddr| dial_from(None, **address, patience.connect()).is_ok();
     match addresses {
         [only] => Some(*only),
         several => several.iter().find(listens).copied(),

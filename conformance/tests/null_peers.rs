@@ -141,6 +141,37 @@ fn a_server_may_take_bare_line_ends_for_content_and_not_for_the_end_of_it() {
     assert!(code == 1 && said.contains("smuggling.01 (must): nothing-executed: "), "{said}");
 }
 
+#[test]
+fn a_dead_port_of_a_target_keeps_what_needs_it_from_running_and_nothing_else() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let dead = listener.local_addr().expect("a bound listener has an address").to_string();
+    drop(listener);
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let output = place.path().to_str().expect("a path of text");
+    let alive = listen(modest::serve).to_string();
+    for (smtp, submission, lives, needs_dead) in [
+        (&alive, &dead, "smtp.noop.01", "submission.clear.offer.01"),
+        (&dead, &alive, "submission.clear.offer.01", "smtp.noop.01"),
+    ] {
+        let file = logins::describe(place.path(), smtp, [submission, &dead]);
+        let file = file.to_str().expect("a path of text");
+        let words = ["run", "--target", file, "-o", output, "--only", lives, "--only", needs_dead];
+        let ran = run(&words);
+        assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains(&format!("target {dead} is dead")), "{}", ran.out);
+        let summary = summary(place.path());
+        // Twins come along, on the same port.
+        let protocol = lives.split('.').next().expect("an id has parts");
+        for case in summary["cases"].as_array().expect("a list") {
+            let is_alive = case["id"].as_str().is_some_and(|id| id.starts_with(protocol));
+            assert_eq!(case["verdict"] != "could-not-run", is_alive, "{case}");
+        }
+        assert_eq!(summary["pending"].as_array().map(Vec::len), Some(0), "nothing is left out");
+        assert_eq!(run(&["verify", output]).code, 0, "each verdict follows from the record");
+        assert_eq!(run(&["doctor", "--target", file]).code, 3, "a part of it can be tested");
+    }
+}
+
 fn one(name: &str, serve: Serve) {
     let address = listen(serve).to_string();
     let directory = tempfile::tempdir().expect("a temporary directory");

@@ -110,6 +110,15 @@ pub const NAMES: &[(&str, &str)] = &[
     ("minority-names-absent", "takes the others for absent when it is cut off from them itself"),
     ("never-backs-up", "leaves news to the first source of a connector for ever"),
     ("schedule-ignored", "sends mail over a connector outside its hours"),
+    ("hours-end-with-the-day", "takes hours that go past midnight for two pieces of one day"),
+    ("hours-cut-off", "says no COMMIT when the hours have ended behind OFFER"),
+    ("doubt-waits-for-hours", "asks for what is in doubt within the hours only"),
+    ("settings-not-checked", "starts with a configuration that it must refuse"),
+    ("tombstones-without-limit", "merges tombstones when its table is full of them"),
+    ("burial-not-checked", "buries a group that its configuration still has"),
+    ("limits-not-counted", "counts nothing of what a client address takes"),
+    ("members-are-limited", "counts what members take like what clients take"),
+    ("everybody-is-attached", "shows members as attached that are not"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

@@ -1,15 +1,18 @@
 //! Which of several sources tells over a connector, and when a connector carries mail.
 
-use super::handing_over::{always, client, once};
+use super::handing_over::{TO_CARL, always, client, cue, once};
 use super::link_peers::{
-    LAST, MINUTE, NEWS_TO_RG3, RG2, TO_RG2, TO_RG3, asking, link, opened, telling, versioned,
+    LAST, MINUTE, NEWS_TO_RG3, RG2, RG3, TO_RG2, TO_RG3, asking, knows, link, opened, telling,
+    versioned,
 };
 use super::link_tables::reports;
 use crate::case::Case;
 use crate::cluster::{HOUR, SECOND};
 use crate::net::{Port, Rule};
-use crate::organization::{Blueprint, first_source, scheduled, second_source, third_source};
-use crate::play::{Answer, Digest, Look, On, Play};
+use crate::organization::{
+    Blueprint, first_source, nightly, scheduled, second_source, third_source,
+};
+use crate::play::{Act, Answer, Cue, Digest, Look, On, Play, When};
 use crate::script::{Script, Seat};
 
 /// What RG2 tells, which the group owes to RG3.
@@ -23,6 +26,8 @@ const BY_RG3: On = On::said(TO_RG3, "X-SUBMIT OFFER ");
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = standing_by();
     cases.extend(hours());
+    cases.extend(nights());
+    cases.extend(begun());
     cases
 }
 
@@ -196,5 +201,122 @@ fn hours() -> Vec<Case> {
                     vec![0, 60, 120, 180, 240, 300],
                 )),
         ),
+    ]
+}
+
+/// Hours that go past midnight, those of Thursday and of Saturday; virtual time begins with Thursday.
+fn nights() -> Vec<Case> {
+    let thursday = || opened(Play::over(nightly)).mark("midnight").wait(SECOND);
+    let at_once = Look::Seconds("at-once", BY_RG3, "sent", vec![0]);
+    let notice = |action| On::said(TO_CARL, action);
+    vec![
+        link(
+            "link.hours.06",
+            "The morning before the first night of hours that go past midnight is none of them",
+            &["LS-240", "LS-242"],
+            thursday().talk("client", to_cat()).wait(23 * HOUR).look(Look::Minutes(
+                "in-the-evening",
+                BY_RG3,
+                "midnight",
+                vec![1_320],
+            )),
+        )
+        .kills(&[("hours-end-with-the-day", "in-the-evening")]),
+        link(
+            "link.hours.07",
+            "Hours that began the evening before go on past midnight",
+            &["LS-240", "LS-242"],
+            thursday()
+                .wait(27 * HOUR)
+                .mark("sent")
+                .talk("client", to_cat())
+                .wait(MINUTE)
+                .look(at_once),
+        )
+        .kills(&[("hours-end-with-the-day", "at-once")]),
+        link(
+            "link.hours.08",
+            "They have ended at their last minute, and begin again on the next of their days",
+            &["LS-240", "LS-242"],
+            thursday()
+                .wait(30 * HOUR - SECOND)
+                .talk("client", to_cat())
+                .wait(42 * HOUR)
+                .look(Look::Minutes("saturday-evening", BY_RG3, "midnight", vec![4_200])),
+        )
+        .kills(&[("hours-end-with-the-day", "saturday-evening")]),
+        link(
+            "link.hours.12",
+            "Mail that waits for hours that are far off is announced as late, and comes back in the end",
+            &["LS-243", "CU-032", "CU-033"],
+            // Sunday morning.
+            thursday()
+                .wait(79 * HOUR)
+                .mark("sent")
+                .talk("client", to_cat())
+                .wait(49 * HOUR)
+                .look(Look::Never("not-sent", BY_RG3, None))
+                .look(Look::Minutes("late", notice("Action: delayed"), "sent", vec![720]))
+                .look(Look::Minutes("returned", notice("Action: failed"), "sent", vec![2_880])),
+        )
+        .twin("link.hours.07")
+        .kills(&[("schedule-ignored", "not-sent")]),
+    ]
+}
+
+/// What is under way when the hours end at seven: a second before, the far end begins to depart from the
+/// ordinary, and mail is sent.
+fn begun() -> Vec<Case> {
+    const COMMITTED: On = On::said(TO_RG3, "X-SUBMIT COMMIT ");
+    let until_seven = |cues: &[Cue]| {
+        opened(Play::over(scheduled))
+            .wait(7 * HOUR - SECOND)
+            .cast(TO_RG3, Port::Smtp, [&knows(&[RG3])[..], cues].concat())
+            .talk("client", to_cat())
+            .wait(3 * SECOND)
+            .mark("closed")
+    };
+    let late = || until_seven(&[once("X-SUBMIT OFFER ", Answer::Later)]);
+    let go_on = Act::SayNow(TO_RG3, Port::Smtp);
+    vec![
+        link(
+            "link.hours.09",
+            "A hand-over that has begun within the hours goes on when they have ended",
+            &["LS-240", "SU-002"],
+            late()
+                .act(go_on.clone())
+                .wait(MINUTE)
+                .look(Look::Count("offered-once", BY_RG3, 1))
+                .look(Look::Seconds("committed", COMMITTED, "closed", vec![0])),
+        )
+        .kills(&[("hours-cut-off", "committed")]),
+        link(
+            "link.hours.10",
+            "Behind it no other one begins on the connection",
+            &["LS-240"],
+            late()
+                .talk("other", to_cat())
+                .act(go_on)
+                .wait(MINUTE)
+                .look(Look::Seconds("the-first-goes-on", COMMITTED, "closed", vec![0]))
+                .look(Look::Never("not-the-other", BY_RG3, Some("closed"))),
+        )
+        .twin("link.hours.09")
+        .kills(&[("schedule-ignored", "not-the-other")]),
+        link(
+            "link.hours.11",
+            "What is in doubt when the hours have ended is asked about and settled without waiting for them",
+            &["LS-240", "SU-020"],
+            until_seven(&[
+                once("X-SUBMIT COMMIT ", Answer::Lose),
+                // The connection on which it could be asked at once is none.
+                cue("GREETING", When::Time(2), Answer::Close),
+            ])
+            .wait(3 * MINUTE)
+            .look(Look::Some("in-doubt", COMMITTED))
+            .look(Look::Seconds("asked", On::said(TO_RG3, "X-SUBMIT RESOLVE "), "closed", vec![57]))
+            .look(Look::Count("offered-once", BY_RG3, 1)),
+        )
+        .kills(&[("doubt-waits-for-hours", "asked")]),
     ]
 }

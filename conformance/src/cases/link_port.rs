@@ -235,7 +235,7 @@ fn out_of_place() -> Vec<Case> {
 }
 
 /// A record of RG1 that its master did not write, under the term of another one.
-fn rival(counter: &str) -> String {
+pub(super) fn rival(counter: &str) -> String {
     format!(
         "( {OWN}{counter} {{5}}rg1-c 1 1 0 0 ( {{5}}rg1-a YES {{5}}rg1-c YES ) ( {} {} ) )",
         "{7}RG1-RG2 ( CONFIG {3}RG2 a BH ( {5}rg1-a ) STATE DOWN )",

@@ -75,15 +75,17 @@ pub(crate) fn cases() -> Vec<Case> {
         link(
             "link.boot.04",
             "At a boot each connector is greeted, and its first news is a query where nothing is owed",
-            &["LS-047", "LS-010"],
+            &["LS-047", "LS-010", "LS-202"],
             triangular()
                 .wait(SECOND)
                 .mark("boot")
                 .act(Act::Restart)
                 .wait(SECOND)
                 .look(Look::Seconds("greeted", On::said(TO_RG3, LAST), "boot", vec![0]))
-                .look(Look::Some("a-query", On::said(TO_RG3, LAST).with(" ())"))),
-        ),
+                .look(Look::Some("a-query", On::said(TO_RG3, LAST).with(" ())")))
+                .look(Look::Never("digests-alone", NEWS_TO_RG3.with("{3}RG1 "), Some("boot"))),
+        )
+        .twin("link.boot.06"),
         link(
             "link.boot.05",
             "What grew elsewhere meanwhile comes with the answer to the query",
@@ -116,7 +118,7 @@ pub(crate) fn cases() -> Vec<Case> {
         link(
             "link.boot.07",
             "Mail that waited for a connector that is DOWN takes its way by the stored table",
-            &["LS-006", "LS-040"],
+            &["LS-006", "LS-040", "LS-182"],
             down_at_boot().talk("later", to_bob()).wait(SECOND).look(Look::Seconds(
                 "by-rg3",
                 On::said(TO_RG3, "X-SUBMIT OFFER "),

@@ -305,8 +305,8 @@ fn covered() -> Vec<Case> {
         ),
         link(
             "link.covered.07",
-            "It goes in the moment in which the record comes",
-            &["LS-045", "LS-018"],
+            "It goes in the moment in which the record comes, which alters no connector",
+            &["LS-045", "LS-018", "LS-183"],
             handed(&routed(0x87, "RG3", "1 1 1 1 0"))
                 .wait(10 * MINUTE)
                 .mark("record")
@@ -317,7 +317,7 @@ fn covered() -> Vec<Case> {
         link(
             "link.covered.08",
             "The versions that routed a message travel with it, merged with those of the table",
-            &["CU-023", "LS-045"],
+            &["CU-023", "LS-045", "LS-137"],
             handed(&routed(0x88, "RG3", "1 1 1 0 0"))
                 .act(Act::Inspect("queue"))
                 .wait(SECOND)

@@ -1,13 +1,15 @@
 //! What has come to tables: groups that were deleted, lifetimes, sources that are not available, and the
 //! comparison of tables node by node.
 
+use core::ops::Range;
+
 use super::fellows::reported;
 use super::handing_over::to_bob;
 use super::link_group::report;
 use super::link_news::other_group;
 use super::link_peers::{
     LAST, MINUTE, NEWS_TO_RG2, NEWS_TO_RG3, RG2, RG3, TO_RG2, TO_RG3, asking, knows, leaves, link,
-    opened, telling, tells_element, triangular, versioned,
+    news_frame, opened, telling, tells_element, triangular, versioned,
 };
 use super::members::{NO_DIGEST, proved};
 use crate::case::Case;
@@ -33,6 +35,7 @@ const OWN_GRAVE: &str = concat!(
 /// The cases.
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = tombstones();
+    cases.push(full_of_tombstones());
     cases.extend(unmerged());
     cases.extend(lifetimes());
     cases.extend(sources());
@@ -94,6 +97,44 @@ fn tombstones() -> Vec<Case> {
         )
         .twin("link.term.02"),
     ]
+}
+
+/// How many tombstones a table takes.
+const GRAVES: u32 = 10_000;
+
+/// As the fellow: tells the tombstones of the groups with these numbers, a thousand in each message.
+fn tells_graves(numbers: Range<u32>) -> Script {
+    let grave = |number: u32| {
+        let name = format!("G{number}");
+        let length = name.len();
+        let version = "ffffffffffffffff {5}rg9-a 0 0 0 0";
+        format!("( {number:032x} {{{length:x}}}{name} {version} () () DELETED {{1}}x )")
+    };
+    let parts = numbers.clone().step_by(1_000);
+    parts.fold(reported(), |script, start| {
+        let part: Vec<String> = (start..numbers.end.min(start + 1_000)).map(grave).collect();
+        let part: Vec<&str> = part.iter().map(String::as_str).collect();
+        let news = news_frame(NO_DIGEST, &part);
+        script.send(news.as_bytes()).frame(&format!("merged-{start}"), " MERGED ")
+    })
+}
+
+fn full_of_tombstones() -> Case {
+    let said = |name: &'static str| On::back(name, "").with(" MERGED ");
+    let play = triangular()
+        .wait(SECOND)
+        .rule(TO_RG2, Rule::Refuse)
+        .rule(TO_RG3, Rule::Refuse)
+        .talk("many", tells_graves(1_000..GRAVES + 999))
+        .act(Act::Leave("many"))
+        .talk("last", tells_graves(GRAVES + 999..GRAVES + 1_000))
+        .act(Act::Leave("last"))
+        .talk("beyond", tells_graves(GRAVES + 1_000..GRAVES + 1_001))
+        .look(Look::Digests("the-last-one-fits", [said("many"), said("last")], false))
+        .look(Look::Digests("no-more", [said("last"), said("beyond")], true));
+    let title = "A table takes 10,000 tombstones, and no more";
+    link("link.tombstone.05", title, &["LS-132"], play)
+        .kills(&[("tombstones-without-limit", "no-more")])
 }
 
 /// What is not merged, and is no fault of whoever tells it.

@@ -62,6 +62,9 @@ pub(super) fn explain(id: &str, all: &[Case]) -> Exit {
     for case in &citing {
         say!("    {}  {}", case.id, case.title);
     }
+    if let Some((_, why)) = cases::UNSHOWN.iter().find(|(clause, _)| *clause == id) {
+        say!("no case can show it: {why}");
+    }
     say!("verified by {}", count(citing.len()));
     Exit::Conformant
 }

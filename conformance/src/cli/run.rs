@@ -66,7 +66,10 @@ pub(super) fn run(run: &Run, default_adapter: Vec<OsString>, all: &[Case]) -> Ex
     };
     let nodes = run.output.join("nodes");
     let (hello, probes) = examine(&under_test, &run.under, &nodes.join("doctor"));
-    let sick = first_problem(&probes);
+    let sick = sickness(&under_test, &probes);
+    if sick.is_none() {
+        problems(&probes).for_each(|problem| say!("{problem}; what needs it cannot run"));
+    }
     let plan = Plan {
         cases: chosen,
         parameters: parameters(run, &under_test),
@@ -286,10 +289,18 @@ fn examine(under_test: &UnderTest, under: &Under, logs: &Path) -> (Value, Vec<Pr
     }
 }
 
-fn first_problem(probes: &[Probe]) -> Option<String> {
-    probes.iter().find_map(|probe| {
-        probe.problem.as_ref().map(|problem| format!("not fit to be tested: {problem}"))
-    })
+/// Why nothing can be tested. Of a server with several ports something can as long as one of them is there.
+fn sickness(under_test: &UnderTest, probes: &[Probe]) -> Option<String> {
+    let is_there = |probe: &Probe| probe.problem.is_none();
+    if matches!(under_test, UnderTest::Target(_)) && probes.iter().any(is_there) {
+        return None;
+    }
+    problems(probes).next().map(|problem| format!("not fit to be tested: {problem}"))
+}
+
+/// What the probes have found.
+fn problems(probes: &[Probe]) -> impl Iterator<Item = &String> {
+    probes.iter().filter_map(|probe| probe.problem.as_ref())
 }
 
 /// Asks whether anything can be tested.
@@ -307,11 +318,12 @@ pub(super) fn doctor(under: &Under, default_adapter: Vec<OsString>) -> Exit {
         let verdict = if probe.problem.is_some() { "no " } else { "yes" };
         say!("{verdict}  {}", probe.name);
     }
-    match first_problem(&probes) {
-        Some(problem) => fail(Exit::Unusable, &problem),
-        None => {
-            say!("{} can be tested", runner::show(&under_test));
-            Exit::Conformant
-        }
+    if let Some(problem) = sickness(&under_test, &probes) {
+        return fail(Exit::Unusable, &problem);
     }
+    if let Some(problem) = problems(&probes).next() {
+        return fail(Exit::Incomplete, &format!("a part of it can be tested: {problem}"));
+    }
+    say!("{} can be tested", runner::show(&under_test));
+    Exit::Conformant
 }

@@ -1,12 +1,60 @@
-//! What an honest adapter refuses; `doctor` asks.
+//! What an honest adapter may refuse: `doctor` asks, and so do cases about configurations and orders.
 
 use serde_json::{Value, json};
 
-use super::{Cluster, broken, bug};
+use super::{Cluster, Ground, broken, bug, died};
 use crate::adapter::{Adapter, AdapterError};
-use crate::event::Stop;
+use crate::event::{Event, Stop};
+use crate::organization::Blueprint;
+
+/// An answer, or a refusal, as the record has it.
+fn recorded(answer: Result<Value, AdapterError>) -> Result<Value, AdapterError> {
+    match answer {
+        Ok(answer) => Ok(json!({"ok": answer})),
+        Err(AdapterError::Refused { slug, text }) => Ok(json!({"err": slug, "text": text})),
+        Err(broken) => Err(broken),
+    }
+}
 
 impl Cluster {
+    /// Has a member configured and started, and records how that ends: the first refusal, or the answer to
+    /// `start`.
+    pub(crate) fn try_start(
+        ground: &Ground<'_>,
+        blueprint: Blueprint,
+        member: &str,
+    ) -> Result<(), Stop> {
+        let cluster = Self::laid_out(ground, blueprint, &[])?;
+        let node = cluster.nodes.get(member).ok_or_else(|| bug(member))?;
+        let log = cluster.logs.join(format!("{member}.log"));
+        let problem = |error: AdapterError| died(member, &error);
+        let mut adapter =
+            Adapter::spawn(&cluster.command, &log, cluster.patience).map_err(problem)?;
+        adapter.ask("hello", &json!({"proto": 1})).map_err(problem)?;
+        for (op, fields) in [("configure", &node.configuration), ("start", &json!({}))] {
+            let answer = recorded(adapter.ask(op, fields)).map_err(problem)?;
+            if op == "start" || answer["ok"].is_null() {
+                let (node, request) = (member.to_owned(), json!({"op": op}));
+                cluster.recorder.record(Event::Asked { node, request, answer });
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The operator of a node says that a group is no more; the answer stands in the record.
+    pub(crate) fn bury(&mut self, member: &str, group: &str, force: bool) -> Result<(), Stop> {
+        let fields = json!({"group": group, "reason": "moved", "force": force});
+        let node = self.nodes.get_mut(member).ok_or_else(|| bug(member))?;
+        node.rests = None;
+        let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
+        let answer =
+            recorded(adapter.ask("bury", &fields)).map_err(|error| died(member, &error))?;
+        let (node, request) = (member.to_owned(), json!({"op": "bury", "group": group}));
+        self.recorder.record(Event::Asked { node, request, answer });
+        Ok(())
+    }
+
     /// Expects a node to refuse a request.
     pub(crate) fn must_refuse(
         &mut self,

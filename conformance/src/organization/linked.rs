@@ -102,6 +102,32 @@ pub(crate) fn scheduled() -> Blueprint {
     with(triangle(), "RG1-RG3", "schedule", hours)
 }
 
+/// The same in the nights that begin on a Thursday, as virtual time does, or on a Saturday.
+pub(crate) fn nightly() -> Blueprint {
+    let hours = json!([{"days": ["thu", "sat"], "from": "22:00", "to": "06:00"}]);
+    with(triangle(), "RG1-RG3", "schedule", hours)
+}
+
+/// Three groups in a triangle, with nobody played, where two members carry the connector from RG1 to RG2, and
+/// two that from RG2 to RG3.
+pub(crate) fn two_sources() -> Blueprint {
+    let groups = [
+        group(1, &["rg1-a", "rg1-b"], "rg1-b"),
+        group(2, &["rg2-a", "rg2-b"], "rg2-b"),
+        group(3, &["rg3-a"], "rg3-a"),
+    ];
+    let accounts = [("ann", "rg1-a"), ("cat", "rg3-a")];
+    let blueprint = Blueprint {
+        organization: organization(&groups, &[(1, 2, 10), (1, 3, 10), (2, 3, 10)], &accounts),
+        policy: Value::Null,
+        members: ["rg1-a", "rg1-b", "rg2-a", "rg2-b", "rg3-a"].map(String::from).to_vec(),
+        played: Vec::new(),
+        consulted: false,
+    };
+    let blueprint = with(blueprint, "RG1-RG2", "sources", json!(["rg1-a", "rg1-b"]));
+    with(blueprint, "RG2-RG3", "sources", json!(["rg2-a", "rg2-b"]))
+}
+
 /// A member whose connectors are the only way to two groups, in a group of which the fellow is master.
 pub(crate) fn stubs() -> Blueprint {
     Blueprint { consulted: true, ..three(&[(1, 2, 10), (1, 3, 20)], "rg1-c") }
@@ -158,7 +184,8 @@ pub(crate) fn spread() -> Blueprint {
     aging(diamond(), json!({"spread": true}))
 }
 
-fn aging(mut blueprint: Blueprint, link_state: Value) -> Blueprint {
+/// An organization that says this of its links.
+pub(crate) fn aging(mut blueprint: Blueprint, link_state: Value) -> Blueprint {
     blueprint.organization["link_state"] = link_state;
     blueprint
 }

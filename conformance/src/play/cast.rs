@@ -24,6 +24,8 @@ pub(crate) enum Answer {
     Close,
     /// It says nothing, and keeps the connection.
     Hang,
+    /// It does as ever, and says its reply when the case has it do so.
+    Later,
     /// It takes the news, and knows of links what this says: under the digest of no table, or under the
     /// one that it was told.
     Merged(Digest, &'static [&'static str]),
@@ -88,6 +90,8 @@ struct Guest {
     indexes: VecDeque<String>,
     /// The news under way.
     news: Heard,
+    /// The reply that it has not said yet.
+    kept: String,
     closed: bool,
 }
 
@@ -121,6 +125,13 @@ impl Troupe {
         let here = |guest: &&Guest| guest.door.0 == link && guest.door.1 == port;
         for guest in self.guests.iter().filter(here) {
             guest.wire.send(frame(&format!("{content}\r\n")).as_bytes());
+        }
+    }
+
+    /// Says on every connection behind a door what was to be said later.
+    pub(super) fn say_now(&mut self, link: &str, port: Port) {
+        for guest in self.guests.iter_mut().filter(|g| g.door.0 == link && g.door.1 == port) {
+            guest.wire.send(core::mem::take(&mut guest.kept).as_bytes());
         }
     }
 
@@ -207,6 +218,7 @@ impl Guest {
             origin: String::new(),
             indexes: VecDeque::new(),
             news: Heard::default(),
+            kept: String::new(),
             closed: false,
         }
     }
@@ -319,6 +331,7 @@ impl Guest {
             Some(Answer::Differs) => self.merged(&with_nodes(&self.news.all_different())),
             Some(Answer::Close) => self.closed = true,
             Some(Answer::Hang) => {}
+            Some(Answer::Later) => self.kept = self.ordinary(line, actor).unwrap_or_default(),
             None => {
                 if let Some(reply) = self.ordinary(line, actor) {
                     self.wire.send(reply.as_bytes());

@@ -133,7 +133,7 @@ pub(crate) fn digest(text: &str) -> Option<&str> {
 }
 
 /// The same lines, where the last chunk of a message has the whole of it.
-pub(super) fn with_whole_messages(mut lines: Vec<Passed>) -> Vec<Passed> {
+pub(crate) fn with_whole_messages(mut lines: Vec<Passed>) -> Vec<Passed> {
     let mut open: Vec<(String, Way, String)> = Vec::new();
     for line in &mut lines {
         let begins = if line.way == Way::Forward { "X-LINK2STATE " } else { "200" };
@@ -181,7 +181,7 @@ fn nodes(text: &str) -> usize {
 }
 
 /// How many records a message has: each begins with the identity of its group.
-fn records(text: &str) -> usize {
+pub(crate) fn records(text: &str) -> usize {
     let is_uuid = |word: &str| word.len() == 32 && word.bytes().all(|b| b.is_ascii_hexdigit());
     text.split(' ').filter(|word| is_uuid(word)).count()
 }

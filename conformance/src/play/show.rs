@@ -25,10 +25,17 @@ pub(crate) fn show_act(act: &Act) -> Vec<String> {
         Act::Tell(link, port, content) => {
             format!("behind {link} ({}), unasked: `{content}`", port.name())
         }
+        Act::SayNow(link, port) => {
+            format!("behind {link} ({}): says what it was to say later", port.name())
+        }
         Act::Rule(link, rule) => format!("link {link}: {}", rule.name()),
         Act::Wait(span_us) => format!("{} s pass", span_us / 1_000_000),
         Act::Mark(name) => format!("mark {name}"),
         Act::Inspect(what) => format!("look at the {what} of the node"),
+        Act::Bury(group, force) => {
+            let forced = if *force { ", and means it" } else { "" };
+            format!("the operator of the node buries the group {group}{forced}")
+        }
         Act::Restart => "the node is killed, and starts again with its files".into(),
         Act::Away(span_us) => {
             let seconds = span_us / 1_000_000;
@@ -50,6 +57,7 @@ fn show_cue(cue: &Cue) -> String {
         Answer::Lose => "does as ever, and the reply is lost with the connection".to_owned(),
         Answer::Close => "takes nothing, and closes the connection".to_owned(),
         Answer::Hang => "says nothing".to_owned(),
+        Answer::Later => "does as ever, and says its reply later".to_owned(),
         Answer::Contest => "answers with another content under the same version".to_owned(),
         Answer::Nodes(nodes) => format!("answers the news with the nodes `{nodes}`"),
         Answer::Differs => "answers the news with nodes that differ everywhere".to_owned(),

@@ -187,7 +187,7 @@ impl LinkState {
             let uuid = record.uuid.clone();
             let known = self.table.of(&uuid).cloned();
             let before = known.as_ref().map(|known| known.version.major);
-            if let Err(problem) = self.check(&record, known.as_ref()) {
+            if let Err(problem) = self.check(config, &record, known.as_ref()) {
                 if let Some(source) = source {
                     let group = &record.group;
                     Self::misbehaved(source, alloc::format!("record of {group}: {problem}"), cx);
@@ -228,12 +228,18 @@ impl LinkState {
     }
 
     /// What speaks against merging a record.
-    fn check(&self, record: &SharedRecord, known: Option<&SharedRecord>) -> Result<(), String> {
+    fn check(
+        &self,
+        config: &LinkConfig,
+        record: &SharedRecord,
+        known: Option<&SharedRecord>,
+    ) -> Result<(), String> {
         let is_full = match record.deleted {
             Some(_) => {
                 clause!(LS_132);
                 let is_grave = known.is_some_and(|known| known.deleted.is_some());
-                !is_grave && self.table.buried() >= TABLE_LIMIT
+                let is_lax = config.faults.is_on("tombstones-without-limit");
+                !is_grave && self.table.buried() >= TABLE_LIMIT && !is_lax
             }
             None => known.is_none() && self.table.living() >= TABLE_LIMIT,
         };

@@ -63,12 +63,13 @@ impl Member {
                 return Err(alloc::format!("several groups, name one of {}", uuids.join(", ")));
             }
         };
-        if let Some(problem) = self.link().refuses_burial(&uuid) {
+        let is_lax = turn.fault("burial-not-checked");
+        if let Some(problem) = self.link().refuses_burial(&uuid).filter(|_| !is_lax) {
             return Err(String::from(problem));
         }
         let configured = turn.config.organization.groups.iter().find(|group| group.uuid == uuid);
         match configured {
-            Some(group) if !burial.force => {
+            Some(group) if !burial.force && !is_lax => {
                 Err(alloc::format!("the configuration has it as {}", group.name))
             }
             _ => Ok((uuid, group)),

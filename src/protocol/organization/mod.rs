@@ -36,7 +36,7 @@ pub use password::{
     PASSWORD_LANES_LIMIT, PASSWORD_MEMORY_LIMIT_KIB, PASSWORD_PASSES_LIMIT, PasswordHash,
     SALT_OCTETS, Verdict,
 };
-pub use schedule::{SCHEDULE_LIMIT, ScheduleEntry, wait_of};
+pub use schedule::{SCHEDULE_LIMIT, ScheduleEntry, wait_of, within_days};
 pub use settings::{MemberSettings, Relay, Role, Submit, SubmitPolicy, WEIGHT_LIMIT};
 
 /// The only value of `format` that this version reads.

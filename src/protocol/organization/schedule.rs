@@ -106,6 +106,23 @@ impl ScheduleEntry {
     }
 }
 
+/// The schedule as somebody reads it for whom each entry begins and ends on its own day: a planted bug.
+#[must_use]
+pub fn within_days(schedule: &[ScheduleEntry]) -> Vec<ScheduleEntry> {
+    let midnight = MINUTES_A_DAY as u16;
+    let halves = |entry: &ScheduleEntry| {
+        let (from, to) = (entry.from.0, entry.to.0);
+        let parts = if to > from { [(from, to), (0, 0)] } else { [(from, midnight), (0, to)] };
+        let days = entry.days.clone();
+        parts.into_iter().filter(|(from, to)| from < to).map(move |(from, to)| ScheduleEntry {
+            days: days.clone(),
+            from: ClockTime(from),
+            to: ClockTime(to),
+        })
+    };
+    schedule.iter().flat_map(halves).collect()
+}
+
 /// How long a connector with this schedule carries no mail from `now` on: not at all where it is its time, and
 /// where there is no schedule.
 #[must_use]

@@ -35,7 +35,7 @@ impl Member {
         if speaks && self.say_release(connection, turn) {
             return;
         }
-        if speaks && self.resolve_next(connection, &peer, turn) {
+        if speaks && !self.keeps_doubt(&peer, turn) && self.resolve_next(connection, &peer, turn) {
             return;
         }
         if resolver {
@@ -146,6 +146,10 @@ impl Member {
         if !matches {
             return self.misbehaved(connection, "TRANSFERRED of another offer", turn);
         }
+        if turn.fault("hours-cut-off") && !self.is_time(&attempt.way, turn) {
+            return;
+        }
+        let line = self.exchange_mut(connection).expect("it was looked up");
         line.dialogue = Dialogue::Committed(attempt.clone());
         let Attempt { queue, way, recipients, .. } = attempt;
         let store = store.expect("nothing is offered before HELLO");

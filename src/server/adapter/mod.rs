@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -26,6 +27,7 @@ use crate::clause;
 use crate::kernel::Span;
 use crate::print;
 use crate::protocol::faults::Faults;
+use crate::protocol::operator::{Burial, Order};
 use crate::server::net::name_of;
 use crate::server::private;
 
@@ -33,8 +35,9 @@ use crate::server::private;
 pub const PROTO: u64 = 1;
 
 /// The profiles that this implementation claims.
-pub const PROFILES: [&str; 10] = [
+pub const PROFILES: [&str; 12] = [
     "smtp/server",
+    "smtp/limits",
     "smtp/submission",
     "submit/receiver",
     "submit/sender",
@@ -42,6 +45,7 @@ pub const PROFILES: [&str; 10] = [
     "deliver/receiver",
     "deliver/sender",
     "linkstate/core",
+    "linkstate/operator",
     "cluster/full",
     "cluster/tls",
 ];
@@ -158,6 +162,7 @@ impl Adapter {
             "quiesce" => self.quiesce(),
             "advance" => self.advance(&request.body),
             "inspect" => self.inspect(&request.body),
+            "bury" => self.bury(&request.body),
             other => {
                 clause!(CO_002);
                 Err(Refused::new("unknown-op", format!("there is no operation `{other}`")))
@@ -289,6 +294,19 @@ impl Adapter {
             .ok_or_else(|| Refused::new("unsupported", format!("`{name}` cannot be inspected")))?;
         let report = runtime.block_on(member.observer().report(what));
         report.ok_or_else(|| Refused::new("stopped", "the member has stopped"))
+    }
+
+    /// The operator says that a group is no more; answered when that is stored.
+    fn bury(&self, body: &Map<String, Value>) -> Result<Value, Refused> {
+        let Running { runtime, member } = self.running.as_ref().ok_or_else(not_started)?;
+        let burial = Burial::deserialize(Value::Object(body.clone()))
+            .map_err(|error| Refused::new("bad-request", error))?;
+        let ordered = runtime.block_on(member.observer().order(Order::Bury(burial)));
+        let ordered = ordered.ok_or_else(|| Refused::new("stopped", "the member has stopped"))?;
+        match ordered.refused.first() {
+            Some(refused) => Err(Refused::new("refused", &refused.text)),
+            None => Ok(json!({})),
+        }
     }
 }
 

@@ -194,7 +194,12 @@ impl SmtpServer {
 
     /// Whether this is within the limits of the client's address. Members are not counted.
     fn may(&self, charge: Charge, talk: &mut Talk<'_>) -> bool {
-        self.proved(talk.config.security).is_some() || talk.charge(self.tag(), &self.remote, charge)
+        let faults = &talk.config.faults;
+        let is_member = self.proved(talk.config.security).is_some();
+        let is_free = is_member && !faults.is_on("members-are-limited");
+        is_free
+            || faults.is_on("limits-not-counted")
+            || talk.charge(self.tag(), &self.remote, charge)
     }
 
     fn out_of_order(&mut self, talk: &mut Talk<'_>, text: &str) {
