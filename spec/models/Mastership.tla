@@ -90,7 +90,8 @@ Binds(t) == [term |-> t, left |-> Promise]
 -----------------------------------------------------------------------------
 (* A candidate.                                                            *)
 
-(* MA-034: it asks who would grant the term, and is willing itself.        *)
+(* MA-034: it asks who would grant the term, and is willing itself.  Where *)
+(* terms do not end, it names one that is greater than all.                *)
 MayPoll(m) == Polls /\ up[m] /\ lease[m] = 0 /\ poll[m] = NoPoll /\ m \in turn /\ IsFree(m, m)
 Poll(m, t) ==
   /\ MayPoll(m) /\ owner[t] = Nobody /\ t > known[m] /\ (Endless => t = MaxTerm)
@@ -112,7 +113,8 @@ GiveUp(m) ==
   /\ poll' = [poll EXCEPT ![m] = NoPoll]
   /\ UNCHANGED <<up, owner, disks, promise, round, lease, resigned, obeyed, crashes, transfers, waits>>
 
-(* Only the order of terms matters, and only of those that anybody has.    *)
+(* Where terms do not end, they get new numbers with each that is begun:   *)
+(* only their order matters, and only of those that anybody has.           *)
 Renumber(terms, k, p, r) ==
   LET used == {k[v] : v \in Voters} \union {p[v].term : v \in Voters} \union {r[v].term : v \in Voters}
       new(t) == IF Endless THEN Cardinality({u \in used \ {0} : u <= t}) ELSE t
@@ -174,7 +176,7 @@ GrantLate(v, t) ==
   /\ UNCHANGED <<up, owner, poll, resigned, obeyed, crashes, transfers, waits>>
 
 Store(v) ==
-  /\ up[v] /\ stored[v] # known[v]
+  /\ up[v] /\ (stored[v] # known[v] \/ \E m \in Voters : v \in round[m].due)
   /\ stored' = [stored EXCEPT ![v] = known[v]]
   /\ round' = [m \in Voters |->
        IF v \in round[m].due THEN [round[m] EXCEPT !.due = @ \ {v}, !.by = @ \union {v}] ELSE round[m]]
@@ -228,7 +230,7 @@ Obey(v, t) ==
   /\ t >= known[v] \/ Bug = "obeys-any-term"
   /\ obeyed' = [obeyed EXCEPT ![v] = t]
   /\ known' = [known EXCEPT ![v] = Greater(@, t)]
-  /\ stored' = [stored EXCEPT ![v] = Greater(@, t)]
+  /\ stored' = IF Bug = "obeys-before-it-stores" THEN stored ELSE [stored EXCEPT ![v] = Greater(@, t)]
   /\ lease' = Cease(v, t) /\ round' = Void(v, t, round)
   /\ UNCHANGED <<up, owner, promise, poll, resigned, crashes, transfers, waits>>
 
@@ -311,13 +313,14 @@ Init ==
   /\ crashes = 0 /\ transfers = 0 /\ calm = FALSE /\ turn = Voters
   /\ led = {} /\ bound = [m \in Voters |-> {}] /\ rash = FALSE
 
+(* What is done at once when there are no faults.                          *)
 Soon ==
   \E m \in Voters :
     \/ \E t \in Terms : Poll(m, t) \/ Begin(m, t)
     \/ \E v \in Voters : Willing(v, m) \/ Grant(v, m)
     \/ GiveUp(m) \/ Win(m) \/ Renew(m) \/ StepDown(m)
 
-(* Whether any of these can be done.                                       *)
+(* Whether any of these can be done; a poll ends in one way or the other.  *)
 IsBusy ==
   \E m \in Voters :
     \/ poll[m] # NoPoll \/ MayPoll(m) \/ MayWin(m) \/ MayRenew(m) \/ IsRefused(m)
@@ -339,7 +342,7 @@ Spec == Init /\ [][Next]_vars
 
 -----------------------------------------------------------------------------
 (* In the end there are no faults, all run, and what is asked is answered  *)
-(* before the next Tick.                                                   *)
+(* before the next Tick.  For Settles all faults are before the first one. *)
 Calm ==
   /\ Endless /\ ~calm /\ calm' = TRUE
   /\ UNCHANGED <<up, owner, disks, promise, poll, round, lease, resigned, obeyed, crashes, transfers, turn>>
@@ -347,8 +350,8 @@ Calm ==
 Steps == (Next \/ (Calm /\ Watch))
 Endlessly == Init /\ [][Steps]_vars
 
-(* MA-039: the waits are random, so sometimes one of them is over alone,   *)
-(* and then also when a majority is free.                                  *)
+(* MA-039: the waits are random, and do not know who is free.  So if again *)
+(* and again a majority is, one day one wait is over then, and no other.   *)
 Alone(m) ==
   /\ turn' = {m} /\ calm
   /\ IsQuorum({v \in Voters : promise[v].left <= 2 \/ IsFree(v, m)})
