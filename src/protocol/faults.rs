@@ -110,6 +110,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("minority-names-absent", "takes the others for absent when it is cut off from them itself"),
     ("never-backs-up", "leaves news to the first source of a connector for ever"),
     ("schedule-ignored", "sends mail over a connector outside its hours"),
+    ("no-way-is-for-ever", "never tries mail again for which there was no way once"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

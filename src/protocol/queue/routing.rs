@@ -112,6 +112,9 @@ impl Member {
                         routes.push(route);
                     }
                 }
+                Decision::Wait(why) if turn.fault("no-way-is-for-ever") => {
+                    self.put(queue, *index, waiting(&why));
+                }
                 Decision::Wait(why) => self.retry_later(queue, &[*index], None, &why, turn),
                 Decision::Never(refusal) => self.give_up(queue, *index, refusal, turn),
             }
@@ -127,6 +130,7 @@ impl Member {
         let queues: Vec<QueueId> = self.work.keys().copied().collect();
         for queue in queues {
             let candidates = self.standing(queue, |place| match place {
+                Place::Retry { failed: None, .. } => !turn.fault("no-way-is-for-ever"),
                 Place::Table | Place::Retry { .. } => true,
                 Place::Line(Route::Way(_) | Route::Outside(_) | Route::Frontends) => true,
                 Place::Doubt(_) => turn.fault("reroute-while-in-doubt"),
