@@ -144,7 +144,11 @@ fn an_exit_that_the_message_may_not_use_does_not_exist() {
     barred.groups[1].exits.clear();
     let mut network = boot(barred.clone());
     send(&mut network, &member(1, 'b'), "x@partner.example");
-    assert_waits(&network, &member(1, 'b'), "no exit for partner.example permits it");
+    assert_waits(
+        &network,
+        &member(1, 'b'),
+        "no exit for partner.example permits it: partner too large, at most 99 octets",
+    );
     barred.smart_host = Some("smart.example.net:25".into());
     let mut network = boot(barred);
     send(&mut network, &member(1, 'b'), "x@partner.example");
