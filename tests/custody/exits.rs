@@ -36,7 +36,7 @@ fn three_groups() -> Organization {
     organization.link_state.policy = LinkStatePolicy::Truth;
     organization.groups[1].exits = vec![exit("world", &["*"], member(2, 'a'))];
     // What the organization hosts stays inside, whatever an exit covers.
-    let spaces = [PARTNER, "*.partner.example", "example.org"];
+    let spaces = [PARTNER, "*.org", "*.partner.example"];
     organization.groups[2].exits = vec![exit("partner", &spaces, member(3, 'b'))];
     organization
 }
