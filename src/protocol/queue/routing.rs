@@ -325,9 +325,9 @@ impl Member {
         over.into_iter().for_each(|exit| work.turns.advance(exit));
     }
 
-    /// A member cannot be reached: of what is in line for it as the source of an exit, the next attempt is for
-    /// another source.
-    pub(crate) fn pass_over(&mut self, peer: &MemberName, turn: &mut Turn<'_, '_>) {
+    /// A member cannot be reached, or does not keep a connection: of what is in line for it as the source of an
+    /// exit, the next attempt is for another source.
+    pub(crate) fn pass_over(&mut self, peer: &MemberName, what: &str, turn: &mut Turn<'_, '_>) {
         let route = Route::Way(Way::Member(peer.clone()));
         let queues: Vec<QueueId> = self.lanes.get(&route).into_iter().flatten().copied().collect();
         for queue in queues {
@@ -337,7 +337,7 @@ impl Member {
                 source.is_some_and(|(_, _, sources)| sources > 1)
             });
             if !recipients.is_empty() {
-                let why = alloc::format!("{peer}, which has the exit, cannot be reached");
+                let why = alloc::format!("{peer}, which has the exit, {what}");
                 self.retry_later(queue, &recipients, Some(&route), &why, turn);
             }
         }
