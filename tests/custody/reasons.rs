@@ -9,6 +9,9 @@ use bridgehead::wire::restrictions::Priority;
 
 use crate::network::{Network, member, organization, user};
 
+/// What is done to a connector.
+type Change<'a> = &'a dyn Fn(&mut Connector);
+
 /// Three groups in a line, where what is broken is told, and the connector between the second and the third is changed.
 fn boot(change: impl Fn(&mut Connector)) -> Network {
     let mut organization: Organization = organization(3);
@@ -40,7 +43,7 @@ fn who_waits_hears_which_barrier_closes_the_way() {
     let size = |connector: &mut Connector| connector.size_limit_octets = Some(9);
     let priority = |connector: &mut Connector| connector.priorities = vec![Priority::High];
     let sender = |connector: &mut Connector| connector.senders_denied = vec!["example.org".into()];
-    let cases: [(&dyn Fn(&mut Connector), &str); 3] = [
+    let cases: [(Change<'_>, &str); 3] = [
         (&size, "every way to g3 is closed to it: g2-g3 too large, at most 9 octets"),
         (&priority, "every way to g3 is closed to it: g2-g3 not for this priority"),
         (&sender, "every way to g3 is closed to it: g2-g3 not for this sender"),
