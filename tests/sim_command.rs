@@ -139,6 +139,17 @@ fn convergence_is_shown_as_a_table_and_as_json() {
 }
 
 /// LS-202.
+/// Where a connection takes longer than the wait for the next attempt, the decision takes longer, and comes.
+#[test]
+fn the_longest_delay_is_measured() {
+    for topology in ["ring", "hub"] {
+        let long = ["--topology", topology, "--groups", "10", "--delay-ms", "60000"];
+        let output = converge(&long);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+    }
+}
+
 #[test]
 fn a_restart_of_all_members_is_shown() {
     for disks in ["warm", "cold"] {

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::table::{row, table};
 use crate::protocol::linkstate::exits::{
-    Choice, ExitCandidate, ExitExplanation, ExitVerdict, explain_exits, unknown_exit,
+    Choice, ExitCandidate, ExitExplanation, ExitVerdict, explain_exits, unknown_exit, why_no_exit,
 };
-use crate::protocol::linkstate::{Barrier, Table, Traits};
+use crate::protocol::linkstate::{Table, Traits};
 use crate::protocol::organization::Organization;
 use crate::wire::exits::Specificity;
 use crate::wire::ids::GroupName;
@@ -43,12 +43,9 @@ impl Outside {
                 problem = waits(format!("nothing is known of {group}, which has the exit {exit}"));
             }
             (Choice::Exit { group, .. }, None) => to = Some(group.clone()),
-            (Choice::Infinite, None) => {
-                problem = waits(format!("every way to the exits for {domain} is closed"));
-            }
             (Choice::Barred | Choice::None, None) if smart_host.is_some() => {}
-            (Choice::Barred, None) => {
-                problem = waits(format!("no exit for {domain} permits the message"));
+            (Choice::Infinite | Choice::Barred, None) => {
+                problem = waits(why_no_exit(known, from, domain, traits).to_string());
             }
             (Choice::None, None) => {
                 problem = Some(format!("there is no way out to {domain}: 550 5.7.1"));
@@ -84,9 +81,9 @@ impl Outside {
             vec![row([&"EXIT", &"GROUP", &"FIT", &"COST", &"TOTAL", &"HOPS", &"VERDICT"])];
         let number = |number: Option<u64>| number.map_or_else(|| "-".into(), |n| n.to_string());
         rows.extend(explanation.candidates.iter().map(|candidate| {
-            let ExitCandidate { group, exit, fit, cost, total, hops, verdict } = candidate;
+            let ExitCandidate { group, exit, fit, cost, total, hops, .. } = candidate;
             let (total, hops) = (number(*total), number(hops.map(u64::from)));
-            row([exit, group, &fitting(*fit), cost, &total, &hops, &in_words(verdict, group)])
+            row([exit, group, &fitting(*fit), cost, &total, &hops, &candidate.in_words()])
         }));
         if rows.len() > 1 {
             for line in table(&rows).lines() {
@@ -103,28 +100,5 @@ const fn fitting(fit: Option<Specificity>) -> &'static str {
         Some(Specificity::All) => "*",
         Some(Specificity::Below(_)) => "below",
         Some(Specificity::Exact) => "exact",
-    }
-}
-
-fn in_words(verdict: &ExitVerdict, group: &GroupName) -> String {
-    match verdict {
-        ExitVerdict::Chosen => "chosen".into(),
-        ExitVerdict::OtherDomains => "for other domains".into(),
-        ExitVerdict::OtherGroup => format!("for {group} alone"),
-        ExitVerdict::Barred(barrier) => barred(*barrier),
-        ExitVerdict::LessSpecific => "less specific".into(),
-        ExitVerdict::NoWay => format!("every way to {group} is closed"),
-        ExitVerdict::Costlier(by) => format!("costlier by {by}"),
-        ExitVerdict::MoreHops(by) => format!("more hops by {by}"),
-        ExitVerdict::GreaterName => "as good, but for its name".into(),
-    }
-}
-
-/// Why a message may not use a connector or an exit.
-pub(super) fn barred(barrier: Barrier) -> String {
-    match barrier {
-        Barrier::TooLarge(limit) => format!("too large, at most {limit} octets"),
-        Barrier::Priority => "not for this priority".into(),
-        Barrier::Sender => "not for this sender".into(),
     }
 }

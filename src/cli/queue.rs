@@ -185,18 +185,22 @@ pub(super) struct Bury {
     /// Also when the configuration of the member still has the group
     #[arg(long)]
     force: bool,
+    /// Also a UUID of which the member has never heard
+    #[arg(long)]
+    unknown: bool,
     #[command(flatten)]
     whom: Whom,
 }
 
 /// Buries a group, with the exit codes of [`run`].
 pub(super) fn bury(bury: &Bury) -> ExitCode {
-    let Bury { group, reason, force, whom } = bury;
+    let Bury { group, reason, force, unknown, whom } = bury;
     if !whom.is_one() {
         return refused("name one member, which tells the others: --member NAME or --socket PATH");
     }
     let (group, reason) = (group.clone(), reason.clone());
-    let order = Order::Bury(Burial { group, reason, force: *force });
+    let burial = Burial { group, reason, force: *force, unknown: *unknown };
+    let order = Order::Bury(burial);
     whom.print(whom.ask(|_| Some(json!({"op": "order", "order": order}))), answered, judged)
 }
 

@@ -10,15 +10,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::cluster::Plan;
-use super::exits::{Outside, barred};
+use super::exits::Outside;
 use super::table::{field, items, row, table};
 use super::whom::Whom;
 use super::{failed, refused};
 use crate::clause;
 use crate::kernel::{Span, Time};
-use crate::protocol::linkstate::explain::{
-    Candidate, Closed, Explanation, Verdict, configured, explain,
-};
+use crate::protocol::linkstate::explain::{Candidate, Explanation, configured, explain, why_none};
 use crate::protocol::linkstate::{ConnectorState, Priority, Record, SenderId, Table, Traits};
 use crate::protocol::organization::{Organization, wait_of};
 use crate::protocol::session::date;
@@ -31,8 +29,6 @@ use crate::wire::smtp::decode_address;
 
 /// The version of what `--json` prints.
 const ROUTE_FORMAT: u32 = 1;
-/// How many of the connectors that close a way are named in text.
-const NAMED_LIMIT: usize = 3;
 
 /// What is asked.
 #[derive(Debug, Args)]
@@ -160,7 +156,8 @@ fn answer(arguments: &Arguments) -> Answer<()> {
     match explanation.cost {
         Some(_) => Ok(()),
         None => {
-            Err(Problem::NoRoute(format!("every way to {to} is closed: the mail waits in {from}")))
+            let why = why_none(&ground.table, (&from, &to), &traits);
+            Err(Problem::NoRoute(format!("{why}: the mail waits in {from}")))
         }
     }
 }
@@ -295,7 +292,11 @@ fn member_of(organization: &Organization, meant: &str) -> Option<MemberName> {
 
 impl Ground {
     fn expect(&self, group: &GroupName) -> Answer<()> {
-        let problem = || format!("no record of `{group}` is known: the mail waits");
+        let is_buried = || self.table.records().any(|record| record.group == *group);
+        let problem = || match is_buried() {
+            true => format!("`{group}` is buried: the mail waits"),
+            false => format!("no record of `{group}` is known: the mail waits"),
+        };
         let known = self.table.get(group).map(|_| ());
         known.ok_or_else(|| Problem::NoRoute(problem()))
     }
@@ -394,7 +395,7 @@ fn text(explanation: &Explanation) -> String {
     rows.extend(candidates.iter().map(|candidate| {
         let Candidate { connector, to, cost, total, hops, verdict } = candidate;
         let hops = number(hops.map(u64::from));
-        row([connector, to, cost, &number(*total), &hops, &in_words(verdict)])
+        row([connector, to, cost, &number(*total), &hops, &verdict.to_string()])
     }));
     for line in table(&rows).lines() {
         text.push_str(&format!("  {line}\n"));
@@ -402,33 +403,11 @@ fn text(explanation: &Explanation) -> String {
     text
 }
 
-fn in_words(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Chosen => "chosen".into(),
-        Verdict::Equal => "as good: the id of the message chooses".into(),
-        Verdict::Down => "DOWN".into(),
-        Verdict::Barred(barrier) => barred(*barrier),
-        Verdict::NoWayOn(closed) if closed.is_empty() => "leads no further".into(),
-        Verdict::NoWayOn(closed) => {
-            let named = closed.iter().take(NAMED_LIMIT).map(|Closed { connector, barrier }| {
-                let why = barrier.map_or_else(|| "DOWN".into(), barred);
-                format!("{connector} {why}")
-            });
-            let named = named.collect::<Vec<_>>().join(", ");
-            let more = closed.len().saturating_sub(NAMED_LIMIT);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("closed behind it: {named}{more}")
-        }
-        Verdict::Costlier(by) => format!("costlier by {by}"),
-        Verdict::MoreHops(by) => format!("more hops by {by}"),
-        Verdict::GreaterName => "as good, but for its name".into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::linkstate::Barrier;
+    use crate::protocol::linkstate::explain::{Closed, Verdict};
 
     #[test]
     fn a_message_tells_size_priority_and_sender() {
@@ -447,11 +426,14 @@ mod tests {
         let closed = |connector: &str, barrier| Closed { connector: connector.into(), barrier };
         let four = [None, Some(Barrier::Priority), Some(Barrier::Sender), None];
         let four = four.into_iter().map(|barrier| closed("c", barrier)).collect();
-        let words = in_words(&Verdict::NoWayOn(four));
+        let words = Verdict::NoWayOn(four).to_string();
         let expected =
             "closed behind it: c DOWN, c not for this priority, c not for this sender and 1 more";
         assert_eq!(words, expected);
-        assert_eq!(in_words(&Verdict::NoWayOn(vec![])), "leads no further");
-        assert_eq!(in_words(&Verdict::Barred(Barrier::TooLarge(9))), "too large, at most 9 octets");
+        assert_eq!(Verdict::NoWayOn(vec![]).to_string(), "leads no further");
+        assert_eq!(
+            Verdict::Barred(Barrier::TooLarge(9)).to_string(),
+            "too large, at most 9 octets"
+        );
     }
 }

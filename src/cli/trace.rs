@@ -11,6 +11,10 @@ use super::{failed, refused};
 use crate::print;
 use crate::sim::pictures::{Only, Part, Reading, Spread, Story, draw};
 
+/// What is said of files without a trace; in a log there is one where its member was asked for it.
+const NO_TRACE: &str = "there is no line of a trace: members write them where their environment has \
+                        BRIDGEHEAD_LOG=bridgehead::trace=trace, and `bridgehead sim` with --trace FILE";
+
 /// The commands about traces.
 #[derive(Debug, Subcommand)]
 pub(super) enum Trace {
@@ -93,7 +97,7 @@ pub(super) fn run(command: &Trace) -> ExitCode {
     };
     let story = read(&arguments.files).and_then(|story| story.part(&part));
     let story = match story {
-        Ok(story) if story.columns.is_empty() => return refused("there is no line of a trace"),
+        Ok(story) if story.columns.is_empty() => return refused(NO_TRACE),
         Ok(story) => story,
         Err(problem) => return refused(&problem),
     };

@@ -119,6 +119,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("limits-not-counted", "counts nothing of what a client address takes"),
     ("members-are-limited", "counts what members take like what clients take"),
     ("everybody-is-attached", "shows members as attached that are not"),
+    ("no-way-is-for-ever", "never tries mail again for which there was no way once"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

@@ -25,8 +25,11 @@ use crate::protocol::faults::Faults;
 use crate::protocol::member::{MemberConfig, Policy, Security};
 use crate::protocol::organization::Organization;
 
-/// Within this span after the last fault every promised recipient has ended.
+/// Within this span after the last fault every promised recipient has ended, but for those that have to wait:
+/// they end within this span after their time is over, or after the hours of their way have begun.
 pub const LIVENESS_BOUND: Span = Span::hours(3);
+/// How often a run is looked at in which only such mail is left.
+const PATIENCE_STEP: Span = Span::hours(1);
 /// Within this span after the last fault all members of a connected component have the same table, and it
 /// is true. A connector that is broken is decided DOWN after its glitch retries, each of which may wait for
 /// the timeouts of a dialogue that stands still; and DOWN is hidden for 15 minutes at most (LS-034).
@@ -149,7 +152,11 @@ impl fmt::Display for Verdict {
             Self::Crashed(message) => write!(f, "crash: {message}"),
             Self::NotLive(open) => {
                 let bound = LIVENESS_BOUND.0 / 3_600_000_000;
-                write!(f, "liveness: {} not ended {bound} h after the last fault", open.len())?;
+                let count = open.len();
+                write!(
+                    f,
+                    "liveness: {count} not ended {bound} h after nothing hindered them any more"
+                )?;
                 open.iter().take(10).try_for_each(|line| write!(f, "\n  {line}"))
             }
             Self::Violated(violation) => write!(f, "{violation}"),
@@ -301,7 +308,7 @@ fn both_phases(world: &mut World<'_>, span: Span) -> Vec<String> {
     }
     world.heal_everything();
     converge(world, healed + CONVERGENCE_BOUND);
-    settle(world, healed + LIVENESS_BOUND)
+    settle(world, healed)
 }
 
 /// Lets the world go on to `bound`, when all tables have to be the same where there is a way, and true.
@@ -317,8 +324,26 @@ fn converge(world: &mut World<'_>, bound: Time) {
     }
 }
 
-/// Lets the world come to rest; what has not ended at `bound` comes back.
-fn settle(world: &mut World<'_>, bound: Time) -> Vec<String> {
+/// Lets the world come to rest after its last fault; what has not ended when it should have comes back.
+fn settle(world: &mut World<'_>, healed: Time) -> Vec<String> {
+    let (mut since, mut bound) = (healed, healed + LIVENESS_BOUND);
+    while !comes_to_rest(world, bound) {
+        if world.checkers.violation().is_some() {
+            return Vec::new();
+        }
+        let World { checkers, hosts, .. } = world;
+        let mut open = checkers.overdue((since, bound), hosts);
+        open.extend(world.on_their_way());
+        if !open.is_empty() || world.checkers.is_settled() {
+            return open;
+        }
+        (since, bound) = (bound, bound + PATIENCE_STEP);
+    }
+    world.checkers.ended_badly()
+}
+
+/// Lets the world go on to `bound`, or until nobody has anything to do any more. Whether that is so.
+fn comes_to_rest(world: &mut World<'_>, bound: Time) -> bool {
     /// How many turns pass between two looks at whether everything has ended.
     const LOOK_EVERY: u32 = 256;
     let mut turns = 0;
@@ -326,15 +351,10 @@ fn settle(world: &mut World<'_>, bound: Time) -> Vec<String> {
         assert!(world.step < STEPS_LIMIT, "a run of this length ends");
         turns += 1;
         if turns % LOOK_EVERY == 0 && world.is_idle() && world.checkers.is_settled() {
-            return world.checkers.ended_badly();
+            return true;
         }
     }
-    if world.checkers.violation().is_some() {
-        return Vec::new();
-    }
-    let mut open = world.checkers.open();
-    open.extend(world.on_their_way());
-    open
+    false
 }
 
 fn words_of(panic: &(dyn core::any::Any + Send)) -> String {

@@ -173,7 +173,7 @@ impl Stage<'_> {
             }
             ["bury", member, group] => {
                 let (host, group) = (self.host(member)?, String::from(group));
-                let burial = Burial { group, reason: None, force: true };
+                let burial = Burial { group, reason: None, force: true, unknown: false };
                 self.world.order(host, Order::Bury(burial));
             }
             ["send", name, member, sender, ref recipients @ ..] => {

@@ -92,6 +92,16 @@ pub enum Barrier {
     Sender,
 }
 
+impl fmt::Display for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(limit) => write!(f, "too large, at most {limit} octets"),
+            Self::Priority => f.write_str("not for this priority"),
+            Self::Sender => f.write_str("not for this sender"),
+        }
+    }
+}
+
 impl Priority {
     /// All of them, in ascending order.
     pub const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];

@@ -161,7 +161,9 @@ fn a_trace_becomes_a_picture() {
     assert!(drawn.starts_with("<svg ") && drawn.contains(">rg1-b<") && !drawn.contains(">rg2-a<"));
     assert!(ends(&["trace", "picture", &trace, "--member", "x"], 2).contains("no member `x`"));
     assert!(ends(&["trace", "picture", &trace, "--from", "soon"], 2).contains("`soon` is no time"));
-    assert!(ends(&["trace", "picture", EXAMPLE], 2).contains("there is no line of a trace"));
+    let said = ends(&["trace", "picture", EXAMPLE], 2);
+    assert!(said.contains("there is no line of a trace"), "{said}");
+    assert!(said.contains("BRIDGEHEAD_LOG=bridgehead::trace=trace"), "{said}");
 
     fs::write(&scenario, "boot all\n----\n\nexpect-queue rg1-a 1\n----\n\n").expect("a file");
     let said = ends(&["sim", EXAMPLE, "--scenario", &scenario], 1);
@@ -212,6 +214,11 @@ fn a_malformed_packet_is_told_with_its_octet() {
     assert!(ends(&["linkstate", "decode", &file], 1).contains("line 2: chunk before FIRST"));
     fs::write(&path, "").expect("a file");
     assert!(ends(&["linkstate", "decode", &file], 2).contains("there is nothing to explain"));
+    // What is of no grammar is not headed by one.
+    fs::write(&path, b"\x8f\x00\xff noise \x07 and more of it").expect("a file");
+    let said = ends(&["linkstate", "decode", &file], 2);
+    assert!(said.contains("no packet, neither a historic one nor one of ours"), "{said}");
+    assert!(!said.contains("version (5)"), "{said}");
 }
 
 /// LS-001, LS-137: groups are told apart by UUID, and a name may stand twice.

@@ -15,7 +15,7 @@ fn a_route_is_explained_with_every_candidate() {
     let cut = route(&["RG1", "RG5", "--down", "RG2-RG4"]);
     assert_ends(&cut, 0, "closed behind it: RG2-RG4 DOWN");
     let cuts = [&cut[..], &["--down", "RG3-RG4"]].concat();
-    assert_ends(&cuts, 1, "every way to RG5 is closed: the mail waits in RG1");
+    assert_ends(&cuts, 1, "every way to RG5 is down: the mail waits in RG1");
     let json = bridgehead(&[&cuts[..], &["--json"]].concat());
     let shown: serde_json::Value = serde_json::from_slice(&json.stdout).expect("it is JSON");
     assert!(shown["cost"].is_null() && json.status.code() == Some(1), "{shown}");
@@ -83,7 +83,7 @@ fn a_route_to_an_address_outside_is_explained_with_every_exit() {
     let told = route(0, &["RG1", "ann@else.example", "--json"]);
     assert!(told.contains("\"format\":1") && told.contains("\"verdict\":\"chosen\""), "{told}");
     let told = route(1, &["RG1", "ann@x.partner.example", "--down", "RG4-RG5"]);
-    let waits = "every way to the exits for x.partner.example is closed: the mail waits in RG1";
+    let waits = "every way to the exits for x.partner.example is down: the mail waits in RG1";
     assert!(told.contains(waits) && told.contains("every way to RG5 is closed"), "{told}");
     assert_ends(&["route", "--organization", EXAMPLE, "RG1", "ann@else.example"], 1, "550 5.7.1");
 }
@@ -126,6 +126,14 @@ fn a_route_depends_on_the_message() {
     assert!(route(&["--message", &file]).contains("not for this priority"));
     write(&format!("From: ann@example.org\r\nX-Filler: {}", "x".repeat(1_000)));
     assert!(route(&["--message", &file]).contains("too large"));
+    // LS-244: where there is no other way, what closes it is said at the end, too.
+    let far =
+        example.replacen("name = \"RG4-RG5\"", "name = \"RG4-RG5\"\nsize_limit_octets = 9", 1);
+    fs::write(&organization, far).expect("a file");
+    let path = organization.to_string_lossy();
+    let closed =
+        "every way to RG5 is closed to it: RG4-RG5 too large, at most 9 octets: the mail waits";
+    assert_ends(&["route", "RG1", "RG5", "--organization", &path, "--size", "10"], 1, closed);
 }
 
 /// SV-101: a connector that has hours delays what is sent outside them, and the answer says until when.

@@ -57,6 +57,14 @@ fn bad_exits_are_refused_with_their_line() {
         (r#"["rg1-a", "rg1-b"]"#, r#"["rg1-a", "rg1-a"]"#, r#"["rg1-a", "rg1-a"]"#, "twice"),
         (host, "smart_host = \"relay\"", "\"relay\"", "expected HOST:PORT"),
         (host, "smart_host = \"127.77.1.1:2501\"", "127.77.1.1:2501", own),
+        (
+            spaces,
+            "spaces = [\"example.test\"]",
+            "spaces =",
+            "`example.test` is a domain of the organization",
+        ),
+        ("= 1000", "= 0", "octets = 0", "size_limit_octets: is 0, expected at least 1"),
+        ("\"<>\"]", "\"<>\", \"EXAMPLE.test\"]", "EXAMPLE", "`EXAMPLE.test` stands twice"),
         ("\"<>\"]", "\"@\"]", "\"@\"", "expected an address, a domain or `<>`"),
         ("\"partner\"", "\"\"", "name = \"\"", "expected 1 to 255 octets"),
     ] {

@@ -24,6 +24,10 @@ fn bad_hours_are_refused_with_their_line() {
     let night = hours("\"mon\", \"sun\"", "22:00", "06:00");
     let cases = [
         (hours("", "22:00", "06:00"), "schedule[0].days: is empty"),
+        (
+            hours("\"mon\", \"sun\", \"mon\"", "22:00", "06:00"),
+            "schedule[0].days: names `mon` twice",
+        ),
         (hours("\"day\"", "22:00", "06:00"), "unknown variant `day`"),
         (hours("\"mon\"", "22", "06:00"), "expected `HH:MM`"),
         (hours("\"mon\"", "22:00", "24:01"), "expected `HH:MM`"),

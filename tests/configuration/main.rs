@@ -3,6 +3,7 @@
 mod exits;
 mod hours;
 mod net;
+mod ranges;
 
 use core::time::Duration;
 use std::fs;
@@ -196,12 +197,11 @@ fn bad_members_are_refused_with_their_line() {
         // SV-062
         (
             "expiry_hours = 48",
-            "expiry_hours = 1080\njournal_retention_days = 90",
-            "journal_retention_days = 90",
-            "is 90, expected more than twice the expiry",
+            "expiry_hours = 1092\njournal_retention_days = 91",
+            "journal_retention_days = 91",
+            "is 91, expected more than twice the expiry",
         ),
         ("[10, 10, 10]", "[10, 0, 10]", "[10, 0, 10]", "first_retries_minutes[1]: is 0"),
-        ("expiry_hours = 48", "expiry_hours = -1", "expiry_hours = -1", "invalid value"),
         ("member = \"rg3-a\"", "member = \"rg7-a\"", "member = \"rg7-a\"", "is in no group"),
         ("member = \"rg3-a\"", "member = \"rg1-a\"", "member = \"rg2-a\"", "is this member itself"),
         ("127.77.3.1\"", "127.77.2.1\"", "address = \"127.77.2.1\"", "stands twice"),
@@ -263,9 +263,7 @@ fn all_that_is_wrong_is_told_at_once() {
 fn bad_organizations_are_refused_with_their_line() {
     let whole = fs::read_to_string(EXAMPLE).expect("the example");
     let cases = [
-        ("cost = 10", "cost = 0", "cost = 0", "connector[0].cost: is 0, expected 1 to 100"),
         ("cost = 20", "cost = 101", "cost = 101", "connector[4].cost: is 101, expected 1 to 100"),
-        ("cost = 10", "cost = -4", "cost = -4", "invalid value"),
         ("to = \"RG2\"", "to = \"RG8\"", "to = \"RG8\"", "`RG8` is no group of this file"),
         (
             "master = \"rg4-b\"",
@@ -280,7 +278,6 @@ fn bad_organizations_are_refused_with_their_line() {
         ("name = \"RG2\"\n", "name = \"RG2\"\ncolour = 1\n", "colour", "unknown field `colour`"),
         ("name = \"RG1-RG2\"", "name = \"\"", "name = \"\"", "is \"\", expected 1 to 255 octets"),
         ("address = \"eva@", "address = \"e va@", "e va@", "`e va@example.test`: octet"),
-        ("revision = 1", "revision = \"one\"", "revision", "invalid type"),
         ("format = 1", "format = 7", "format = 7", "is 7, expected 1"),
     ];
     for (from, to, at, clue) in cases {

@@ -9,7 +9,7 @@ use bridgehead::wire::exits::{Scope, Space};
 use bridgehead::wire::ids::{ConnectionId, MemberName};
 use bridgehead::wire::message::{Address, Outcome};
 
-use crate::network::{Network, member, organization, user};
+use crate::network::{Network, Trap, member, organization, user};
 
 const SENDER: Option<&str> = Some("user-g1-a@example.org");
 const PARTNER: &str = "partner.example";
@@ -36,7 +36,7 @@ fn three_groups() -> Organization {
     organization.link_state.policy = LinkStatePolicy::Truth;
     organization.groups[1].exits = vec![exit("world", &["*"], member(2, 'a'))];
     // What the organization hosts stays inside, whatever an exit covers.
-    let spaces = [PARTNER, "*.partner.example", "example.org"];
+    let spaces = [PARTNER, "*.org", "*.partner.example"];
     organization.groups[2].exits = vec![exit("partner", &spaces, member(3, 'b'))];
     organization
 }
@@ -144,7 +144,11 @@ fn an_exit_that_the_message_may_not_use_does_not_exist() {
     barred.groups[1].exits.clear();
     let mut network = boot(barred.clone());
     send(&mut network, &member(1, 'b'), "x@partner.example");
-    assert_waits(&network, &member(1, 'b'), "no exit for partner.example permits it");
+    assert_waits(
+        &network,
+        &member(1, 'b'),
+        "no exit for partner.example permits it: partner too large, at most 99 octets",
+    );
     barred.smart_host = Some("smart.example.net:25".into());
     let mut network = boot(barred);
     send(&mut network, &member(1, 'b'), "x@partner.example");
@@ -265,6 +269,40 @@ fn the_next_source_is_tried_after_a_failed_attempt() {
     network.run(Span::minutes(10));
     assert_eq!(called(&network), [("g1-c", "own.example.net:25")]);
     assert_eq!(network.relayed.len(), 1);
+}
+
+/// Mail at a member whose group has an exit at two others, of which the first one does not keep a connection on which
+/// this comes.
+fn dropped_by_the_first(trap: Trap) -> Network {
+    let mut organization = three_groups();
+    organization.groups[0].members.push(member(1, 'c'));
+    let mut own = exit("own", &["own.example"], member(1, 'b'));
+    own.sources.push(member(1, 'c'));
+    organization.groups[0].exits = vec![own];
+    let mut network = boot(organization);
+    network.traps.push(trap);
+    send(&mut network, &member(1, 'a'), "x@own.example");
+    network
+}
+
+/// LS-217: whoever takes the connection and drops it gives the turn to the next source as one does that cannot be
+/// reached.
+#[test]
+fn a_source_that_drops_what_it_is_offered_is_passed_over() {
+    let mut network = dropped_by_the_first(Trap::Cut(|pdu| matches!(pdu, Pdu::Offer { .. })));
+    assert_waits(&network, &member(1, 'a'), "g1-b, which has the exit, drops what it is offered");
+    network.run(Span::minutes(10));
+    assert_eq!(called(&network), [("g1-c", "own.example.net:25")]);
+    assert_eq!((network.relayed.len(), waiting(&network)), (1, vec![]));
+}
+
+/// LS-217: so does one that has fenced what it dropped behind COMMIT.
+#[test]
+fn a_source_that_drops_what_is_committed_is_passed_over() {
+    let mut network = dropped_by_the_first(Trap::Cut(|pdu| matches!(pdu, Pdu::Commit { .. })));
+    network.run(Span::minutes(10));
+    assert_eq!(called(&network), [("g1-c", "own.example.net:25")]);
+    assert_eq!((network.relayed.len(), waiting(&network)), (1, vec![]));
 }
 
 /// Mail at a member whose group has an exit at `sources` others, all of them dead for hours until this one is back.

@@ -13,6 +13,7 @@ mod queue;
 mod queue_rules;
 mod quota;
 mod random;
+mod reasons;
 mod receiver;
 mod release;
 mod rules;

@@ -426,8 +426,8 @@ fn a_message_in_quarantine_can_only_be_removed() {
 fn groups_are_buried_by_order() {
     let mut network = network(&[]);
     let at = member(1, 'a');
-    let mut say = |group: &str, reason: &str, force: bool| {
-        let burial = Burial { group: group.into(), reason: Some(reason.into()), force };
+    let mut order = |group: &str, reason: &str, (force, unknown): (bool, bool)| {
+        let burial = Burial { group: group.into(), reason: Some(reason.into()), force, unknown };
         let number = network.order(&at, Order::Bury(burial));
         network.run(Span::seconds(5));
         match &network.replies[&number] {
@@ -439,7 +439,12 @@ fn groups_are_buried_by_order() {
     };
     let refused = |text: &str| (0, Some(text.to_owned()));
     let gone = "f".repeat(32);
-    let unknown = "no record has this name; a UUID can be buried anyhow";
+    // A slip of the pen is not buried for ever.
+    let slip = "no record has this UUID; if it is the right one, bury it by `--unknown`";
+    assert_eq!(order(&gone, "", (false, false)), refused(slip));
+    assert_eq!(order(&gone, "", (true, false)), refused(slip));
+    let mut say = |group: &str, reason: &str, force| order(group, reason, (force, true));
+    let unknown = "no record has this name; a UUID that is not known can be buried by `--unknown`";
     assert_eq!(say("nobody", "", false), refused(unknown));
     assert_eq!(say("g2", "", false), refused("the configuration has it as g2"));
     assert_eq!(

@@ -46,7 +46,7 @@ pub(crate) fn leaves_elsewhere() -> Blueprint {
 
 /// The same, and an exit of the node that covers the domain that the organization hosts.
 pub(crate) fn leaves_hosted() -> Blueprint {
-    with(leaves(), 1, exit("hosted", "example.test", 1, &["rg1-a"]))
+    with(leaves(), 1, exit("hosted", "*.test", 1, &["rg1-a"]))
 }
 
 /// Both fellows of the node carry its group's exit.

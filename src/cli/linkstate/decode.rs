@@ -41,9 +41,11 @@ struct Explained<'m> {
     /// What is to be said of it as a whole.
     about: String,
     explanation: Explanation,
+    /// Nothing of it is of any grammar.
+    is_none: bool,
 }
 
-/// Reads, explains and prints; 1 says that a message is malformed.
+/// Reads, explains and prints; 1 says that a message is malformed, 2 that there is none.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let wrong = |problem: String| format!("{}: {problem}", arguments.file.display());
     let octets = read(&arguments.file)
@@ -58,15 +60,20 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         let all: Vec<Value> = explained.iter().map(as_json).collect();
         say!("{}", json!({"format": ADMIN_FORMAT, "messages": all, "problem": problem}));
     } else {
-        explained.iter().for_each(|one| say!("{}", words(one).trim_end()));
+        let packets = explained.iter().filter(|one| !one.is_none);
+        packets.for_each(|one| say!("{}", words(one).trim_end()));
     }
     let errors = explained.iter().filter_map(|one| {
-        one.explanation.error.map(|error| format!("{}: {error}", one.message.origin))
+        let is_none = if one.is_none { format!("{}: ", one.about) } else { String::new() };
+        one.explanation.error.map(|error| format!("{}: {is_none}{error}", one.message.origin))
     });
     let errors: Vec<String> = errors.chain(problem).map(wrong).collect();
     match (&errors[..], explained.is_empty()) {
         ([], true) => refused(&wrong("there is nothing to explain".into())),
         ([], false) => ExitCode::SUCCESS,
+        (errors, _) if explained.iter().all(|one| one.is_none) && !explained.is_empty() => {
+            refused(&errors.join("\n"))
+        }
         (errors, _) => failed(&errors.join("\n")),
     }
 }
@@ -97,14 +104,19 @@ fn explained(message: &Message) -> Explained<'_> {
     if word == b"MULTI" {
         let explanation = explain_message(&message.octets);
         let about = "a message of X-LINK2STATE".to_owned();
-        return Explained { message, grammar: "version (6)", about, explanation };
+        return Explained { message, grammar: "version (6)", about, explanation, is_none: false };
     }
     if is_verb && word != b"ORGINFO" {
         let explanation = explain_frame(&message.octets);
         let about = "a frame of the group port".to_owned();
-        return Explained { message, grammar: "version (6)", about, explanation };
+        return Explained { message, grammar: "version (6)", about, explanation, is_none: false };
     }
     let (explanation, packet) = explain(&message.octets, Counts::Edited);
+    // The count in front is that of any frame: it makes no packet of what follows.
+    if explanation.error.is_some() && explanation.tokens.len() <= 1 {
+        let about = "no packet, neither a historic one nor one of ours".to_owned();
+        return Explained { message, grammar: "none", about, explanation, is_none: true };
+    }
     let about = packet.map_or_else(String::new, |packet| {
         let members: usize = packet.groups.iter().map(|group| group.members.len()).sum();
         let connectors: usize = packet.groups.iter().map(|group| group.connectors.len()).sum();
@@ -127,7 +139,8 @@ fn explained(message: &Message) -> Explained<'_> {
     if has_dots(&message.octets, &explanation.tokens) {
         about.push_str("; dots for SP, as a network monitor prints it");
     }
-    Explained { message, grammar: "historic, version (5)", about, explanation }
+    let grammar = "historic, version (5)";
+    Explained { message, grammar, about, explanation, is_none: false }
 }
 
 /// Whether a dot stands between tokens.
@@ -150,7 +163,7 @@ fn miscounted(token: &Token) -> Option<String> {
 }
 
 fn words(explained: &Explained<'_>) -> String {
-    let Explained { message, grammar, about, explanation } = explained;
+    let Explained { message, grammar, about, explanation, .. } = explained;
     let mut rows = vec![row([&"OCTET", &"TOKEN", &"WHAT", &"TRUST", &"MEANING"])];
     for token in &explanation.tokens {
         let text = text_of(message, token);
@@ -177,7 +190,7 @@ fn words(explained: &Explained<'_>) -> String {
 }
 
 fn as_json(explained: &Explained<'_>) -> Value {
-    let Explained { message, grammar, about, explanation } = explained;
+    let Explained { message, grammar, about, explanation, .. } = explained;
     let mut tokens = explanation.tokens.iter().peekable();
     let mut tree = Vec::new();
     while tokens.peek().is_some() {
@@ -272,6 +285,20 @@ mod tests {
             "{shown}"
         );
         assert!(shown.contains("address spaces"), "what was read before is explained: {shown}");
+    }
+
+    #[test]
+    fn octets_of_no_grammar_are_no_packet() {
+        for octets in
+            [&b"\x8f\x00\xffnoise"[..], b"{0000000b}\x01\x02\x03\x04", b"hello world, how is it"]
+        {
+            let message = message(octets);
+            let explained = explained(&message);
+            assert!(explained.is_none, "{}", words(&explained));
+            assert_eq!(as_json(&explained)["grammar"], "none");
+        }
+        let front = message(&PRINTED[..200]);
+        assert!(!explained(&front).is_none, "the front of a packet is one");
     }
 
     fn record() -> Record {

@@ -1,11 +1,16 @@
 //! Which exit mail takes that leaves the organization: a function of the table and the envelope, and so the
 //! same one at every member.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use serde::Serialize;
 
+use super::closed::{NoWay, named};
+use super::explain::why_none;
 use super::paths::{Tree, speaking};
 use super::{Barrier, LinkConfig, LinkState, NextHop, Record, SharedRecord, Table, Traits};
 use crate::clause;
@@ -121,6 +126,71 @@ pub enum ExitVerdict {
     GreaterName,
 }
 
+impl ExitCandidate {
+    /// What became of it, in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let group = &self.group;
+        match &self.verdict {
+            ExitVerdict::Chosen => "chosen".into(),
+            ExitVerdict::OtherDomains => "for other domains".into(),
+            ExitVerdict::OtherGroup => format!("for {group} alone"),
+            ExitVerdict::Barred(barrier) => format!("{barrier}"),
+            ExitVerdict::LessSpecific => "less specific".into(),
+            ExitVerdict::NoWay => format!("every way to {group} is closed"),
+            ExitVerdict::Costlier(by) => format!("costlier by {by}"),
+            ExitVerdict::MoreHops(by) => format!("more hops by {by}"),
+            ExitVerdict::GreaterName => "as good, but for its name".into(),
+        }
+    }
+}
+
+/// Why no exit takes a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoExit {
+    domain: String,
+    /// Why none of those that cover the domain is for this message, each with its name.
+    absent: Vec<String>,
+    /// Why there is no way to any of the most specific ones.
+    ways: Vec<NoWay>,
+}
+
+impl NoExit {
+    fn absence(candidate: &ExitCandidate) -> Option<String> {
+        let is_absent =
+            matches!(candidate.verdict, ExitVerdict::Barred(_) | ExitVerdict::OtherGroup);
+        is_absent.then(|| format!("{} {}", candidate.exit, candidate.in_words()))
+    }
+
+    /// By what became of each exit, and by why there is no way to a group.
+    pub(super) fn of(
+        domain: &str,
+        explanation: ExitExplanation,
+        way: impl Fn(&GroupName) -> NoWay,
+    ) -> Self {
+        clause!(CU_096);
+        let candidates = explanation.candidates.iter();
+        let unreached = candidates.clone().filter(|c| c.verdict == ExitVerdict::NoWay);
+        let groups: BTreeSet<&GroupName> = unreached.map(|candidate| &candidate.group).collect();
+        let absent = candidates.filter_map(Self::absence).collect();
+        Self { domain: domain.into(), absent, ways: groups.into_iter().map(way).collect() }
+    }
+}
+
+impl fmt::Display for NoExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { domain, absent, ways } = self;
+        if !ways.is_empty() && ways.iter().all(NoWay::is_down) {
+            return write!(f, "every way to the exits for {domain} is down");
+        }
+        match (&ways[..], &absent[..]) {
+            ([], []) => write!(f, "no exit for {domain} is known"),
+            ([], absent) => write!(f, "no exit for {domain} permits it: {}", named(absent)),
+            (ways, _) => write!(f, "no way to the exits for {domain}: {}", named(ways)),
+        }
+    }
+}
+
 /// What chooses among exits of equal specificity; the least is the best.
 type Rank<'a> = (u64, u32, &'a GroupName, &'a ExitName);
 
@@ -209,25 +279,41 @@ pub fn explain_exits(
     domain: &str,
     traits: &Traits,
 ) -> ExitExplanation {
-    let tree = Tree::full(table, from, traits);
-    let (choice, best) = choose(speaking(table), &tree, domain, traits);
-    let all = speaking(table).flat_map(|record| record.exits.iter().map(move |e| (record, e)));
+    judged(speaking(table), &Tree::full(table, from, traits), domain, traits)
+}
+
+/// Why no exit takes a message in `from` to `domain`.
+#[must_use]
+pub fn why_no_exit(table: &Table, from: &GroupName, domain: &str, traits: &Traits) -> NoExit {
+    let explanation = explain_exits(table, from, domain, traits);
+    NoExit::of(domain, explanation, |group| why_none(table, (from, group), traits))
+}
+
+/// What became of each exit of `records`, and from the group that `tree` is for.
+pub(super) fn judged<'a>(
+    records: impl Iterator<Item = &'a SharedRecord> + Clone,
+    tree: &Tree,
+    domain: &str,
+    traits: &Traits,
+) -> ExitExplanation {
+    let (choice, best) = choose(records.clone(), tree, domain, traits);
+    let all = records.flat_map(|record| record.exits.iter().map(move |e| (record, e)));
     let all: Vec<_> = all.collect();
     let is_chosen = |record: &Record, exit: &ExitRecord| matches!(&choice, Choice::Exit { group, exit: name } if (group, name) == (&record.group, &exit.name));
     let winner = all.iter().find(|(record, exit)| is_chosen(record, exit));
-    let winner = winner.and_then(|(record, exit)| rank(record, exit, &tree));
+    let winner = winner.and_then(|(record, exit)| rank(record, exit, tree));
     let judge = |record: &Record, exit: &ExitRecord| {
         let fit = exit.fit(domain);
         if fit.is_none() {
             return ExitVerdict::OtherDomains;
         }
-        if let Some(absent) = absence(record, exit, from, traits) {
+        if let Some(absent) = absence(record, exit, tree.source(), traits) {
             return absent;
         }
         if fit < best {
             return ExitVerdict::LessSpecific;
         }
-        match (rank(record, exit, &tree), winner) {
+        match (rank(record, exit, tree), winner) {
             _ if is_chosen(record, exit) => ExitVerdict::Chosen,
             (Some(this), Some(best)) if this.0 > best.0 => ExitVerdict::Costlier(this.0 - best.0),
             (Some(this), Some(best)) if this.1 > best.1 => ExitVerdict::MoreHops(this.1 - best.1),
@@ -238,7 +324,7 @@ pub fn explain_exits(
     let mut candidates: Vec<_> = all
         .iter()
         .map(|(record, exit)| {
-            let rank = rank(record, exit, &tree);
+            let rank = rank(record, exit, tree);
             ExitCandidate {
                 group: record.group.clone(),
                 exit: exit.name.clone(),

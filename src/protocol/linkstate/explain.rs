@@ -1,11 +1,14 @@
 //! Why a message goes the way that it goes: the route, and what spoke against every other connector.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use serde::Serialize;
 
-use super::paths::{Tree, inward, is_usable};
-use super::{Barrier, ConnectorRecord, ConnectorState, Table, Term, Traits};
+pub use super::closed::{Closed, NoWay, named};
+use super::closed::{closing, obstacle};
+use super::paths::{Inward, Tree, inward, is_usable};
+use super::{Barrier, ConnectorRecord, Table, Term, Traits};
 use crate::protocol::master::Mastership;
 use crate::protocol::organization::Organization;
 use crate::wire::ids::{ConnectorName, GroupName};
@@ -76,13 +79,20 @@ pub enum Verdict {
     GreaterName,
 }
 
-/// A connector that closes a way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Closed {
-    /// The connector.
-    pub connector: ConnectorName,
-    /// Why the message may not use it; `None` stands for DOWN.
-    pub barrier: Option<Barrier>,
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chosen => f.write_str("chosen"),
+            Self::Equal => f.write_str("as good: the id of the message chooses"),
+            Self::Down => f.write_str("DOWN"),
+            Self::Barred(barrier) => write!(f, "{barrier}"),
+            Self::NoWayOn(closed) if closed.is_empty() => f.write_str("leads no further"),
+            Self::NoWayOn(closed) => write!(f, "closed behind it: {}", named(closed)),
+            Self::Costlier(by) => write!(f, "costlier by {by}"),
+            Self::MoreHops(by) => write!(f, "more hops by {by}"),
+            Self::GreaterName => f.write_str("as good, but for its name"),
+        }
+    }
 }
 
 /// What the masters of an organization publish while everything works.
@@ -107,12 +117,13 @@ pub fn explain(
     assert_ne!(from, to, "a route leads to another group");
     let tree = Tree::full(table, from, traits);
     let best = tree.get(to).map(|reached| &reached.label);
-    let equal = if spread { tree.firsts(table, &inward(table), to) } else { Vec::new() };
+    let inward = inward(table);
+    let equal = if spread { tree.firsts(table, &inward, to) } else { Vec::new() };
     let own = table.get(from).map_or(&[][..], |record| &record.connectors[..]);
     let candidates = own.iter().map(|connector| {
         let (route, closed) = match obstacle(connector, traits) {
             Some(_) => (None, Vec::new()),
-            None => beyond(table, connector, (from, to), traits),
+            None => beyond((table, &inward), connector, (from, to), traits),
         };
         let verdict = match (obstacle(connector, traits), route, best) {
             (Some(Closed { barrier: None, .. }), ..) => Verdict::Down,
@@ -145,19 +156,10 @@ pub fn explain(
     Explanation { from: from.clone(), to: to.clone(), cost, path, candidates }
 }
 
-/// What stands against a connector itself.
-fn obstacle(connector: &ConnectorRecord, traits: &Traits) -> Option<Closed> {
-    let closed = |barrier| Closed { connector: connector.name.clone(), barrier };
-    if connector.state == ConnectorState::Down {
-        return Some(closed(None));
-    }
-    connector.restrictions.barrier(traits).map(|barrier| closed(Some(barrier)))
-}
-
 /// Cost and connectors of the best route that begins with a usable connector; without one, what closes the
 /// ways behind it. A way through the group where the message is would not begin there.
 fn beyond(
-    table: &Table,
+    (table, inward): (&Table, &Inward),
     first: &ConnectorRecord,
     (from, to): (&GroupName, &GroupName),
     traits: &Traits,
@@ -170,10 +172,7 @@ fn beyond(
     if let Some(reached) = tree.get(to) {
         return (Some((cost + reached.label.cost, reached.label.hops + 1)), Vec::new());
     }
-    let groups = core::iter::once(&first.to).chain(tree.groups());
-    let records = groups.filter_map(|group| table.get(group));
-    let onward = records.flat_map(|record| &record.connectors).filter(|c| c.to != *from);
-    (None, onward.filter_map(|connector| obstacle(connector, traits)).collect())
+    (None, closing(table, inward, &tree, to, Some(from)))
 }
 
 /// The connectors of the best route, from the last one back to the first.
@@ -192,4 +191,10 @@ fn path(table: &Table, tree: &Tree, (from, to): (&GroupName, &GroupName)) -> Vec
     assert!(path.is_empty() || here == from, "a route begins where the message is");
     path.reverse();
     path
+}
+
+/// Why there is no way from one group to another for a message with these traits, which it has none.
+#[must_use]
+pub fn why_none(table: &Table, (from, to): (&GroupName, &GroupName), traits: &Traits) -> NoWay {
+    NoWay::of(table, &inward(table), &Tree::full(table, from, traits), to)
 }

@@ -9,6 +9,7 @@ mod absence;
 mod age;
 mod backoff;
 mod burial;
+mod closed;
 mod collect;
 mod damping;
 mod detector;

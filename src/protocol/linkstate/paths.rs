@@ -50,7 +50,7 @@ pub fn is_usable(connector: &ConnectorRecord, traits: &Traits) -> bool {
 }
 
 /// The records that speak for their groups' names.
-pub fn speaking(table: &Table) -> impl Iterator<Item = &SharedRecord> {
+pub fn speaking(table: &Table) -> impl Iterator<Item = &SharedRecord> + Clone {
     table.records().filter(|record| table.get(&record.group).is_some_and(|first| first.is(record)))
 }
 

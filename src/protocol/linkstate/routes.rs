@@ -4,12 +4,14 @@
 //! computed is kept, one tree for each class of messages that no restriction tells apart, so that routing a
 //! message is a look-up; and a change computes anew only what it can alter.
 
+use alloc::borrow::Cow;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use super::exits::{Choice, choose};
+use super::closed::NoWay;
+use super::exits::{Choice, ExitExplanation, NoExit, choose, judged};
 use super::paths::{Inward, Tree, inward, speaking};
 use super::schedule::{Schedule, ScheduleOrder, ScheduleTimer};
 use super::{
@@ -163,6 +165,17 @@ impl Routes {
         self.kept.trees.iter().find(|tree| *tree.traits() == class)
     }
 
+    /// The routes of messages with these traits: those that are kept, or else computed for this once.
+    fn tree(&self, traits: &Traits) -> Cow<'_, Tree> {
+        let computed = || Cow::Owned(Tree::full(&self.table, &self.source, traits));
+        self.find(traits).map_or_else(computed, Cow::Borrowed)
+    }
+
+    fn inward(&self) -> Cow<'_, Inward> {
+        let known = self.kept.ground.as_ref().map(|ground| Cow::Borrowed(&ground.inward));
+        known.unwrap_or_else(|| Cow::Owned(inward(&self.table)))
+    }
+
     /// Computes and keeps the routes of messages with these traits, unless they are there.
     fn prepare(&mut self, traits: &Traits) {
         let ground = self.kept.ground.get_or_insert_with(|| Ground::of(&self.table));
@@ -183,23 +196,13 @@ impl Routes {
         traits: &Traits,
         lot: Option<u64>,
     ) -> Option<&ConnectorRecord> {
-        let computed;
-        let tree = match self.find(traits) {
-            Some(tree) => tree,
-            None => {
-                computed = Tree::full(&self.table, &self.source, traits);
-                &computed
-            }
-        };
+        let tree = self.tree(traits);
         let least = &tree.get(to)?.label.first;
         let equal;
         let name = match lot {
             None => least,
             Some(lot) => {
-                equal = match &self.kept.ground {
-                    Some(ground) => tree.firsts(&self.table, &ground.inward, to),
-                    None => tree.firsts(&self.table, &inward(&self.table), to),
-                };
+                equal = tree.firsts(&self.table, &self.inward(), to);
                 equal.get(chosen(lot, equal.len())).unwrap_or(least)
             }
         };
@@ -207,7 +210,7 @@ impl Routes {
     }
 
     /// The records that have exits.
-    pub(super) fn with_exits(&self) -> impl Iterator<Item = &SharedRecord> {
+    pub(super) fn with_exits(&self) -> impl Iterator<Item = &SharedRecord> + Clone {
         let known = self.kept.ground.as_ref().map(|ground| &ground.exits);
         let known = known.map(|groups| groups.iter().filter_map(|group| self.table.get(group)));
         let all = known.is_none().then(|| speaking(&self.table));
@@ -216,15 +219,17 @@ impl Routes {
 
     /// The exit for mail to `domain`, and how closely those fit that were taken into account.
     pub(super) fn exit(&self, domain: &str, traits: &Traits) -> (Choice, Option<Specificity>) {
-        let computed;
-        let tree = match self.find(traits) {
-            Some(tree) => tree,
-            None => {
-                computed = Tree::full(&self.table, &self.source, traits);
-                &computed
-            }
-        };
-        choose(self.with_exits(), tree, domain, traits)
+        choose(self.with_exits(), &self.tree(traits), domain, traits)
+    }
+
+    /// What became of each exit for mail to `domain`.
+    fn exits(&self, domain: &str, traits: &Traits) -> ExitExplanation {
+        judged(self.with_exits(), &self.tree(traits), domain, traits)
+    }
+
+    /// Why there is no way to `to`.
+    fn no_way(&self, to: &GroupName, traits: &Traits) -> NoWay {
+        NoWay::of(&self.table, &self.inward(), &self.tree(traits), to)
     }
 
     /// Routes by `table` from now on, which says something else of these groups. Tells how many groups were
@@ -286,6 +291,19 @@ impl LinkState {
     /// Makes routing messages with these traits a look-up.
     pub fn prepare(&mut self, traits: &Traits) {
         self.routes.prepare(traits);
+    }
+
+    /// Why messages with these traits have no way to `group` by the table that routes.
+    #[must_use]
+    pub fn no_way(&self, group: &GroupName, traits: &Traits) -> NoWay {
+        self.routes.no_way(group, traits)
+    }
+
+    /// Why no exit takes messages with these traits to `domain` by the table that routes.
+    #[must_use]
+    pub fn no_exit(&self, domain: &str, traits: &Traits) -> NoExit {
+        let way = |group: &GroupName| self.routes.no_way(group, traits);
+        NoExit::of(domain, self.routes.exits(domain, traits), way)
     }
 
     /// The table that routes: the one of the last computation.

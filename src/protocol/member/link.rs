@@ -68,7 +68,7 @@ impl Member {
                 // Only what others are to queue looks for another member at once.
                 LinkEvent::Failed { way: Way::Member(peer) } => {
                     self.unreachable(&peer, turn);
-                    self.pass_over(&peer, turn);
+                    self.pass_over(&peer, "cannot be reached", turn);
                 }
                 LinkEvent::Failed { way: Way::Connector(_) }
                 | LinkEvent::TableChanged

@@ -19,6 +19,9 @@ pub struct Burial {
     /// Also where the configuration still has it.
     #[serde(default)]
     pub force: bool,
+    /// Also where nobody here has ever heard of the UUID.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub unknown: bool,
 }
 
 impl Member {
@@ -57,7 +60,10 @@ impl Member {
             [] if table.every(&named).next().is_some() => {
                 return Err(String::from("it is buried already"));
             }
-            [] => return Err(String::from("no record has this name; a UUID can be buried anyhow")),
+            [] => {
+                let problem = "no record has this name; a UUID that is not known can be buried by `--unknown`";
+                return Err(String::from(problem));
+            }
             several => {
                 let uuids: Vec<_> = several.iter().map(|record| record.uuid.as_str()).collect();
                 return Err(alloc::format!("several groups, name one of {}", uuids.join(", ")));
@@ -72,6 +78,10 @@ impl Member {
             Some(group) if !burial.force && !is_lax => {
                 Err(alloc::format!("the configuration has it as {}", group.name))
             }
+            // It may be a slip, and a tombstone is for ever.
+            None if table.of(&uuid).is_none() && !burial.unknown => Err(String::from(
+                "no record has this UUID; if it is the right one, bury it by `--unknown`",
+            )),
             _ => Ok((uuid, group)),
         }
     }

@@ -17,7 +17,7 @@ use crate::wire::exits::{EXITS_LIMIT, SPACES_LIMIT};
 use crate::wire::ids::{Epoch, GroupName, MemberName};
 use crate::wire::is_name;
 use crate::wire::record::COST_RANGE;
-use crate::wire::restrictions::{NULL_SENDER, SENDERS_LIMIT};
+use crate::wire::restrictions::{NULL_SENDER, Priority, SENDERS_LIMIT, SenderId};
 use crate::wire::smtp::decode_address;
 
 /// The most octets in the name of a group or connector.
@@ -74,6 +74,10 @@ impl<'a> Check<'a> {
                     format!("domains[{place}]"),
                     format!("`{domain}` is no domain of RFC 5321"),
                 );
+            }
+            let is_same = |other: &String| other.eq_ignore_ascii_case(domain);
+            if organization.domains[..place].iter().any(is_same) {
+                self.wrong(format!("domains[{place}]"), format!("`{domain}` stands twice"));
             }
         }
         self.smart_host("smart_host".into(), organization.smart_host.as_deref());
@@ -217,8 +221,9 @@ impl<'a> Check<'a> {
             let problem = format!("is `{}`, expected another group than `from`", connector.to);
             self.wrong(at("to"), problem);
         }
-        self.senders(&at("senders_allowed"), &connector.senders_allowed);
-        self.senders(&at("senders_denied"), &connector.senders_denied);
+        let Connector { size_limit_octets, priorities, .. } = connector;
+        let senders = (&connector.senders_allowed[..], &connector.senders_denied[..]);
+        self.restrictions(at, (*size_limit_octets, priorities), senders);
         self.schedule(&at("schedule"), &connector.schedule);
         let sides = [
             ("from", "sources", &connector.from, &connector.sources),
@@ -246,17 +251,13 @@ impl<'a> Check<'a> {
             if group.exits[..number].iter().any(|other| other.name == exit.name) {
                 self.wrong(at("name"), format!("`{}` stands twice", exit.name));
             }
-            self.spaces(&at("spaces"), exit);
+            self.spaces(&at("spaces"), exit, &organization.domains);
             if !COST_RANGE.contains(&exit.cost) {
                 self.wrong(at("cost"), format!("is {}, expected 1 to 100", exit.cost));
             }
             self.bridgeheads(&at("sources"), &group.name, &exit.sources);
-            let sources: BTreeSet<_> = exit.sources.iter().collect();
-            if sources.len() < exit.sources.len() {
-                self.wrong(at("sources"), "names a member twice".into());
-            }
-            self.senders(&at("senders_allowed"), &exit.senders_allowed);
-            self.senders(&at("senders_denied"), &exit.senders_denied);
+            let senders = (&exit.senders_allowed[..], &exit.senders_denied[..]);
+            self.restrictions(at, (exit.size_limit_octets, &exit.priorities), senders);
             self.smart_host(at("smart_host"), exit.smart_host.as_deref());
             if organization.way_out(exit).is_none() {
                 let problem = "neither the exit nor the organization has a smart host, expected `smart_host = \"HOST:PORT\"`";
@@ -265,7 +266,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn spaces(&mut self, place: &str, exit: &Exit) {
+    fn spaces(&mut self, place: &str, exit: &Exit, domains: &[String]) {
         let count = exit.spaces.len();
         if !(1..=SPACES_LIMIT).contains(&count) {
             self.wrong(place.into(), format!("{count} spaces, expected 1 to {SPACES_LIMIT}"));
@@ -273,6 +274,10 @@ impl<'a> Check<'a> {
         for (number, space) in exit.spaces.iter().enumerate() {
             if exit.spaces[..number].contains(space) {
                 self.wrong(place.into(), format!("`{space}` stands twice"));
+            }
+            if domains.iter().any(|own| own.eq_ignore_ascii_case(&space.0)) {
+                let problem = "is a domain of the organization, whose mail takes no exit";
+                self.wrong(place.into(), format!("`{space}` {problem}"));
             }
             if !space.is_valid() {
                 let expected = "expected `*`, a domain such as `example.net`, or `*.example.net`, in lower case and US-ASCII";
@@ -296,9 +301,43 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// For which messages a connector or an exit is. What no message could pass is a mistake.
+    fn restrictions(
+        &mut self,
+        at: impl Fn(&str) -> String,
+        (size_limit_octets, priorities): (Option<u64>, &[Priority]),
+        (allowed, denied): (&[String], &[String]),
+    ) {
+        clause!(SV_103);
+        if size_limit_octets == Some(0) {
+            self.wrong(at("size_limit_octets"), "is 0, expected at least 1".into());
+        }
+        let mut named = priorities.iter().enumerate();
+        if let Some((_, twice)) = named.find(|(place, one)| priorities[..*place].contains(one)) {
+            self.wrong(at("priorities"), format!("names `{}` twice", twice.as_str()));
+        }
+        self.senders(&at("senders_allowed"), allowed);
+        self.senders(&at("senders_denied"), denied);
+        for sender in allowed {
+            let domain = sender.rsplit_once('@').map(|(_, domain)| domain);
+            let of = |listed: &str| SenderId::of(listed);
+            let stops = |denied: &&String| {
+                of(denied) == of(sender) || domain.is_some_and(|domain| of(denied) == of(domain))
+            };
+            if let Some(denied) = denied.iter().find(stops) {
+                let problem = format!("`{denied}` keeps out `{sender}` of `senders_allowed`");
+                self.wrong(at("senders_denied"), problem);
+            }
+        }
+    }
+
     /// What a connector says of senders.
     fn senders(&mut self, place: &str, senders: &[String]) {
         clause!(LS_173);
+        let mut known = BTreeSet::new();
+        for sender in senders.iter().filter(|sender| !known.insert(SenderId::of(sender))) {
+            self.wrong(place.into(), format!("`{sender}` stands twice"));
+        }
         let count = senders.len();
         if count > SENDERS_LIMIT {
             self.wrong(place.into(), format!("{count} senders, expected at most {SENDERS_LIMIT}"));
@@ -317,7 +356,11 @@ impl<'a> Check<'a> {
         if members.is_empty() {
             self.wrong(place.into(), "is empty, expected at least one member".into());
         }
+        let mut known = BTreeSet::new();
         for member in members {
+            if !known.insert(member) {
+                self.wrong(place.into(), format!("`{member}` stands twice"));
+            }
             if self.homes.get(member) != Some(&group) {
                 self.wrong(place.into(), format!("`{member}` is not a member of `{group}`"));
             }

@@ -179,37 +179,102 @@ impl LinkStateSettings {
             .saturating_add(PROBE_INTERVAL_S)
     }
 
+    /// What a number may be, whatever the others are; of a field that has none, nothing.
+    #[must_use]
+    pub fn range_of(field: &str) -> Option<RangeInclusive<u32>> {
+        Some(match field {
+            "lifetime_s" => LIFETIME_RANGE_S,
+            "refresh_s" => REFRESH_LEAST_S..=*LIFETIME_RANGE_S.end() / 2,
+            "half_life_s" => HALF_LIFE_RANGE,
+            "max_suppress_s" => MAX_SUPPRESS_RANGE,
+            "max_penalty" => FLAP_PENALTY..=PENALTY_LIMIT,
+            "suppress_penalty" => FLAP_PENALTY..=PENALTY_LIMIT,
+            "reuse_penalty" => 2..=PENALTY_LIMIT - 1,
+            "glitch_retry_s" => GLITCH_RETRY_RANGE,
+            "glitch_retries" => GLITCH_RETRIES_RANGE,
+            _ => return None,
+        })
+    }
+
     /// Everything that is wrong: the field, and what was expected.
     pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
         clause!(LS_155);
-        let mut problems = Vec::new();
-        let ranges = [
-            ("lifetime_s", self.lifetime_s, LIFETIME_RANGE_S),
-            ("refresh_s", self.refresh_in_s(), REFRESH_LEAST_S..=self.lifetime_s / 2),
-            ("half_life_s", self.half_life_s, HALF_LIFE_RANGE),
-            ("max_suppress_s", self.max_suppress_s, MAX_SUPPRESS_RANGE),
-            ("max_penalty", self.max_penalty, FLAP_PENALTY..=PENALTY_LIMIT),
-            ("suppress_penalty", self.suppress_penalty, FLAP_PENALTY..=self.max_penalty),
-            ("reuse_penalty", self.reuse_penalty, 2..=self.suppress_penalty.saturating_sub(1)),
-            ("glitch_retry_s", self.glitch_retry_s, GLITCH_RETRY_RANGE),
-            ("glitch_retries", u32::from(self.glitch_retries), GLITCH_RETRIES_RANGE),
+        let alone = [
+            ("lifetime_s", self.lifetime_s),
+            ("half_life_s", self.half_life_s),
+            ("max_suppress_s", self.max_suppress_s),
+            ("max_penalty", self.max_penalty),
+            ("glitch_retry_s", self.glitch_retry_s),
+            ("glitch_retries", u32::from(self.glitch_retries)),
         ];
-        for (field, value, range) in ranges {
-            if !range.contains(&value) {
-                let (least, most) = (range.start(), range.end());
-                problems.push((field, format!("is {value}, expected {least} to {most}")));
-            }
+        let outside = |(field, value): (&'static str, u32), range: RangeInclusive<u32>| {
+            let (least, most) = (range.start(), range.end());
+            let problem = || format!("is {value}, expected {least} to {most}");
+            (!range.contains(&value)).then(|| (field, problem()))
+        };
+        let range = |field| Self::range_of(field).expect("it is a number");
+        let alone = alone.into_iter().filter_map(|one| outside(one, range(one.0)));
+        let mut problems: Vec<_> = alone.collect();
+        // A range that follows from another number means something only where that number does.
+        let is_right =
+            |problems: &[(&str, String)], field| !problems.iter().any(|(wrong, _)| *wrong == field);
+        if is_right(&problems, "lifetime_s")
+            && let Some(refresh) = self.refresh_s
+        {
+            let most = self.lifetime_s / 2;
+            problems.extend(outside(("refresh_s", refresh), REFRESH_LEAST_S..=most));
+        }
+        if is_right(&problems, "max_penalty") {
+            problems.extend(self.suppress_problem());
+        }
+        if is_right(&problems, "max_penalty") && is_right(&problems, "suppress_penalty") {
+            let most = self.suppress_penalty - 1;
+            problems.extend(outside(("reuse_penalty", self.reuse_penalty), 2..=most));
         }
         if problems.is_empty() && self.damping == DampingRule::Rfc7196 {
-            clause!(LS_113);
-            let (reachable, suppress) = (self.reachable_penalty(), self.suppress_penalty);
-            if reachable < suppress {
-                let apart = self.decisions_apart_s();
-                let why =
-                    format!("with {apart} s from one DOWN to the next none exceeds {reachable}");
-                problems.push(("suppress_penalty", format!("is {suppress}, and {why}")));
-            }
+            problems.extend(self.unreachable_problem());
         }
         problems
+    }
+
+    /// The limits of `suppress_penalty`; where that is the default, `max_penalty` is what somebody wrote.
+    fn suppress_problem(&self) -> Option<(&'static str, String)> {
+        let Self { suppress_penalty: suppress, max_penalty: most, .. } = self;
+        if (FLAP_PENALTY..=*most).contains(suppress) {
+            return None;
+        }
+        Some(if *suppress == Self::default().suppress_penalty {
+            let why = format!("for `suppress_penalty` is {suppress}");
+            ("max_penalty", format!("is {most}, expected {suppress} to {PENALTY_LIMIT}, {why}"))
+        } else {
+            ("suppress_penalty", format!("is {suppress}, expected {FLAP_PENALTY} to {most}"))
+        })
+    }
+
+    /// No connector can be damped; the first number that is not the default is what somebody wrote.
+    fn unreachable_problem(&self) -> Option<(&'static str, String)> {
+        clause!(LS_113);
+        let (reachable, suppress) = (self.reachable_penalty(), self.suppress_penalty);
+        if reachable >= suppress {
+            return None;
+        }
+        let usual = Self::default();
+        let apart = self.decisions_apart_s();
+        let why = format!("with {apart} s from one DOWN to the next none exceeds {reachable}");
+        let numbers = [
+            ("half_life_s", self.half_life_s, usual.half_life_s),
+            ("glitch_retry_s", self.glitch_retry_s, usual.glitch_retry_s),
+            ("glitch_retries", self.glitch_retries.into(), usual.glitch_retries.into()),
+            ("max_penalty", self.max_penalty, usual.max_penalty),
+            ("reuse_penalty", self.reuse_penalty, usual.reuse_penalty),
+        ];
+        let written = numbers.into_iter().find(|(_, value, usual)| value != usual);
+        Some(match written.filter(|_| suppress == usual.suppress_penalty) {
+            Some((field, value, _)) => {
+                let threshold = format!("and `suppress_penalty` is {suppress}");
+                (field, format!("is {value}: {why}, {threshold}"))
+            }
+            None => ("suppress_penalty", format!("is {suppress}, and {why}")),
+        })
     }
 }

@@ -37,6 +37,21 @@ pub enum Day {
     Sun,
 }
 
+impl Day {
+    /// As the file has it.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mon => "mon",
+            Self::Tue => "tue",
+            Self::Wed => "wed",
+            Self::Thu => "thu",
+            Self::Fri => "fri",
+            Self::Sat => "sat",
+            Self::Sun => "sun",
+        }
+    }
+}
+
 /// A time of the day, in minutes: `00:00` to `24:00`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -91,6 +106,10 @@ impl ScheduleEntry {
         clause!(SV_099);
         if self.days.is_empty() {
             return Some(("days", "is empty, expected at least one day".into()));
+        }
+        let mut days = self.days.iter().enumerate();
+        if let Some((_, day)) = days.find(|(place, day)| self.days[..*place].contains(day)) {
+            return Some(("days", format!("names `{}` twice", day.as_str())));
         }
         if u64::from(self.from.0) == MINUTES_A_DAY {
             return Some(("from", format!("is `{}`, expected `00:00` to `23:59`", self.from)));

@@ -27,8 +27,23 @@ pub(crate) enum Home {
 /// What is to be done with a recipient.
 pub(crate) enum Decision {
     Go(Route),
-    Wait(String),
+    Wait(Reason),
     Never(Refusal),
+}
+
+/// Why a recipient waits. Who asks where it goes seldom wants to know, and what closes a way takes a search.
+pub(crate) enum Reason {
+    Said(String),
+    /// No way to this group is usable.
+    NoWay(GroupName),
+    /// No exit for this domain takes it, or no way to one is usable.
+    NoExit(String),
+}
+
+impl Decision {
+    const fn wait(why: String) -> Self {
+        Self::Wait(Reason::Said(why))
+    }
 }
 
 /// Whose `address` is.
@@ -112,7 +127,14 @@ impl Member {
                         routes.push(route);
                     }
                 }
-                Decision::Wait(why) => self.retry_later(queue, &[*index], None, &why, turn),
+                Decision::Wait(reason) => {
+                    let why = self.in_words(queue, reason);
+                    if turn.fault("no-way-is-for-ever") {
+                        self.put(queue, *index, waiting(&why));
+                    } else {
+                        self.retry_later(queue, &[*index], None, &why, turn);
+                    }
+                }
                 Decision::Never(refusal) => self.give_up(queue, *index, refusal, turn),
             }
         }
@@ -127,6 +149,7 @@ impl Member {
         let queues: Vec<QueueId> = self.work.keys().copied().collect();
         for queue in queues {
             let candidates = self.standing(queue, |place| match place {
+                Place::Retry { failed: None, .. } => !turn.fault("no-way-is-for-ever"),
                 Place::Table | Place::Retry { .. } => true,
                 Place::Line(Route::Way(_) | Route::Outside(_) | Route::Frontends) => true,
                 Place::Doubt(_) => turn.fault("reroute-while-in-doubt"),
@@ -213,11 +236,11 @@ impl Member {
             {
                 clause!(CU_095);
                 let domain = address.domain();
-                return Decision::Wait(alloc::format!("no way out to {domain} is known here yet"));
+                return Decision::wait(alloc::format!("no way out to {domain} is known here yet"));
             }
             Home::Nobody(refusal) => {
                 let later = self.not_known_yet(address, config);
-                return later.map_or(Decision::Never(refusal), |later| Decision::Wait(later.text));
+                return later.map_or(Decision::Never(refusal), |later| Decision::wait(later.text));
             }
         };
         if host == config.member {
@@ -225,13 +248,24 @@ impl Member {
         }
         let organization = &config.organization;
         let Some(group) = organization.group_of_host(&host) else {
-            return Decision::Wait(alloc::format!("{host} is in no group"));
+            return Decision::wait(alloc::format!("{host} is in no group"));
         };
         if group.members.contains(&config.member) {
             return Decision::Go(Route::Deliver(host));
         }
         let (traits, lot) = subject(message);
         towards(&group.name, self.link.next_hop(&config.link(), &group.name, &traits, lot))
+    }
+
+    /// Why a message waits, as people are told.
+    fn in_words(&self, queue: QueueId, reason: Reason) -> String {
+        clause!(LS_244);
+        let traits = || subject(&self.spool.queue[&queue]).0;
+        match reason {
+            Reason::Said(why) => why,
+            Reason::NoWay(group) => alloc::format!("{}", self.link.no_way(&group, &traits())),
+            Reason::NoExit(domain) => alloc::format!("{}", self.link.no_exit(&domain, &traits())),
+        }
     }
 
     /// Whose `address` is, by the configuration and by the exits of the table.
@@ -291,9 +325,9 @@ impl Member {
         over.into_iter().for_each(|exit| work.turns.advance(exit));
     }
 
-    /// A member cannot be reached: of what is in line for it as the source of an exit, the next attempt is for
-    /// another source.
-    pub(crate) fn pass_over(&mut self, peer: &MemberName, turn: &mut Turn<'_, '_>) {
+    /// A member cannot be reached, or does not keep a connection: of what is in line for it as the source of an
+    /// exit, the next attempt is for another source.
+    pub(crate) fn pass_over(&mut self, peer: &MemberName, what: &str, turn: &mut Turn<'_, '_>) {
         let route = Route::Way(Way::Member(peer.clone()));
         let queues: Vec<QueueId> = self.lanes.get(&route).into_iter().flatten().copied().collect();
         for queue in queues {
@@ -303,7 +337,7 @@ impl Member {
                 source.is_some_and(|(_, _, sources)| sources > 1)
             });
             if !recipients.is_empty() {
-                let why = alloc::format!("{peer}, which has the exit, cannot be reached");
+                let why = alloc::format!("{peer}, which has the exit, {what}");
                 self.retry_later(queue, &recipients, Some(&route), &why, turn);
             }
         }
@@ -321,16 +355,14 @@ impl Member {
                 let exit = group.and_then(|group| group.exit(&name));
                 match exit.and_then(|exit| organization.way_out(exit)) {
                     Some(server) => Decision::Go(Route::Outside(String::from(server))),
-                    None => Decision::Wait(alloc::format!("the exit {name} is not known here yet")),
+                    None => Decision::wait(alloc::format!("the exit {name} is not known here yet")),
                 }
             }
             WayOut::Source { member, .. } => Decision::Go(Route::Way(Way::Member(member))),
             WayOut::Towards(group, next) => towards(&group, next),
-            WayOut::Infinite => {
-                Decision::Wait(alloc::format!("every way to the exits for {domain} is down"))
-            }
+            WayOut::Infinite => Decision::Wait(Reason::NoExit(String::from(domain))),
             WayOut::Unknown(group, exit) => {
-                Decision::Wait(alloc::format!("nothing is known yet of {group}, which has {exit}"))
+                Decision::wait(alloc::format!("nothing is known yet of {group}, which has {exit}"))
             }
             WayOut::None | WayOut::Barred if config.relays_to_frontends() => {
                 clause!(CU_046);
@@ -338,12 +370,9 @@ impl Member {
             }
             WayOut::None | WayOut::Barred => {
                 clause!(LS_218);
-                match (&organization.smart_host, way_out) {
-                    (Some(server), _) => Decision::Go(Route::Outside(server.clone())),
-                    (None, WayOut::Barred) => {
-                        Decision::Wait(alloc::format!("no exit for {domain} permits it"))
-                    }
-                    (None, _) => Decision::Wait(alloc::format!("no exit for {domain} is known")),
+                match &organization.smart_host {
+                    Some(server) => Decision::Go(Route::Outside(server.clone())),
+                    None => Decision::Wait(Reason::NoExit(String::from(domain))),
                 }
             }
         }
@@ -355,9 +384,8 @@ fn towards(group: &GroupName, next: NextHop) -> Decision {
     match next {
         NextHop::Connector(connector) => Decision::Go(Route::Way(Way::Connector(connector))),
         NextHop::Member(member, _) => Decision::Go(Route::Way(Way::Member(member))),
-        NextHop::Infinite => Decision::Wait(alloc::format!("every way to {group} is down")),
-        NextHop::Here | NextHop::Unknown => {
-            Decision::Wait(alloc::format!("no way to {group} is known"))
+        NextHop::Here | NextHop::Unknown | NextHop::Infinite => {
+            Decision::Wait(Reason::NoWay(group.clone()))
         }
     }
 }

@@ -79,7 +79,7 @@ impl Member {
             // Only a planted bug can have moved the recipients on already.
             return self.pump(connection, turn);
         };
-        let recipients = known.recipients.clone();
+        let (recipients, peer) = (known.recipients.clone(), known.peer.clone());
         let same_disk = self.exchange(connection).and_then(|line| line.store) == Some(known.store);
         if !same_disk {
             // The fence is of another disk: the one that may have accepted is gone.
@@ -93,6 +93,7 @@ impl Member {
         let work = self.work.get_mut(&queue).expect("what is in doubt is in the queue");
         work.offers.insert(recipients.clone(), (transfer.clone(), offer));
         self.store_change(Change::Released { queue, id: transfer }, turn);
+        self.end_turn(queue, &recipients, &peer, turn);
         self.route(queue, &recipients, turn);
         self.pump(connection, turn);
     }

@@ -83,15 +83,19 @@ impl Member {
     /// An offer did not come through: the connection was lost before COMMIT.
     pub(crate) fn offer_lost(&mut self, attempt: &Attempt, turn: &mut Turn<'_, '_>) {
         let Attempt { queue, way, recipients, .. } = attempt;
-        match way {
-            Way::Member(peer) if self.is_to_submit(*queue, turn.config) => {
-                let peer = peer.clone();
-                self.tried_in_vain(*queue, &peer);
-                self.submission_failed(&peer, "the connection was lost", turn);
-            }
-            _ => {}
+        let submits = self.is_to_submit(*queue, turn.config);
+        if let Way::Member(peer) = way
+            && submits
+        {
+            self.tried_in_vain(*queue, peer);
+            self.submission_failed(peer, "the connection was lost", turn);
         }
         self.route(*queue, recipients, turn);
+        if let Way::Member(peer) = way
+            && !submits
+        {
+            self.pass_over(peer, "drops what it is offered", turn);
+        }
     }
 
     /// The far end does not take a message that it was to queue.

@@ -102,8 +102,17 @@ pub(super) fn check_values(member: &MemberFile, wrong: &mut impl FnMut(String, S
     let (kept, needed) = (24 * u64::from(*journal_retention_days), 2 * u64::from(*expiry_hours));
     if kept <= needed {
         clause!(SV_062);
-        let problem = format!("is {journal_retention_days}, expected more than twice the expiry");
-        wrong("policy.journal_retention_days".into(), problem);
+        // Where the days are the default, the hours are what somebody wrote.
+        if *journal_retention_days == Policy::default().journal_retention_days {
+            let least = format!("twice as long as that, and are {journal_retention_days} days");
+            let problem =
+                format!("is {expiry_hours}: `journal_retention_days` must be more than {least}");
+            wrong("policy.expiry_hours".into(), problem);
+        } else {
+            let problem =
+                format!("is {journal_retention_days}, expected more than twice the expiry");
+            wrong("policy.journal_retention_days".into(), problem);
+        }
     }
     for (place, problem) in rules::check(rules, "policy.rule", Kind::Queue) {
         wrong(place, problem);

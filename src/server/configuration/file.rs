@@ -1,5 +1,6 @@
 //! A TOML file with the line of every place in it.
 
+use core::ops::Range;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::ConfigurationError;
+use super::ranges::range_of;
 use crate::clause;
 
 /// The longest configuration file that is read.
@@ -115,11 +117,23 @@ impl TomlFile {
         let line = error.span().map(|span| self.line(span.start));
         let message = error.message().replace('\n', "; ");
         let said = error.span().and_then(|span| self.text.get(span)).unwrap_or_default();
-        let problem = match expectation(&message) {
-            Some(expected) => format!("{said}: {message}, expected {expected}"),
-            None => message,
+        let problem = match (expectation(&message), self.number(error)) {
+            (Some(expected), _) => format!("{said}: {message}, expected {expected}"),
+            (None, Some(problem)) => problem,
+            (None, None) => message,
         };
         ConfigurationError { path: self.path.clone(), line, problem }
+    }
+
+    /// What is wrong where a number was expected: serde names its type, which people do not know, and neither
+    /// where it stands nor what it may be.
+    fn number(&self, error: &toml::de::Error) -> Option<String> {
+        let (_, type_name) = error.message().rsplit_once("expected ")?;
+        let span = error.span()?;
+        let place = place_of(&DeTable::parse(&self.text).ok()?, &span)?;
+        let (least, most) = range_of(&place, type_name.trim())?;
+        let said = self.text.get(span)?;
+        Some(format!("{place}: is {said}, expected {least} to {most}"))
     }
 
     fn line(&self, offset: usize) -> usize {
@@ -136,6 +150,27 @@ fn expectation(message: &str) -> Option<&'static str> {
         "invalid IP address syntax" => Some("an IP address, such as 192.0.2.1"),
         _ => None,
     }
+}
+
+/// The place of the value that stands there.
+fn place_of(table: &Spanned<DeTable<'_>>, span: &Range<usize>) -> Option<String> {
+    fn inside(value: &Spanned<DeValue<'_>>, place: String, span: &Range<usize>) -> Option<String> {
+        if value.span() == *span {
+            return Some(place);
+        }
+        match value.get_ref() {
+            DeValue::Table(table) => table
+                .iter()
+                .find_map(|(key, value)| inside(value, format!("{place}.{}", key.get_ref()), span)),
+            DeValue::Array(array) => array
+                .iter()
+                .enumerate()
+                .find_map(|(number, value)| inside(value, format!("{place}[{number}]"), span)),
+            _ => None,
+        }
+    }
+    let mut values = table.get_ref().iter();
+    values.find_map(|(key, value)| inside(value, key.get_ref().to_string(), span))
 }
 
 /// The offset of a place: keys joined by dots, positions in brackets. Where a part of the place is not

@@ -6,6 +6,7 @@ mod file;
 mod member;
 mod organization;
 mod outside;
+mod ranges;
 mod reload;
 mod sections;
 mod smart_host;

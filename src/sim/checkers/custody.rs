@@ -10,7 +10,7 @@ use crate::sim::host::Host;
 use crate::sim::network::HostIndex;
 use crate::sim::token::Token;
 use crate::wire::ids::{OriginId, QueueId};
-use crate::wire::message::Address;
+use crate::wire::message::{Address, Recipient};
 
 /// How a member holds a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,13 +161,8 @@ pub(super) fn held(host: &Host, journal: &Journal, ledger: &Ledger) -> BTreeMap<
         }
     }
     for message in spool.queue.values() {
-        let key = message.body.key;
-        let Some(token) = host.disk.token(key).filter(|_| host.disk.is_body_durable(key)) else {
-            continue;
-        };
-        let by = host.disk.passed_on_by(key, &message.envelope.fields);
         let doubts = message.doubts();
-        for recipient in &message.envelope.recipients {
+        for (recipient, copy) in copies_in(host, message, ledger) {
             let in_doubt = doubts.contains_key(&recipient.index);
             let has_ended = message.ended.contains_key(&recipient.index);
             let hold = match (in_doubt, has_ended) {
@@ -175,8 +170,33 @@ pub(super) fn held(host: &Host, journal: &Journal, ledger: &Ledger) -> BTreeMap<
                 (false, true) => Hold::Ended,
                 (false, false) => Hold::Free,
             };
-            held.insert(copy(ledger, token, recipient.index, by.as_ref()), hold);
+            held.insert(copy, hold);
         }
     }
     held
+}
+
+/// The copies of which a message in a member's queue consists; none without its body.
+fn copies_in<'a>(
+    host: &Host,
+    message: &'a Message,
+    ledger: &Ledger,
+) -> impl Iterator<Item = (&'a Recipient, Copy)> {
+    let key = message.body.key;
+    let token = host.disk.token(key).filter(|_| host.disk.is_body_durable(key));
+    let mail = token.map(|token| (token, host.disk.passed_on_by(key, &message.envelope.fields)));
+    mail.into_iter().flat_map(move |(token, by)| {
+        let recipients = message.envelope.recipients.iter();
+        recipients.map(move |r| (r, copy(ledger, token, r.index, by.as_ref())))
+    })
+}
+
+/// Everything in a member's queue.
+pub(super) fn queued<'a>(
+    host: &'a Host,
+    ledger: &'a Ledger,
+) -> impl Iterator<Item = (&'a Message, &'a Recipient, Copy)> {
+    host.disk.durable().spool.queue.values().flat_map(move |message| {
+        copies_in(host, message, ledger).map(move |(recipient, copy)| (message, recipient, copy))
+    })
 }

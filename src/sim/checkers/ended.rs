@@ -10,6 +10,7 @@ use super::c7_truthful_bounce::TruthfulBounce;
 use super::custody::Hold;
 use super::ledger::Ledger;
 use super::order::Orders;
+use super::patience::Place;
 
 /// Whether a member may hold a copy for ever: an old disk brought it back after it had ended, and nobody
 /// could tell the member so. The account's journal refuses it, and the operator has to look.
@@ -17,20 +18,27 @@ pub(super) fn may_stay(copy: Copy, ledger: &Ledger, unsettled: &BTreeSet<Copy>) 
     unsettled.contains(&copy) && ledger.has_ended(copy)
 }
 
-/// What has not ended, one line each.
+/// What has not ended and is not `waiting`, one line each.
 pub(super) fn open(
     ledger: &Ledger,
     held: &[BTreeMap<Copy, Hold>],
     unsettled: &BTreeSet<Copy>,
+    waiting: &BTreeSet<Place>,
 ) -> Vec<String> {
+    let waits = |copy: Copy| waiting.iter().any(|(_, waiting)| *waiting == copy);
+    // Who is to be told that a copy failed may have to wait for that.
+    let is_excused =
+        |copy: Copy| waits(copy) || ledger.notices(copy).iter().any(|dsn| waits((*dsn, 0)));
     let mut lines: Vec<String> = ledger
         .open()
+        .filter(|(copy, _)| !is_excused(*copy))
         .map(|((token, index), address)| {
             format!("recipient {index} <{address}> of {} has not ended", ledger.describe(token))
         })
         .collect();
     for (host, copies) in held.iter().enumerate() {
         let copies = copies.iter().filter(|(copy, _)| !may_stay(**copy, ledger, unsettled));
+        let copies = copies.filter(|(copy, _)| !waiting.contains(&(host, **copy)));
         lines.extend(copies.map(|((token, index), hold)| {
             format!("host {host} still holds recipient {index} of {token}: {hold:?}")
         }));

@@ -12,6 +12,7 @@ mod custody;
 mod ended;
 mod ledger;
 mod order;
+mod patience;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -36,6 +37,7 @@ use c7_truthful_bounce::{Scene, TruthfulBounce};
 use custody::Hold;
 use ledger::{About, Ledger};
 use order::Orders;
+use patience::Patience;
 
 /// One recipient of one message, by index.
 pub type Copy = (Token, u32);
@@ -68,6 +70,7 @@ pub struct Checkers {
     no_ping_pong: c4_no_ping_pong::NoPingPong,
     truthful_bounce: TruthfulBounce,
     orders: Orders,
+    patience: Patience,
     names: custody::Names,
     /// What each host held when it was looked at last.
     held: Vec<BTreeMap<Copy, Hold>>,
@@ -93,6 +96,7 @@ impl Checkers {
             ledger: Ledger::new(expiry_hours.unwrap_or(0)),
             truthful_bounce: TruthfulBounce::new(Span::hours(u64::from(delay_hours.unwrap_or(0)))),
             orders: Orders::new(organization),
+            patience: Patience::default(),
             names: custody::Names::default(),
             no_loss: c1_no_loss::NoLoss::default(),
             no_duplicate: c2_no_duplicate::NoDuplicate::default(),
@@ -408,7 +412,15 @@ impl Checkers {
     /// The promised recipients that have not ended, in words. Empty is what the second phase waits for.
     #[must_use]
     pub fn open(&self) -> Vec<String> {
-        ended::open(&self.ledger, &self.held, &self.unsettled)
+        ended::open(&self.ledger, &self.held, &self.unsettled, &BTreeSet::new())
+    }
+
+    /// Those of them that had to end by `now`, where nothing has been broken from `since` on: all but those
+    /// that have to wait, because nothing carries them or because it is not the time for it.
+    #[must_use]
+    pub fn overdue(&mut self, (since, now): (Time, Time), hosts: &[Host]) -> Vec<String> {
+        let waiting = self.patience.waiting((since, now), hosts, &self.held, &self.ledger);
+        ended::open(&self.ledger, &self.held, &self.unsettled, &waiting)
     }
 
     /// The recipients of a settled run that have not ended in exactly one way, and the successes that nobody

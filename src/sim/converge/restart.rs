@@ -95,7 +95,7 @@ pub fn restart(plan: &Plan, disks: Disks, progress: Option<fn(u64, Time)>) -> Ou
     network.boot_all();
     let place = format!("{} of {} groups, {disks}", plan.shape, plan.groups);
     let mut outcome = Outcome { rows: Vec::new(), breaches: Vec::new(), stuck: None };
-    if let Err(stuck) = rest(&mut network, "the boot does not come to rest") {
+    if let Err(stuck) = rest(&mut network, plan, "the boot does not come to rest") {
         outcome.stuck = Some(format!("{place}: {stuck}"));
         return outcome;
     }

@@ -24,10 +24,13 @@ use crate::protocol::master::Mastership;
 use crate::protocol::organization::Organization;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 
-/// How long the origin may take to decide that a connector is DOWN, or UP again.
+/// How long the origin may take to decide that a connector is DOWN, or UP again, where an attempt takes no time.
 const DECISION_LIMIT: Span = Span::minutes(6);
-/// How long an organization may take to come to rest. Beyond, it is not live.
-pub const REST_LIMIT: Span = Span::hours(2);
+/// In that time there are so many attempts: one that lasts longer than the time to the next one delays them.
+const DECISION_ATTEMPTS: u64 = 6;
+/// How long an organization may take to come to rest where nothing takes time between groups. Beyond, it is not
+/// live.
+const REST_LIMIT: Span = Span::hours(2);
 /// The most commits between the arrival of a record in a group and its being on the way to the next:
 /// by the bridgehead that hears it, the master, and the bridgehead that tells it.
 pub const COMMITS: u64 = 3;
@@ -55,6 +58,19 @@ impl Plan {
     /// The delay of a connector for a record: from its opening until the record has arrived.
     fn connector_delay(&self, record: &Price) -> Span {
         Span(self.delays.link.0 * (SMTP_SETUP_PASSAGES + record.passages))
+    }
+
+    /// How long the origin may take to decide.
+    fn decision_limit(&self) -> Span {
+        let attempt = self.delays.link.0 * SMTP_SETUP_PASSAGES;
+        Span(DECISION_LIMIT.0 + DECISION_ATTEMPTS * attempt)
+    }
+
+    /// How long the organization may take to come to rest: news crosses each group there and back at most, and
+    /// each time over a connection that is opened for it.
+    pub(super) fn rest_limit(&self) -> Span {
+        let groups = u64::try_from(self.groups).expect("groups are counted");
+        Span(REST_LIMIT.0 + 2 * groups * self.delays.link.0 * SMTP_SETUP_PASSAGES)
     }
 
     /// What a group adds: commits, and passages inside.
@@ -161,7 +177,7 @@ fn try_converge(
     let mut network = Network::new(&organization, plan.delays, plan.seed, &plan.faults, disks);
     network.progress = progress;
     network.boot_all();
-    rest(&mut network, "the boot does not come to rest")?;
+    rest(&mut network, plan, "the boot does not come to rest")?;
     let way = Way::Connector(topology.breaks.clone());
     let connector = organization.connector(&topology.breaks).expect("it is in the organization");
     let bridgehead = network.place(&connector.sources[0]);
@@ -176,10 +192,10 @@ fn try_converge(
         let (name, group) = (topology.breaks.clone(), connector.from.clone());
         let watched = Watched { connector: name, judgement, group, version: version.clone() };
         network.meter.watch(watched);
-        if !network.run_until_judged(&topology.breaks, judgement, DECISION_LIMIT) {
+        if !network.run_until_judged(&topology.breaks, judgement, plan.decision_limit()) {
             return Err("the origin does not decide");
         }
-        rest(&mut network, "the change does not come to rest")?;
+        rest(&mut network, plan, "the change does not come to rest")?;
         outcome.breaches.extend(differing(&network, &connector.from, &version));
         let row = measured(plan, &topology, &network, change);
         outcome.breaches.extend(row.breaches(&network.meter.connectors));
@@ -189,8 +205,12 @@ fn try_converge(
 }
 
 /// Waits until nothing is under way.
-pub(super) fn rest(network: &mut Network, otherwise: &'static str) -> Result<(), &'static str> {
-    if network.settle(REST_LIMIT) { Ok(()) } else { Err(otherwise) }
+pub(super) fn rest(
+    network: &mut Network,
+    plan: &Plan,
+    otherwise: &'static str,
+) -> Result<(), &'static str> {
+    if network.settle(plan.rest_limit()) { Ok(()) } else { Err(otherwise) }
 }
 
 /// Disks on which every record is, and, for a master, its term.

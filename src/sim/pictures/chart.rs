@@ -305,7 +305,7 @@ mod tests {
                     .collect();
                 let term = json!({"counter": 1, "member": "m", "nonce": 0});
                 let record = json!({
-                    "group": own, "uuid": "00", "members": [["m", true]], "connectors": connectors,
+                    "group": own, "uuid": own, "members": [["m", true]], "connectors": connectors,
                     "version": {"term": term, "major": 1, "minor": 0, "user": 0},
                 });
                 serde_json::from_value(record).expect("it is a record")

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use serde_json::json;
 
+use crate::protocol::linkstate::paths::speaking;
 use crate::protocol::linkstate::{
     ConnectorRecord, ConnectorState, Record, Table, Term, Traits, Version, first_connector,
     is_cut_edge,
@@ -135,13 +136,22 @@ impl Topology {
         records: &[Record],
         judgements: &BTreeMap<ConnectorName, String>,
     ) -> Self {
+        // Connectors lead to names: the record that speaks for the name stands there, and no tombstone.
+        let table = Table::new(records.iter().cloned());
         let known: BTreeMap<&GroupName, &Record> =
-            records.iter().map(|record| (&record.group, record)).collect();
-        let far = records.iter().flat_map(|r| &r.connectors).map(|connector| &connector.to);
+            speaking(&table).map(|record| (&record.group, &**record)).collect();
+        let far = known.values().flat_map(|r| &r.connectors).map(|connector| &connector.to);
         let names: BTreeSet<&GroupName> = known.keys().copied().chain(far).collect();
         let places: BTreeMap<&GroupName, usize> =
             names.iter().enumerate().map(|(place, name)| (*name, place)).collect();
-        let nodes = names.iter().map(|name| node(name, known.get(name).copied())).collect();
+        let buried = |name: &GroupName| {
+            table.records().find(|record| record.group == *name)?.deleted.clone()
+        };
+        let nodes = names.iter().map(|name| match known.get(name) {
+            Some(record) => node(record),
+            None => nobody(name, buried(name)),
+        });
+        let nodes = nodes.collect();
         let edges = known.values().flat_map(|record| {
             let from = places[&record.group];
             let edge = |connector: &ConnectorRecord| {
@@ -199,18 +209,24 @@ fn route(table: &Table, from: &GroupName, to: &GroupName) -> Route {
     route
 }
 
-fn node(name: &GroupName, record: Option<&Record>) -> Node {
-    let detail = match record {
+fn node(record: &Record) -> Node {
+    let members = record.members.iter().map(|(member, attached)| {
+        format!("{member}{}", if *attached { "" } else { " (not attached)" })
+    });
+    let members: Vec<String> = members.collect();
+    let name = record.group.clone();
+    let detail = format!("{name}\nversion {}\nmembers {}", record.version, members.join(", "));
+    Node { name, is_known: true, detail }
+}
+
+/// A group to which connectors lead, and for which no record speaks; it may be `buried` for a reason.
+fn nobody(name: &GroupName, buried: Option<String>) -> Node {
+    let detail = match buried {
         None => format!("{name}\nthe table has no record of it"),
-        Some(record) => {
-            let members = record.members.iter().map(|(member, attached)| {
-                format!("{member}{}", if *attached { "" } else { " (not attached)" })
-            });
-            let members: Vec<String> = members.collect();
-            format!("{name}\nversion {}\nmembers {}", record.version, members.join(", "))
-        }
+        Some(reason) if reason.is_empty() => format!("{name}\nit is buried"),
+        Some(reason) => format!("{name}\nit is buried: {reason}"),
     };
-    Node { name: name.clone(), is_known: record.is_some(), detail }
+    Node { name: name.clone(), is_known: false, detail }
 }
 
 fn edge(connector: &ConnectorRecord, (from, to): (usize, usize), judgement: Option<&str>) -> Edge {
@@ -337,5 +353,30 @@ mod tests {
         let topology = Topology::of_records(String::from("four"), &records, &judgements);
         assert_eq!(topology.nodes.len(), 5);
         assert!(!topology.nodes[4].is_known && topology.nodes[4].detail.contains("no record"));
+    }
+
+    /// LS-135: the tombstone of an older group does not stand where a living one has the name.
+    #[test]
+    fn a_tombstone_does_not_stand_for_a_living_group_of_its_name() {
+        let example =
+            load_organization(Path::new("examples/five-groups.toml")).expect("it is right");
+        let (mut records, judgements) = records_of(&example, &[]).expect("nothing is broken");
+        let drawn = Topology::of_records(String::from("five"), &records, &judgements);
+        let mut tombstone = records[1].clone();
+        tombstone.uuid = "f".repeat(32);
+        tombstone.version = Version::tombstone("rg1-a".into());
+        tombstone.deleted = Some(String::from("sold off"));
+        (tombstone.members, tombstone.connectors) = (Vec::new(), Vec::new());
+        for place in [0, records.len()] {
+            let mut with = records.clone();
+            with.insert(place, tombstone.clone());
+            let again = Topology::of_records(String::from("five"), &with, &judgements);
+            assert_eq!(again, drawn);
+        }
+        records[1] = tombstone;
+        let without = Topology::of_records(String::from("five"), &records, &judgements);
+        let node = without.nodes.iter().find(|node| node.name.as_str() == "RG2");
+        let node = node.expect("connectors lead there still");
+        assert!(!node.is_known && node.detail.ends_with("it is buried: sold off"), "{node:?}");
     }
 }
