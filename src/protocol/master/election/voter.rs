@@ -135,7 +135,8 @@ impl Election {
         cx: &mut Context<'_>,
     ) {
         let is_smaller = self.term.as_ref().is_some_and(|known| *known > term);
-        if is_smaller && !config.faults.is_on("obeys-any-term") {
+        let is_fooled = config.faults.is_on("obeys-any-term") && self.lease.is_none();
+        if is_smaller && !is_fooled {
             clause!(MA_041);
             return self.refuse(member, round, cx);
         }
