@@ -120,6 +120,16 @@ pub const NAMES: &[(&str, &str)] = &[
     ("members-are-limited", "counts what members take like what clients take"),
     ("everybody-is-attached", "shows members as attached that are not"),
     ("no-way-is-for-ever", "never tries mail again for which there was no way once"),
+    ("votes-right-after-boot", "votes although it may have promised its vote before its boot"),
+    ("grants-before-durable", "grants a round before its term is on disk"),
+    ("lease-from-the-answer", "counts its lease from when a majority has granted it"),
+    ("two-promises", "grants a round although it has promised its vote to another member"),
+    ("grants-smaller-terms", "grants a round of a smaller term than it knows"),
+    ("no-poll", "begins a term without asking whether anybody would grant it"),
+    ("resigns-before-it-stops", "says that it hands over, and is the master until its lease ends"),
+    ("resigned-round-counts", "hands over, and counts the answers to its last round all the same"),
+    ("obeys-any-term", "obeys a master under a smaller term than it knows"),
+    ("lease-survives-a-boot", "is the master after a boot because it was before"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

@@ -12,6 +12,7 @@ use nom::combinator::{cut, map, value};
 use nom::sequence::{preceded, terminated};
 use serde::Serialize;
 
+use super::election::{self, ElectionPdu};
 use super::fields::{self, is_name};
 use super::frame::{FRAME_LIMIT, counted};
 use super::orginfo::{
@@ -39,6 +40,10 @@ pub enum Frame {
     Consult(MemberName),
     /// A question about an account, or an answer.
     Verify(VerifyPdu),
+    /// The client's first frame, where it has come for an election: who it is.
+    Convene(MemberName),
+    /// What is said in an election.
+    Election(ElectionPdu),
 }
 
 impl Frame {
@@ -55,6 +60,8 @@ impl Frame {
             Self::Attach(member) => format!(" ATTACH {}", name(member.as_str())),
             Self::Consult(member) => format!(" CONSULT {}", name(member.as_str())),
             Self::Verify(pdu) => verify::encode(pdu),
+            Self::Convene(member) => format!(" CONVENE {}", name(member.as_str())),
+            Self::Election(pdu) => election::encode(pdu),
             Self::Link(LinkPdu::Report { states }) => {
                 let states = states.iter().map(|(connector, state)| {
                     format!("{} {}", name(connector.as_str()), encode_source_state(*state))
@@ -90,6 +97,7 @@ const GREETING: &str = "Version: 1 Bridgehead ";
 fn frame(input: &str) -> Parsed<'_, Frame> {
     let attach = preceded(word("ATTACH"), cut(token(member_name)));
     let consult = preceded(word("CONSULT"), cut(token(member_name)));
+    let convene = preceded(word("CONVENE"), cut(token(member_name)));
     let report = preceded(word("REPORT"), cut(listed(report)));
     let reported = preceded(word("REPORTED"), cut(term));
     let verbs = alt((
@@ -99,6 +107,8 @@ fn frame(input: &str) -> Parsed<'_, Frame> {
         map(reported, |term| Frame::Link(LinkPdu::Reported { term })),
         map(consult, Frame::Consult),
         map(verify::decode, Frame::Verify),
+        map(convene, Frame::Convene),
+        map(election::decode, Frame::Election),
         map(element_or_nothing, Frame::Link),
     ));
     expect("SP and a verb of the group port", verbs).parse(input)

@@ -5,6 +5,7 @@
 
 pub mod deliver;
 mod dots;
+pub mod election;
 pub mod envelope;
 mod error;
 pub mod exits;

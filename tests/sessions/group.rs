@@ -36,12 +36,17 @@ fn a_member_attaches() {
     ));
 }
 
-/// SM-080, SM-082: everything but the ATTACH of the proved member closes.
+/// SM-080, SM-082: everything but the ATTACH of the proved member closes; CONVENE, too, as long as no
+/// elections are run (WI-121).
 #[test]
 fn anything_else_closes() {
-    for first in
-        [r"C=  ATTACH {5}rg2-a\r\n", r"C=  REPORT ()\r\n", "C=  FROBNICATE", "C~ hello there"]
-    {
+    for first in [
+        r"C=  ATTACH {5}rg2-a\r\n",
+        r"C=  CONVENE {5}rg2-b\r\n",
+        r"C=  REPORT ()\r\n",
+        "C=  FROBNICATE",
+        "C~ hello there",
+    ] {
         let mut stage = master();
         stage.play(&format!("{first}\n. close"));
     }

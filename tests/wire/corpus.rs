@@ -75,7 +75,15 @@ fn counted_frames() {
     replay(
         "counted_frames",
         fuzz::counted_frames,
-        &[clauses::WI_015, clauses::WI_048, clauses::WI_102, clauses::WI_110],
+        &[
+            clauses::WI_015,
+            clauses::WI_048,
+            clauses::WI_102,
+            clauses::WI_110,
+            clauses::WI_122,
+            clauses::WI_123,
+            clauses::WI_124,
+        ],
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod corpus;
+mod election;
 mod envelopes;
 mod exits;
 mod framer;

@@ -41,6 +41,8 @@ const SOURCES: Field = Field::known("bridgeheads", "the members that carry it");
 const STATE: Field = Field::known("state", "UP or DOWN");
 const STATES: Field = Field::known("states", "of the connectors that the member carries");
 const TEXT: Field = Field::known("text", "counted");
+const ROUND: Field = Field::known("round", "number of a poll or round, hexadecimal");
+const LEASE: Field = Field::known("lease", "the least promise, milliseconds, hexadecimal");
 const LATER: Field = Field::unknown("element", "of a later version than this explanation");
 
 /// The most frames and parentheses in one another; the grammar has six.
@@ -90,6 +92,10 @@ const OF_CONNECTOR: &[Place] = &[
 const REPORT: &[Place] = &[Items(&STATES, &[One(&CONNECTOR), One(&STATE)])];
 const REPORTED: &[Place] = &[One(&COUNTER), One(&MASTER), One(&NONCE)];
 const NODEINFO: &[Place] = &[One(&VERSION), One(&TEXT)];
+const ANSWER: &[Place] = &[One(&ROUND)];
+const ASKED: &[Place] = &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE)];
+const VOTE: &[Place] = &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE), One(&LEASE)];
+const RESIGN: &[Place] = &[One(&COUNTER), One(&MASTER), One(&NONCE), One(&MEMBER)];
 const NAMED: &[Place] = &[One(&MEMBER)];
 
 /// A message of X-LINK2STATE, from its counted frame on.
@@ -224,7 +230,11 @@ impl Walk<'_> {
                     b"REPORT" => REPORT,
                     b"REPORTED" => REPORTED,
                     b"NODEINFO" => NODEINFO,
-                    b"ATTACH" | b"CONSULT" => NAMED,
+                    b"ATTACH" | b"CONSULT" | b"CONVENE" => NAMED,
+                    b"POLL" | b"LEAD" | b"UNWILLING" | b"REFUSE" => ASKED,
+                    b"WILLING" | b"GRANTED" | b"OBEYED" => ANSWER,
+                    b"VOTE" => VOTE,
+                    b"RESIGN" => RESIGN,
                     _ => &[],
                 };
                 self.one(&VERB)?;

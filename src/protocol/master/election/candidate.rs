@@ -1,0 +1,224 @@
+//! A candidate: when it stands, whom it asks, and what it makes of the answers.
+
+use alloc::collections::BTreeSet;
+
+use super::machine::{ElectionChange, ElectionConfig, ElectionPeer, ElectionTimer};
+use super::{Asking, Context, Election};
+use crate::clause;
+use crate::kernel::{Effect, Span, draw_u64};
+use crate::wire::election::{ELECTED_LIMIT, ElectionPdu};
+use crate::wire::ids::MemberName;
+use crate::wire::record::Term;
+
+impl Election {
+    /// Stands when `promised` has gone by, and then its place in the order. Whoever hears of a master begins
+    /// this wait anew.
+    pub(super) fn wait_in_place(
+        &mut self,
+        promised: Span,
+        config: &ElectionConfig,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(place) = config.place() else { return };
+        clause!(MA_039);
+        self.failures = 0;
+        let tenth = config.tenth().0;
+        let least = promised.0 + place * tenth;
+        cx.out.push(Effect::Arm {
+            timer: ElectionTimer::Stand,
+            within: Span(least)..=Span(least + tenth),
+        });
+    }
+
+    /// Stands again after a poll or a round without a majority.
+    pub(super) fn wait_again(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
+        if config.place().is_none() {
+            return;
+        }
+        clause!(MA_039);
+        let longest = Span(config.tenth().0 << self.failures).min(config.lease);
+        if longest < config.lease {
+            self.failures += 1;
+        }
+        cx.out.push(Effect::Arm { timer: ElectionTimer::Stand, within: Span::ZERO..=longest });
+    }
+
+    /// Stands without a wait.
+    pub(super) fn stand_at_once(&self, cx: &mut Context<'_>) {
+        cx.arm(ElectionTimer::Stand, Span::ZERO);
+    }
+
+    /// The wait is over: asks who would vote for it.
+    pub(super) fn stand(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
+        if self.asking.is_some() || self.lease.is_some() || config.place().is_none() {
+            return;
+        }
+        if !self.is_free_for(&config.member, config) {
+            return self.wait_in_place(Span::ZERO, config, cx);
+        }
+        let Some(term) = self.next_term(config, cx) else { return };
+        if config.faults.is_on("no-poll") {
+            return self.begin(term, config, cx);
+        }
+        let willing = BTreeSet::from([config.member.clone()]);
+        self.asking = Some(Asking::Poll { term, willing });
+        self.number();
+        cx.arm(ElectionTimer::Round, config.third());
+        self.reach_voters(config, cx);
+    }
+
+    /// The term that follows all that are known; `None` where none can.
+    fn next_term(&self, config: &ElectionConfig, cx: &mut Context<'_>) -> Option<Term> {
+        clause!(MA_035);
+        let counter = self.term.as_ref().map_or(0, |known| known.counter) + 1;
+        let nonce = draw_u64(cx.choose, "election.term");
+        let term = Term { counter, member: config.member.clone(), nonce };
+        (counter <= ELECTED_LIMIT).then_some(term)
+    }
+
+    /// WILLING: with a majority the term begins.
+    pub(super) fn willing(
+        &mut self,
+        voter: &MemberName,
+        round: u64,
+        config: &ElectionConfig,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(Asking::Poll { term, willing }) = &mut self.asking else { return };
+        if round != self.round || !config.electorate().any(|member| member == voter) {
+            return;
+        }
+        willing.insert(voter.clone());
+        if config.is_majority(willing.len()) {
+            let term = term.clone();
+            self.begin(term, config, cx);
+        }
+    }
+
+    /// The first round of a term of its own.
+    fn begin(&mut self, term: Term, config: &ElectionConfig, cx: &mut Context<'_>) {
+        clause!(MA_035);
+        // Whoever grants another one, or learns of another term, drops its poll.
+        assert!(self.is_free_for(&config.member, config), "a candidate would vote for itself");
+        assert!(self.is_new(&term), "a candidate begins what it has polled for");
+        self.term = Some(term.clone());
+        cx.store(ElectionChange::Term(term));
+        self.ask_for_votes(config, cx);
+    }
+
+    /// A round: the first one of a term, or a later one of the master.
+    pub(super) fn ask_for_votes(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
+        self.drop_asking(cx);
+        let term = self.term.clone().expect("a round has a term");
+        assert!(term.member == config.member, "a member asks under a term of its own");
+        self.number();
+        self.promise(&term, config.lease, config, cx);
+        clause!(MA_036);
+        // Counted from here, before anybody is asked.
+        cx.arm(ElectionTimer::Lease(self.round), config.lease_of_holder());
+        cx.arm(ElectionTimer::Round, config.third());
+        let granted = BTreeSet::from([config.member.clone()]);
+        self.asking = Some(Asking::Votes { granted });
+        self.reach_voters(config, cx);
+    }
+
+    /// GRANTED: with a majority the round is a lease.
+    pub(super) fn granted(
+        &mut self,
+        voter: &MemberName,
+        round: u64,
+        config: &ElectionConfig,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(Asking::Votes { granted }) = &mut self.asking else { return };
+        if round != self.round || !config.electorate().any(|member| member == voter) {
+            return;
+        }
+        granted.insert(voter.clone());
+        if config.is_majority(granted.len()) && self.lease != Some(round) {
+            self.take_lease(config, cx);
+        }
+    }
+
+    /// UNWILLING or REFUSE: there may be a greater term.
+    pub(super) fn refused(
+        &mut self,
+        round: u64,
+        known: Option<Term>,
+        config: &ElectionConfig,
+        cx: &mut Context<'_>,
+    ) {
+        if round != self.round {
+            return;
+        }
+        if let Some(known) = known {
+            self.learn_and_stand(&known, config, cx);
+        }
+    }
+
+    /// Learns of a term that no master has told. Whoever asked or led under a smaller one stands again.
+    pub(super) fn learn_and_stand(
+        &mut self,
+        term: &Term,
+        config: &ElectionConfig,
+        cx: &mut Context<'_>,
+    ) {
+        let (has_led, has_asked) = (self.lease.is_some(), self.asking.is_some());
+        if !self.learn(term, cx) {
+            return;
+        }
+        if has_led {
+            // Those who have voted for it would do so again.
+            clause!(MA_038);
+            self.stand_at_once(cx);
+        } else if has_asked {
+            self.wait_again(config, cx);
+        }
+    }
+
+    /// The present poll or round has had its time.
+    pub(super) fn round_is_over(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
+        if self.lease.is_some() {
+            clause!(MA_037);
+            self.ask_for_votes(config, cx);
+        } else if self.asking.is_some() {
+            self.drop_asking(cx);
+            self.wait_again(config, cx);
+        }
+    }
+
+    /// Asks no more: no answer to the present poll or round counts.
+    pub(super) fn drop_asking(&mut self, cx: &mut Context<'_>) {
+        if let Some(asking) = self.asking.take() {
+            cx.disarm(ElectionTimer::Round);
+            // A round that is a lease is counted on.
+            if matches!(asking, Asking::Votes { .. }) && self.lease != Some(self.round) {
+                cx.disarm(ElectionTimer::Lease(self.round));
+            }
+        }
+    }
+
+    fn number(&mut self) {
+        self.round = self.round.checked_add(1).expect("a boot has fewer than 2^63 rounds");
+    }
+
+    /// Says to a voter what it is asked at present, unless it has agreed already.
+    pub(super) fn ask(&self, voter: &MemberName, config: &ElectionConfig, cx: &mut Context<'_>) {
+        if !config.electorate().any(|member| member == voter) {
+            return;
+        }
+        let (round, to) = (self.round, ElectionPeer::Voter(voter.clone()));
+        match &self.asking {
+            Some(Asking::Poll { term, willing }) if !willing.contains(voter) => {
+                cx.send(to, ElectionPdu::Poll { round, term: term.clone() });
+            }
+            Some(Asking::Votes { granted }) if !granted.contains(voter) => {
+                clause!(MA_035);
+                let term = self.term.clone().expect("a round has a term");
+                let lease_ms = u32::try_from(config.lease.0 / 1_000).expect("five minutes at most");
+                cx.send_durable(to, ElectionPdu::Vote { round, term, lease_ms });
+            }
+            _ => {}
+        }
+    }
+}

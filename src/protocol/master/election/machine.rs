@@ -1,0 +1,169 @@
+//! What the election machine of one member is told and says: its contract with the host.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::Span;
+use crate::protocol::faults::Faults;
+use crate::wire::ids::MemberName;
+use crate::wire::record::Term;
+
+/// Parts per million: the whole.
+const MILLION: u64 = 1_000_000;
+
+/// What the machine is configured with: the automatic mode of one group, as one member sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ElectionConfig {
+    /// The voters that can be the master, in the order in which they stand.
+    pub voters: Vec<MemberName>,
+    /// A voter of another group, which never stands.
+    pub witness: Option<MemberName>,
+    /// All members of the group.
+    pub members: Vec<MemberName>,
+    /// This member: one of the group, or the witness.
+    pub member: MemberName,
+    /// How long a voter promises.
+    pub lease: Span,
+    /// How far the rate of a clock is from the true one, at most, in parts per million.
+    pub drift_ppm: u32,
+    /// Planted bugs, in test builds.
+    pub faults: Faults,
+}
+
+impl ElectionConfig {
+    /// Everybody who votes.
+    pub fn electorate(&self) -> impl Iterator<Item = &MemberName> {
+        self.voters.iter().chain(&self.witness)
+    }
+
+    /// Whether this member votes.
+    #[must_use]
+    pub fn is_voter(&self) -> bool {
+        self.electorate().any(|voter| *voter == self.member)
+    }
+
+    /// The place of this member among those that stand.
+    #[must_use]
+    pub fn place(&self) -> Option<u64> {
+        let place = self.voters.iter().position(|voter| *voter == self.member);
+        place.and_then(|place| u64::try_from(place).ok())
+    }
+
+    /// Whether so many voters are more than half of all.
+    #[must_use]
+    pub fn is_majority(&self, voters: usize) -> bool {
+        2 * voters > self.electorate().count()
+    }
+
+    /// How long a lease lasts on the clock of its holder: however the clocks differ, no longer than any
+    /// promise in it does on the clock of its voter.
+    #[must_use]
+    pub fn lease_of_holder(&self) -> Span {
+        let drift = u64::from(self.drift_ppm);
+        assert!(drift < MILLION, "a clock goes forward");
+        Span(self.lease.0 * (MILLION - drift) / (MILLION + drift))
+    }
+
+    /// A tenth of the lease: the unit of waits.
+    #[must_use]
+    pub const fn tenth(&self) -> Span {
+        Span(self.lease.0 / 10)
+    }
+
+    /// A third of the lease: how long a poll or a round may take.
+    #[must_use]
+    pub const fn third(&self) -> Span {
+        Span(self.lease.0 / 3)
+    }
+}
+
+/// A connection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElectionPeer {
+    /// Ours to a voter or a member of our group.
+    Voter(MemberName),
+    /// That of a candidate or holder to us.
+    Convener(MemberName),
+}
+
+/// Names of the timers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElectionTimer {
+    /// What this voter has promised, or may have promised before its boot, is over. Never early.
+    Promise,
+    /// This candidate polls.
+    Stand,
+    /// The present poll or round has had its time.
+    Round,
+    /// What the round of this number gave, or can still give, is over. Never late.
+    Lease(u64),
+}
+
+/// Durable steps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElectionChange {
+    /// The greatest term that this member knows.
+    Term(Term),
+    /// For how long this voter promises.
+    Span(Span),
+}
+
+/// What survives a crash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ElectionDurable {
+    /// The greatest term that this member has granted, begun or obeyed, or was told of.
+    pub term: Option<Term>,
+    /// For how long its last promise was.
+    pub span: Span,
+}
+
+/// Orders.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElectionCommand {
+    /// The master hands over. Nothing happens at any other member.
+    Resign {
+        /// Who is to follow.
+        successor: Option<MemberName>,
+    },
+    /// The table has a record of the group under this term.
+    Published(Term),
+}
+
+/// What the host and the log are told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElectionEvent {
+    /// This member is the master from now on.
+    Leads(Term),
+    /// It is the master no more.
+    Ceased {
+        /// Under which term it was.
+        term: Term,
+    },
+    /// The master of this term is the one to obey.
+    Follows(Term),
+    /// A peer broke the protocol: who, and what was expected.
+    Misbehaved {
+        /// Who.
+        peer: ElectionPeer,
+        /// What was expected.
+        expected: String,
+    },
+}
+
+/// The projection onto the model's variables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ElectionView {
+    /// The greatest term that it knows.
+    pub known: Option<Term>,
+    /// To whom it has promised; to itself, too.
+    pub promised: Option<MemberName>,
+    /// Whether it has a lease.
+    pub holds: bool,
+}

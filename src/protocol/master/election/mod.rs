@@ -1,0 +1,311 @@
+//! The automatic mode: voters elect the master of their group, and no two are masters at one time.
+//!
+//! Read [`machine`](self) first: the vocabulary. Then `voter` (what is promised), `candidate` (who asks for
+//! it), `holder` (who has it), `links` (the connections), and here what ties them together. The machine knows
+//! no clock. Two of its timers carry the proof: that of a promise begins when it is given and is never
+//! early, that of a lease begins before anybody is asked and is never late.
+
+mod candidate;
+mod holder;
+mod links;
+mod machine;
+mod voter;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+
+use crate::clause;
+use crate::kernel::{Cx, Input, Machine, Span, draw_u64};
+use crate::wire::election::ElectionPdu;
+use crate::wire::ids::MemberName;
+use crate::wire::record::Term;
+
+use links::Link;
+use voter::Promise;
+
+pub use links::SILENT_ROUNDS;
+pub use machine::*;
+
+type Context<'a> = Cx<'a, Election>;
+
+/// The election of one group, at one member of it or at its witness.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Election {
+    /// The greatest term that this member knows.
+    term: Option<Term>,
+    /// The span of its last promise, as it is stored.
+    span: Span,
+    promise: Promise,
+    /// The number of the present poll or round.
+    round: u64,
+    /// What it asks for in that.
+    asking: Option<Asking>,
+    /// The round that is its lease. As long as it has one, its term is the greatest that it knows.
+    lease: Option<u64>,
+    /// The term that it has obeyed last.
+    follows: Option<Term>,
+    /// The polls and rounds without a majority, one after the other.
+    failures: u8,
+    links: BTreeMap<MemberName, Link>,
+}
+
+/// What a candidate or holder asks for, and who has agreed, itself among them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Asking {
+    /// Whether this term would be granted.
+    Poll { term: Term, willing: BTreeSet<MemberName> },
+    /// To grant the present term.
+    Votes { granted: BTreeSet<MemberName> },
+}
+
+impl Election {
+    /// The term under which this member is the master.
+    #[must_use]
+    pub fn leads(&self) -> Option<&Term> {
+        self.term.as_ref().filter(|_| self.lease.is_some())
+    }
+
+    /// The round that is the lease of this member.
+    #[must_use]
+    pub const fn lease(&self) -> Option<u64> {
+        self.lease
+    }
+
+    /// The number of the present poll or round: answers to another one count for nothing.
+    #[must_use]
+    pub const fn round(&self) -> u64 {
+        self.round
+    }
+
+    /// Whether a poll or a round is under way.
+    #[must_use]
+    pub const fn is_asking(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    /// The voters that have granted the present round.
+    #[must_use]
+    pub fn votes(&self) -> Option<&BTreeSet<MemberName>> {
+        match &self.asking {
+            Some(Asking::Votes { granted }) => Some(granted),
+            _ => None,
+        }
+    }
+
+    /// The greatest term that this member knows: what comes under a smaller one is refused with it (MA-041).
+    #[must_use]
+    pub const fn known(&self) -> Option<&Term> {
+        self.term.as_ref()
+    }
+
+    /// Keeps a greater term; what was asked or held under a smaller one is over. Whether it is greater.
+    fn learn(&mut self, term: &Term, cx: &mut Context<'_>) -> bool {
+        if !self.is_new(term) {
+            return false;
+        }
+        clause!(MA_038);
+        self.cease(cx);
+        self.drop_asking(cx);
+        self.term = Some(term.clone());
+        cx.store(ElectionChange::Term(term.clone()));
+        true
+    }
+
+    fn pdu(
+        &mut self,
+        from: ElectionPeer,
+        pdu: ElectionPdu,
+        config: &ElectionConfig,
+        cx: &mut Context<'_>,
+    ) {
+        match from {
+            ElectionPeer::Convener(member) => self.convened(member, pdu, config, cx),
+            ElectionPeer::Voter(member) if self.links.contains_key(&member) => {
+                self.hear(&member);
+                self.answered(member, pdu, config, cx);
+            }
+            // What still comes on a connection that is closed.
+            ElectionPeer::Voter(_) => {}
+        }
+    }
+
+    /// A candidate or holder speaks.
+    fn convened(
+        &mut self,
+        member: MemberName,
+        pdu: ElectionPdu,
+        config: &ElectionConfig,
+        cx: &mut Context<'_>,
+    ) {
+        let term = match &pdu {
+            ElectionPdu::Poll { term, .. }
+            | ElectionPdu::Vote { term, .. }
+            | ElectionPdu::Lead { term, .. }
+            | ElectionPdu::Resign { term, .. } => Some(term),
+            _ => None,
+        };
+        let is_other = member != config.member && config.voters.contains(&member);
+        if !is_other || term.is_none_or(|term| term.member != member) {
+            let expected = "POLL, VOTE, LEAD or RESIGN of a voter, under a term of its own";
+            return self.misbehaved(ElectionPeer::Convener(member), expected, cx);
+        }
+        match pdu {
+            ElectionPdu::Poll { round, term } => self.polled(member, (round, &term), config, cx),
+            ElectionPdu::Vote { round, term, lease_ms } => {
+                let span = Span::milliseconds(lease_ms.into());
+                self.asked(member, (round, term, span), config, cx);
+            }
+            ElectionPdu::Lead { round, term } => self.led(member, (round, term), config, cx),
+            ElectionPdu::Resign { term, successor } => {
+                self.released(&term, successor.as_ref(), config, cx);
+            }
+            _ => unreachable!("only these have a term"),
+        }
+    }
+
+    /// A voter or member answers.
+    fn answered(
+        &mut self,
+        member: MemberName,
+        pdu: ElectionPdu,
+        config: &ElectionConfig,
+        cx: &mut Context<'_>,
+    ) {
+        clause!(WI_122);
+        match pdu {
+            ElectionPdu::Willing { round } => self.willing(&member, round, config, cx),
+            ElectionPdu::Granted { round } => self.granted(&member, round, config, cx),
+            ElectionPdu::Unwilling { round, known } | ElectionPdu::Refuse { round, known } => {
+                self.refused(round, known, config, cx);
+            }
+            ElectionPdu::Obeyed { .. } => {}
+            ElectionPdu::Poll { .. }
+            | ElectionPdu::Vote { .. }
+            | ElectionPdu::Lead { .. }
+            | ElectionPdu::Resign { .. } => {
+                self.misbehaved(ElectionPeer::Voter(member), "an answer", cx);
+            }
+        }
+    }
+
+    fn misbehaved(&mut self, peer: ElectionPeer, expected: &str, cx: &mut Context<'_>) {
+        clause!(WI_121);
+        if let ElectionPeer::Voter(member) = &peer {
+            self.links.remove(member);
+        }
+        cx.close(peer.clone());
+        cx.event(ElectionEvent::Misbehaved { peer, expected: String::from(expected) });
+    }
+
+    fn timer(&mut self, timer: &ElectionTimer, config: &ElectionConfig, cx: &mut Context<'_>) {
+        match timer {
+            ElectionTimer::Promise => self.lapse(),
+            ElectionTimer::Stand => self.stand(config, cx),
+            ElectionTimer::Round => self.round_is_over(config, cx),
+            ElectionTimer::Lease(round) => self.lease_is_over(*round, config, cx),
+        }
+    }
+
+    /// Begins anew, as at a boot: promises and leases are those of another configuration.
+    fn restart(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
+        self.drop_asking(cx);
+        self.cease(cx);
+        self.hang_up(cx);
+        cx.disarm(ElectionTimer::Stand);
+        self.forget_promises(config, cx);
+        self.wait_in_place(self.span.max(config.lease), config, cx);
+    }
+
+    /// The planted fault: takes its last lease up again.
+    fn revive(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
+        let is_own = self.term.as_ref().is_some_and(|term| term.member == config.member);
+        if is_own && config.faults.is_on("lease-survives-a-boot") {
+            self.lease = Some(self.round);
+            self.asking = Some(Asking::Votes { granted: BTreeSet::new() });
+            cx.arm(ElectionTimer::Lease(self.round), config.lease_of_holder());
+            cx.arm(ElectionTimer::Round, config.third());
+            self.lead(config, cx);
+        }
+    }
+}
+
+impl Machine for Election {
+    type Config = ElectionConfig;
+    type Peer = ElectionPeer;
+    type Endpoint = MemberName;
+    type Pdu = ElectionPdu;
+    type Timer = ElectionTimer;
+    type Change = ElectionChange;
+    type Durable = ElectionDurable;
+    type Query = ();
+    type Answer = ();
+    type Command = ElectionCommand;
+    type Event = ElectionEvent;
+    type View = ElectionView;
+
+    fn apply(durable: &mut ElectionDurable, change: &ElectionChange) {
+        match change {
+            ElectionChange::Term(term) => {
+                let is_greater = durable.term.as_ref().is_none_or(|known| known < term);
+                assert!(is_greater, "terms grow");
+                durable.term = Some(term.clone());
+            }
+            ElectionChange::Span(span) => durable.span = *span,
+        }
+    }
+
+    fn boot(config: &ElectionConfig, durable: &ElectionDurable, cx: &mut Context<'_>) -> Self {
+        clause!(WI_122);
+        let mut election = Self {
+            term: durable.term.clone(),
+            span: durable.span,
+            promise: Promise::None,
+            // No answer to an earlier boot has a number of this one.
+            round: draw_u64(cx.choose, "election.round") >> 1,
+            asking: None,
+            lease: None,
+            follows: None,
+            failures: 0,
+            links: BTreeMap::new(),
+        };
+        election.restart(config, cx);
+        election.revive(config, cx);
+        election
+    }
+
+    fn step(&mut self, config: &ElectionConfig, input: Input<Self>, cx: &mut Context<'_>) {
+        match input {
+            Input::Pdu { from, pdu } => self.pdu(from, pdu, config, cx),
+            Input::Link { peer: ElectionPeer::Voter(member), change } => {
+                self.link(&member, change, config, cx);
+            }
+            // Whoever calls us calls again when it has to.
+            Input::Link { peer: ElectionPeer::Convener(_), .. } => {}
+            Input::Timer(timer) => self.timer(&timer, config, cx),
+            Input::Command(ElectionCommand::Resign { successor }) => {
+                self.resign(successor, config, cx);
+            }
+            Input::Command(ElectionCommand::Published(term)) => {
+                self.learn_and_stand(&term, config, cx);
+            }
+            Input::Configuration => self.restart(config, cx),
+            Input::StoreFailed { .. } => {
+                self.drop_asking(cx);
+                self.cease(cx);
+            }
+            Input::Answer { .. } => {}
+        }
+        assert!(self.lease.is_none() || self.asking.is_some(), "a holder is in a round");
+    }
+
+    fn view(&self) -> ElectionView {
+        ElectionView {
+            known: self.term.clone(),
+            promised: match &self.promise {
+                Promise::To { term, .. } => Some(term.member.clone()),
+                Promise::None | Promise::Forgotten => None,
+            },
+            holds: self.lease.is_some(),
+        }
+    }
+}
