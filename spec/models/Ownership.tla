@@ -1,7 +1,7 @@
 ----------------------------- MODULE Ownership ------------------------------
 (***************************************************************************)
-(* Who has an account open, clauses MA-060 to MA-069 of the chapter        *)
-(* "MASTER".  The master grants the account to one member for a span, under*)
+(* Who has an account open, rules A-1 to A-8 of drafts/master.md:          *)
+(* the master grants the account to one member for a span, under           *)
 (* an epoch; the member asks again before the span is over, also a new     *)
 (* master, and the store of the account refuses a smaller epoch than one it*)
 (* has seen.  There is one account, and never two masters at one time:     *)
@@ -53,7 +53,7 @@ Has(m) == lease[m].left > 0
 -----------------------------------------------------------------------------
 (* A member.                                                               *)
 
-(* MA-060, MA-062, MA-064: for the account, or to have it on; the master's *)
+(* A-1, A-3, A-5: for the account, or to have it on; the master's          *)
 (* term stands in the request.  Only who has the account names an epoch.   *)
 Ask(m) ==
   /\ ask[m].term = 0 \/ ask[m].age > 0 \/ ask[m].term # term
@@ -62,7 +62,7 @@ Ask(m) ==
         epoch |-> IF Has(m) \/ Bug = "registers-what-has-lapsed" THEN lease[m].epoch ELSE 0]]
   /\ UNCHANGED <<term, wait, grants, table, lease, returned, store, held>>
 
-(* MA-061: counted from when it asked.                                     *)
+(* A-2: counted from when it asked.                                        *)
 Take(m) ==
   LET span == IF Bug = "counts-from-the-answer" THEN Lease ELSE Less(Lease, ask[m].age)
   IN /\ ask[m].given > 0 /\ span > lease[m].left
@@ -70,7 +70,7 @@ Take(m) ==
      /\ held' = held \union {ask[m].given}
      /\ UNCHANGED <<term, wait, grants, table, ask, returned, store>>
 
-(* MA-066: it has closed the account before it says so.                    *)
+(* A-7: it has closed the account before it says so.                       *)
 GiveBack(m) ==
   /\ Has(m)
   /\ returned' = returned \union {lease[m].epoch}
@@ -90,7 +90,7 @@ Crash(m) ==
 MayGrant == wait = 0 /\ table.left = 0 /\ grants < MaxGrants
 Kept(e) == [epoch |-> e, left |-> Keep]
 
-(* MA-060, MA-063.                                                         *)
+(* A-1, A-4.                                                               *)
 Grant(m) ==
   LET e == Epoch(term, grants + 1)
   IN /\ ask[m].term = term /\ ask[m].epoch = 0 /\ ask[m].given = 0 /\ MayGrant
@@ -99,7 +99,7 @@ Grant(m) ==
      /\ ask' = [ask EXCEPT ![m].given = e]
      /\ UNCHANGED <<term, wait, lease, returned, store, held>>
 
-(* MA-062, MA-064: it believes who has an epoch that is not smaller than   *)
+(* A-3, A-5: it believes who has an epoch that is not smaller than         *)
 (* the greatest that it knows.                                             *)
 Prolong(m) ==
   LET e == ask[m].epoch
@@ -120,13 +120,13 @@ ProlongLate(e) ==
   /\ table' = Kept(e)
   /\ UNCHANGED <<term, wait, grants, ask, lease, returned, store, held>>
 
-(* MA-066.                                                                 *)
+(* A-7.                                                                    *)
 Free ==
   /\ table.left > 0 /\ table.epoch \in returned
   /\ table' = [table EXCEPT !.left = 0]
   /\ UNCHANGED <<term, wait, grants, ask, lease, returned, store, held>>
 
-(* MA-063: a new one knows of nobody; the one before it says nothing more. *)
+(* A-4: a new one knows of nobody; the one before it says nothing more.    *)
 Succeed ==
   /\ term < MaxTerm
   /\ term' = term + 1
@@ -136,7 +136,7 @@ Succeed ==
   /\ UNCHANGED <<ask, lease, returned, store, held>>
 
 -----------------------------------------------------------------------------
-(* MA-065: the store, whenever a write arrives.                            *)
+(* A-6: the store, whenever a write arrives.                               *)
 Write(e) ==
   /\ Writes /\ e \in held /\ e # store
   /\ e > store \/ Bug = "store-does-not-check"

@@ -1,7 +1,7 @@
 -------------------------------- MODULE Seats -------------------------------
 (***************************************************************************)
-(* How the voters of a group change, one member at a time, clauses MA-044  *)
-(* to MA-047 of the chapter "MASTER".  Each member has a set of seats with *)
+(* How the voters of a group change, one member at a time, rules S-1 to    *)
+(* S-4 of drafts/master.md.  Each member has a set of seats with           *)
 (* a version: the term of the master that wrote it, and a number.  A master*)
 (* writes its set anew under its own term, then may add or take away one   *)
 (* voter, and goes on when a majority of the new set has granted a round   *)
@@ -69,7 +69,7 @@ Begin(m, t) ==
   /\ asked' = asked \union Request(t, seats[m])
   /\ UNCHANGED <<seats, changes>>
 
-(* MA-044, MA-045: nobody grants who has a newer set; the set of the round *)
+(* S-1, S-2: nobody grants who has a newer set; the set of the round       *)
 (* is stored with the term.  Who is in the round's set votes, whatever its *)
 (* own one says.                                                           *)
 Promise(v, m, t, s) ==
@@ -112,13 +112,13 @@ Write(m, number, set) ==
      /\ lease' = [lease EXCEPT ![m].isSettled = FALSE]
      /\ round' = IF Bug = "counts-the-round-before" THEN round ELSE [round EXCEPT ![m].by = {m}]
 
-(* MA-046: the set that it has, under its own term.                        *)
+(* S-3: the set that it has, under its own term.                           *)
 Restamp(m) ==
   /\ Holds(m) /\ known[m] <= round[m].term /\ seats[m].term # round[m].term
   /\ Write(m, 0, seats[m].set)
   /\ UNCHANGED <<owner, known, changes>>
 
-(* MA-046, MA-047: one voter more or less, and never itself.               *)
+(* S-3, S-4: one voter more or less, and never itself.                     *)
 Sets(m) ==
   LET set == seats[m].set
       one == {set \union {n} : n \in Members \ set} \union {set \ {n} : n \in set \ {m}}

@@ -11,6 +11,7 @@ pub mod cluster;
 mod exits;
 mod linkstate;
 mod manual;
+mod master;
 mod password;
 mod queue;
 mod reload;
@@ -106,6 +107,9 @@ enum Command {
     /// Tell members what has become of another member
     #[command(subcommand)]
     Member(queue::Member),
+    /// Show who the masters are, and have a mastership move
+    #[command(subcommand)]
+    Master(master::Master),
     /// Give an account to another member
     #[command(subcommand)]
     Account(account::Account),
@@ -198,6 +202,7 @@ fn run(command: Command) -> ExitCode {
         Command::Route(arguments) => route::run(&arguments),
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),
+        Command::Master(command) => master::run(command),
         Command::Account(command) => account::run(&command),
         Command::Password => password::run(),
         Command::Spool(command) => spool::run(&command),

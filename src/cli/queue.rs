@@ -217,7 +217,7 @@ fn order(ordered: &Ordered, action: &Action) -> ExitCode {
 }
 
 /// What speaks against saying that an order was carried out.
-fn judged(answers: &Answers) -> Option<String> {
+pub(super) fn judged(answers: &Answers) -> Option<String> {
     let count = |name: &str| -> usize {
         answers.members.values().map(|answer| items(answer, name).len()).sum()
     };
@@ -299,7 +299,7 @@ fn age(text: &str) -> Result<Span, String> {
 }
 
 /// One line for each fact of an answer to an order.
-fn answered(answer: &Value) -> String {
+pub(super) fn answered(answer: &Value) -> String {
     let mut rows = Vec::new();
     for (name, word) in [("done", ""), ("refused", "refused: ")] {
         for item in items(answer, name) {

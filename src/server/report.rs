@@ -72,7 +72,8 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
     json!({
         "member": configuration.member,
         "group": group.map(|group| &group.name),
-        "master": group.map(|group| &group.master),
+        "master": member.link().master(),
+        "elections": member.election_rows(),
         "time": now,
         "store": member.store().to_string(),
         "connections": server.connections().count(),

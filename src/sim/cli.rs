@@ -247,10 +247,11 @@ fn show(arguments: &Arguments, plan: &Plan, seed: Option<u64>, played: &Played) 
 }
 
 fn shown(links: LinkCounts) -> String {
-    let LinkCounts { crossings, recrossings, waits, failed, healed, revisions } = links;
+    let LinkCounts { crossings, recrossings, waits, failed, healed, revisions, elected } = links;
     let crossed = format!("{crossings} connectors crossed, {recrossings} of them again");
     let judged = format!("{failed} found broken, {healed} mended, {revisions} revisions");
-    format!("{crossed}, {waits} waits for a table; {judged}")
+    let elected = if elected == 0 { String::new() } else { format!(", {elected} masters elected") };
+    format!("{crossed}, {waits} waits for a table; {judged}{elected}")
 }
 
 fn progress(seed: u64, last: u64, steps: u64) {

@@ -14,6 +14,7 @@ use super::world::{Happening, World};
 use crate::kernel::{Act, Input, LinkChange, Node, Span};
 use crate::protocol::member::{self, Endpoint, Port, Query, Timer};
 use crate::protocol::operator::Order;
+use crate::protocol::organization::Group;
 use crate::protocol::server::{BodyProblem, Coding, Command, PartialName, Server, Wire};
 use crate::wire::framer::EXPECTED_BODY_END;
 use crate::wire::hops::EXPECTED_FEWER_HOPS;
@@ -40,6 +41,7 @@ impl World<'_> {
         }
         at.node = Some(node);
         at.disk_busy_until = *now;
+        self.checkers.stepped(&self.hosts[host], host);
         self.perform(host, acts);
         for key in self.hosts[host].disk.mended() {
             self.body_checked(host, key, None);
@@ -79,6 +81,7 @@ impl World<'_> {
         let sockets: Vec<(PipeId, usize)> =
             self.hosts[host].sockets.values().map(|socket| (socket.pipe, socket.side)).collect();
         self.hosts[host].die();
+        self.checkers.stepped(&self.hosts[host], host);
         for (pipe, side) in sockets {
             self.network.leave(pipe, side);
             let delay = self.network_delay("net.reset");
@@ -107,8 +110,10 @@ impl World<'_> {
         let organization = Arc::make_mut(&mut self.hosts[host].config.organization);
         organization.revision = revision;
         let groups = organization.groups.iter_mut();
-        for group in groups.filter(|group| group.members.contains(master)) {
-            group.master.clone_from(master);
+        let is_told =
+            |group: &&mut Group| group.election.is_none() && group.members.contains(master);
+        for group in groups.filter(is_told) {
+            group.master = Some(master.clone());
         }
         self.feed(host, Input::Configuration);
         self.pump(host);
@@ -126,6 +131,7 @@ impl World<'_> {
             log.step(&Seen { now, name, kind: "in", input, acts, node });
         }
         self.step += 1;
+        self.checkers.stepped(&self.hosts[host], host);
         assert!(acts.len() <= ACTS_LIMIT, "the acts of one step are bounded");
         self.perform(host, acts);
         self.maybe_crash(host);
@@ -213,7 +219,7 @@ impl World<'_> {
             | Endpoint::Member(member)
             | Endpoint::Frontend(member) => Target::Member(self.names[member], Port::Smtp),
             Endpoint::Deliver(member) => Target::Member(self.names[member], Port::Deliver),
-            Endpoint::Group(member) | Endpoint::Consult(member) => {
+            Endpoint::Group(member) | Endpoint::Consult(member) | Endpoint::Convene(member) => {
                 Target::Member(self.names[member], Port::Group)
             }
             Endpoint::Outside(_) => Target::Outside,

@@ -17,8 +17,10 @@ use super::workload::Workload;
 use super::world::{Happening, World};
 use crate::kernel::{Input, Span};
 use crate::protocol::linkstate::LinkEvent;
+use crate::protocol::master::election::ElectionEvent;
 use crate::protocol::member::Event;
-use crate::wire::ids::ConnectorName;
+use crate::protocol::organization::Group;
+use crate::wire::ids::{ConnectorName, MemberName};
 use crate::wire::record::COST_RANGE;
 
 /// The least length of the phase with faults: a connector can be decided DOWN several times in it.
@@ -56,6 +58,8 @@ pub struct LinkCounts {
     pub healed: usize,
     /// Files with other costs that operators wrote.
     pub revisions: usize,
+    /// How often a member was elected master.
+    pub elected: usize,
 }
 
 impl LinkCounts {
@@ -69,6 +73,7 @@ impl LinkCounts {
             failed: self.failed + other.failed,
             healed: self.healed + other.healed,
             revisions: self.revisions + other.revisions,
+            elected: self.elected + other.elected,
         }
     }
 
@@ -76,6 +81,7 @@ impl LinkCounts {
     pub fn count(&mut self, event: &Event) {
         match event {
             Event::TableAwaited { .. } => self.waits += 1,
+            Event::Election { event: ElectionEvent::Leads(_), .. } => self.elected += 1,
             Event::Link(LinkEvent::Judged { judgement, .. }) => match judgement.as_str() {
                 "down" | "persistent" | "oscillating" => self.failed += 1,
                 "up" => self.healed += 1,
@@ -180,12 +186,23 @@ impl World<'_> {
         self.pump(host);
     }
 
+    /// Who is the master of a group, or would be if nothing were wrong.
+    fn master_of<'g>(&self, group: &'g Group) -> &'g MemberName {
+        let leads = |member: &&MemberName| {
+            let node = self.hosts[self.names[*member]].node.as_ref();
+            let election = node.and_then(|node| node.machine().member().election(&group.name));
+            election.is_some_and(|election| election.leads().is_some())
+        };
+        group.members.iter().find(leads).unwrap_or_else(|| group.first_master())
+    }
+
     /// A master dies.
     pub(super) fn master_next(&mut self) {
         let Some(links) = self.links.clone() else { return };
         let Some(every) = links.masters_every else { return };
         let groups = &self.hosts[0].config.organization.groups;
-        let masters: Vec<HostIndex> = groups.iter().map(|g| self.names[&g.master]).collect();
+        let masters: Vec<HostIndex> =
+            groups.iter().map(|g| self.names[self.master_of(g)]).collect();
         let next = self.dice().span("master.next", &every);
         let down = self.dice().span("master.away", &links.away);
         if let Some(host) = self.dice().pick("master.which", &masters).copied() {

@@ -27,7 +27,7 @@ fn succeeded(faults: &[&str]) -> Network {
     network.crash(&b);
     let mut renamed = triangle();
     renamed.revision = 2;
-    renamed.groups[0].master = c.clone();
+    renamed.groups[0].master = Some(c.clone());
     for site in [a, b, c.clone()].into_iter().chain(network.running()) {
         network.configure(&site, renamed.clone());
     }

@@ -23,8 +23,8 @@ type Timer = fn(ConnectorName) -> LinkTimer;
 fn with(settings: LinkStateSettings) -> Organization {
     let mut organization = figure_3_14();
     organization.link_state = settings;
-    organization.groups[1].master = member(2, 'a');
-    organization.groups[3].master = member(4, 'a');
+    organization.groups[1].master = Some(member(2, 'a'));
+    organization.groups[3].master = Some(member(4, 'a'));
     assert_eq!(organization.check(), []);
     organization
 }

@@ -26,7 +26,7 @@ fn greatest_published(
     let mut greatest: BTreeMap<GroupName, Record> = BTreeMap::new();
     for (writer, change) in network.written.iter().flatten() {
         let TableChange::Learnt { records, .. } = change else { continue };
-        let own = organization.groups.iter().find(|group| group.master == *writer);
+        let own = organization.groups.iter().find(|group| group.first_master() == writer);
         let Some(own) = own else { continue };
         for record in records.iter().filter(|record| record.group == own.name) {
             let known = greatest.get(&own.name);
@@ -220,6 +220,6 @@ proptest! {
 /// The table of which all masters have published their records.
 fn published(organization: &Organization) -> Table {
     let mut disks = bridgehead::sim::converge::converged_disks(organization);
-    let disk = disks(&organization.groups[0].master);
+    let disk = disks(organization.groups[0].first_master());
     disk.records.clone()
 }

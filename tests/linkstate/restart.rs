@@ -174,7 +174,7 @@ fn two_masters(revision: u32, span: Span, faults: &[&str]) -> usize {
     let since = network.now;
     let mut other = figure_3_14();
     other.revision = revision;
-    other.groups[1].master = member(2, 'a');
+    other.groups[1].master = Some(member(2, 'a'));
     network.configure(&member(2, 'a'), other.clone());
     network.command(&member(2, 'a'), LinkCommand::Want(Way::Member(member(2, 'b'))));
     network.run_for(span);

@@ -405,7 +405,7 @@ fn another_master_is_named() {
     let mut network = at_rest(figure_3_14());
     let mut next = figure_3_14();
     next.revision = 2;
-    next.groups[1].master = member(2, 'a');
+    next.groups[1].master = Some(member(2, 'a'));
     network.configure(&member(2, 'a'), next.clone());
     network.run_for(Span::seconds(100));
     let record = network.machine(&member(5, 'b')).table().get(&"RG2".into()).unwrap().clone();

@@ -36,13 +36,12 @@ fn a_member_attaches() {
     ));
 }
 
-/// SM-080, SM-082: everything but the ATTACH of the proved member closes; CONVENE, too, as long as no
-/// elections are run (WI-121).
+/// SM-080, SM-082: everything but ATTACH, CONSULT or CONVENE of the proved member closes.
 #[test]
 fn anything_else_closes() {
     for first in [
         r"C=  ATTACH {5}rg2-a\r\n",
-        r"C=  CONVENE {5}rg2-b\r\n",
+        r"C=  CONVENE {5}rg2-a\r\n",
         r"C=  REPORT ()\r\n",
         "C=  FROBNICATE",
         "C~ hello there",
@@ -189,4 +188,45 @@ fn we_ask_about_accounts() {
     );
     let mut stage = open();
     stage.play("+ lost\nM> link Lost");
+}
+
+/// SM-134, WI-121: a candidate is answered and not attached; what is no word of an election closes.
+#[test]
+fn a_candidate_is_answered() {
+    let convene = "C=  CONVENE {5}rg2-b\\r\\n\n? Frame(4194304)";
+    let mut stage = master();
+    stage.play(&format!(
+        r#"{convene}
+           C=  POLL 7 3 {{5}}rg2-b 9\r\n
+           ? Frame(4194304)
+           M> {{"election":{{"by":"rg2-b","pdu":{{"poll":{{"round":7,"term":{{"counter":3,"member":"rg2-b","nonce":9}}}}}}}}}}
+           M< {{"election":{{"by":"rg1-a","pdu":{{"willing":{{"round":7}}}}}}}}
+           S=  WILLING 7\r\n
+           C=  REPORT ()\r\n
+           . close
+           M> link Lost"#
+    ));
+    let mut stage = master();
+    stage.play(&format!("{convene}\nC=  ATTACH {{5}}rg2-b\\r\\n\n. close"));
+}
+
+/// SM-134: the same from the other end; a far end that does not know CONVENE closes, and is lost.
+#[test]
+fn we_convene() {
+    let mut stage = Stage::open(Security::Address, Endpoint::Convene("rg1-b".into()));
+    stage.play(
+        r#"? Frame(1024)
+           S=  NODEINFO (6) {21}Version: 1 Bridgehead rg1-b ready\r\n
+           C=  CONVENE {5}rg1-a\r\n
+           ? Frame(4194304)
+           M> link Up
+           M< {"election":{"by":"rg1-a","pdu":{"lead":{"round":8,"term":{"counter":3,"member":"rg1-a","nonce":9}}}}}
+           C=  LEAD 8 3 {5}rg1-a 9\r\n
+           S=  OBEYED 8\r\n
+           ? Frame(4194304)
+           M> {"election":{"by":"rg1-b","pdu":{"obeyed":{"round":8}}}}
+           S=  REPORTED 1 {5}rg1-b 2\r\n
+           . close
+           M> link Lost"#,
+    );
 }

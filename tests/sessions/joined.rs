@@ -175,7 +175,9 @@ impl World {
             | Endpoint::Member(target)
             | Endpoint::Frontend(target) => (target, Port::Smtp),
             Endpoint::Deliver(target) => (target, Port::Deliver),
-            Endpoint::Group(target) | Endpoint::Consult(target) => (target, Port::Group),
+            Endpoint::Group(target) | Endpoint::Consult(target) | Endpoint::Convene(target) => {
+                (target, Port::Group)
+            }
             Endpoint::Outside(server) => panic!("no mail for {server} in this test"),
         };
         if !self.hosts.contains_key(target) {

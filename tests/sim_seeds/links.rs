@@ -19,7 +19,7 @@ fn with_doors() -> Plan {
     organization.groups.retain(|group| ["RG1", "RG2", "RG4"].contains(&group.name.as_str()));
     for group in organization.groups.iter_mut().filter(|group| group.name.as_str() != "RG2") {
         group.members.truncate(1);
-        group.master = group.members[0].clone();
+        group.master = Some(group.members[0].clone());
     }
     let groups = organization.groups.clone();
     let door = |of: usize, towards: usize| usize::from(of == 1 && towards == 2);

@@ -2,6 +2,7 @@
 //! A run covers CU, SU, DE and LS clauses at once; what it checks is C1 to C4 and C7, and that everything
 //! ends, in one way, when the faults end. C7 is what CU-030 to CU-033 and CU-060 to CU-062 are for. C4 is what CU-020 and CU-023 are for.
 
+mod elections;
 mod links;
 mod waits;
 
@@ -68,7 +69,8 @@ fn with_roles(seed: u64) -> Organization {
             name: GroupName(format!("G{number}")),
             uuid: format!("{number:032x}"),
             members: fronts.iter().chain(&backs).cloned().collect(),
-            master: backs[0].clone(),
+            master: Some(backs[0].clone()),
+            election: None,
             stores: Vec::new(),
             exits: Vec::new(),
             settings: front.chain(back).collect(),

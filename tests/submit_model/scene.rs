@@ -186,7 +186,7 @@ impl Scene {
         let mut table = Durable::default();
         let organization = &self.configs[0].organization;
         for (at, group) in organization.groups.iter().enumerate() {
-            let config = config(organization, group.master.clone(), &Planted::none());
+            let config = config(organization, group.first_master().clone(), &Planted::none());
             let choose = &mut Boot::of(8 + at, 0);
             let (_, acts) = Node::<Member>::boot(&config, &Durable::default(), NOW, choose);
             let mut own = Durable::default();
@@ -216,7 +216,8 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             name,
             uuid: uuid.repeat(32),
             members,
-            master,
+            master: Some(master),
+            election: None,
             stores: Vec::new(),
             exits: Vec::new(),
             rules: Vec::new(),

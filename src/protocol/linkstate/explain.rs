@@ -99,7 +99,7 @@ impl fmt::Display for Verdict {
 #[must_use]
 pub fn configured(organization: &Organization) -> Table {
     let records = organization.groups.iter().filter_map(|group| {
-        let term = Term { counter: 1, member: group.master.clone(), nonce: 0 };
+        let term = Term { counter: 1, member: group.first_master().clone(), nonce: 0 };
         Mastership::new(term).compose(organization, group, None, false)
     });
     Table::new(records)

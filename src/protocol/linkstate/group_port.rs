@@ -5,12 +5,9 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::link::Link;
-use super::{
-    LinkConfig, LinkEvent, LinkPdu, LinkState, LinkTimer, Neighbour, SourceState, TableChange,
-};
+use super::{LinkConfig, LinkPdu, LinkState, LinkTimer, Neighbour, SourceState};
 use crate::clause;
-use crate::kernel::{Cx, Span, draw_u64};
-use crate::protocol::master::{Mastership, OUTBID_LIMIT, OUTBID_WINDOW, next_term};
+use crate::kernel::{Cx, Span};
 use crate::wire::ids::{ConnectorName, MemberName};
 
 /// How long the far end of a connection of the group port may take for an answer.
@@ -33,158 +30,9 @@ impl Neighbour {
 }
 
 impl LinkState {
-    /// Takes over who the master is.
-    pub(super) fn adopt_master(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
-        let master = &config.group().master;
-        let is_master = *master == config.member;
-        let stale: Vec<_> = self
-            .links
-            .keys()
-            .filter(|neighbour| match neighbour {
-                Neighbour::Master(member) => is_master || member != master,
-                Neighbour::Attached(member) => {
-                    !is_master || !config.group().members.contains(member)
-                }
-                _ => false,
-            })
-            .cloned()
-            .collect();
-        for neighbour in stale {
-            self.links.remove(&neighbour);
-            cx.disarm(LinkTimer::Answer(neighbour.clone()));
-            cx.close(neighbour);
-        }
-        if is_master {
-            clause!(MA_001);
-            self.reattach.reset();
-            cx.disarm(LinkTimer::Reattach);
-            self.begin_mastership(config, cx);
-        } else {
-            self.mastership = None;
-            cx.disarm(LinkTimer::Outbid);
-            self.attach(config, cx);
-        }
-    }
-
-    fn begin_mastership(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
-        if self.mastership.is_none() {
-            let published = self.published_term(config);
-            // Another member has spoken for the group, and maybe more than this one has heard.
-            let is_successor = published.is_some_and(|published| published.member != config.member);
-            let own = self.term.as_ref().filter(|term| term.member == config.member);
-            let term = match own {
-                Some(own) if published.is_none_or(|published| published <= own) => {
-                    clause!(MA_002);
-                    own.clone()
-                }
-                _ => self.begin_term(config, cx),
-            };
-            self.mastership = Some(Mastership::new(term));
-            if is_successor {
-                self.begin_collection(config, cx);
-            }
-        }
-        let own = self.report();
-        if let Some(mastership) = &mut self.mastership {
-            for (connector, state) in own {
-                mastership.hear(&config.member, connector, state);
-            }
-        }
-        self.watch_sources(config, cx);
-    }
-
-    /// The term of the record of the own group.
-    fn published_term(&self, config: &LinkConfig) -> Option<&super::Term> {
-        let record = self.table.of(&config.group().uuid);
-        record.filter(|record| record.deleted.is_none()).map(|record| &record.version.term)
-    }
-
-    /// Draws a term above every known one, and stores it.
-    fn begin_term(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> super::Term {
-        let nonce = draw_u64(cx.choose, "linkstate.term");
-        let published = self.published_term(config);
-        let mut term = next_term(self.term.as_ref(), published, &config.member, nonce);
-        if config.faults.is_on("first-term-outbids") {
-            term.nonce = nonce;
-        }
-        cx.store(TableChange::Term(term.clone()));
-        self.term = Some(term.clone());
-        term
-    }
-
-    /// As the master: makes the table say what is known of the group. Whether something new was published.
-    pub(super) fn publish(
-        &mut self,
-        config: &LinkConfig,
-        contested: bool,
-        cx: &mut Cx<'_, Self>,
-    ) -> bool {
-        let Some(mastership) = &self.mastership else { return false };
-        if mastership.collection.is_some() {
-            return false;
-        }
-        if self.is_buried(config) {
-            clause!(LS_134);
-            return false;
-        }
-        let group = config.group();
-        let (organization, mut term) = (&config.organization, mastership.term.clone());
-        let published = self.table.of(&group.uuid).map(|record| &record.version);
-        let is_greater = published.is_some_and(|version| version.term > term);
-        let is_at_end = published.is_some_and(|version| version.minor == u32::MAX);
-        if published.is_some_and(|version| version.major > organization.revision) {
-            cx.event(LinkEvent::Conflict { group: group.name.clone() });
-        } else if is_greater && !self.may_outbid(config, cx) {
-            return false;
-        } else if is_greater || is_at_end {
-            term = self.begin_term(config, cx);
-        }
-        let Some(mastership) = &mut self.mastership else { return false };
-        mastership.term = term;
-        let current = self.table.of(&group.uuid);
-        let known = current.map(|record| &**record);
-        let Some(record) = mastership.compose(organization, group, known, contested) else {
-            return false;
-        };
-        assert!(current.is_none_or(|c| c.version < record.version), "versions only grow");
-        let _ = self.grow(config, alloc::vec![record.into()], None, cx);
-        true
-    }
-
-    /// Whether a greater term in the record of our group is outbid. Another member that is the master by
-    /// its own file would outbid us again: two such members must not go on with that.
-    fn may_outbid(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> bool {
-        let group = config.group();
-        let published = self.table.of(&group.uuid).map(|record| &record.version.term.member);
-        let (Some(mastership), Some(other)) = (&mut self.mastership, published) else {
-            return false;
-        };
-        if *other == config.member || config.faults.is_on("outbids-for-ever") {
-            return true;
-        }
-        clause!(MA_026);
-        cx.event(LinkEvent::Conflict { group: group.name.clone() });
-        if mastership.outbids >= OUTBID_LIMIT {
-            return false;
-        }
-        if mastership.outbids == 0 {
-            cx.arm(LinkTimer::Outbid, OUTBID_WINDOW);
-        }
-        mastership.outbids += 1;
-        true
-    }
-
-    /// The window in which terms of others are outbid begins anew.
-    pub(super) fn outbid_again(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
-        if let Some(mastership) = &mut self.mastership {
-            mastership.outbids = 0;
-        }
-        self.publish(config, false, cx);
-    }
-
     /// Calls the master, unless a wait runs.
     pub(super) fn attach(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
-        let master = &config.group().master;
+        let Some(master) = &self.master else { return };
         let neighbour = Neighbour::Master(master.clone());
         let is_master = *master == config.member;
         if is_master || self.reattach.waiting || self.links.contains_key(&neighbour) {
@@ -249,7 +97,7 @@ impl LinkState {
             return;
         }
         let states = self.report();
-        let master = Neighbour::Master(config.group().master.clone());
+        let Some(master) = self.master.clone().map(Neighbour::Master) else { return };
         if let Some(link) = self.links.get_mut(&master)
             && link.up
         {
@@ -371,9 +219,11 @@ impl LinkState {
         let is_up =
             |neighbour: &Neighbour| lies || self.links.get(neighbour).is_some_and(|link| link.up);
         if self.mastership.is_none() {
-            let member = group.master.clone();
-            let attached = is_up(&Neighbour::Master(member.clone()));
-            return alloc::vec![AttachmentRow { member, attached }];
+            let row = |member: MemberName| {
+                let attached = is_up(&Neighbour::Master(member.clone()));
+                AttachmentRow { member, attached }
+            };
+            return self.master.iter().cloned().map(row).collect();
         }
         let others = group.members.iter().filter(|member| **member != config.member);
         let rows = others.map(|member| {

@@ -145,6 +145,10 @@ pub enum LinkCommand {
         /// Why.
         reason: String,
     },
+    /// A master was elected, under this term: its member, which may be this one.
+    Elected(Term),
+    /// This member, if it is the master, is so no longer.
+    Cease,
 }
 
 /// What custody and the log are told.
@@ -201,6 +205,8 @@ pub enum LinkEvent {
         /// It is the group of this member.
         is_own: bool,
     },
+    /// This member was elected master, and the numbers of its term are used up.
+    TermSpent,
 }
 
 /// Where mail for a group goes now.

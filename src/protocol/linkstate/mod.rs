@@ -27,6 +27,7 @@ mod routes;
 pub mod schedule;
 mod sources;
 mod state;
+mod succession;
 mod table;
 mod tree;
 mod walk;

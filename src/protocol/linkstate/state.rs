@@ -33,6 +33,10 @@ pub struct LinkState {
     pub(super) answered: BTreeSet<Neighbour>,
     pub(super) detectors: BTreeMap<ConnectorName, Detector>,
     pub(super) wanted: BTreeSet<Way>,
+    /// Who the master of the group is, where that is known.
+    pub(super) master: Option<MemberName>,
+    /// The term for which it was elected, where the group elects its master.
+    pub(super) elected: Option<Term>,
     /// Set while this member is the master of its group.
     pub(super) mastership: Option<Mastership>,
     /// The latest term of this member, which is on disk.
@@ -170,6 +174,8 @@ impl LinkState {
             LinkCommand::Want(way) => self.want(config, way, cx),
             LinkCommand::Done(way) => self.done(&way, cx),
             LinkCommand::Bury { uuid, group, reason } => self.bury(config, uuid, group, reason, cx),
+            LinkCommand::Elected(term) => self.elect(config, term, cx),
+            LinkCommand::Cease => self.cease(config, cx),
             LinkCommand::Broken(neighbour) => {
                 if self.links.contains_key(&neighbour) {
                     cx.close(neighbour.clone());
@@ -346,6 +352,8 @@ impl Machine for LinkState {
             answered: BTreeSet::new(),
             detectors: BTreeMap::new(),
             wanted: BTreeSet::new(),
+            master: None,
+            elected: None,
             mastership: None,
             term: durable.term.clone(),
             reattach: Backoff::default(),

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Span;
 use crate::protocol::linkstate::LinkEvent;
+use crate::protocol::master::election::ElectionEvent;
 use crate::protocol::session::{SessionEvent, Tag};
 use crate::protocol::submit::SubmitEvent;
 use crate::wire::deliver::Ownership;
 use crate::wire::header::FieldFault;
-use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId, StoreId, TransferId};
+use crate::wire::ids::{
+    ConnectionId, Epoch, GroupName, MemberName, OriginId, QueueId, StoreId, TransferId,
+};
 use crate::wire::message::{Address, Body, Digest};
 
 /// What the log is told. Everything that an operator may want to follow stands here.
@@ -295,6 +298,13 @@ pub enum Event {
         tag: Tag,
         /// What happened.
         event: SessionEvent,
+    },
+    /// Of an election.
+    Election {
+        /// Of this group.
+        group: GroupName,
+        /// What happened.
+        event: ElectionEvent,
     },
     /// A message waits for a table that is not smaller than those that have routed it.
     TableAwaited {

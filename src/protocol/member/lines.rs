@@ -8,7 +8,7 @@ use crate::clause;
 use crate::kernel::{Input, LinkChange, Span};
 use crate::protocol::deliver::{Receiving, Said, Sending};
 use crate::protocol::linkstate::{LinkCommand, LinkPdu, Neighbour};
-use crate::wire::ids::{ConnectionId, MemberName, StoreId};
+use crate::wire::ids::{ConnectionId, GroupName, MemberName, StoreId};
 use crate::wire::submit::Load;
 use crate::wire::verify::VerifyPdu;
 
@@ -31,6 +31,8 @@ pub(crate) enum Line {
     Relaying(Relaying),
     /// Questions about accounts, ours, to this member.
     Consulting(MemberName),
+    /// Votes, and who the master is: ours, in the election of this group, to this member.
+    Convening(GroupName, MemberName),
 }
 
 impl Member {
@@ -139,6 +141,10 @@ impl Member {
                 self.pump_delivery(connection, turn);
             }
             Some(Line::Relaying(_)) => self.relaying_up(connection, turn),
+            Some(Line::Convening(group, member)) => {
+                let far_end = (group.clone(), member.clone());
+                self.voter_changed(far_end, change, turn);
+            }
             Some(Line::Receiving(_) | Line::Consulting(_)) | None => {}
         }
     }
@@ -161,6 +167,7 @@ impl Member {
             Line::Sending(sending) => self.sending_lost(sending, turn),
             Line::Relaying(relaying) => self.relaying_lost(relaying, turn),
             Line::Consulting(host) => self.host_lost(&host, turn),
+            Line::Convening(group, member) => self.voter_changed((group, member), change, turn),
             Line::Receiving(_) => {
                 for deposit in self.deposits.values_mut() {
                     deposit.askers.remove(&connection);
@@ -231,6 +238,11 @@ impl Member {
             (None, Pdu::Mail(mail)) => self.mail(from, mail, turn),
             (None, Pdu::Verify(VerifyPdu::Verify { id, question })) => {
                 self.consulted(from, id, &question, turn);
+            }
+            (None, Pdu::Election { by, pdu }) => self.convened(from, by, pdu, turn),
+            (Some(Line::Convening(group, member)), Pdu::Election { pdu, .. }) => {
+                let far_end = (group.clone(), member.clone());
+                self.voter_says(far_end, pdu, turn);
             }
             (Some(Line::Consulting(_)), Pdu::Verify(pdu)) => self.host_has_said(from, pdu, turn),
             (Some(Line::Exchange(_)), pdu) => self.hear_exchange(from, pdu, turn),

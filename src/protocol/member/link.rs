@@ -70,8 +70,9 @@ impl Member {
                     self.unreachable(&peer, turn);
                     self.pass_over(&peer, "cannot be reached", turn);
                 }
+                LinkEvent::TableChanged => self.heed_record(turn),
+                LinkEvent::TermSpent => self.term_is_spent(turn),
                 LinkEvent::Failed { way: Way::Connector(_) }
-                | LinkEvent::TableChanged
                 | LinkEvent::Judged { .. }
                 | LinkEvent::Misbehaved { .. }
                 | LinkEvent::Conflict { .. }

@@ -1,6 +1,7 @@
 //! One server at the level of custody.
 
 mod config;
+mod election;
 mod event;
 mod limits;
 mod lines;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deliver::{Deposit, Underway};
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
+use super::master::election::Election;
 use super::queue::{Lanes, Noted, QueueRow, Rest, Spool, Work};
 use super::rules::Verdict;
 use super::submit::Acceptor;
@@ -33,12 +35,14 @@ use crate::wire::message::{Address, BodyKey};
 
 pub use super::queue::Change;
 pub use config::{MemberConfig, Policy, Security, Suspects};
+pub use election::{ElectionDurables, ElectionRow};
 pub use event::Event;
 pub use limits::{ClientLimits, DestinationLimits, LIMIT_RANGE, Limits};
 pub use outside::{OutsidePolicy, OutsideTls, host_of};
 pub use pdu::{Candidate, Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
 pub use query::{Answer, AutoReply, Filtered, HeaderRead, Notice, NoticeKind, Query};
 
+pub(crate) use election::Elections;
 pub(crate) use lines::Line;
 pub(crate) use turn::Turn;
 
@@ -56,6 +60,9 @@ pub struct Durable {
     pub link: LinkDurable,
     /// Queue and journals.
     pub spool: Spool,
+    /// Of the elections.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elections: ElectionDurables,
 }
 
 /// The projection onto the model's variables.
@@ -120,6 +127,7 @@ pub struct Member {
     /// Counts the connections that this member opened; an id is never used twice.
     pub(crate) opened: u64,
     pub(crate) link: LinkState,
+    pub(crate) elections: Elections,
     /// The same fold that the host keeps: every change is applied here when it is handed out.
     pub(crate) spool: Spool,
     pub(crate) work: BTreeMap<QueueId, Work>,
@@ -228,6 +236,9 @@ impl Member {
             Timer::Schedule(connector) => self.schedule_due(connector, turn),
             Timer::Publish => self.publish_again(turn),
             Timer::Link(timer) => self.step_link(Input::Timer(timer), turn),
+            Timer::Election(group, timer) => {
+                self.step_election(&group, Input::Timer(timer), None, turn);
+            }
             Timer::Verify(client) => self.verified_too_late(client, turn),
             Timer::Journal => self.look_through_journal(turn),
             Timer::Consult(host) => self.may_consult_again(&host),
@@ -297,6 +308,9 @@ impl Machine for Member {
             }
             Change::DiskRolledBack { store } => durable.store = *store,
             Change::Link(change) => LinkState::apply(&mut durable.link, change),
+            Change::Election { group, change } => {
+                Election::apply(durable.elections.entry(group.clone()).or_default(), change);
+            }
             _ => durable.spool.apply(change),
         }
     }
@@ -321,6 +335,7 @@ impl Machine for Member {
             sequence: 0,
             opened: 0,
             link,
+            elections: Elections::new(durable.elections.clone()),
             spool: durable.spool.clone(),
             work: BTreeMap::new(),
             origins: BTreeMap::new(),
@@ -341,6 +356,7 @@ impl Machine for Member {
         let events = member.map_link(effects, turn);
         member.wake(turn);
         member.link_events(events, turn);
+        member.adopt_elections(turn);
         member
     }
 
@@ -370,6 +386,7 @@ impl Machine for Member {
             Input::StoreFailed { reason } => turn.tell(Event::StoreFailed { reason }),
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);
+                self.adopt_elections(turn);
                 for way in self.wanted.clone() {
                     self.command_link(LinkCommand::Want(way), turn);
                 }

@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Time;
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
+use crate::protocol::master::election::ElectionTimer;
 use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::queue::{AccountJournal, Damage};
 use crate::wire::deliver::Ownership;
+use crate::wire::election::ElectionPdu;
 use crate::wire::ids::{
-    ConnectionId, ConnectorName, Epoch, MemberName, OriginId, QueueId, StoreId, TransferId,
+    ConnectionId, ConnectorName, Epoch, GroupName, MemberName, OriginId, QueueId, StoreId,
+    TransferId,
 };
 use crate::wire::message::{
     Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
@@ -38,6 +41,8 @@ pub enum Endpoint {
     Frontend(MemberName),
     /// The group port of a member of our group, to ask about accounts.
     Consult(MemberName),
+    /// The group port of a member or witness of our group, to elect a master, or to tell who it is.
+    Convene(MemberName),
 }
 
 /// What custody says on a connection. Sessions turn these into lines and frames, and back.
@@ -205,6 +210,15 @@ pub enum Pdu {
     // --- questions about accounts, on the group port ---
     /// A question and its answers.
     Verify(VerifyPdu),
+
+    // --- elections, on the group port ---
+    /// A word of an election.
+    Election {
+        /// Who says it; its name is proved.
+        by: MemberName,
+        /// The word.
+        pdu: ElectionPdu,
+    },
 }
 
 /// A recipient of a message from outside, before it is let in, and what is known of the message by then.
@@ -290,6 +304,8 @@ pub enum Timer {
     Journal,
     /// The schedule of a connector may let mail go.
     Schedule(ConnectorName),
+    /// Of the election of this group.
+    Election(GroupName, ElectionTimer),
 }
 
 /// Orders from the sessions and the operator.

@@ -50,6 +50,11 @@ pub enum Order {
     },
     /// This group is no more, whoever may still tell of it.
     Bury(Burial),
+    /// The elected master goes.
+    Transfer {
+        /// Who is to follow; whoever is elected, where nobody is named.
+        to: Option<MemberName>,
+    },
 }
 
 /// What can be done with messages of the queue.
@@ -132,6 +137,7 @@ impl Member {
             Order::Drain { on } => self.order_drain(on, turn),
             Order::Forget { member } => self.order_forget(&member, turn),
             Order::Bury(burial) => self.order_burial(burial, turn),
+            Order::Transfer { to } => self.order_transfer(to, turn),
         };
         clause!(CU_050);
         turn.promise(from, Pdu::Ordered(answer));

@@ -35,6 +35,7 @@ impl Organization {
         check.stores_against_members(self);
         for (place, group) in self.groups.iter().enumerate() {
             check.exits(self, place, group);
+            check.elections(self, place, group);
         }
         for (place, connector) in self.connectors.iter().enumerate() {
             check.connector(place, connector);
@@ -124,9 +125,32 @@ impl<'a> Check<'a> {
             self.settings(&format!("group[{place}].member[{number}]"), group, number, settings);
         }
         self.rules(&format!("group[{place}].rule"), &group.rules, Kind::Queue);
-        if !group.members.contains(&group.master) {
-            let problem = format!("`{}` is not a member of `{}`", group.master, group.name);
-            self.wrong(format!("group[{place}].master"), problem);
+        self.master(&format!("group[{place}]"), group);
+    }
+
+    /// A group has a master by its name, or elects one.
+    fn master(&mut self, place: &str, group: &Group) {
+        match (&group.master, &group.election) {
+            (Some(master), None) if !group.members.contains(master) => {
+                let problem = format!("`{master}` is not a member of `{}`", group.name);
+                self.wrong(format!("{place}.master"), problem);
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+            (Some(_), Some(_)) => {
+                let problem = "stands beside `election`, expected one of the two";
+                self.wrong(format!("{place}.master"), problem.into());
+            }
+            (None, None) => {
+                let problem = "is missing, expected it or a table `election`";
+                self.wrong(format!("{place}.master"), problem.into());
+            }
+        }
+    }
+
+    fn elections(&mut self, organization: &Organization, place: usize, group: &Group) {
+        let Some(election) = &group.election else { return };
+        for (field, problem) in election.problems(organization, group) {
+            self.wrong(format!("group[{place}].election.{field}"), problem);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod check;
+mod election;
 mod exits;
 mod link_state;
 mod password;
@@ -27,6 +28,9 @@ use crate::wire::restrictions::{Priority, Restrictions, SenderId};
 
 pub(crate) use accounts::Room;
 pub use accounts::{Account, AccountStatus, OverQuota};
+pub use election::{
+    CLOCK_DRIFT_LIMIT_PPM, ElectionSettings, LEASE_LIMIT_S, VOTERS_LEAST, VOTERS_LIMIT,
+};
 pub use exits::Exit;
 pub use link_state::{
     DECAY_STEPS, DampingRule, FLAP_PENALTY, LinkStatePolicy, LinkStateSettings, PENALTY_LIMIT,
@@ -100,8 +104,12 @@ pub struct Group {
     pub uuid: String,
     /// The members, by name.
     pub members: Vec<MemberName>,
-    /// The master: one of the members.
-    pub master: MemberName,
+    /// The master: one of the members. A group that elects its master names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master: Option<MemberName>,
+    /// How the master is elected, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub election: Option<ElectionSettings>,
     /// The mail stores of the group that are not members.
     #[serde(rename = "store", default)]
     pub stores: Vec<Store>,

@@ -10,8 +10,11 @@ use super::Damage;
 use super::journal::{AccountJournal, Answered, Recorded};
 use crate::kernel::Time;
 use crate::protocol::linkstate::{TableChange, Way};
+use crate::protocol::master::election::ElectionChange;
 use crate::wire::deliver::Ownership;
-use crate::wire::ids::{Epoch, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId};
+use crate::wire::ids::{
+    Epoch, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
+};
 use crate::wire::message::{Address, Body, Digest, Envelope, Field, Recipient, Refusal};
 use crate::wire::submit::Release;
 
@@ -249,6 +252,13 @@ pub enum Change {
     },
     /// Of the link-state machine.
     Link(TableChange),
+    /// Of an election.
+    Election {
+        /// Of this group.
+        group: GroupName,
+        /// The step.
+        change: ElectionChange,
+    },
     /// The delivery journal drops what is settled of messages that arrived at this time or before.
     Forgotten {
         /// The time.

@@ -76,10 +76,13 @@ impl Spool {
         until.is_some_and(|until| now < *until)
     }
 
-    /// Folds one change. Those of the boot and of the link state are not the spool's.
+    /// Folds one change. Those of the boot, of the link state and of elections are not the spool's.
     pub fn apply(&mut self, change: &Change) {
         match change {
-            Change::Boot { .. } | Change::DiskRolledBack { .. } | Change::Link(_) => {}
+            Change::Boot { .. }
+            | Change::DiskRolledBack { .. }
+            | Change::Link(_)
+            | Change::Election { .. } => {}
             Change::Queued { queue, message, accepted } => {
                 self.insert(*queue, message);
                 if let Some((transfer, acceptance)) = accepted {

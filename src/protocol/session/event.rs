@@ -30,6 +30,8 @@ pub enum Tag {
     Group,
     /// Questions about accounts on the group port, either side.
     Verify,
+    /// Elections on the group port, either side.
+    Election,
 }
 
 impl Tag {
@@ -44,6 +46,7 @@ impl Tag {
             Self::Deliver => "DELIVER",
             Self::Group => "LINKSTATE",
             Self::Verify => "VERIFY",
+            Self::Election => "ELECTION",
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Our session on the group port of a member of our group: of the master, to which we attach, or of the
-//! host of accounts about which we ask.
+//! Our session on the group port of a member of our group: of the master, to which we attach, of the
+//! host of accounts about which we ask, or of a voter whom we ask for its vote.
 
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -35,6 +35,8 @@ enum Purpose {
     Attach,
     /// Questions about accounts.
     Consult,
+    /// Votes, and who the master is.
+    Convene,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +62,11 @@ impl GroupClient {
         Self::new(target, Purpose::Consult)
     }
 
+    /// A session with a voter or member, before its connection is open.
+    pub(in crate::protocol) const fn convening(target: MemberName) -> Self {
+        Self::new(target, Purpose::Convene)
+    }
+
     const fn new(target: MemberName, purpose: Purpose) -> Self {
         Self { target, purpose, state: State::Opening, queue: VecDeque::new() }
     }
@@ -69,6 +76,7 @@ impl GroupClient {
         match self.purpose {
             Purpose::Attach => Tag::Group,
             Purpose::Consult => Tag::Verify,
+            Purpose::Convene => Tag::Election,
         }
     }
 
@@ -77,6 +85,7 @@ impl GroupClient {
         match (self.purpose, pdu) {
             (Purpose::Attach, Pdu::Link(link)) => Some(Frame::Link(link)),
             (Purpose::Consult, Pdu::Verify(pdu)) => Some(Frame::Verify(pdu)),
+            (Purpose::Convene, Pdu::Election { pdu, .. }) => Some(Frame::Election(pdu)),
             _ => None,
         }
     }
@@ -87,6 +96,9 @@ impl GroupClient {
             (Purpose::Attach, Frame::Link(link)) => Some(Pdu::Link(link)),
             (Purpose::Consult, Frame::Verify(VerifyPdu::Verify { .. })) => None,
             (Purpose::Consult, Frame::Verify(pdu)) => Some(Pdu::Verify(pdu)),
+            (Purpose::Convene, Frame::Election(pdu)) => {
+                Some(Pdu::Election { by: self.target.clone(), pdu })
+            }
             _ => None,
         }
     }
@@ -122,6 +134,7 @@ impl GroupClient {
         let first = match self.purpose {
             Purpose::Attach => Frame::Attach(own),
             Purpose::Consult => Frame::Consult(own),
+            Purpose::Convene => Frame::Convene(own),
         };
         say(&first, talk);
         talk.receive(Mode::Frame(FRAME_LIMIT));

@@ -37,6 +37,8 @@ enum State {
     Attached,
     /// Questions about accounts come, and answers go.
     Consulted,
+    /// A candidate or master speaks, and answers go.
+    Convened,
     /// The conversation is over.
     Over,
 }
@@ -49,7 +51,11 @@ impl GroupServer {
 
     /// The tag of its log lines.
     pub(in crate::protocol) const fn tag(&self) -> Tag {
-        if matches!(self.state, State::Consulted) { Tag::Verify } else { Tag::Group }
+        match self.state {
+            State::Consulted => Tag::Verify,
+            State::Convened => Tag::Election,
+            _ => Tag::Group,
+        }
     }
 
     fn frame(&mut self, content: &[u8], talk: &mut Talk<'_>) {
@@ -75,6 +81,20 @@ impl GroupServer {
                 self.state = State::Consulted;
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
+            (State::Greeted, Frame::Convene(member))
+                if self.candidate.as_ref() == Some(&member) =>
+            {
+                clause!(SM_134);
+                talk.rest();
+                talk.log(Tag::Election, SessionEvent::Proved(member));
+                self.state = State::Convened;
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
+            (State::Convened, Frame::Election(pdu)) => {
+                let by = self.candidate.clone().expect("only a member that is proved convenes");
+                talk.tell(Pdu::Election { by, pdu });
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
             (State::Attached, Frame::Link(link)) => {
                 talk.tell(Pdu::Link(link));
                 talk.receive(Mode::Frame(FRAME_LIMIT));
@@ -85,10 +105,17 @@ impl GroupServer {
             }
             (State::Greeted, _) => {
                 clause!(SM_080);
-                self.misbehaved("ATTACH or CONSULT, and the name that is proved", content, talk);
+                self.misbehaved(
+                    "ATTACH, CONSULT or CONVENE, and the name that is proved",
+                    content,
+                    talk,
+                );
             }
             (State::Attached, _) => self.misbehaved("news or a report", content, talk),
             (State::Consulted, _) => self.misbehaved("a question", content, talk),
+            (State::Convened, _) => {
+                self.misbehaved("what a candidate or master says", content, talk)
+            }
             (State::Over, _) => {}
         }
     }
@@ -143,6 +170,9 @@ impl Conversation for GroupServer {
         match pdu {
             Pdu::Link(link) if self.state == State::Attached => say(&Frame::Link(link), talk),
             Pdu::Verify(pdu) if self.state == State::Consulted => say(&Frame::Verify(pdu), talk),
+            Pdu::Election { pdu, .. } if self.state == State::Convened => {
+                say(&Frame::Election(pdu), talk);
+            }
             _ => talk.log(self.tag(), SessionEvent::Unspoken),
         }
     }

@@ -82,6 +82,7 @@ impl Session {
             Endpoint::Deliver(host) => Self::LmtpClient(LmtpClient::calling(host.clone())),
             Endpoint::Group(target) => Self::GroupClient(GroupClient::attaching(target.clone())),
             Endpoint::Consult(target) => Self::GroupClient(GroupClient::consulting(target.clone())),
+            Endpoint::Convene(target) => Self::GroupClient(GroupClient::convening(target.clone())),
             Endpoint::Outside(server) => {
                 Self::RelayClient(RelayClient::calling(Some(server.clone()), in_clear))
             }

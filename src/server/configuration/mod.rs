@@ -117,7 +117,9 @@ impl Configuration {
                 Some(store) => store.lmtp.parse().ok(),
                 None => self.peers.get(host)?.deliver,
             },
-            Endpoint::Group(member) | Endpoint::Consult(member) => self.peers.get(member)?.group,
+            Endpoint::Group(member) | Endpoint::Consult(member) | Endpoint::Convene(member) => {
+                self.peers.get(member)?.group
+            }
             Endpoint::Outside(address) => address.parse().ok(),
         }
     }

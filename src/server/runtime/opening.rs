@@ -22,7 +22,10 @@ pub(super) fn target(configuration: &Configuration, endpoint: &Endpoint) -> Opti
         Endpoint::Deliver(host) if configuration.member.organization.store(host).is_some() => {
             Target { address: address()?, name: host.0.clone(), is_tls: false, is_outside: false }
         }
-        Endpoint::Deliver(member) | Endpoint::Group(member) | Endpoint::Consult(member) => {
+        Endpoint::Deliver(member)
+        | Endpoint::Group(member)
+        | Endpoint::Consult(member)
+        | Endpoint::Convene(member) => {
             Target { address: address()?, name: member.0.clone(), is_tls, is_outside: false }
         }
         Endpoint::Outside(outside) => Target {

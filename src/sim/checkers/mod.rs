@@ -7,6 +7,7 @@ mod c2_no_duplicate;
 mod c3_one_custodian;
 mod c4_no_ping_pong;
 mod c5_convergence;
+mod c6_one_master;
 mod c7_truthful_bounce;
 mod custody;
 mod ended;
@@ -68,6 +69,7 @@ pub struct Checkers {
     no_duplicate: c2_no_duplicate::NoDuplicate,
     one_custodian: c3_one_custodian::OneCustodian,
     no_ping_pong: c4_no_ping_pong::NoPingPong,
+    one_master: c6_one_master::OneMaster,
     truthful_bounce: TruthfulBounce,
     orders: Orders,
     patience: Patience,
@@ -101,6 +103,7 @@ impl Checkers {
             no_loss: c1_no_loss::NoLoss::default(),
             no_duplicate: c2_no_duplicate::NoDuplicate::default(),
             one_custodian: c3_one_custodian::OneCustodian::default(),
+            one_master: c6_one_master::OneMaster::default(),
             no_ping_pong: c4_no_ping_pong::NoPingPong::new(hop_limit),
             held: configs.iter().map(|_| BTreeMap::new()).collect(),
             journals: configs.iter().map(|_| custody::Journal::default()).collect(),
@@ -268,7 +271,7 @@ impl Checkers {
             self.suspects += recipients.len();
             self.unsettled.extend(custody::copies(host, *queue, recipients, &self.ledger));
         }
-        if !matches!(change, Change::Link(_) | Change::Boot { .. }) {
+        if !matches!(change, Change::Link(_) | Change::Election { .. } | Change::Boot { .. }) {
             self.look(now, host, place);
         }
         // Last: a second copy may also cross where the first one did, and that is not what is wrong.
@@ -401,6 +404,13 @@ impl Checkers {
     pub fn converged(&mut self, hosts: &[Host], is_cut: &dyn Fn(&MemberName, &MemberName) -> bool) {
         let verdict = c5_convergence::check(hosts, is_cut);
         self.judge("C5", verdict);
+        self.judge("C6", c6_one_master::settled(hosts));
+    }
+
+    /// A member has taken a step, or its process has ended: C6.
+    pub fn stepped(&mut self, host: &Host, place: HostIndex) {
+        let verdict = self.one_master.look(host, place);
+        self.judge("C6", verdict);
     }
 
     /// How often a recipient has crossed a connector, and how often one that it had crossed before.

@@ -219,11 +219,11 @@ pub fn converged_disks(organization: &Organization) -> impl FnMut(&MemberName) -
     let mut terms = BTreeMap::new();
     let mut records = Vec::with_capacity(organization.groups.len());
     for group in &organization.groups {
-        let term = Term { counter: 1, member: group.master.clone(), nonce: 1 };
+        let term = Term { counter: 1, member: group.first_master().clone(), nonce: 1 };
         let mastership = Mastership::new(term.clone());
         let record = mastership.compose(organization, group, None, false);
         records.extend(record.map(SharedRecord::new));
-        terms.insert(group.master.clone(), term);
+        terms.insert(group.first_master().clone(), term);
     }
     LinkState::apply(&mut all, &TableChange::Merged(records));
     let all = Arc::new(all);

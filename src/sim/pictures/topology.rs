@@ -272,7 +272,7 @@ pub fn records_of(
         judgements.insert(name.clone(), String::from(judgement));
     }
     let records = organization.groups.iter().map(|group| {
-        let term = Term { counter: 1, member: group.master.clone(), nonce: 0 };
+        let term = Term { counter: 1, member: group.first_master().clone(), nonce: 0 };
         let major = organization.revision;
         let own = organization.connectors.iter().filter(|c| c.from == group.name);
         let mut connectors: Vec<_> =

@@ -55,7 +55,9 @@ impl Network {
         let (target, port) = match to {
             Endpoint::Connector(_, member) | Endpoint::Member(member) => (member, Port::Smtp),
             Endpoint::Deliver(member) => (member, Port::Deliver),
-            Endpoint::Group(member) | Endpoint::Consult(member) => (member, Port::Group),
+            Endpoint::Group(member) | Endpoint::Consult(member) | Endpoint::Convene(member) => {
+                (member, Port::Group)
+            }
             Endpoint::Frontend(member) => {
                 let is_up = self.sites[member].node.is_some();
                 self.relays.insert((from.clone(), client), member.clone());
@@ -86,8 +88,8 @@ impl Network {
         };
         self.connections.insert(id, connection);
         let target = target.clone();
-        // Who asks about accounts has a session at the far end, and custody hears the questions.
-        if !matches!(to, Endpoint::Consult(_)) {
+        // Who asks about accounts or for votes has a session at the far end, and custody hears the questions.
+        if !matches!(to, Endpoint::Consult(_) | Endpoint::Convene(_)) {
             let command = Command::Inbound { connection: server, member: from.clone(), port };
             self.step(&target, Input::Command(command));
         }

@@ -1,0 +1,34 @@
+//! C6: groups that elect their masters, under every fault that the simulator has.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bridgehead::kernel::Span;
+use bridgehead::server::configuration::load_organization;
+use bridgehead::sim::{Plan, Watch, run_seed};
+
+use super::{hold_all, is_found_in, without_limits};
+
+/// The example of elections; each run has masters that die, cuts of one direction, and other files.
+fn plan() -> Plan {
+    let organization = load_organization(Path::new("examples/elected.toml"));
+    let organization = Arc::new(organization.expect("the example is right"));
+    Plan { links_one_in: 1, ..without_limits(organization, Span::minutes(5)) }
+}
+
+/// MA-030 to MA-043 in whole members: one master at a time, and one in the end whom all follow.
+#[test]
+fn seeds_with_elections_hold() {
+    hold_all(1..=6, |_| plan());
+    let elected: usize =
+        (1..=2).map(|seed| run_seed(&plan(), seed, Watch::default()).links.elected).sum();
+    assert!(elected > 4, "only {elected} masters were elected");
+}
+
+/// MA-033, MA-036, MA-031: what makes two masters is found in whole organizations, too.
+#[test]
+fn two_masters_at_one_time_are_found() {
+    for fault in ["votes-right-after-boot", "lease-survives-a-boot", "two-promises"] {
+        is_found_in(fault, "C6", 1..=40, |_| plan());
+    }
+}
