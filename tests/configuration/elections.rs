@@ -25,7 +25,7 @@ fn bad_elections_are_refused_with_their_line() {
     assert_eq!((election.lease_s, election.clock_drift_ppm), (5, 50_000));
     let both = format!("master = \"rg1-b\"\n{ELECTION}");
     for (file, key, expected) in [
-        (both.as_str(), "master", "expected one of the two"),
+        (both.as_str(), "master = ", "expected one of the two"),
         ("", "[[group]]", "is missing"),
         (&ELECTION.replace("witness = \"rg2-a\"\n", ""), "voters", "expected 3 to 7"),
         (&ELECTION.replace("\"rg1-b\"", "\"rg2-b\""), "voters", "is not a member of"),

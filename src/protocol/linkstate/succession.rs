@@ -21,6 +21,9 @@ impl LinkState {
         if let Some(named) = &group.master {
             self.elected = None;
             self.master = Some(named.clone());
+        } else if self.elected.is_none() {
+            // One that was named before has no say in a group that elects.
+            self.master = None;
         }
         self.take_up(config, cx);
     }
