@@ -88,6 +88,8 @@ impl LinkState {
 
 /// The connectors of the own group that several members carry.
 fn shared_connectors(config: &LinkConfig) -> impl Iterator<Item = &Connector> {
+    // Looked up once: a large organization has many groups for each of its many connectors.
+    let own = &config.group().name;
     let connectors = config.organization.connectors.iter();
-    connectors.filter(|c| c.from == config.group().name && c.sources.len() > 1)
+    connectors.filter(move |c| c.sources.len() > 1 && c.from == *own)
 }
