@@ -162,8 +162,10 @@ impl Host {
         let told = match self.timers.next() {
             None => self.inputs.recv().await,
             Some(deadline) => tokio::select! {
-                told = self.inputs.recv() => told,
+                // What is due comes first: a process that was stopped finds both, and its lease has ended (MA-043).
+                biased;
                 () = clock.until(deadline) => return None,
+                told = self.inputs.recv() => told,
             },
         };
         assert!(told.is_some(), "the host itself holds a way to tell it");
