@@ -1,7 +1,7 @@
 -------------------------------- MODULE Seats -------------------------------
 (***************************************************************************)
-(* How the voters of a group change, one member at a time, rules S-1 to    *)
-(* S-4 of drafts/master.md.  Each member has a set of seats with           *)
+(* How the voters of a group change, one member at a time, clauses MA-044  *)
+(* to MA-047 of master.md.  Each member has a set of seats with            *)
 (* a version: the term of the master that wrote it, and a number.  A master*)
 (* writes its set anew under its own term, then may add or take away one   *)
 (* voter, and goes on when a majority of the new set has granted a round   *)
@@ -69,7 +69,7 @@ Begin(m, t) ==
   /\ asked' = asked \union Request(t, seats[m])
   /\ UNCHANGED <<seats, changes>>
 
-(* S-1, S-2: nobody grants who has a newer set; the set of the round       *)
+(* MA-044, MA-045: nobody grants who has a newer set; the set of the round       *)
 (* is stored with the term.  Who is in the round's set votes, whatever its *)
 (* own one says.                                                           *)
 Promise(v, m, t, s) ==
@@ -90,6 +90,17 @@ GrantLate(v, r) ==
   /\ Promise(v, owner[r.term], r.term, r.seats)
   /\ round' = RoundsWithout(v, owner[r.term])
   /\ UNCHANGED <<owner, asked, changes>>
+
+(* MA-045: who is refused learns of a newer set, also when its writer has  *)
+(* moved on meanwhile.  It asks no more by the one that it had; a holder   *)
+(* keeps its own and writes that anew.                                     *)
+Told(m) == {s \in {seats[n] : n \in Members} \union {r.seats : r \in asked} : IsNewer(s, seats[m])}
+Learn(m, s) ==
+  /\ ~Holds(m)
+  /\ seats' = [seats EXCEPT ![m] = s]
+  /\ known' = [known EXCEPT ![m] = IF s.term > @ THEN s.term ELSE @]
+  /\ round' = [round EXCEPT ![m] = NoRound]
+  /\ UNCHANGED <<owner, asked, lease, changes>>
 
 (* MA-036: by a majority of the set that the round has carried.            *)
 Win(m) ==
@@ -112,13 +123,13 @@ Write(m, number, set) ==
      /\ lease' = [lease EXCEPT ![m].isSettled = FALSE]
      /\ round' = IF Bug = "counts-the-round-before" THEN round ELSE [round EXCEPT ![m].by = {m}]
 
-(* S-3: the set that it has, under its own term.                           *)
+(* MA-046: the set that it has, under its own term.                           *)
 Restamp(m) ==
   /\ Holds(m) /\ known[m] <= round[m].term /\ seats[m].term # round[m].term
   /\ Write(m, 0, seats[m].set)
   /\ UNCHANGED <<owner, known, changes>>
 
-(* S-3, S-4: one voter more or less, and never itself.                     *)
+(* MA-046, MA-047: one voter more or less, and never itself.                     *)
 Sets(m) ==
   LET set == seats[m].set
       one == {set \union {n} : n \in Members \ set} \union {set \ {n} : n \in set \ {m}}
@@ -145,6 +156,7 @@ Next == \E m \in Members :
   \/ \E t \in Terms : Begin(m, t)
   \/ \E v \in Members : Grant(v, m)
   \/ \E r \in asked : GrantLate(m, r)
+  \/ \E s \in Told(m) : Learn(m, s)
   \/ Win(m) \/ Renew(m) \/ Restamp(m)
   \/ \E set \in Sets(m) : Change(m, set)
 

@@ -130,6 +130,13 @@ pub const NAMES: &[(&str, &str)] = &[
     ("resigned-round-counts", "hands over, and counts the answers to its last round all the same"),
     ("obeys-any-term", "obeys a master under a smaller term than it knows"),
     ("lease-survives-a-boot", "is the master after a boot because it was before"),
+    ("grants-older-seats", "grants a round whose seats are older than its own"),
+    ("two-seats-at-once", "makes the seats the voters of the file by one change"),
+    ("seats-not-stored", "keeps the seats that masters have written in memory only"),
+    (
+        "majority-of-the-file",
+        "counts more than half of the file's voters as a majority of the seats",
+    ),
     ("heeds-no-holder", "takes the mastership in the store from the member that holds it"),
     ("term-is-not-greater", "begins a term in the store whose counter another one has had"),
     ("store-compares-nothing", "writes to the store whatever it has meanwhile"),

@@ -3,16 +3,18 @@
 //! A candidate asks by `POLL` whether it could be elected and by `VOTE` to be; the master tells its term
 //! by `LEAD`, and that it goes by `RESIGN`. Every answer repeats the number of the poll or round.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use nom::Parser;
 use nom::branch::alt;
-use nom::combinator::{cut, map, verify};
+use nom::combinator::{cut, map, opt, verify};
 use nom::sequence::preceded;
 use serde::{Deserialize, Serialize};
 
-use super::orginfo::{encode_term, hex, member_name, name, term, token, word};
+use super::orginfo::{encode_term, hex, list, listed, member_name, name, term, token, word};
 use super::parse::{Failure, Parsed, expect, refuse};
 use crate::clause;
 use crate::wire::ids::MemberName;
@@ -22,6 +24,19 @@ use crate::wire::record::{TOMBSTONE_COUNTER, Term};
 pub const ELECTED_LIMIT: u64 = TOMBSTONE_COUNTER - 2;
 /// How long a lease can be, in milliseconds: a second to five minutes.
 pub const LEASE_RANGE_MS: core::ops::RangeInclusive<u32> = 1_000..=300_000;
+/// The most voters that seats name.
+pub const SEATS_LIMIT: usize = 7;
+
+/// The voters of a group as one of its masters has written them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WrittenSeats {
+    /// The term of that master.
+    pub term: Term,
+    /// The number of this writing under that term.
+    pub number: u64,
+    /// The voters.
+    pub voters: BTreeSet<MemberName>,
+}
 
 /// What is said in an election.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,6 +48,9 @@ pub enum ElectionPdu {
         round: u64,
         /// The term.
         term: Term,
+        /// The seats of the candidate, where a master has written them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seats: Option<WrittenSeats>,
     },
     /// It would.
     Willing {
@@ -45,6 +63,9 @@ pub enum ElectionPdu {
         round: u64,
         /// The greatest term that the voter knows.
         known: Option<Term>,
+        /// The seats of the voter, where a master has written them and they are greater.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seats: Option<WrittenSeats>,
     },
     /// Will the voter let nobody else become the master for a while?
     Vote {
@@ -54,6 +75,9 @@ pub enum ElectionPdu {
         term: Term,
         /// For how long at least.
         lease_ms: u32,
+        /// The seats of the candidate, where a master has written them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seats: Option<WrittenSeats>,
     },
     /// It will.
     Granted {
@@ -66,6 +90,9 @@ pub enum ElectionPdu {
         round: u64,
         /// The greatest term that the speaker knows.
         known: Option<Term>,
+        /// The seats of the voter, where a master has written them and they are greater.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seats: Option<WrittenSeats>,
     },
     /// The client is the master under this term.
     Lead {
@@ -91,17 +118,22 @@ pub enum ElectionPdu {
 /// The content of a frame, without the end of the line.
 pub(super) fn encode(pdu: &ElectionPdu) -> String {
     match pdu {
-        ElectionPdu::Poll { round, term } => format!(" POLL {round:x} {}", encode_term(term)),
-        ElectionPdu::Willing { round } => format!(" WILLING {round:x}"),
-        ElectionPdu::Unwilling { round, known } => {
-            format!(" UNWILLING {round:x} {}", encode_known(known.as_ref()))
+        ElectionPdu::Poll { round, term, seats } => {
+            format!(" POLL {round:x} {}{}", encode_term(term), encode_seats(seats.as_ref()))
         }
-        ElectionPdu::Vote { round, term, lease_ms } => {
-            format!(" VOTE {round:x} {} {lease_ms:x}", encode_term(term))
+        ElectionPdu::Willing { round } => format!(" WILLING {round:x}"),
+        ElectionPdu::Unwilling { round, known, seats } => {
+            let (known, seats) = (encode_known(known.as_ref()), encode_seats(seats.as_ref()));
+            format!(" UNWILLING {round:x} {known}{seats}")
+        }
+        ElectionPdu::Vote { round, term, lease_ms, seats } => {
+            let (term, seats) = (encode_term(term), encode_seats(seats.as_ref()));
+            format!(" VOTE {round:x} {term} {lease_ms:x}{seats}")
         }
         ElectionPdu::Granted { round } => format!(" GRANTED {round:x}"),
-        ElectionPdu::Refuse { round, known } => {
-            format!(" REFUSE {round:x} {}", encode_known(known.as_ref()))
+        ElectionPdu::Refuse { round, known, seats } => {
+            let (known, seats) = (encode_known(known.as_ref()), encode_seats(seats.as_ref()));
+            format!(" REFUSE {round:x} {known}{seats}")
         }
         ElectionPdu::Lead { round, term } => format!(" LEAD {round:x} {}", encode_term(term)),
         ElectionPdu::Obeyed { round } => format!(" OBEYED {round:x}"),
@@ -119,24 +151,35 @@ fn encode_known(known: Option<&Term>) -> String {
     known.map_or_else(|| String::from(NONE), encode_term)
 }
 
+fn encode_seats(seats: Option<&WrittenSeats>) -> String {
+    let Some(WrittenSeats { term, number, voters }) = seats else { return String::new() };
+    let voters = list(voters.iter().map(|voter| name(voter.as_str())));
+    format!(" SEATS {} {number:x} {voters}", encode_term(term))
+}
+
 /// Reads the content of a frame, without the end of the line; says nothing of another verb.
 pub(super) fn decode(input: &str) -> Parsed<'_, ElectionPdu> {
+    let (poll, vote) = ((round, elected, seats), (round, elected, lease, seats));
+    let refusal = || (round, or_none(elected), seats);
     alt((
-        said("POLL", (round, elected), |(round, term)| ElectionPdu::Poll { round, term }),
+        said("POLL", poll, |(round, term, seats)| ElectionPdu::Poll { round, term, seats }),
         said("WILLING", round, |round| ElectionPdu::Willing { round }),
-        said("UNWILLING", (round, or_none(elected)), |(round, known)| ElectionPdu::Unwilling {
+        said("UNWILLING", refusal(), |(round, known, seats)| ElectionPdu::Unwilling {
             round,
             known,
+            seats,
         }),
-        said("VOTE", (round, elected, lease), |(round, term, lease_ms)| ElectionPdu::Vote {
+        said("VOTE", vote, |(round, term, lease_ms, seats)| ElectionPdu::Vote {
             round,
             term,
             lease_ms,
+            seats,
         }),
         said("GRANTED", round, |round| ElectionPdu::Granted { round }),
-        said("REFUSE", (round, or_none(elected)), |(round, known)| ElectionPdu::Refuse {
+        said("REFUSE", refusal(), |(round, known, seats)| ElectionPdu::Refuse {
             round,
             known,
+            seats,
         }),
         said("LEAD", (round, elected), |(round, term)| ElectionPdu::Lead { round, term }),
         said("OBEYED", round, |round| ElectionPdu::Obeyed { round }),
@@ -177,6 +220,24 @@ fn lease(input: &str) -> Parsed<'_, u32> {
     clause!(WI_124);
     let lease = verify(hex, |lease| LEASE_RANGE_MS.contains(lease));
     token(expect("a lease from 3e8 to 493e0 (hexadecimal)", lease))(input)
+}
+
+/// Nothing, or SP and seats that a master has written.
+fn seats(input: &str) -> Parsed<'_, Option<WrittenSeats>> {
+    clause!(WI_126);
+    let seats = (elected, token(hex), voters);
+    let seats = map(seats, |(term, number, voters)| WrittenSeats { term, number, voters });
+    opt(preceded(word("SEATS"), cut(seats))).parse(input)
+}
+
+/// SP and the names of voters, in their one order.
+fn voters(input: &str) -> Parsed<'_, BTreeSet<MemberName>> {
+    let are_sound = |names: &Vec<MemberName>| {
+        (1..=SEATS_LIMIT).contains(&names.len()) && names.is_sorted_by(|one, next| one < next)
+    };
+    let names = verify(listed(token(member_name)), are_sound);
+    let names = expect("1 to 7 voters in ascending order, in parentheses", names);
+    map(names, |names| names.into_iter().collect()).parse(input)
 }
 
 /// What `parser` reads, or SP and `-`.

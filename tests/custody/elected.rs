@@ -48,11 +48,11 @@ fn say(host: &mut Host, by: &str, pdu: ElectionPdu) -> Vec<ElectionPdu> {
 #[test]
 fn a_stranger_is_not_answered() {
     let mut host = elector();
-    let poll = ElectionPdu::Poll { round: 1, term: term(2, "z") };
+    let poll = ElectionPdu::Poll { round: 1, term: term(2, "z"), seats: None };
     assert_eq!(say(&mut host, "z", poll), []);
     assert!(host.events.iter().any(|event| matches!(event, Event::Misbehaved { .. })));
     let mut named = Host::new(Policy::default(), &[]);
-    let poll = ElectionPdu::Poll { round: 1, term: term(2, "b") };
+    let poll = ElectionPdu::Poll { round: 1, term: term(2, "b"), seats: None };
     assert_eq!(say(&mut named, "b", poll), [], "its group has a master by name");
 }
 
@@ -64,7 +64,7 @@ fn the_master_is_whoever_leads() {
     let lead = |counter, by: &str| ElectionPdu::Lead { round: 1, term: term(counter, by) };
     assert_eq!(say(&mut host, "b", lead(2, "b")), [ElectionPdu::Obeyed { round: 1 }]);
     assert_eq!(host.node.machine().link().master(), Some(&"b".into()));
-    let refused = ElectionPdu::Refuse { round: 1, known: Some(term(2, "b")) };
+    let refused = ElectionPdu::Refuse { round: 1, known: Some(term(2, "b")), seats: None };
     assert_eq!(say(&mut host, "c", lead(1, "c")), [refused]);
     assert_eq!(host.node.machine().link().master(), Some(&"b".into()));
     assert_eq!(say(&mut host, "c", lead(3, "c")), [ElectionPdu::Obeyed { round: 1 }]);

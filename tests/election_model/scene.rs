@@ -8,7 +8,7 @@ use bridgehead::kernel::{Act, Choose, Input, LinkChange, Machine as _, Node, Spa
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::master::election::{
     Election, ElectionChange, ElectionCommand, ElectionConfig, ElectionDurable, ElectionEvent,
-    ElectionPeer, ElectionTimer,
+    ElectionPeer, ElectionTimer, Seats,
 };
 use bridgehead::protocol::organization::BackEnd;
 use bridgehead::wire::election::ElectionPdu;
@@ -86,10 +86,13 @@ impl Scene {
 
     /// Everybody runs, has waited, and has promised nobody anything.
     pub(super) fn start(&self) -> State {
-        let nodes = (0..VOTERS).map(|at| self.booted(at, 0, &ElectionDurable::default()).0);
+        // They have run before: the seats are stored.
+        let seats = Some(Seats::of_file(&self.configs[0]));
+        let disk = ElectionDurable { seats, ..ElectionDurable::default() };
+        let nodes = (0..VOTERS).map(|at| self.booted(at, 0, &disk).0);
         let mut state = State {
             nodes: nodes.map(Kept::new).collect(),
-            disks: vec![ElectionDurable::default(); VOTERS],
+            disks: vec![disk.clone(); VOTERS],
             unwritten: vec![VecDeque::new(); VOTERS],
             boots: vec![0; VOTERS],
             wires: BTreeMap::new(),
@@ -261,8 +264,9 @@ fn is_quiet(client: &Election, pdu: &ElectionPdu) -> bool {
         ElectionPdu::Granted { round } => {
             *round != client.round() || client.lease() == Some(*round)
         }
-        ElectionPdu::Unwilling { round, known } | ElectionPdu::Refuse { round, known } => {
-            *round != client.round() || known.as_ref() <= client.known()
+        ElectionPdu::Unwilling { round, known, seats }
+        | ElectionPdu::Refuse { round, known, seats } => {
+            *round != client.round() || (known.as_ref() <= client.known() && seats.is_none())
         }
         _ => true,
     }

@@ -15,14 +15,23 @@ fn term(counter: u64) -> Term {
 fn wi_121_each_frame_of_an_election_has_one_form() {
     let round = 31;
     let cases = [
-        (" POLL 1f 5 {2}m1 9af", ElectionPdu::Poll { round, term: term(5) }),
+        (" POLL 1f 5 {2}m1 9af", ElectionPdu::Poll { round, term: term(5), seats: None }),
         (" WILLING 1f", ElectionPdu::Willing { round }),
-        (" UNWILLING 1f 5 {2}m1 9af", ElectionPdu::Unwilling { round, known: Some(term(5)) }),
-        (" UNWILLING 1f -", ElectionPdu::Unwilling { round, known: None }),
-        (" VOTE 1f 5 {2}m1 9af 1388", ElectionPdu::Vote { round, term: term(5), lease_ms: 5_000 }),
+        (
+            " UNWILLING 1f 5 {2}m1 9af",
+            ElectionPdu::Unwilling { round, known: Some(term(5)), seats: None },
+        ),
+        (" UNWILLING 1f -", ElectionPdu::Unwilling { round, known: None, seats: None }),
+        (
+            " VOTE 1f 5 {2}m1 9af 1388",
+            ElectionPdu::Vote { round, term: term(5), lease_ms: 5_000, seats: None },
+        ),
         (" GRANTED 1f", ElectionPdu::Granted { round }),
-        (" REFUSE 1f 5 {2}m1 9af", ElectionPdu::Refuse { round, known: Some(term(5)) }),
-        (" REFUSE 1f -", ElectionPdu::Refuse { round, known: None }),
+        (
+            " REFUSE 1f 5 {2}m1 9af",
+            ElectionPdu::Refuse { round, known: Some(term(5)), seats: None },
+        ),
+        (" REFUSE 1f -", ElectionPdu::Refuse { round, known: None, seats: None }),
         (
             " LEAD 1f fffffffffffffffd {2}m1 9af",
             ElectionPdu::Lead { round, term: term(ELECTED_LIMIT) },

@@ -1,6 +1,6 @@
 //! How elections live inside a member: that of its own group, and those of the groups whose witness it is.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -15,6 +15,7 @@ use crate::protocol::master::election::{
     StoreQuery,
 };
 use crate::protocol::operator::{Item, Ordered};
+use crate::protocol::organization::Group;
 use crate::protocol::queue::Change;
 use crate::wire::election::ElectionPdu;
 use crate::wire::ids::{ConnectionId, GroupName, MemberName};
@@ -34,6 +35,10 @@ pub struct ElectionRow {
     pub part: &'static str,
     /// To whom it has promised.
     pub promised: Option<MemberName>,
+    /// Who votes, as far as this member knows.
+    pub seats: BTreeSet<MemberName>,
+    /// Who is to vote by its file, where those are others.
+    pub becomes: Option<BTreeSet<MemberName>>,
 }
 
 /// The elections in which this member has a part.
@@ -86,13 +91,22 @@ impl Member {
     pub fn election_rows(&self) -> Vec<ElectionRow> {
         let rows = self.elections.running.iter().map(|(group, (config, election))| {
             let view = election.view();
-            let part = match (config.place(), config.is_voter()) {
+            let seats = election.seats().voters();
+            let part = match (election.place(config), seats.contains(&config.member)) {
                 (Some(_), _) if view.holds => "master",
                 (Some(_), _) => "voter",
                 (None, true) => "witness",
                 (None, false) => "member",
             };
-            ElectionRow { group: group.clone(), term: view.known, part, promised: view.promised }
+            let target: BTreeSet<_> = config.electorate().cloned().collect();
+            ElectionRow {
+                group: group.clone(),
+                term: view.known,
+                part,
+                promised: view.promised,
+                seats: seats.clone(),
+                becomes: (target != *seats).then_some(target),
+            }
         });
         rows.collect()
     }
@@ -110,8 +124,15 @@ impl Member {
             match self.elections.running.get_mut(&group) {
                 None => self.begin_election(&group, config, turn),
                 Some((before, _)) if *before != config => {
+                    // Who votes changes under way; what a promise or a lease is does not.
+                    let is_under_way = !config.asks_store() && before.differs_in_names(&config);
                     *before = config;
-                    self.step_election(&group, Input::Configuration, None, turn);
+                    let input = if is_under_way {
+                        Input::Command(ElectionCommand::Voters)
+                    } else {
+                        Input::Configuration
+                    };
+                    self.step_election(&group, input, None, turn);
                 }
                 // The file has changed elsewhere: a master is not to go because of that.
                 Some(_) => {}
@@ -328,6 +349,12 @@ impl Member {
         }
     }
 
+    /// Whether a member has a seat, and is no witness.
+    fn can_stand(&self, group: &Group, member: &MemberName) -> bool {
+        let seats = self.election(&group.name).map(Election::seats);
+        group.members.contains(member) && seats.is_some_and(|seats| seats.voters().contains(member))
+    }
+
     /// The operator has the mastership move.
     pub(crate) fn order_transfer(
         &mut self,
@@ -344,7 +371,7 @@ impl Member {
                 None => "it is not the master, and nobody is now".into(),
             }),
             (Some(_), Some(to)) if *to == own => Some("it is the master already".into()),
-            (Some(election), Some(to)) if !election.voters.contains(to) => {
+            (Some(_), Some(to)) if !self.can_stand(&group, to) => {
                 Some(format!("{to} never stands: it is none of the voters"))
             }
             (Some(_), _) => None,

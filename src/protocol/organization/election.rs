@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::{Group, Organization};
 use crate::clause;
 use crate::kernel::Span;
+use crate::wire::election::SEATS_LIMIT;
 use crate::wire::ids::MemberName;
 
 /// The fewest voters: of two, the one that is left is no majority.
 pub const VOTERS_LEAST: usize = 3;
 /// The most voters.
-pub const VOTERS_LIMIT: usize = 7;
+pub const VOTERS_LIMIT: usize = SEATS_LIMIT;
 /// The longest promise, in seconds.
 pub const LEASE_LIMIT_S: u32 = 300;
 /// The most by which the rate of a clock may be stated to be wrong, in parts per million.

@@ -32,8 +32,10 @@ impl Desk {
     pub(super) fn boot(config: ElectionConfig, disk: ElectionDurable, seed: u64) -> Self {
         let mut dice = Seeded::new(seed);
         let (node, acts) = Node::boot(&config, &disk, Time(0), &mut dice);
-        let unwritten = VecDeque::new();
-        Self { config, node, disk, unwritten, dice, last: acts }
+        let unwritten = acts.iter().filter_map(written).collect();
+        let mut desk = Self { config, node, disk, unwritten, dice, last: acts };
+        desk.store();
+        desk
     }
 
     /// The member at this place of a group of three, just booted.
@@ -55,10 +57,7 @@ impl Desk {
 
     pub(super) fn step(&mut self, input: Input<Election>) -> &Acts {
         let acts = self.node.step(&self.config, input, Time(0), &mut self.dice);
-        self.unwritten.extend(acts.iter().filter_map(|act| match act {
-            Act::Write(change) => Some(change.clone()),
-            _ => None,
-        }));
+        self.unwritten.extend(acts.iter().filter_map(written));
         self.last = acts;
         &self.last
     }
@@ -159,6 +158,13 @@ impl Desk {
     }
 }
 
+fn written(act: &Act<Election>) -> Option<ElectionChange> {
+    match act {
+        Act::Write(change) => Some(change.clone()),
+        _ => None,
+    }
+}
+
 pub(super) fn convener(member: &str) -> ElectionPeer {
     ElectionPeer::Convener(MemberName::from(member))
 }
@@ -172,7 +178,7 @@ pub(super) fn term(counter: u64, member: &str) -> Term {
 }
 
 pub(super) fn poll(counter: u64, member: &str) -> ElectionPdu {
-    ElectionPdu::Poll { round: 40, term: term(counter, member) }
+    ElectionPdu::Poll { round: 40, term: term(counter, member), seats: None }
 }
 
 pub(super) fn vote(counter: u64, member: &str) -> ElectionPdu {
@@ -180,7 +186,7 @@ pub(super) fn vote(counter: u64, member: &str) -> ElectionPdu {
 }
 
 pub(super) fn vote_for(lease_ms: u32, counter: u64, member: &str) -> ElectionPdu {
-    ElectionPdu::Vote { round: 40, term: term(counter, member), lease_ms }
+    ElectionPdu::Vote { round: 40, term: term(counter, member), lease_ms, seats: None }
 }
 
 pub(super) const WILLING: ElectionPdu = ElectionPdu::Willing { round: 40 };
@@ -188,11 +194,11 @@ pub(super) const GRANTED: ElectionPdu = ElectionPdu::Granted { round: 40 };
 pub(super) const OBEYED: ElectionPdu = ElectionPdu::Obeyed { round: 40 };
 
 pub(super) fn unwilling(known: Option<Term>) -> ElectionPdu {
-    ElectionPdu::Unwilling { round: 40, known }
+    ElectionPdu::Unwilling { round: 40, known, seats: None }
 }
 
 pub(super) fn refuse(known: Option<Term>) -> ElectionPdu {
-    ElectionPdu::Refuse { round: 40, known }
+    ElectionPdu::Refuse { round: 40, known, seats: None }
 }
 
 pub(super) fn lead(counter: u64, member: &str) -> ElectionPdu {

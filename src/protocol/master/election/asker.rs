@@ -145,7 +145,7 @@ impl Election {
     pub(super) fn holder_is_forgotten(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
         let Some(Asking::Farewell { term, successor }) = self.asking.take() else { return };
         cx.disarm(ElectionTimer::Round);
-        self.say_farewell(&term, successor.as_ref(), config, cx);
+        self.say_farewell(&term, successor.as_ref(), cx);
         // The others go first.
         self.wait_in_place(config.lease, config, cx);
     }

@@ -6,7 +6,7 @@ use super::machine::{ElectionChange, ElectionConfig, ElectionPeer, ElectionTimer
 use super::{Asking, Context, Election};
 use crate::clause;
 use crate::kernel::{Effect, Span, draw_u64};
-use crate::wire::election::{ELECTED_LIMIT, ElectionPdu};
+use crate::wire::election::{ELECTED_LIMIT, ElectionPdu, WrittenSeats};
 use crate::wire::ids::MemberName;
 use crate::wire::record::Term;
 
@@ -19,7 +19,7 @@ impl Election {
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        let Some(place) = config.place() else { return };
+        let Some(place) = self.place(config) else { return };
         clause!(MA_039);
         self.failures = 0;
         let tenth = config.tenth().0;
@@ -32,7 +32,7 @@ impl Election {
 
     /// Stands again after a poll or a round without a majority.
     pub(super) fn wait_again(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
-        if config.place().is_none() {
+        if self.place(config).is_none() {
             return;
         }
         clause!(MA_039);
@@ -50,7 +50,7 @@ impl Election {
 
     /// The wait is over: asks who would vote for it.
     pub(super) fn stand(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
-        if self.asking.is_some() || self.lease.is_some() || config.place().is_none() {
+        if self.asking.is_some() || self.lease.is_some() || self.place(config).is_none() {
             return;
         }
         if config.asks_store() {
@@ -87,13 +87,13 @@ impl Election {
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        let Some(Asking::Poll { term, willing }) = &mut self.asking else { return };
-        if round != self.round || !config.electorate().any(|member| member == voter) {
+        if round != self.round || !self.is_seated(voter) {
             return;
         }
+        let Some(Asking::Poll { term, willing }) = &mut self.asking else { return };
         willing.insert(voter.clone());
-        if config.is_majority(willing.len()) {
-            let term = term.clone();
+        let (term, willing) = (term.clone(), willing.len());
+        if self.is_majority(willing, config) {
             self.begin(term, config, cx);
         }
     }
@@ -133,21 +133,23 @@ impl Election {
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        let Some(Asking::Votes { granted }) = &mut self.asking else { return };
-        if round != self.round || !config.electorate().any(|member| member == voter) {
+        if round != self.round || !self.is_seated(voter) {
             return;
         }
+        let Some(Asking::Votes { granted }) = &mut self.asking else { return };
         granted.insert(voter.clone());
-        if config.is_majority(granted.len()) && self.lease != Some(round) {
+        let granted = granted.len();
+        if self.is_majority(granted, config) && self.lease != Some(round) {
             self.take_lease(config, cx);
+            self.move_seats(config, cx);
         }
     }
 
-    /// UNWILLING or REFUSE: there may be a greater term.
+    /// UNWILLING or REFUSE: there may be a greater term, or newer seats.
     pub(super) fn refused(
         &mut self,
         round: u64,
-        known: Option<Term>,
+        (known, seats): (Option<Term>, Option<WrittenSeats>),
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
@@ -156,6 +158,9 @@ impl Election {
         }
         if let Some(known) = known {
             self.learn_and_stand(&known, config, cx);
+        }
+        if let Some(seats) = seats {
+            self.learn_seats(seats, config, cx);
         }
     }
 
@@ -214,19 +219,20 @@ impl Election {
 
     /// Says to a voter what it is asked at present, unless it has agreed already.
     pub(super) fn ask(&self, voter: &MemberName, config: &ElectionConfig, cx: &mut Context<'_>) {
-        if !config.electorate().any(|member| member == voter) {
+        if !self.is_seated(voter) {
             return;
         }
+        let seats = self.seats.written().cloned();
         let (round, to) = (self.round, ElectionPeer::Voter(voter.clone()));
         match &self.asking {
             Some(Asking::Poll { term, willing }) if !willing.contains(voter) => {
-                cx.send(to, ElectionPdu::Poll { round, term: term.clone() });
+                cx.send(to, ElectionPdu::Poll { round, term: term.clone(), seats });
             }
             Some(Asking::Votes { granted }) if !granted.contains(voter) => {
                 clause!(MA_035);
                 let term = self.term.clone().expect("a round has a term");
                 let lease_ms = u32::try_from(config.lease.0 / 1_000).expect("five minutes at most");
-                cx.send_durable(to, ElectionPdu::Vote { round, term, lease_ms });
+                cx.send_durable(to, ElectionPdu::Vote { round, term, lease_ms, seats });
             }
             _ => {}
         }

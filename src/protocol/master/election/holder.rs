@@ -84,7 +84,7 @@ impl Election {
             return self.have_holder_forgotten((term, successor), config, cx);
         }
         if config.faults.is_on("resigns-before-it-stops") {
-            return self.say_farewell(&term, successor.as_ref(), config, cx);
+            return self.say_farewell(&term, successor.as_ref(), cx);
         }
         clause!(MA_042);
         if !config.faults.is_on("resigned-round-counts") {
@@ -95,7 +95,7 @@ impl Election {
             self.promise = Promise::None;
             cx.disarm(ElectionTimer::Promise);
         }
-        self.say_farewell(&term, successor.as_ref(), config, cx);
+        self.say_farewell(&term, successor.as_ref(), cx);
         // The others go first.
         self.wait_in_place(config.lease, config, cx);
     }
@@ -104,10 +104,9 @@ impl Election {
         &self,
         term: &Term,
         successor: Option<&MemberName>,
-        config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        for voter in config.electorate().filter(|voter| self.is_up(voter)) {
+        for voter in self.seats.voters().iter().filter(|voter| self.is_up(voter)) {
             let (term, successor) = (term.clone(), successor.cloned());
             let resign = ElectionPdu::Resign { term, successor };
             cx.send(ElectionPeer::Voter(voter.clone()), resign);

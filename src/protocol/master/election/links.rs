@@ -3,6 +3,8 @@
 //! There is no back-off: a connection is opened with a poll or round that needs it, and those have their
 //! own pace. A connection that says nothing is given up, for it may take minutes to notice that it is dead.
 
+use alloc::vec::Vec;
+
 use super::machine::{ElectionConfig, ElectionPeer};
 use super::{Context, Election};
 use crate::kernel::LinkChange;
@@ -22,19 +24,23 @@ pub(super) struct Link {
 impl Election {
     /// A poll or round begins: asks every voter.
     pub(super) fn reach_voters(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
-        for voter in config.electorate().filter(|voter| **voter != config.member) {
-            self.call(voter, cx);
-            if self.is_up(voter) {
-                self.ask(voter, config, cx);
+        let is_other = |voter: &&MemberName| **voter != config.member;
+        let voters: Vec<_> = self.seats.voters().iter().filter(is_other).cloned().collect();
+        for voter in voters {
+            self.call(&voter, cx);
+            if self.is_up(&voter) {
+                self.ask(&voter, config, cx);
             }
         }
     }
 
     /// A round is granted: tells every member.
     pub(super) fn reach_members(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
-        for member in config.members.iter().filter(|member| **member != config.member) {
+        // A witness that is to get a seat is called as well: it is not added before it is there.
+        let told = config.members.iter().chain(&config.witness);
+        for member in told.filter(|member| **member != config.member) {
             // The voters were called when the round began, if they were asked at all.
-            if config.asks_store() || !config.voters.contains(member) {
+            if config.asks_store() || !self.is_seated(member) {
                 self.call(member, cx);
             }
             if self.is_up(member) {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clause;
+use super::seats::Seats;
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
 use crate::protocol::organization::BackEnd;
@@ -18,7 +18,7 @@ const MILLION: u64 = 1_000_000;
 /// What the machine is configured with: the automatic mode of one group, as one member sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ElectionConfig {
-    /// The voters that can be the master, in the order in which they stand.
+    /// The voters that can be the master, in the order in which they stand: what the seats are to become.
     pub voters: Vec<MemberName>,
     /// A voter of another group, which never stands.
     pub witness: Option<MemberName>,
@@ -37,7 +37,7 @@ pub struct ElectionConfig {
 }
 
 impl ElectionConfig {
-    /// Everybody who votes.
+    /// Everybody who is to vote.
     pub fn electorate(&self) -> impl Iterator<Item = &MemberName> {
         self.voters.iter().chain(&self.witness)
     }
@@ -48,24 +48,25 @@ impl ElectionConfig {
         self.back_end == BackEnd::Etcd
     }
 
-    /// Whether this member votes.
+    /// Whether a member is one of the group, and no witness.
     #[must_use]
-    pub fn is_voter(&self) -> bool {
-        clause!(MA_087);
-        !self.asks_store() && self.electorate().any(|voter| *voter == self.member)
+    pub fn is_of_group(&self, member: &MemberName) -> bool {
+        self.members.contains(member) || self.voters.contains(member)
     }
 
-    /// The place of this member among those that stand.
+    /// The place of this member among the voters that can be the master.
     #[must_use]
     pub fn place(&self) -> Option<u64> {
         let place = self.voters.iter().position(|voter| *voter == self.member);
         place.and_then(|place| u64::try_from(place).ok())
     }
 
-    /// Whether so many voters are more than half of all.
+    /// Whether `other` differs in nothing but who votes and who is told.
     #[must_use]
-    pub fn is_majority(&self, voters: usize) -> bool {
-        2 * voters > self.electorate().count()
+    pub fn differs_in_names(&self, other: &Self) -> bool {
+        let names = (self.voters.clone(), self.witness.clone(), self.members.clone());
+        let (voters, witness, members) = names;
+        *self == Self { voters, witness, members, ..other.clone() }
     }
 
     /// How long a lease lasts on the clock of its holder: however the clocks differ, no longer than any
@@ -122,6 +123,8 @@ pub enum ElectionChange {
     Term(Term),
     /// For how long this voter promises.
     Span(Span),
+    /// Who votes.
+    Seats(Seats),
 }
 
 /// What survives a crash.
@@ -131,6 +134,9 @@ pub struct ElectionDurable {
     pub term: Option<Term>,
     /// For how long its last promise was.
     pub span: Span,
+    /// Who votes; nothing before an election has run on this disk.
+    #[serde(default)]
+    pub seats: Option<Seats>,
 }
 
 /// Orders.
@@ -144,6 +150,8 @@ pub enum ElectionCommand {
     },
     /// The table has a record of the group under this term.
     Published(Term),
+    /// The file names other voters, another witness or other members, and is otherwise the same.
+    Voters,
 }
 
 /// What the host and the log are told.

@@ -1,7 +1,7 @@
 //! The automatic mode: voters elect the master of their group, and no two are masters at one time.
 //!
 //! Read [`machine`](self) first: the vocabulary. Then `voter` (what is promised), `candidate` (who asks for
-//! it), `holder` (who has it), `store` and `asker` (a store that decides in place of voters), `links` (the
+//! it), `holder` (who has it), `seats` (who votes), `store` and `asker` (a store that decides in place of voters), `links` (the
 //! connections), and here what ties them together. The machine knows no clock. Two of its timers carry the proof: that of a promise begins when it is given and is never
 //! early, that of a lease begins before anybody is asked and is never late.
 
@@ -10,6 +10,7 @@ mod candidate;
 mod holder;
 mod links;
 mod machine;
+mod seats;
 mod store;
 mod voter;
 
@@ -27,6 +28,7 @@ use voter::Promise;
 
 pub use links::SILENT_ROUNDS;
 pub use machine::*;
+pub use seats::Seats;
 pub use store::*;
 
 type Context<'a> = Cx<'a, Election>;
@@ -38,6 +40,8 @@ pub struct Election {
     term: Option<Term>,
     /// The span of its last promise, as it is stored.
     span: Span,
+    /// Who votes. Where a store decides: who stands, by the file.
+    seats: Seats,
     promise: Promise,
     /// The number of the present poll or round.
     round: u64,
@@ -153,16 +157,26 @@ impl Election {
             | ElectionPdu::Resign { term, .. } => Some(term),
             _ => None,
         };
-        let is_other = member != config.member && config.voters.contains(&member);
-        if !is_other || term.is_none_or(|term| term.member != member) {
-            let expected = "POLL, VOTE, LEAD or RESIGN of a voter, under a term of its own";
+        let is_other = member != config.member && config.is_of_group(&member);
+        let Some(term) = term.filter(|term| is_other && term.member == member) else {
+            let expected = "POLL, VOTE, LEAD or RESIGN of a member, under a term of its own";
+            return self.misbehaved(ElectionPeer::Convener(member), expected, cx);
+        };
+        if let ElectionPdu::Poll { seats: Some(seats), .. }
+        | ElectionPdu::Vote { seats: Some(seats), .. } = &pdu
+            && !(seats.voters.contains(&member) && seats.term <= *term)
+        {
+            clause!(WI_126);
+            let expected = "seats that name the candidate, of no later term";
             return self.misbehaved(ElectionPeer::Convener(member), expected, cx);
         }
         match pdu {
-            ElectionPdu::Poll { round, term } => self.polled(member, (round, &term), config, cx),
-            ElectionPdu::Vote { round, term, lease_ms } => {
+            ElectionPdu::Poll { round, term, seats } => {
+                self.polled(member, (round, &term, seats.as_ref()), config, cx);
+            }
+            ElectionPdu::Vote { round, term, lease_ms, seats } => {
                 let span = Span::milliseconds(lease_ms.into());
-                self.asked(member, (round, term, span), config, cx);
+                self.asked(member, (round, term, span), seats, config, cx);
             }
             ElectionPdu::Lead { round, term } => self.led(member, (round, term), config, cx),
             ElectionPdu::Resign { term, successor } => {
@@ -184,8 +198,9 @@ impl Election {
         match pdu {
             ElectionPdu::Willing { round } => self.willing(&member, round, config, cx),
             ElectionPdu::Granted { round } => self.granted(&member, round, config, cx),
-            ElectionPdu::Unwilling { round, known } | ElectionPdu::Refuse { round, known } => {
-                self.refused(round, known, config, cx);
+            ElectionPdu::Unwilling { round, known, seats }
+            | ElectionPdu::Refuse { round, known, seats } => {
+                self.refused(round, (known, seats), config, cx);
             }
             ElectionPdu::Obeyed { .. } => {}
             ElectionPdu::Poll { .. }
@@ -221,6 +236,9 @@ impl Election {
         self.cease(cx);
         self.hang_up(cx);
         cx.disarm(ElectionTimer::Stand);
+        if config.asks_store() {
+            self.seats = Seats::of_file(config);
+        }
         self.forget_promises(config, cx);
         // A store knows who holds the mastership, where voters have to wait until they may vote.
         let least = if config.asks_store() { Span::ZERO } else { config.lease };
@@ -264,14 +282,26 @@ impl Machine for Election {
                 durable.term = Some(term.clone());
             }
             ElectionChange::Span(span) => durable.span = *span,
+            ElectionChange::Seats(seats) => {
+                let known = durable.seats.as_ref();
+                let is_newer = known.is_none_or(|known| seats.are_newer_than(known.written()));
+                assert!(is_newer, "versions of seats grow");
+                durable.seats = Some(seats.clone());
+            }
         }
     }
 
     fn boot(config: &ElectionConfig, durable: &ElectionDurable, cx: &mut Context<'_>) -> Self {
         clause!(WI_122);
+        let stored = durable.seats.clone().filter(|_| !config.asks_store());
+        if stored.is_none() && !config.asks_store() {
+            clause!(MA_044);
+            cx.store(ElectionChange::Seats(Seats::of_file(config)));
+        }
         let mut election = Self {
             term: durable.term.clone(),
             span: durable.span,
+            seats: stored.unwrap_or_else(|| Seats::of_file(config)),
             promise: Promise::None,
             // No answer to an earlier boot has a number of this one.
             round: draw_u64(cx.choose, "election.round") >> 1,
@@ -301,6 +331,7 @@ impl Machine for Election {
             Input::Command(ElectionCommand::Published(term)) => {
                 self.learn_and_stand(&term, config, cx);
             }
+            Input::Command(ElectionCommand::Voters) => self.move_seats(config, cx),
             Input::Configuration => self.restart(config, cx),
             Input::StoreFailed { .. } => {
                 self.drop_asking(cx);

@@ -4,7 +4,7 @@ use super::machine::{ElectionChange, ElectionConfig, ElectionEvent, ElectionPeer
 use super::{Context, Election};
 use crate::clause;
 use crate::kernel::Span;
-use crate::wire::election::ElectionPdu;
+use crate::wire::election::{ElectionPdu, WrittenSeats};
 use crate::wire::ids::MemberName;
 use crate::wire::record::Term;
 
@@ -44,7 +44,10 @@ impl Election {
 
     /// What was promised before the boot is not known any more: nobody is promised anything meanwhile.
     pub(super) fn forget_promises(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
-        if !config.is_voter() || config.faults.is_on("votes-right-after-boot") {
+        // Also who has no seat any more may have promised something while it had one.
+        let has_voted = self.is_seated(&config.member) || self.span > Span::ZERO;
+        let is_rash = config.faults.is_on("votes-right-after-boot");
+        if config.asks_store() || !has_voted || is_rash {
             return;
         }
         clause!(MA_033);
@@ -84,17 +87,19 @@ impl Election {
     pub(super) fn polled(
         &self,
         member: MemberName,
-        (round, term): (u64, &Term),
+        (round, term, seats): (u64, &Term, Option<&WrittenSeats>),
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
         clause!(MA_034);
-        let is_willing =
-            config.is_voter() && self.is_free_for(&member, config) && self.is_new(term);
+        let is_willing = self.admits(&member, seats, config)
+            && self.is_free_for(&member, config)
+            && self.is_new(term);
         let answer = if is_willing {
             ElectionPdu::Willing { round }
         } else {
-            ElectionPdu::Unwilling { round, known: self.term.clone() }
+            let (known, seats) = (self.term.clone(), self.newer_seats(seats));
+            ElectionPdu::Unwilling { round, known, seats }
         };
         cx.send(ElectionPeer::Convener(member), answer);
     }
@@ -104,15 +109,21 @@ impl Election {
         &mut self,
         member: MemberName,
         (round, term, span): (u64, Term, Span),
+        seats: Option<WrittenSeats>,
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
         let is_smaller = self.term.as_ref().is_some_and(|known| *known > term);
         let is_fenced = is_smaller && !config.faults.is_on("grants-smaller-terms");
-        if is_fenced || !config.is_voter() || !self.is_free_for(&member, config) {
-            return self.refuse(member, round, cx);
+        let is_admitted = self.admits(&member, seats.as_ref(), config);
+        if is_fenced || !is_admitted || !self.is_free_for(&member, config) {
+            let newer = self.newer_seats(seats.as_ref());
+            return self.refuse(member, round, newer, cx);
         }
         self.learn(&term, cx);
+        if let Some(seats) = seats {
+            self.adopt_seats(seats, config, cx);
+        }
         // Whoever promises another one its vote does not stand meanwhile.
         self.drop_asking(cx);
         self.promise(&term, span, config, cx);
@@ -138,7 +149,7 @@ impl Election {
         let is_fooled = config.faults.is_on("obeys-any-term") && self.lease.is_none();
         if is_smaller && !is_fooled {
             clause!(MA_041);
-            return self.refuse(member, round, cx);
+            return self.refuse(member, round, None, cx);
         }
         clause!(MA_040);
         self.learn(&term, cx);
@@ -166,7 +177,8 @@ impl Election {
             self.promise = Promise::None;
             cx.disarm(ElectionTimer::Promise);
         }
-        if self.term.as_ref() != Some(term) || self.asking.is_some() || config.place().is_none() {
+        if self.term.as_ref() != Some(term) || self.asking.is_some() || self.place(config).is_none()
+        {
             return;
         }
         match successor {
@@ -178,9 +190,15 @@ impl Election {
     }
 
     /// Whoever asks or instructs under a term that this member does not take learns which it knows.
-    fn refuse(&self, member: MemberName, round: u64, cx: &mut Context<'_>) {
+    fn refuse(
+        &self,
+        member: MemberName,
+        round: u64,
+        seats: Option<WrittenSeats>,
+        cx: &mut Context<'_>,
+    ) {
         clause!(MA_032);
-        let refusal = ElectionPdu::Refuse { round, known: self.term.clone() };
+        let refusal = ElectionPdu::Refuse { round, known: self.term.clone(), seats };
         cx.send(ElectionPeer::Convener(member), refusal);
     }
 }
