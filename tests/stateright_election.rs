@@ -11,11 +11,14 @@ const TWO: Budget =
     Budget { stands: 2, renewals: 0, lapses: 0, crashes: 0, breaks: 0, transfers: 0 };
 
 /// All three can be the master.
-const THREE: Shape = Shape { standing: 3, told: false, frail: &[0, 1, 2] };
+const THREE: Shape = Shape { standing: 3, told: false, frail: &[0, 1, 2], joins: false };
 /// The third voter is the witness.
 const WITNESS: Shape = Shape { standing: 2, ..THREE };
 /// As above, and the members obey.
 const TOLD: Shape = Shape { told: true, ..WITNESS };
+
+/// The witness is to become the third voter of two.
+const JOINS: Shape = Shape { joins: true, ..WITNESS };
 
 /// Runs a scene to its end: every property holds, every outcome is reached, and there are so many states.
 fn holds(shape: Shape, budget: Budget, states: usize) {
@@ -34,6 +37,11 @@ fn two_candidacies() {
 #[test]
 fn members_that_obey() {
     holds(TOLD, TWO, 36_548);
+}
+
+#[test]
+fn a_voter_that_joins() {
+    holds(JOINS, TWO, 1);
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(super) fn run(command: Master) -> ExitCode {
 
 /// One line for each election in which the member has a part; one for a member without any.
 fn shown(status: &Value) -> String {
-    let head = row([&"GROUP", &"MASTER", &"TERM", &"PART", &"PROMISED"]);
+    let head = row([&"GROUP", &"MASTER", &"TERM", &"PART", &"PROMISED", &"VOTERS"]);
     let own = field(status, "group");
     let mut rows = vec![head];
     for election in items(status, "elections") {
@@ -67,12 +67,29 @@ fn shown(status: &Value) -> String {
             &term_of(election),
             &plain(field(election, "part")),
             &plain(field(election, "promised")),
+            &voters_of(election),
         ]));
     }
     if !items(status, "elections").iter().any(|election| field(election, "group") == own) {
-        rows.push(row([&plain(own), &plain(field(status, "master")), &"-", &"by name", &"-"]));
+        rows.push(row([
+            &plain(own),
+            &plain(field(status, "master")),
+            &"-",
+            &"by name",
+            &"-",
+            &"-",
+        ]));
     }
     table(&rows)
+}
+
+/// Who votes, and behind an arrow who is to vote by the member's file, where those are others.
+fn voters_of(election: &Value) -> String {
+    let seats = plain(field(election, "seats"));
+    match field(election, "becomes") {
+        Value::Null => seats,
+        becomes => format!("{seats} -> {}", plain(becomes)),
+    }
 }
 
 fn term_of(election: &Value) -> String {

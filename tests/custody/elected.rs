@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bridgehead::kernel::Input;
 use bridgehead::protocol::linkstate::Term;
-use bridgehead::protocol::member::{Command, Event, Pdu, Policy};
+use bridgehead::protocol::master::election::ElectionTimer;
+use bridgehead::protocol::member::{Command, Event, Pdu, Policy, Timer};
 use bridgehead::protocol::operator::Order;
 use bridgehead::protocol::organization::{BackEnd, ElectionSettings};
 use bridgehead::wire::election::ElectionPdu;
@@ -69,6 +70,34 @@ fn the_master_is_whoever_leads() {
     assert_eq!(host.node.machine().link().master(), Some(&"b".into()));
     assert_eq!(say(&mut host, "c", lead(3, "c")), [ElectionPdu::Obeyed { round: 1 }]);
     assert_eq!(host.node.machine().link().master(), Some(&"c".into()));
+}
+
+/// MA-044, MA-047: the file says who is to vote; who votes, and what was promised, is another matter.
+#[test]
+fn another_list_of_voters_ends_no_promise() {
+    let mut host = elector();
+    let group = host.config.organization.groups[0].name.clone();
+    host.input(Input::Timer(Timer::Election(group, ElectionTimer::Promise)));
+    let vote = ElectionPdu::Vote { round: 1, term: term(2, "b"), lease_ms: 5_000, seats: None };
+    assert_eq!(say(&mut host, "b", vote), [ElectionPdu::Granted { round: 1 }]);
+    let names = |names: [&str; 3]| names.map(MemberName::from).into_iter().collect();
+    let row = |host: &Host| host.node.machine().election_rows().swap_remove(0);
+    let change = |host: &mut Host, change: &dyn Fn(&mut ElectionSettings)| {
+        let organization = Arc::make_mut(&mut host.config.organization);
+        let group = &mut organization.groups[0];
+        group.members.push(MemberName(format!("d{}", group.members.len())));
+        change(group.election.as_mut().expect("it elects"));
+        assert_eq!(organization.check(), []);
+        host.input(Input::Configuration);
+    };
+    assert_eq!((row(&host).seats, row(&host).becomes), (names(["a", "b", "c"]), None));
+    change(&mut host, &|election| election.voters[2] = "d3".into());
+    assert_eq!(row(&host).seats, names(["a", "b", "c"]));
+    assert_eq!(row(&host).becomes, Some(names(["a", "b", "d3"])));
+    assert_eq!(row(&host).promised, Some("b".into()));
+    change(&mut host, &|election| election.lease_s = 6);
+    assert_eq!(row(&host).promised, None, "how long a promise stands has changed: it waits");
+    assert_eq!(row(&host).seats, names(["a", "b", "c"]));
 }
 
 /// MA-042: who is not the master hands nothing over, and says who is.

@@ -38,6 +38,8 @@ pub(crate) struct Shape {
     pub(crate) told: bool,
     /// The voters that can crash.
     pub(crate) frail: &'static [usize],
+    /// The last voter is not one yet: the file has named it since.
+    pub(crate) joins: bool,
 }
 
 /// A configuration of the model.
@@ -45,6 +47,7 @@ pub(crate) struct Scene {
     pub(super) configs: Vec<ElectionConfig>,
     pub(super) budget: Budget,
     pub(super) frail: &'static [usize],
+    joins: bool,
     parts: Parts<Node<Election>>,
 }
 
@@ -61,7 +64,7 @@ impl Scene {
     /// The third voter stands, or is the witness; masters tell their terms to the members, or there are none
     /// to tell.
     pub(crate) fn new(shape: Shape, budget: Budget, planted: &[&str]) -> Self {
-        let Shape { standing, told, frail } = shape;
+        let Shape { standing, told, frail, joins } = shape;
         let everybody: Vec<_> = (0..VOTERS).map(name).collect();
         let voters = everybody[..standing].to_vec();
         let members = if told { voters.clone() } else { Vec::new() };
@@ -76,7 +79,7 @@ impl Scene {
             faults: Faults::named(planted.iter().copied()).unwrap(),
         };
         let configs = everybody.iter().map(config).collect();
-        Self { configs, budget, frail, parts: Parts::default() }
+        Self { configs, budget, frail, joins, parts: Parts::default() }
     }
 
     /// A write is a step of its own. Where the member never crashes, that is a delay like any other.
@@ -87,7 +90,8 @@ impl Scene {
     /// Everybody runs, has waited, and has promised nobody anything.
     pub(super) fn start(&self) -> State {
         // They have run before: the seats are stored.
-        let seats = Some(Seats::of_file(&self.configs[0]));
+        let first = if self.joins { VOTERS - 1 } else { VOTERS };
+        let seats = Some(Seats::First((0..first).map(name).collect()));
         let disk = ElectionDurable { seats, ..ElectionDurable::default() };
         let nodes = (0..VOTERS).map(|at| self.booted(at, 0, &disk).0);
         let mut state = State {

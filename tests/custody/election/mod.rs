@@ -3,6 +3,8 @@
 mod chaos;
 mod clauses;
 mod desk;
+mod files;
+mod seats;
 mod store;
 mod store_clauses;
 mod wires;

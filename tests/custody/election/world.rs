@@ -11,13 +11,14 @@ use bridgehead::kernel::{
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::master::election::{
     Election, ElectionChange, ElectionCommand, ElectionConfig, ElectionDurable, ElectionEvent,
-    ElectionPeer, ElectionTimer, StoreAnswer,
+    ElectionPeer, ElectionTimer, Seats, StoreAnswer,
 };
 use bridgehead::protocol::organization::BackEnd;
 use bridgehead::sim::store::MemoryStore;
 use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::record::Term;
 
+use super::files::Names;
 use super::store::Call;
 use super::wires::Wire;
 
@@ -78,6 +79,12 @@ pub(super) enum Happening {
     Client(u64, LinkChange),
     Boot(usize),
     Fault,
+    /// The operator writes another file, and one member reads it.
+    File,
+    Reads {
+        at: usize,
+        names: Box<Names>,
+    },
     /// The store grants a lease to a question, does its transaction, and answers.
     Grants(Box<Call>),
     Acts(Box<Call>),
@@ -107,12 +114,14 @@ pub(super) struct World {
     pub(super) hosts: Vec<Host>,
     pub(super) wires: BTreeMap<u64, Wire>,
     /// By true time; timers first, in the order in which they were due.
-    agenda: BTreeMap<(u64, u8, u64, u64), Happening>,
+    pub(super) agenda: BTreeMap<(u64, u8, u64, u64), Happening>,
     numbers: u64,
     pub(super) cut: Vec<Vec<bool>>,
     /// What decides where no voters do, and who does not reach it.
     pub(super) store: MemoryStore,
     pub(super) cut_from_store: Vec<bool>,
+    /// The last file that was written.
+    pub(super) file: Option<Names>,
     dice: Seeded,
     weather: Weather,
     pub(super) lease: u64,
@@ -152,6 +161,7 @@ impl World {
             cut: vec![vec![false; count]; count],
             store: MemoryStore::default(),
             cut_from_store: vec![false; count],
+            file: None,
             dice: Seeded::new(seed),
             weather,
             lease,
@@ -171,12 +181,12 @@ impl World {
         world
     }
 
-    fn below(&mut self, site: &'static str, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, site: &'static str, bound: u64) -> u64 {
         let bound = u32::try_from(bound).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         u64::from(self.dice.below(site, bound))
     }
 
-    fn one_in(&mut self, site: &'static str, count: u64) -> bool {
+    pub(super) fn one_in(&mut self, site: &'static str, count: u64) -> bool {
         self.below(site, count) == 0
     }
 
@@ -256,10 +266,12 @@ impl World {
             }
             Happening::Connect(wire) => Some(self.wires.get(wire)?.server),
             Happening::Client(wire, _) => Some(self.wires.get(wire)?.client),
-            Happening::Says { at, .. } => Some(*at),
-            Happening::Boot(_) | Happening::Fault | Happening::Grants(_) | Happening::Acts(_) => {
-                None
-            }
+            Happening::Says { at, .. } | Happening::Reads { at, .. } => Some(*at),
+            Happening::Boot(_)
+            | Happening::Fault
+            | Happening::File
+            | Happening::Grants(_)
+            | Happening::Acts(_) => None,
         }
     }
 
@@ -293,7 +305,12 @@ impl World {
             Happening::Says { at, boot, number, answer } => {
                 self.store_says(at, boot, number, *answer);
             }
-            Happening::Fault if self.weather.calm_us == 0 => {}
+            Happening::Fault | Happening::File if self.weather.calm_us == 0 => {}
+            Happening::File => {
+                self.write_file();
+                self.plan_file();
+            }
+            Happening::Reads { at, names } => self.read_file(at, &names),
             Happening::Fault => {
                 self.fault();
                 self.plan_fault();
@@ -372,6 +389,9 @@ impl World {
                     let disk = &host.expect("a voter").disk;
                     if disk.term.as_ref().is_none_or(|stored| *stored < term) {
                         self.broken = Some(format!("{voter} has granted {term:?} off its disk"));
+                    }
+                    if version(disk.seats.as_ref()) < version(Some(machine.seats())) {
+                        self.broken = Some(format!("{voter} has granted seats off its disk"));
                     }
                 }
                 self.led = Some(term);
@@ -494,6 +514,10 @@ impl World {
             }
         }
     }
+}
+
+fn version(seats: Option<&Seats>) -> Option<(&Term, u64)> {
+    seats.and_then(Seats::written).map(|seats| (&seats.term, seats.number))
 }
 
 /// A group: `voters` of its own, maybe a witness, and members that do not vote.
