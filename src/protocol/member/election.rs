@@ -10,6 +10,7 @@ use super::{Endpoint, Event, Line, Member, MemberConfig, Pdu, Timer, Turn};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Input, LinkChange, Machine};
 use crate::protocol::linkstate::LinkCommand;
+use crate::protocol::master::Appointment;
 use crate::protocol::master::election::{
     Election, ElectionCommand, ElectionConfig, ElectionDurable, ElectionEvent, ElectionPeer,
 };
@@ -248,6 +249,10 @@ impl Member {
         pdu: ElectionPdu,
         turn: &mut Turn<'_, '_>,
     ) {
+        if let ElectionPdu::Appointed { round, term, revision } = pdu {
+            let appointment = Appointment { revision, term };
+            return self.told_of_appointment((from, by), round, appointment, turn);
+        }
         clause!(MA_049);
         let group = turn.config.organization.group_of(&by).map(|group| group.name.clone());
         match group.filter(|group| self.elections.running.contains_key(group)) {
