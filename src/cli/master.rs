@@ -1,5 +1,6 @@
 //! Who the masters are, and how a mastership moves.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -18,11 +19,33 @@ pub(super) enum Master {
     /// Show whom each member takes for the master of its group, and how the elections stand
     #[command(after_help = "Example:\n  bridgehead master show --member rg1-a")]
     Show(Whom),
+    /// Make a member the master of its group, in place of the one that the file names
+    #[command(
+        after_help = "Examples:\n  bridgehead master set rg1-b\n  bridgehead master set rg1-b --socket /run/bridgehead/admin.sock\n\nFor groups that elect no master. The member begins a new term and tells the others; a master that was cut off\nand returns gives way to it. A file of a greater revision outweighs this: put the new master there, too."
+    )]
+    Set(Set),
     /// Have an elected master go in order, so that another member is elected at once
     #[command(
         after_help = "Examples:\n  bridgehead master transfer --member rg1-a --to rg1-b\n  bridgehead master transfer --member rg1-a    # whoever stands first\n\nThe master stops before it says so: for the moment of an election the group has none."
     )]
     Transfer(Transfer),
+}
+
+/// Who is to be the master.
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    /// The member that is to be the master
+    #[arg(value_name = "MEMBER")]
+    name: String,
+    /// The directory of the cluster
+    #[arg(long, value_name = "DIR", default_value = super::cluster::DIRECTORY)]
+    dir: PathBuf,
+    /// Ask the admin socket of the member instead of a cluster
+    #[arg(long, value_name = "PATH", conflicts_with = "dir")]
+    socket: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Who goes, and who follows.
@@ -43,6 +66,13 @@ pub(super) fn run(command: Master) -> ExitCode {
         Master::Show(whom) => {
             whom.print(whom.ask(|_| Some(json!({"op": "status"}))), shown, |_| None)
         }
+        Master::Set(Set { name, dir, socket, json }) => {
+            let member = socket.is_none().then(|| name.clone());
+            let mut whom = Whom::new(member, dir, socket);
+            whom.json = json;
+            let order = Order::Appoint { member: MemberName(name) };
+            whom.print(whom.ask(|_| Some(json!({"op": "order", "order": order}))), answered, judged)
+        }
         Master::Transfer(Transfer { to, whom }) => {
             if !whom.is_one() {
                 return refused("name the master that is to go: --member NAME or --socket PATH");
@@ -53,9 +83,10 @@ pub(super) fn run(command: Master) -> ExitCode {
     }
 }
 
-/// One line for each election in which the member has a part; one for a member without any.
+/// One line for each election in which the member has a part, and one for a group that elects nobody.
 fn shown(status: &Value) -> String {
-    let head = row([&"GROUP", &"MASTER", &"TERM", &"PART", &"PROMISED", &"VOTERS"]);
+    let head =
+        row([&"GROUP", &"MASTER", &"BY", &"TERM", &"PART", &"PROMISED", &"RECORD", &"VOTERS"]);
     let own = field(status, "group");
     let mut rows = vec![head];
     for election in items(status, "elections") {
@@ -64,19 +95,27 @@ fn shown(status: &Value) -> String {
         rows.push(row([
             &plain(field(election, "group")),
             &master,
-            &term_of(election),
+            &"election",
+            &term_of(field(election, "term")),
             &plain(field(election, "part")),
             &plain(field(election, "promised")),
+            &if is_own { record_of(status) } else { "-".into() },
             &voters_of(election),
         ]));
     }
     if !items(status, "elections").iter().any(|election| field(election, "group") == own) {
+        let appointment = field(field(status, "master_by"), "appointment");
+        let by = if appointment.is_null() { "file" } else { "appointment" };
+        let master = plain(field(status, "master"));
+        let is_master = field(status, "master") == field(status, "member");
         rows.push(row([
             &plain(own),
-            &plain(field(status, "master")),
+            &master,
+            &by,
+            &term_of(field(appointment, "term")),
+            &if is_master { "master" } else { "member" },
             &"-",
-            &"by name",
-            &"-",
+            &record_of(status),
             &"-",
         ]));
     }
@@ -92,8 +131,19 @@ fn voters_of(election: &Value) -> String {
     }
 }
 
-fn term_of(election: &Value) -> String {
-    let term = field(election, "term");
+/// How long ago the member has learnt the record of its group.
+fn record_of(status: &Value) -> String {
+    let record = field(status, "record");
+    match field(record, "age_s").as_u64() {
+        None => "none".into(),
+        Some(age_s) => {
+            let is_stale = field(record, "stale").as_bool() == Some(true);
+            format!("{age_s} s old{}", if is_stale { ", stale" } else { "" })
+        }
+    }
+}
+
+fn term_of(term: &Value) -> String {
     match field(term, "counter") {
         Value::Null => "-".into(),
         counter => format!("{counter} of {}", plain(field(term, "member"))),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::maildir::{Letter, Maildirs};
 use crate::clause;
 use crate::kernel::Time;
-use crate::protocol::member::MemberConfig;
+use crate::protocol::member::{Member, MemberConfig};
 use crate::protocol::operator::Selection;
 use crate::protocol::server::Server;
 use crate::wire::message::Address;
@@ -73,7 +73,9 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
         "member": configuration.member,
         "group": group.map(|group| &group.name),
         "master": member.link().master(),
+        "master_by": master_by(member, configuration),
         "elections": member.election_rows(),
+        "record": own_record(member, configuration, now),
         "time": now,
         "store": member.store().to_string(),
         "connections": server.connections().count(),
@@ -83,6 +85,29 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
         "messages": durable.queue.len(),
         "quarantined": durable.queue.values().filter(|message| message.damage.is_some()).count(),
     })
+}
+
+/// Why this member takes somebody for the master of its group.
+fn master_by(member: &Member, configuration: &MemberConfig) -> Value {
+    clause!(MA_075);
+    let link = configuration.link();
+    match (&link.group().master, member.link().appointment(&link)) {
+        (None, _) => json!({ "election": null }),
+        (Some(named), Some(appointment)) if appointment.term.member != *named => {
+            json!({ "appointment": appointment })
+        }
+        (Some(_), _) => json!({ "file": configuration.organization.revision }),
+    }
+}
+
+/// How old what this member knows of its own group is.
+fn own_record(member: &Member, configuration: &MemberConfig, now: Time) -> Value {
+    let group = &configuration.link().group().name.clone();
+    let row = member.link().rows(now).into_iter().find(|row| row.group == *group);
+    row.map_or(
+        Value::Null,
+        |row| json!({ "version": row.version, "age_s": row.age_s, "stale": row.stale }),
+    )
 }
 
 /// Adds what lies on the disk to the accounts that the machine has shown. Blocks.

@@ -1,5 +1,5 @@
 //! Operators who interfere while mail is under way: they hold, release, try again, return and remove, let
-//! members drain, and now and then give up a member that is not lost at all.
+//! members drain, make other masters, and now and then give up a member that is not lost at all.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -46,7 +46,7 @@ impl World<'_> {
         let busy = |host: &HostIndex| !self.hosts[*host].disk.durable().spool.queue.is_empty();
         let busy: Vec<HostIndex> = running.iter().copied().filter(busy).collect();
         let forgets = self.swarm.forgets;
-        let kind = self.dice().below("order.kind", 12);
+        let kind = self.dice().below("order.kind", 14);
         let hosts = if kind < 10 { &busy } else { &running };
         let host = *self.dice().pick("order.member", hosts)?;
         if kind == 10 {
@@ -58,6 +58,13 @@ impl World<'_> {
             let peer = *self.dice().pick("order.forget", &others).filter(|_| forgets)?;
             let member = self.hosts[peer].config.member.clone();
             return Some((host, Order::Forget { member }));
+        }
+        if kind == 12 {
+            let member = self.hosts[host].config.member.clone();
+            return Some((host, Order::Appoint { member }));
+        }
+        if kind == 13 {
+            return Some((host, Order::Transfer { to: None }));
         }
         let queue = &self.hosts[host].disk.durable().spool.queue;
         let queues: Vec<QueueId> = queue.keys().copied().collect();

@@ -1,7 +1,8 @@
 //! Elections on the group port: who may be the master, and who is.
 //!
 //! A candidate asks by `POLL` whether it could be elected and by `VOTE` to be; the master tells its term
-//! by `LEAD`, and that it goes by `RESIGN`. Every answer repeats the number of the poll or round.
+//! by `LEAD`, and that it goes by `RESIGN`. Every answer repeats the number of the poll or round. Where the
+//! operator has made the master, it tells so by `APPOINTED`.
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -106,6 +107,15 @@ pub enum ElectionPdu {
         /// The round.
         round: u64,
     },
+    /// The operator has made the client the master.
+    Appointed {
+        /// A number.
+        round: u64,
+        /// The term.
+        term: Term,
+        /// The revision of the organization under which the term was begun.
+        revision: u32,
+    },
     /// The client is the master no more.
     Resign {
         /// The term that is over.
@@ -137,6 +147,9 @@ pub(super) fn encode(pdu: &ElectionPdu) -> String {
         }
         ElectionPdu::Lead { round, term } => format!(" LEAD {round:x} {}", encode_term(term)),
         ElectionPdu::Obeyed { round } => format!(" OBEYED {round:x}"),
+        ElectionPdu::Appointed { round, term, revision } => {
+            format!(" APPOINTED {round:x} {} {revision:x}", encode_term(term))
+        }
         ElectionPdu::Resign { term, successor } => {
             let successor = successor.as_ref().map(|member| name(member.as_str()));
             let successor = successor.as_deref().unwrap_or(NONE);
@@ -183,6 +196,9 @@ pub(super) fn decode(input: &str) -> Parsed<'_, ElectionPdu> {
         }),
         said("LEAD", (round, elected), |(round, term)| ElectionPdu::Lead { round, term }),
         said("OBEYED", round, |round| ElectionPdu::Obeyed { round }),
+        said("APPOINTED", (round, elected, token(hex)), |(round, term, revision)| {
+            ElectionPdu::Appointed { round, term, revision }
+        }),
         said("RESIGN", (elected, or_none(token(member_name))), |(term, successor)| {
             ElectionPdu::Resign { term, successor }
         }),

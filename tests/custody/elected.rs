@@ -14,7 +14,7 @@ use bridgehead::wire::ids::MemberName;
 use super::host::{C1, C2, Host};
 
 /// Member `a` of a group in which `a`, `b` and `c` vote.
-fn elector() -> Host {
+pub(crate) fn electing() -> Host {
     let mut host = Host::new(Policy::default(), &[]);
     let organization = Arc::make_mut(&mut host.config.organization);
     let group = &mut organization.groups[0];
@@ -48,7 +48,7 @@ fn say(host: &mut Host, by: &str, pdu: ElectionPdu) -> Vec<ElectionPdu> {
 /// MA-049: nobody convenes in an election in which this member has no part.
 #[test]
 fn a_stranger_is_not_answered() {
-    let mut host = elector();
+    let mut host = electing();
     let poll = ElectionPdu::Poll { round: 1, term: term(2, "z"), seats: None };
     assert_eq!(say(&mut host, "z", poll), []);
     assert!(host.events.iter().any(|event| matches!(event, Event::Misbehaved { .. })));
@@ -60,7 +60,7 @@ fn a_stranger_is_not_answered() {
 /// MA-040, MA-041: whoever leads is the master, and one of a smaller term is refused.
 #[test]
 fn the_master_is_whoever_leads() {
-    let mut host = elector();
+    let mut host = electing();
     assert_eq!(host.node.machine().link().master(), None, "nobody was elected yet");
     let lead = |counter, by: &str| ElectionPdu::Lead { round: 1, term: term(counter, by) };
     assert_eq!(say(&mut host, "b", lead(2, "b")), [ElectionPdu::Obeyed { round: 1 }]);
@@ -75,7 +75,7 @@ fn the_master_is_whoever_leads() {
 /// MA-044, MA-047: the file says who is to vote; who votes, and what was promised, is another matter.
 #[test]
 fn another_list_of_voters_ends_no_promise() {
-    let mut host = elector();
+    let mut host = electing();
     let group = host.config.organization.groups[0].name.clone();
     host.input(Input::Timer(Timer::Election(group, ElectionTimer::Promise)));
     let vote = ElectionPdu::Vote { round: 1, term: term(2, "b"), lease_ms: 5_000, seats: None };
@@ -103,7 +103,7 @@ fn another_list_of_voters_ends_no_promise() {
 /// MA-042: who is not the master hands nothing over, and says who is.
 #[test]
 fn only_the_master_hands_over() {
-    let mut host = elector();
+    let mut host = electing();
     say(&mut host, "b", ElectionPdu::Lead { round: 1, term: term(2, "b") });
     let order = Order::Transfer { to: Some("c".into()) };
     host.input(Input::Command(Command::Order { from: C2, order }));

@@ -1,6 +1,7 @@
 //! Custody: members and hosts as pure machines, joined by a network of messages.
 
 mod accounts;
+mod appointed;
 mod elected;
 mod election;
 mod exits;

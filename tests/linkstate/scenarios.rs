@@ -416,7 +416,7 @@ fn another_master_is_named() {
     network.run_for(Span::seconds(1));
     network.agreed();
     let old = network.events(&member(2, 'b'));
-    assert!(old.iter().any(|(_, event)| *event == LinkEvent::Conflict { group: "RG2".into() }));
+    assert!(old.iter().any(|(_, event)| matches!(event, LinkEvent::Superseded { .. })));
     for site in network.running() {
         network.configure(&site, next.clone());
     }

@@ -234,10 +234,10 @@ fn out_of_place() -> Vec<Case> {
     ]
 }
 
-/// A record of RG1 that its master did not write, under the term of another one.
+/// A record of RG1 that its master did not write, under the term of one who is no member of it.
 pub(super) fn rival(counter: &str) -> String {
     format!(
-        "( {OWN}{counter} {{5}}rg1-c 1 1 0 0 ( {{5}}rg1-a YES {{5}}rg1-c YES ) ( {} {} ) )",
+        "( {OWN}{counter} {{5}}rg1-x 1 1 0 0 ( {{5}}rg1-a YES {{5}}rg1-c YES ) ( {} {} ) )",
         "{7}RG1-RG2 ( CONFIG {3}RG2 a BH ( {5}rg1-a ) STATE DOWN )",
         "{7}RG1-RG3 ( CONFIG {3}RG3 14 BH ( {5}rg1-a ) STATE UP )",
     )
@@ -292,7 +292,7 @@ fn beginnings() -> Vec<Case> {
                 .look(Look::Some("the-third", TABLE.with("{3}RG1 21 {5}rg1-a ")))
                 .look(Look::Some(
                     "the-rival-stands",
-                    On::back("later", "200 ").with("{3}RG1 30 {5}rg1-c "),
+                    On::back("later", "200 ").with("{3}RG1 30 {5}rg1-x "),
                 ))
                 .look(Look::Never("no-fourth", by_node("{3}RG1 31 {5}rg1-a "), None)),
         )

@@ -40,7 +40,7 @@ pub(crate) fn cases() -> Vec<Case> {
             "link.term.02",
             "A master that meets a greater term of its group outbids it, and publishes what it knows",
             &["MA-003", "MA-001"],
-            told("5 {5}rg1-c 1 1 0 0")
+            told("5 {5}rg1-x 1 1 0 0")
                 .look(Look::Some("one-more", TABLE.with("{3}RG1 6 {5}rg1-a ")))
                 .look(Look::Some("its-own-states", TABLE.with(RG2_UP)))
                 .look(Look::Some(
@@ -52,7 +52,7 @@ pub(crate) fn cases() -> Vec<Case> {
             "link.term.03",
             "A lesser term of its group moves it to nothing",
             &["MA-002", "LS-001"],
-            told("0 {5}rg1-c 1 1 9 9")
+            told("0 {5}rg1-x 1 1 9 9")
                 .look(Look::Some("the-same-term", first()))
                 .look(Look::Never("not-the-forged", TABLE.with(RG2_DOWN), None)),
         )
@@ -73,7 +73,7 @@ pub(crate) fn cases() -> Vec<Case> {
             "A term that was outbid is not taken up again behind a restart",
             &["MA-002", "MA-003"],
             triangular()
-                .talk("forger", telling(&[&forged("5 {5}rg1-c 1 1 0 0")]))
+                .talk("forger", telling(&[&forged("5 {5}rg1-x 1 1 0 0")]))
                 .act(Act::Restart)
                 .wait(SECOND)
                 .talk("rg2", asking())
@@ -143,6 +143,34 @@ pub(crate) fn cases() -> Vec<Case> {
                 )),
         )
         .twin("link.term.01"),
+        link(
+            "link.term.16",
+            "A master gives way to a member of its group that has published under a greater term of this revision",
+            &["MA-070", "MA-074"],
+            triangular()
+                .wait(SECOND)
+                .talk("forger", telling(&[&forged("5 {5}rg1-c 1 1 0 0")]))
+                .wait(MINUTE)
+                .talk("rg2", asking())
+                .look(Look::Some("the-other-stands", TABLE.with("{3}RG1 5 {5}rg1-c 1 1 0 0")))
+                .look(Look::Never("no-sixth-term", TABLE.with("{3}RG1 6 "), None)),
+        )
+        .twin("link.term.02")
+        .kills(&[("records-appoint-nobody", "no-sixth-term")]),
+        link(
+            "link.term.17",
+            "It gives way behind a restart, too: the record that it has stored says so",
+            &["MA-070"],
+            triangular()
+                .wait(SECOND)
+                .talk("forger", telling(&[&forged("5 {5}rg1-c 1 1 0 0")]))
+                .act(Act::Restart)
+                .wait(MINUTE)
+                .talk("rg2", asking())
+                .look(Look::Some("the-other-stands", TABLE.with("{3}RG1 5 {5}rg1-c 1 1 0 0")))
+                .look(Look::Never("no-sixth-term", TABLE.with("{3}RG1 6 "), None)),
+        )
+        .twin("link.term.05"),
         link(
             "link.term.09",
             "What the neighbours tell of other groups is no affair of the master",

@@ -165,6 +165,7 @@ impl LinkState {
         }
         if is_own_touched {
             self.tell_if_buried(config, cx);
+            self.heed_record(config, cx);
         }
         if source.is_some() && growth.contested {
             clause!(MA_009);

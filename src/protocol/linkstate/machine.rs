@@ -14,6 +14,7 @@ use super::schedule::ScheduleTimer;
 use super::{SharedRecord, Table, Term};
 use crate::kernel::Time;
 use crate::protocol::faults::Faults;
+use crate::protocol::master::Appointment;
 use crate::protocol::organization::Organization;
 use crate::wire::ids::{ConnectionId, ConnectorName, GroupName, MemberName};
 
@@ -105,6 +106,8 @@ pub enum TableChange {
     Merged(Vec<SharedRecord>),
     /// A mastership of this member begins.
     Term(Term),
+    /// The operator has made a member the master, in place of the one that the file names.
+    Appointed(Appointment),
     /// Records that are greater than what the table had. Disks of before have `Merged`.
     Learnt {
         /// When.
@@ -124,6 +127,9 @@ pub struct LinkDurable {
     /// When the record of each group was learnt, by its UUID.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub learnt: BTreeMap<String, Time>,
+    /// The greatest appointment of a master of the own group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appointed: Option<Appointment>,
 }
 
 /// Orders from custody.
@@ -147,6 +153,10 @@ pub enum LinkCommand {
     },
     /// A master was elected, under this term: its member, which may be this one.
     Elected(Term),
+    /// The operator makes this member the master of its group, which elects none.
+    Appoint,
+    /// Another member was made the master so.
+    Appointed(Appointment),
     /// This member, if it is the master, is so no longer.
     Cease,
 }
@@ -207,6 +217,13 @@ pub enum LinkEvent {
     },
     /// This member was elected master, and the numbers of its term are used up.
     TermSpent,
+    /// The member of this term is the master in place of the one that the file names.
+    Appointed(Appointment),
+    /// This member was the master, or its file names it, and another one is so by a greater appointment.
+    Superseded {
+        /// The term of the other one.
+        by: Term,
+    },
 }
 
 /// Where mail for a group goes now.

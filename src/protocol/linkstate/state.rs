@@ -16,7 +16,7 @@ use super::{
 };
 use crate::clause;
 use crate::kernel::{Cx, Input, LinkChange, Machine};
-use crate::protocol::master::Mastership;
+use crate::protocol::master::{Appointment, Mastership};
 use crate::protocol::organization::Group;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
 use crate::wire::message::{Digest, TableVersions};
@@ -37,6 +37,8 @@ pub struct LinkState {
     pub(super) master: Option<MemberName>,
     /// The term for which it was elected, where the group elects its master.
     pub(super) elected: Option<Term>,
+    /// The greatest appointment of a master, where the group elects none.
+    pub(super) appointed: Option<Appointment>,
     /// Set while this member is the master of its group.
     pub(super) mastership: Option<Mastership>,
     /// The latest term of this member, which is on disk.
@@ -175,6 +177,8 @@ impl LinkState {
             LinkCommand::Done(way) => self.done(&way, cx),
             LinkCommand::Bury { uuid, group, reason } => self.bury(config, uuid, group, reason, cx),
             LinkCommand::Elected(term) => self.elect(config, term, cx),
+            LinkCommand::Appoint => self.appoint(config, cx),
+            LinkCommand::Appointed(appointment) => self.appointed(config, appointment, cx),
             LinkCommand::Cease => self.cease(config, cx),
             LinkCommand::Broken(neighbour) => {
                 if self.links.contains_key(&neighbour) {
@@ -340,6 +344,10 @@ impl Machine for LinkState {
                 assert!(durable.term.as_ref() < Some(term), "terms only grow");
                 durable.term = Some(term.clone());
             }
+            TableChange::Appointed(appointment) => {
+                assert!(durable.appointed.as_ref() < Some(appointment), "appointments grow");
+                durable.appointed = Some(appointment.clone());
+            }
         }
     }
 
@@ -354,6 +362,7 @@ impl Machine for LinkState {
             wanted: BTreeSet::new(),
             master: None,
             elected: None,
+            appointed: durable.appointed.clone(),
             mastership: None,
             term: durable.term.clone(),
             reattach: Backoff::default(),

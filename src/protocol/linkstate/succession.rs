@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{LinkConfig, LinkEvent, LinkState, LinkTimer, Neighbour, TableChange, Term};
 use crate::clause;
 use crate::kernel::{Cx, draw_u64};
-use crate::protocol::master::{Mastership, OUTBID_LIMIT, OUTBID_WINDOW, next_term};
+use crate::protocol::master::{Appointment, Mastership, OUTBID_LIMIT, OUTBID_WINDOW, next_term};
 use crate::wire::ids::MemberName;
 
 impl LinkState {
@@ -15,17 +15,109 @@ impl LinkState {
         self.master.as_ref()
     }
 
-    /// Takes over who the master is by the organization; one that was elected stays.
+    /// Takes over who the master is by the organization and the operator; one that was elected stays.
     pub(super) fn adopt_master(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         let group = config.group();
         if let Some(named) = &group.master {
+            clause!(MA_070);
             self.elected = None;
-            self.master = Some(named.clone());
+            let in_force = self.appointment(config).map(|appointment| appointment.term);
+            self.give_way(config, in_force.as_ref(), cx);
+            self.master = Some(in_force.map_or_else(|| named.clone(), |term| term.member));
         } else if self.elected.is_none() {
             // One that was named before has no say in a group that elects.
             self.master = None;
         }
         self.take_up(config, cx);
+    }
+
+    /// The appointment in force: the greatest that is known, unless the file is newer. Without one the file
+    /// names the master.
+    #[must_use]
+    pub fn appointment(&self, config: &LinkConfig) -> Option<Appointment> {
+        let group = config.group();
+        group.master.as_ref()?;
+        let record = self.table.of(&group.uuid);
+        let published = record.and_then(|record| Appointment::of_record(record, group));
+        let told = self.appointed.clone().filter(|told| group.members.contains(&told.term.member));
+        let is_published = !config.faults.is_on("records-appoint-nobody");
+        let greatest = published.filter(|_| is_published).max(told)?;
+        (greatest.revision >= config.organization.revision).then_some(greatest)
+    }
+
+    /// The appointment that this member has to tell of: its own, where the file alone would not say it.
+    #[must_use]
+    pub fn own_appointment(&self, config: &LinkConfig) -> Option<Appointment> {
+        let in_force = self.appointment(config)?;
+        let is_own = in_force.term.member == config.member && self.mastership.is_some();
+        let is_told = self.appointed.as_ref().is_some_and(|told| {
+            told.term.member == config.member && told.revision >= config.organization.revision
+        });
+        let is_named = config.group().master.as_ref() == Some(&config.member);
+        (is_own && (is_told || !is_named)).then_some(in_force)
+    }
+
+    /// The greatest term of the group that this member knows, of an appointment or a record.
+    #[must_use]
+    pub fn greatest_term(&self, config: &LinkConfig) -> Option<Term> {
+        let told = self.appointed.as_ref().map(|told| &told.term);
+        self.published_term(config).max(told).cloned()
+    }
+
+    /// The operator makes this member the master.
+    pub(super) fn appoint(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        clause!(MA_071);
+        let term = self.begin_term(config, cx);
+        // Each term has its own mastership.
+        self.mastership = None;
+        let appointment = Appointment { revision: config.organization.revision, term };
+        self.appointed(config, appointment, cx);
+        self.publish(config, false, cx);
+    }
+
+    /// A master was appointed, this member or another one.
+    pub(super) fn appointed(
+        &mut self,
+        config: &LinkConfig,
+        appointment: Appointment,
+        cx: &mut Cx<'_, Self>,
+    ) {
+        let is_old = self.appointed.as_ref().is_some_and(|known| *known >= appointment);
+        if is_old && !config.faults.is_on("old-appointment-obeyed") {
+            return;
+        }
+        clause!(MA_073);
+        if !is_old && !config.faults.is_on("appointment-in-memory") {
+            cx.store(TableChange::Appointed(appointment.clone()));
+        }
+        self.appointed = Some(appointment.clone());
+        cx.event(LinkEvent::Appointed(appointment));
+        self.heed_appointment(config, cx);
+    }
+
+    /// The record of the own group has changed: somebody else may be the master by it.
+    pub(super) fn heed_record(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        let in_force = self.appointment(config).map(|appointment| appointment.term.member);
+        if in_force.is_some() && in_force != self.master {
+            self.heed_appointment(config, cx);
+        }
+    }
+
+    /// Does what follows from the appointment in force.
+    fn heed_appointment(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        if config.group().master.is_some() {
+            self.adopt_master(config, cx);
+        }
+    }
+
+    /// Says so, where another member is the master in the place of this one.
+    fn give_way(&self, config: &LinkConfig, in_force: Option<&Term>, cx: &mut Cx<'_, Self>) {
+        let Some(by) = in_force.filter(|by| by.member != config.member) else { return };
+        let is_named = config.group().master.as_ref() == Some(&config.member);
+        if is_named || self.mastership.is_some() {
+            clause!(MA_074);
+            cx.event(LinkEvent::Superseded { by: by.clone() });
+        }
     }
 
     /// A master was elected, this member or another one.
@@ -122,7 +214,8 @@ impl LinkState {
     /// Draws a term above every known one, and stores it.
     fn begin_term(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> Term {
         let nonce = draw_u64(cx.choose, "linkstate.term");
-        let published = self.published_term(config);
+        let told = self.appointed.as_ref().map(|told| &told.term);
+        let published = self.published_term(config).max(told);
         let mut term = next_term(self.term.as_ref(), published, &config.member, nonce);
         if config.faults.is_on("first-term-outbids") {
             term.nonce = nonce;

@@ -1,6 +1,7 @@
 //! MASTER, in its manual mode: the member that the organization names writes its group's record.
 
 mod absence;
+mod appointment;
 pub mod election;
 
 use alloc::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::kernel::Span;
 use crate::wire::ids::{ConnectorName, MemberName};
 
 pub use absence::{ABSENCE_HOLD, ABSENCE_LIMIT, Absences};
+pub use appointment::Appointment;
 
 /// The terms that a master begins in [`OUTBID_WINDOW`] because of what others publish for its group.
 pub const OUTBID_LIMIT: u8 = 3;

@@ -10,6 +10,7 @@ use super::{Answer, Endpoint, Errand, Event, Line, Member, MemberConfig, Pdu, Qu
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, LinkChange, Machine, Ticket};
 use crate::protocol::linkstate::LinkCommand;
+use crate::protocol::master::Appointment;
 use crate::protocol::master::election::{
     Election, ElectionCommand, ElectionConfig, ElectionDurable, ElectionEvent, ElectionPeer,
     StoreQuery,
@@ -298,6 +299,10 @@ impl Member {
         pdu: ElectionPdu,
         turn: &mut Turn<'_, '_>,
     ) {
+        if let ElectionPdu::Appointed { round, term, revision } = pdu {
+            let appointment = Appointment { revision, term };
+            return self.told_of_appointment((from, by), round, appointment, turn);
+        }
         clause!(MA_049);
         let group = turn.config.organization.group_of(&by).map(|group| group.name.clone());
         match group.filter(|group| self.elections.running.contains_key(group)) {

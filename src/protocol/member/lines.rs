@@ -33,6 +33,8 @@ pub(crate) enum Line {
     Consulting(MemberName),
     /// Votes, and who the master is: ours, in the election of this group, to this member.
     Convening(GroupName, MemberName),
+    /// That this member is the master by appointment: ours, to this member.
+    Heralding(MemberName),
 }
 
 impl Member {
@@ -145,6 +147,7 @@ impl Member {
                 let far_end = (group.clone(), member.clone());
                 self.voter_changed(far_end, change, turn);
             }
+            Some(Line::Heralding(_)) => self.tell_appointment(connection, turn),
             Some(Line::Receiving(_) | Line::Consulting(_)) | None => {}
         }
     }
@@ -168,6 +171,8 @@ impl Member {
             Line::Relaying(relaying) => self.relaying_lost(relaying, turn),
             Line::Consulting(host) => self.host_lost(&host, turn),
             Line::Convening(group, member) => self.voter_changed((group, member), change, turn),
+            // The timer runs: it is called again.
+            Line::Heralding(_) => {}
             Line::Receiving(_) => {
                 for deposit in self.deposits.values_mut() {
                     deposit.askers.remove(&connection);
@@ -243,6 +248,9 @@ impl Member {
             (Some(Line::Convening(group, member)), Pdu::Election { pdu, .. }) => {
                 let far_end = (group.clone(), member.clone());
                 self.voter_says(far_end, pdu, turn);
+            }
+            (Some(Line::Heralding(_)), Pdu::Election { pdu, .. }) => {
+                self.appointment_answered(from, pdu, turn);
             }
             (Some(Line::Consulting(_)), Pdu::Verify(pdu)) => self.host_has_said(from, pdu, turn),
             (Some(Line::Exchange(_)), pdu) => self.hear_exchange(from, pdu, turn),

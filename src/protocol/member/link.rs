@@ -70,12 +70,17 @@ impl Member {
                     self.unreachable(&peer, turn);
                     self.pass_over(&peer, "cannot be reached", turn);
                 }
-                LinkEvent::TableChanged => self.heed_record(turn),
+                LinkEvent::TableChanged => {
+                    self.heed_record(turn);
+                    self.herald(turn);
+                }
+                LinkEvent::Appointed(_) => self.herald(turn),
                 LinkEvent::TermSpent => self.term_is_spent(turn),
                 LinkEvent::Failed { way: Way::Connector(_) }
                 | LinkEvent::Judged { .. }
                 | LinkEvent::Misbehaved { .. }
                 | LinkEvent::Conflict { .. }
+                | LinkEvent::Superseded { .. }
                 | LinkEvent::Buried { .. } => {}
             }
         }

@@ -1,5 +1,6 @@
 //! One server at the level of custody.
 
+mod appointment;
 mod config;
 mod election;
 mod event;
@@ -34,6 +35,7 @@ use crate::wire::ids::{
 use crate::wire::message::{Address, BodyKey};
 
 pub use super::queue::Change;
+pub use appointment::HERALD_INTERVAL;
 pub use config::{MemberConfig, Policy, Security, Suspects};
 pub use election::{ElectionDurables, ElectionRow};
 pub use event::Event;
@@ -42,6 +44,7 @@ pub use outside::{OutsidePolicy, OutsideTls, host_of};
 pub use pdu::{Candidate, Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
 pub use query::{Answer, AutoReply, Filtered, HeaderRead, Notice, NoticeKind, Query};
 
+pub(crate) use appointment::Herald;
 pub(crate) use election::Elections;
 pub(crate) use lines::Line;
 pub(crate) use turn::Turn;
@@ -130,6 +133,8 @@ pub struct Member {
     pub(crate) opened: u64,
     pub(crate) link: LinkState,
     pub(crate) elections: Elections,
+    /// Whether this member tells others that it is the master, and how often it has done so.
+    pub(crate) herald: Herald,
     /// The same fold that the host keeps: every change is applied here when it is handed out.
     pub(crate) spool: Spool,
     pub(crate) work: BTreeMap<QueueId, Work>,
@@ -242,6 +247,7 @@ impl Member {
             Timer::Election(group, timer) => {
                 self.step_election(&group, Input::Timer(timer), None, turn);
             }
+            Timer::Herald => self.herald_again(turn),
             Timer::Verify(client) => self.verified_too_late(client, turn),
             Timer::Journal => self.look_through_journal(turn),
             Timer::Consult(host) => self.may_consult_again(&host),
@@ -339,6 +345,7 @@ impl Machine for Member {
             opened: 0,
             link,
             elections: Elections::new(durable.elections.clone()),
+            herald: Herald::default(),
             spool: durable.spool.clone(),
             work: BTreeMap::new(),
             origins: BTreeMap::new(),
@@ -360,6 +367,7 @@ impl Machine for Member {
         member.wake(turn);
         member.link_events(events, turn);
         member.adopt_elections(turn);
+        member.herald(turn);
         member
     }
 
@@ -390,6 +398,7 @@ impl Machine for Member {
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);
                 self.adopt_elections(turn);
+                self.herald(turn);
                 for way in self.wanted.clone() {
                     self.command_link(LinkCommand::Want(way), turn);
                 }

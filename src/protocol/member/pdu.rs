@@ -306,6 +306,8 @@ pub enum Timer {
     Schedule(ConnectorName),
     /// Of the election of this group.
     Election(GroupName, ElectionTimer),
+    /// The members that are not attached are told again who the master is.
+    Herald,
 }
 
 /// Orders from the sessions and the operator.

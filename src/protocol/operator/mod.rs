@@ -50,6 +50,11 @@ pub enum Order {
     },
     /// This group is no more, whoever may still tell of it.
     Bury(Burial),
+    /// This member is the master of its group from now on, whoever else may be.
+    Appoint {
+        /// This member: the order is for no other one.
+        member: MemberName,
+    },
     /// The elected master goes.
     Transfer {
         /// Who is to follow; whoever is elected, where nobody is named.
@@ -137,6 +142,7 @@ impl Member {
             Order::Drain { on } => self.order_drain(on, turn),
             Order::Forget { member } => self.order_forget(&member, turn),
             Order::Bury(burial) => self.order_burial(burial, turn),
+            Order::Appoint { member } => self.order_appointment(&member, turn),
             Order::Transfer { to } => self.order_transfer(to, turn),
         };
         clause!(CU_050);

@@ -41,12 +41,13 @@ impl OneMaster {
     }
 }
 
-/// No faults strike any more, and the bound has passed: each group that elects has a master that all follow.
+/// No faults strike any more, and the bound has passed: each group has a master that all follow, also where the
+/// operator has made one, or two on both sides of a partition.
 pub(super) fn settled(hosts: &[Host]) -> Result<(), String> {
     let mut masters: BTreeMap<&GroupName, &MemberName> = BTreeMap::new();
     for host in hosts {
         let member = &host.config.member;
-        let group = host.config.organization.group_of(member).filter(|g| g.election.is_some());
+        let group = host.config.organization.group_of(member);
         let (Some(group), Some(node)) = (group, &host.node) else { continue };
         let master = node.machine().member().link().master();
         let master = master.ok_or_else(|| format!("{member} knows of no master"))?;
@@ -54,7 +55,11 @@ pub(super) fn settled(hosts: &[Host]) -> Result<(), String> {
             return Err(format!("{member} takes {master} for the master of {}", group.name));
         }
     }
-    for (group, master) in masters {
+    let elects = |group: &&GroupName| {
+        let group = hosts.iter().find_map(|host| host.config.organization.group(group));
+        group.is_some_and(|group| group.election.is_some())
+    };
+    for (group, master) in masters.into_iter().filter(|(group, _)| elects(group)) {
         let holder = hosts.iter().find(|host| host.config.member == *master);
         if !holder.is_some_and(|holder| holds(holder, group)) {
             return Err(format!("all take {master} for the master of {group}, which has no lease"));

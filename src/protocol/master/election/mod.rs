@@ -206,6 +206,7 @@ impl Election {
             ElectionPdu::Poll { .. }
             | ElectionPdu::Vote { .. }
             | ElectionPdu::Lead { .. }
+            | ElectionPdu::Appointed { .. }
             | ElectionPdu::Resign { .. } => {
                 self.misbehaved(ElectionPeer::Voter(member), "an answer", cx);
             }

@@ -1,0 +1,142 @@
+//! How the operator's word about who the master is comes to a member, and from it to the others.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Endpoint, Event, Line, Member, Pdu, Timer, Turn};
+use crate::clause;
+use crate::kernel::Span;
+use crate::protocol::linkstate::LinkCommand;
+use crate::protocol::master::Appointment;
+use crate::protocol::operator::{Item, Ordered};
+use crate::wire::election::ElectionPdu;
+use crate::wire::ids::{ConnectionId, MemberName};
+
+/// How long a master by appointment waits before it tells those again that are not attached to it.
+pub const HERALD_INTERVAL: Span = Span::seconds(5);
+
+/// What this member does to be known as the master.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Herald {
+    /// The timer runs.
+    waiting: bool,
+    /// How often it has told somebody.
+    round: u64,
+}
+
+impl Member {
+    /// The operator makes this member the master.
+    pub(crate) fn order_appointment(
+        &mut self,
+        member: &MemberName,
+        turn: &mut Turn<'_, '_>,
+    ) -> Ordered {
+        clause!(MA_071);
+        let own = turn.config.member.clone();
+        let link = turn.config.link();
+        let is_master = self.link.master() == Some(&own);
+        let refusal = if *member != own {
+            Some(format!("{member} is told itself that it is to be the master"))
+        } else if link.group().election.is_some() {
+            Some(String::from("the group elects its master: that one can hand over (transfer)"))
+        } else if is_master {
+            Some(String::from("it is the master already"))
+        } else {
+            None
+        };
+        let mut answer = Ordered::default();
+        match refusal {
+            Some(text) => answer.refused.push(Item::whole(own.as_str(), &text)),
+            None => {
+                self.command_link(LinkCommand::Appoint, turn);
+                answer.done.push(Item::whole(own.as_str(), "is the master of its group"));
+            }
+        }
+        answer
+    }
+
+    /// Tells who does not know that this member is the master by appointment, where it is.
+    pub(crate) fn herald(&mut self, turn: &mut Turn<'_, '_>) {
+        if !self.herald.waiting {
+            self.herald_again(turn);
+        }
+    }
+
+    /// The same, when it is time to do so again.
+    pub(crate) fn herald_again(&mut self, turn: &mut Turn<'_, '_>) {
+        let config = turn.config.link();
+        self.herald.waiting = self.link.own_appointment(&config).is_some();
+        if !self.herald.waiting {
+            return;
+        }
+        clause!(MA_072);
+        turn.arm(Timer::Herald, HERALD_INTERVAL);
+        let is_told = |member: &MemberName| {
+            let mut lines = self.lines.values();
+            lines.any(|line| matches!(line, Line::Heralding(told) if told == member))
+        };
+        let absent = self.link.attachments(&config).into_iter().filter(|row| !row.attached);
+        let unaware: Vec<_> =
+            absent.map(|row| row.member).filter(|member| !is_told(member)).collect();
+        for member in unaware {
+            let connection = self.allot();
+            self.lines.insert(connection, Line::Heralding(member.clone()));
+            turn.cx.open(connection, Endpoint::Convene(member));
+        }
+    }
+
+    /// A member can be told that this one is the master.
+    pub(crate) fn tell_appointment(&mut self, to: ConnectionId, turn: &mut Turn<'_, '_>) {
+        let Some(appointment) = self.link.own_appointment(&turn.config.link()) else {
+            return self.hang_up(to, turn);
+        };
+        clause!(WI_125);
+        self.herald.round += 1;
+        let Appointment { revision, term } = appointment;
+        let pdu = ElectionPdu::Appointed { round: self.herald.round, term, revision };
+        turn.promise(to, Pdu::Election { by: turn.config.member.clone(), pdu });
+    }
+
+    /// The member has heard it, whatever it thinks of it: the record of the group tells it the rest.
+    pub(crate) fn appointment_answered(
+        &mut self,
+        from: ConnectionId,
+        pdu: ElectionPdu,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if !matches!(pdu, ElectionPdu::Obeyed { .. } | ElectionPdu::Refuse { .. }) {
+            let problem = String::from("expected OBEYED or REFUSE");
+            turn.tell(Event::Misbehaved { connection: from, problem });
+        }
+        self.hang_up(from, turn);
+    }
+
+    /// Somebody says that the operator has made it the master.
+    pub(crate) fn told_of_appointment(
+        &mut self,
+        (from, by): (ConnectionId, MemberName),
+        round: u64,
+        appointment: Appointment,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        clause!(WI_125);
+        let config = turn.config.link();
+        if appointment.term.member != by || !config.group().members.contains(&by) {
+            let problem = format!("{by} tells of a master that is not its to tell of");
+            turn.tell(Event::Misbehaved { connection: from, problem });
+            return turn.cx.close(from);
+        }
+        clause!(MA_073);
+        self.command_link(LinkCommand::Appointed(appointment), turn);
+        let in_force = self.link.appointment(&config);
+        let answer = if in_force.is_some_and(|in_force| in_force.term.member == by) {
+            ElectionPdu::Obeyed { round }
+        } else {
+            let known = self.link.greatest_term(&config);
+            ElectionPdu::Refuse { round, known, seats: None }
+        };
+        let own = turn.config.member.clone();
+        turn.promise(from, Pdu::Election { by: own, pdu: answer });
+    }
+}
