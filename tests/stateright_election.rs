@@ -41,7 +41,7 @@ fn members_that_obey() {
 
 #[test]
 fn a_voter_that_joins() {
-    holds(JOINS, TWO, 1);
+    holds(JOINS, TWO, 6_739);
 }
 
 #[test]

@@ -27,6 +27,7 @@ CONSTANTS
   MaxTerm,        \* terms that are begun at all
   MaxChanges,     \* changes of the set, in sum
   Lingers,        \* whether requests of rounds that are over still arrive
+  Learns,         \* whether who is refused learns of newer seats
   Bug             \* "none", or the name of a planted fault
 
 Terms == 1..MaxTerm
@@ -69,7 +70,7 @@ Begin(m, t) ==
   /\ asked' = asked \union Request(t, seats[m])
   /\ UNCHANGED <<seats, changes>>
 
-(* MA-044, MA-045: nobody grants who has a newer set; the set of the round       *)
+(* MA-044, MA-045: nobody grants who has a newer set; the set of the round *)
 (* is stored with the term.  Who is in the round's set votes, whatever its *)
 (* own one says.                                                           *)
 Promise(v, m, t, s) ==
@@ -96,7 +97,7 @@ GrantLate(v, r) ==
 (* keeps its own and writes that anew.                                     *)
 Told(m) == {s \in {seats[n] : n \in Members} \union {r.seats : r \in asked} : IsNewer(s, seats[m])}
 Learn(m, s) ==
-  /\ ~Holds(m)
+  /\ Learns /\ ~Holds(m)
   /\ seats' = [seats EXCEPT ![m] = s]
   /\ known' = [known EXCEPT ![m] = IF s.term > @ THEN s.term ELSE @]
   /\ round' = [round EXCEPT ![m] = NoRound]

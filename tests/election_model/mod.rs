@@ -6,12 +6,13 @@ mod kept;
 mod scene;
 mod state;
 
-use bridgehead::kernel::{Input, Machine as _};
-use bridgehead::protocol::master::election::ElectionTimer;
+use bridgehead::kernel::{Input, Machine as _, Node};
+use bridgehead::protocol::master::election::{Election, ElectionTimer};
 use stateright::{Model, Property};
 
+use kept::Kept;
 pub(crate) use scene::{Scene, Shape};
-use scene::{VOTERS, place};
+use scene::{VOTERS, name, place};
 pub(crate) use state::{Budget, State};
 
 /// Something that may happen next.
@@ -154,6 +155,16 @@ impl Model for Scene {
         if self.budget.stands > 1 {
             properties.push(Property::sometimes("a second term leads", |_, state: &State| {
                 state.masters() == 1 && state.led.as_ref().is_some_and(|led| led.counter == 2)
+            }));
+        }
+        if self.joins {
+            properties.push(Property::sometimes("the voter has joined", |_, state: &State| {
+                let votes = |node: &Kept<Node<Election>>| {
+                    let machine = node.machine();
+                    machine.leads().is_some()
+                        && machine.votes().is_some_and(|votes| votes.contains(&name(2)))
+                };
+                state.nodes.iter().any(votes)
             }));
         }
         properties

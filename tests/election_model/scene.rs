@@ -47,7 +47,7 @@ pub(crate) struct Scene {
     pub(super) configs: Vec<ElectionConfig>,
     pub(super) budget: Budget,
     pub(super) frail: &'static [usize],
-    joins: bool,
+    pub(super) joins: bool,
     parts: Parts<Node<Election>>,
 }
 

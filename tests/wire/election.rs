@@ -124,7 +124,7 @@ fn wi_126_seats_have_one_form() {
     for (content, offset, expected) in [
         (String::new(), at, "SP"),
         (" 5 {1}a 0".into(), at + 9, "SP"),
-        (" 5 {1}a 0 0".into(), at + 11, voters),
+        (" 5 {1}a 0 0".into(), at + 11, "SP and `(`"),
         (" 5 {1}a 0 0 ()".into(), at + 11, voters),
         (" 5 {1}a 0 0 ( {1}a {1}a )".into(), at + 11, voters),
         (" 5 {1}a 0 0 ( {1}b {1}a )".into(), at + 11, voters),

@@ -50,6 +50,12 @@ impl World {
         self.step(at, Input::Command(ElectionCommand::Voters));
     }
 
+    /// Everybody reads a file with these voters now.
+    pub(super) fn name_voters(&mut self, voters: Vec<MemberName>) {
+        self.file = Some(Names { voters, witness: None });
+        self.last_file();
+    }
+
     /// Everybody reads the last file; who votes by it.
     pub(super) fn last_file(&mut self) -> BTreeSet<MemberName> {
         if let Some(names) = self.file.clone() {
