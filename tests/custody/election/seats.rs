@@ -150,7 +150,7 @@ fn ma_045_the_majority_is_one_of_the_seats_that_are_carried() {
     assert_eq!(desk.disk.term, Some(term(3, "v2")), "two of five, and a stranger");
     desk.step(Input::Pdu { from: voter("m1"), pdu: ElectionPdu::Willing { round } });
     desk.store();
-    assert_eq!(carried(&desk, "v2"), Some(five.clone()));
+    assert_eq!(carried(&desk, "v2"), Some(five));
     granted(&mut desk, "v2");
     assert!(!desk.leads(), "two of five");
     granted(&mut desk, "v3");
