@@ -124,6 +124,12 @@ impl LinkState {
     pub(super) fn elect(&mut self, config: &LinkConfig, term: Term, cx: &mut Cx<'_, Self>) {
         // Each term has its own mastership: what was heard under another one, others may have outbid.
         self.mastership = None;
+        if self.reattach.waiting {
+            // How often the master before it was called in vain is no reason to let this one wait.
+            clause!(MA_010);
+            cx.disarm(LinkTimer::Reattach);
+        }
+        self.reattach.reset();
         self.master = Some(term.member.clone());
         self.elected = Some(term);
         self.take_up(config, cx);
