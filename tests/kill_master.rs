@@ -1,5 +1,5 @@
 //! The process that is the master is killed, again and again, while real mail flows through its group; how long the
-//! group is without one is measured and printed, and no time is asserted.
+//! group is without one is measured and printed, and no time is asserted. And it is stopped for longer than its lease.
 //!
 //! `KILL_MASTER_KILLS` says how often, `KILL_MASTER_LEASE_S` how long a lease is, `KILL_MASTER_SEED` what the clients do. The
 //! numbers also go to `target/kill-master.txt`, a line for each run.
@@ -15,22 +15,31 @@ use core::time::Duration;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use bridgehead::kernel::Seeded;
+use bridgehead::protocol::linkstate::SourceState;
 use bridgehead::protocol::operator::{Action, Order, Selection};
-use kill_election::reign::{Failover, depose, whole};
-use kill_election::watch::{Watch, judge as judge_masters};
-use kill_election::{BackEnd, EMBEDDED, VOTERS, bounds_ms, scene};
+use kill_election::guest::Guest;
+use kill_election::reign::{Failover, depose, record_of, wait, whole};
+use kill_election::watch::{Watch, judge as judge_masters, version};
+use kill_election::{BackEnd, EMBEDDED, GUEST, GUEST_AT, VOTERS, bounds_ms, scene};
 use kill_support::Cluster;
 use kill_support::chance::{below, from_environment, milliseconds};
 use kill_support::client::{Client, Seen};
 use kill_support::mail::{Attempt, judge, wait_until_settled};
+use rustix::process::Signal;
 use serde_json::json;
 
 const KILLS: usize = 20;
 /// Of so many killed masters one stays away until its successor has published.
 const STAYS_AWAY: usize = 5;
+/// How often a master is stopped for longer than its lease.
+const STOPS: usize = 5;
+/// A scene has the machine for itself: spans are measured.
+static ALONE: Mutex<()> = Mutex::new(());
 const CLIENTS: u32 = 4;
 /// Between two attempts of one client, in milliseconds.
 const PAUSE_MS: (u32, u32) = (40, 160);
@@ -56,7 +65,7 @@ fn send_messages(cluster: &Cluster, client: u32, seed: u64, is_over: &AtomicBool
         let choice = below(&mut chance, (1 << members) - 1) + 1;
         let accounts: Vec<usize> =
             cluster.members().filter(|account| choice >> account & 1 == 1).collect();
-        let to: Vec<&str> = accounts.iter().map(|account| cluster.account(*account)).collect();
+        let to: Vec<_> = accounts.iter().map(|account| cluster.account(*account)).collect();
         let tag = format!("{client}-{}", attempts.len());
         let seen = open.send(&tag, &to, &cluster.waiting[at]);
         attempts.push(Attempt { tag, accounts, seen });
@@ -91,12 +100,13 @@ fn say(line: &str) {
 }
 
 fn kill_masters(back_end: &BackEnd) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let kills = from_environment("KILL_MASTER_KILLS", KILLS);
     let lease_s = from_environment("KILL_MASTER_LEASE_S", 1);
     let seed = from_environment("KILL_MASTER_SEED", 1);
     let directory = tempfile::tempdir().expect("a directory");
     let begun = (back_end.begin)(directory.path(), lease_s);
-    let cluster = Cluster::prepare(directory.path(), scene(&begun.table));
+    let cluster = Cluster::prepare(directory.path(), scene(&begun.table, &[]));
     cluster.members().for_each(|at| cluster.start(at));
     let (watch, is_over) = (Watch::default(), AtomicBool::new(false));
     let (failovers, attempts) = thread::scope(|scope| {
@@ -157,6 +167,50 @@ impl Drop for End<'_> {
         self.is_over.store(true, Ordering::Relaxed);
         self.watch.end();
     }
+}
+
+/// Stops the master in the middle of what it does until another one has published, while a member reports to it.
+fn stop_master(cluster: &Cluster, watch: &Watch) {
+    let master = whole(cluster, watch);
+    let mut guest = Guest::attach(cluster, master);
+    guest.report(SourceState::Up);
+    guest.reported().expect("a master answers");
+    let before = version(cluster, master).expect("it runs");
+    cluster.signal(master, Signal::STOP);
+    wait("the end of the process's step", cluster, || cluster.is_stopped(master).then_some(()));
+    let stopped = Instant::now();
+    // A master would publish this, and answer it.
+    guest.report(SourceState::Down);
+    let next = wait("another master", cluster, || watch.first_since(stopped, Some(master)));
+    record_of(cluster, &next);
+    cluster.signal(master, Signal::CONT);
+    assert_eq!(guest.reported(), None, "it answers under a lease that has ended");
+    wait("the record of the other one", cluster, || {
+        let now = version(cluster, master)?;
+        let is_same = now == before || now.term > before.term;
+        assert!(is_same, "it has published under a lease that has ended: {before:?}, {now:?}");
+        (now.term > before.term).then_some(())
+    });
+}
+
+/// MA-038, MA-043: what a stopped process finds when it goes on is a lease that has ended, whatever else has come.
+#[test]
+fn a_master_that_was_stopped_acts_no_more() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let directory = tempfile::tempdir().expect("a directory");
+    let begun = (EMBEDDED.begin)(directory.path(), 1);
+    let cluster = Cluster::prepare(directory.path(), scene(&begun.table, &[GUEST]));
+    cluster.members().filter(|at| *at != GUEST_AT).for_each(|at| cluster.start(at));
+    let watch = Watch::default();
+    thread::scope(|scope| {
+        let (cluster, watch) = (&cluster, &watch);
+        let _end = End { watch, is_over: &AtomicBool::new(false) };
+        for at in 0..VOTERS.len() {
+            scope.spawn(move || watch.look_at(cluster, at));
+        }
+        (0..from_environment("STOP_MASTER_STOPS", STOPS)).for_each(|_| stop_master(cluster, watch));
+    });
+    judge_masters(watch.all());
 }
 
 /// C1, C2 and C6 on real disks and sockets; MA-030 to MA-040, LS-235.

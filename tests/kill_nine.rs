@@ -139,7 +139,11 @@ fn killed_members_lose_nothing_and_double_nothing() {
     let seconds = from_environment("KILL_NINE_SECONDS", SECONDS);
     let seed = from_environment("KILL_NINE_SEED", 1);
     let directory = tempfile::tempdir().expect("a directory");
-    let scene = Scene { organization: ORGANIZATION.into(), accounts: &ACCOUNTS, scale: TIME_SCALE };
+    let scene = Scene {
+        organization: ORGANIZATION.into(),
+        accounts: ACCOUNTS.map(String::from).to_vec(),
+        scale: TIME_SCALE,
+    };
     let cluster = Cluster::prepare(directory.path(), scene);
     cluster.members().for_each(|at| cluster.start(at));
     let span = Duration::from_secs(seconds);

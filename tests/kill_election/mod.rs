@@ -5,16 +5,21 @@ use std::path::Path;
 
 use crate::kill_support::Scene;
 
+pub(crate) mod guest;
 pub(crate) mod reign;
+mod stop;
 pub(crate) mod watch;
 
-/// The voters, in the order in which they stand; the member of the other group comes behind them.
+/// The voters, in the order in which they stand. They come first among the members.
 pub(crate) const VOTERS: [&str; 3] = ["core-a", "core-b", "core-c"];
-/// One account at each member.
-const ACCOUNTS: [&str; 4] =
-    ["ann@example.org", "bob@example.org", "cid@example.org", "dan@example.org"];
+/// A member without a vote, which a test may play.
+pub(crate) const GUEST: &str = "core-d";
+/// Where it comes among the members.
+pub(crate) const GUEST_AT: usize = VOTERS.len();
 /// The identity of the group that elects.
 pub(crate) const GROUP: &str = "CORE";
+/// From it to the other one.
+pub(crate) const CONNECTOR: &str = "CORE-FAR";
 /// Of its rate, a clock is wrong by no more than that.
 pub(crate) const CLOCK_DRIFT_PPM: u64 = 50_000;
 
@@ -45,10 +50,11 @@ pub(crate) const EMBEDDED: BackEnd = BackEnd {
     },
 };
 
-/// Each of the three carries the connector, so that mail crosses it whoever is dead; the way back leads to
-/// whichever of them answers.
-pub(crate) fn scene(election: &str) -> Scene {
-    let organization = format!(
+/// Each member of the group carries the connector, so that mail crosses it whoever is dead; the way back leads to
+/// whichever of the voters answers.
+pub(crate) fn scene(election: &str, guests: &[&str]) -> Scene {
+    let members = [&VOTERS, guests].concat();
+    let mut organization = format!(
         r#"
 format = 1
 revision = 1
@@ -58,7 +64,7 @@ domains = ["example.org"]
 [[group]]
 name = "{GROUP}"
 uuid = "0123456789abcdef0123456789abcdef"
-members = {VOTERS:?}
+members = {members:?}
 
 [group.election]
 {election}
@@ -70,40 +76,30 @@ members = ["far-a"]
 master = "far-a"
 
 [[connector]]
-name = "CORE-FAR"
-from = "CORE"
+name = "{CONNECTOR}"
+from = "{GROUP}"
 to = "FAR"
 cost = 10
-sources = {VOTERS:?}
+sources = {members:?}
 targets = ["far-a"]
 
 [[connector]]
 name = "FAR-CORE"
 from = "FAR"
-to = "CORE"
+to = "{GROUP}"
 cost = 10
 sources = ["far-a"]
 targets = {VOTERS:?}
-
-[[account]]
-address = "ann@example.org"
-host = "core-a"
-
-[[account]]
-address = "bob@example.org"
-host = "core-b"
-
-[[account]]
-address = "cid@example.org"
-host = "core-c"
-
-[[account]]
-address = "dan@example.org"
-host = "far-a"
 "#
     );
+    let mut accounts = Vec::new();
+    for member in members.iter().chain(&["far-a"]) {
+        let address = format!("{member}@example.org");
+        organization += &format!("\n[[account]]\naddress = \"{address}\"\nhost = \"{member}\"\n");
+        accounts.push(address);
+    }
     // Leases last as long as they say: what is printed of them are real seconds.
-    Scene { organization, accounts: &ACCOUNTS, scale: 1.0 }
+    Scene { organization, accounts, scale: 1.0 }
 }
 
 /// The bounds that the chapter MASTER states, in milliseconds: for a master that is killed while all others are

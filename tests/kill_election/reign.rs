@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::VOTERS;
-use super::watch::{Said, Watch, published};
+use super::watch::{Said, Watch, version};
 use crate::kill_support::Cluster;
 
 /// How often it is looked for something that somebody else has to do.
@@ -41,7 +41,7 @@ pub(crate) fn wait<T>(what: &str, cluster: &Cluster, mut look: impl FnMut() -> O
 pub(crate) fn whole(cluster: &Cluster, watch: &Watch) -> usize {
     wait("all voters with one master that has published", cluster, || {
         let master = watch.agreed()?;
-        let term = published(cluster, master)?;
+        let term = version(cluster, master)?.term;
         (term.member.as_str() == VOTERS[master]).then_some(master)
     })
 }
@@ -65,6 +65,6 @@ pub(crate) fn depose(
 /// How long after its election a master has published.
 pub(crate) fn record_of(cluster: &Cluster, master: &Said) -> Duration {
     wait("the first record of a new master", cluster, || {
-        (published(cluster, master.member)? >= master.term).then(|| master.answered.elapsed())
+        (version(cluster, master.member)?.term >= master.term).then(|| master.answered.elapsed())
     })
 }

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use bridgehead::protocol::linkstate::{Record, Term};
+use bridgehead::protocol::linkstate::{Record, Term, Version};
 use serde_json::{Value, json};
 
 use super::{GROUP, VOTERS};
@@ -108,12 +108,12 @@ fn own_election(status: &Value) -> Option<&Value> {
     status["elections"].as_array()?.iter().find(|election| election["group"] == GROUP)
 }
 
-/// The term under which the table of a member has the record of the group.
-pub(crate) fn published(cluster: &Cluster, at: usize) -> Option<Term> {
+/// The version that the table of a member has of the group's record.
+pub(crate) fn version(cluster: &Cluster, at: usize) -> Option<Version> {
     let answer = cluster.ask(at, &json!({"format": 1, "op": "linkstate"}))?;
     let records: Vec<Record> = serde_json::from_value(answer["records"].clone()).expect("records");
     let own = records.into_iter().find(|record| record.group.as_str() == GROUP)?;
-    Some(own.version.term)
+    Some(own.version)
 }
 
 /// Of all that was said, nothing goes back: see the head of this module. How many terms there were.

@@ -29,7 +29,7 @@ pub(crate) struct Scene {
     /// The text of its file.
     pub(crate) organization: String,
     /// One account at each member, in the order of the file.
-    pub(crate) accounts: &'static [&'static str],
+    pub(crate) accounts: Vec<String>,
     /// How many seconds the members live through in one.
     pub(crate) scale: f64,
 }
@@ -38,11 +38,11 @@ pub(crate) struct Scene {
 pub(crate) type Copies = BTreeMap<(String, usize), u32>;
 
 pub(crate) struct Cluster {
-    directory: PathBuf,
-    plan: Plan,
-    accounts: &'static [&'static str],
+    pub(crate) directory: PathBuf,
+    pub(crate) plan: Plan,
+    accounts: Vec<String>,
     /// The processes, `None` while one is down.
-    running: Vec<Mutex<Option<Child>>>,
+    pub(crate) running: Vec<Mutex<Option<Child>>>,
     /// How many clients wait for the 250 of each.
     pub(crate) waiting: Vec<AtomicU32>,
     read: Mutex<(BTreeSet<PathBuf>, Copies)>,
@@ -80,8 +80,8 @@ impl Cluster {
         0..self.plan.members.len()
     }
 
-    pub(crate) fn account(&self, at: usize) -> &'static str {
-        self.accounts[at]
+    pub(crate) fn account(&self, at: usize) -> &str {
+        &self.accounts[at]
     }
 
     /// Until a client waits for the 250 of this member, so that the kill strikes where it hurts; not for long,
