@@ -28,6 +28,7 @@ pub mod bodies;
 pub mod clock;
 pub mod configuration;
 pub mod filter;
+pub mod health;
 pub mod identity;
 pub mod maildir;
 pub mod net;

@@ -268,6 +268,7 @@ impl Plan {
                 admin: Some("admin.sock".into()),
                 submission: member.submission,
                 submissions: None,
+                health: None,
             },
             security: SecuritySection {
                 members: Security::Tls,

@@ -161,6 +161,7 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
             admin: None,
             submission: asked.listen.submission,
             submissions: asked.listen.submissions,
+            health: None,
         },
         peers: peers(asked.peers),
         via: vias(asked.via),

@@ -132,7 +132,8 @@ fn configuration(
 ) -> Configuration {
     let directory = file.relative(&member.directory);
     let relaying = relaying_members(&member, &organization);
-    let ListenSection { smtp, deliver, group, admin, submission, submissions } = member.listen;
+    let ListenSection { smtp, deliver, group, admin, submission, submissions, health } =
+        member.listen;
     // Where addresses prove names, a member has to come from the address where it is expected.
     let is_name = member.security.members == Security::Address && !smtp.ip().is_unspecified();
     let source = is_name.then_some(smtp.ip());
@@ -165,6 +166,7 @@ fn configuration(
             admin: admin.map(|admin| directory.join(admin)),
             submission,
             submissions,
+            health,
         },
         directory,
         peers,

@@ -81,6 +81,8 @@ pub struct Listen {
     pub submission: Option<SocketAddr>,
     /// SMTP for clients that log in, under TLS from the start.
     pub submissions: Option<SocketAddr>,
+    /// HTTP, for those who watch the member.
+    pub health: Option<SocketAddr>,
 }
 
 /// Where another member is.

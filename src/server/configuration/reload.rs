@@ -75,6 +75,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
         |address: Option<SocketAddr>| address.map_or_else(|| "none".into(), |a| a.to_string());
     compare("listen.submission", &port(old.listen.submission), &port(new.listen.submission));
     compare("listen.submissions", &port(old.listen.submissions), &port(new.listen.submissions));
+    compare("listen.health", &port(old.listen.health), &port(new.listen.health));
     let security = |of: &Configuration| format!("{:?}", of.member.security).to_lowercase();
     compare("security.members", &security(old), &security(new));
     compare("clock.scale", &old.time_scale, &new.time_scale);

@@ -94,6 +94,9 @@ pub struct ListenSection {
     /// `IP:PORT` for clients that log in, 465 as a rule: under TLS from the start.
     #[serde(default)]
     pub submissions: Option<SocketAddr>,
+    /// `IP:PORT` where it is said by HTTP whether the member lives, and takes mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<SocketAddr>,
 }
 
 impl ListenSection {
@@ -105,6 +108,7 @@ impl ListenSection {
             ("group", Some(self.group)),
             ("submission", self.submission),
             ("submissions", self.submissions),
+            ("health", self.health),
         ];
         named.into_iter().filter_map(|(name, address)| Some((name, address?)))
     }

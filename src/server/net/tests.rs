@@ -74,6 +74,7 @@ fn configuration(directory: &tempfile::TempDir, credentials: Option<Credentials>
             admin: None,
             submission: None,
             submissions: None,
+            health: None,
         },
         peers: BTreeMap::from([(MemberName::from("rg1-b"), peer)]),
         via: BTreeMap::new(),

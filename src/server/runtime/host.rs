@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{oneshot, watch};
 
@@ -27,7 +28,7 @@ use crate::server::identity::Identity;
 use crate::server::maildir::Maildirs;
 use crate::server::net::{Handle, Network, OPENING_LIMIT, Security};
 use crate::server::passwords::Passwords;
-use crate::server::report;
+use crate::server::report::{self, What};
 use crate::server::spool::{Operation, Settled};
 use crate::server::tokens::{Kind, Token};
 use crate::wire::ids::{ConnectionId, MemberName};
@@ -221,8 +222,7 @@ impl Host {
             }
             ToHost::ShutDown => self.shut_down(),
             ToHost::Report { what, reply } => {
-                let (server, now) = (self.node.machine(), self.network.clock.now());
-                let _ = reply.send(report::of(server, &self.configuration.member, now, &what));
+                let _ = reply.send(self.report(&what));
             }
             ToHost::Order { order, reply } => self.order(order, reply),
             ToHost::Next { reply } => {
@@ -232,6 +232,15 @@ impl Host {
                 let _ = reply.send(self.fire());
             }
         }
+    }
+
+    fn report(&self, what: &What) -> Value {
+        let (server, now) = (self.node.machine(), self.network.clock.now());
+        let mut report = report::of(server, &self.configuration.member, now, what);
+        if *what == What::Health && self.is_stopping {
+            report::add_reason(&mut report, "stopping");
+        }
+        report
     }
 
     fn accept(

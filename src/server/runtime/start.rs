@@ -267,7 +267,12 @@ impl Member {
     /// A way to look at it, for the admin socket.
     #[must_use]
     pub fn observer(&self) -> Observer {
-        Observer { host: self.host.clone(), maildirs: self.maildirs.clone(), reloader: None }
+        Observer {
+            host: self.host.clone(),
+            spool: Arc::clone(&self.spool),
+            maildirs: self.maildirs.clone(),
+            reloader: None,
+        }
     }
 
     /// A way to have it read `file` again, from which it got `configuration`.
@@ -311,6 +316,7 @@ impl Member {
 #[derive(Clone)]
 pub struct Observer {
     host: UnboundedSender<ToHost>,
+    spool: Arc<SqliteSpool<Server>>,
     maildirs: Maildirs,
     reloader: Option<Arc<Reloader>>,
 }
@@ -339,6 +345,18 @@ impl Observer {
         let (reply, answer) = oneshot::channel();
         self.host.send(ToHost::Order { order, reply }).ok()?;
         answer.await.ok()
+    }
+
+    /// Whether the member takes mail, and if not, why; `None` when it has stopped. Where nobody sends mail any more
+    /// because the disk is full, it is this that finds out when there is room again.
+    pub async fn health(&self) -> Option<Value> {
+        let spool = Arc::clone(&self.spool);
+        let has_room = tokio::task::spawn_blocking(move || spool.admits()).await.ok()?;
+        let mut report = self.report(What::Health).await?;
+        if !has_room {
+            report::add_reason(&mut report, "disk_full");
+        }
+        Some(report)
     }
 
     /// What the member shows; `None` when it has stopped.
