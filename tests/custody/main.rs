@@ -8,6 +8,7 @@ mod exits;
 mod forget;
 mod host;
 mod hours;
+mod list_machine;
 mod network;
 mod offers;
 mod orders;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Event, Member, Pdu, Timer, Turn};
-use crate::kernel::{Cx, Effect, Input, Machine};
+use crate::kernel::{Cx, Effect, Input, LinkChange, Machine};
 use crate::protocol::linkstate::{LinkCommand, LinkEvent, LinkPdu, LinkState, Neighbour, Way};
 use crate::protocol::queue::Change;
 
@@ -20,6 +20,7 @@ impl Member {
         let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut effects };
         self.link.step(&turn.config.link(), input, &mut inner);
         let events = self.map_link(effects, turn);
+        self.follow_mastership(turn);
         self.link_events(events, turn);
     }
 
@@ -109,6 +110,7 @@ impl Member {
         self.lines.remove(&connection);
         turn.disarm(Timer::Silence(connection));
         turn.cx.close(connection);
+        self.group_port_changed(neighbour, LinkChange::Closed, turn);
         self.dialogue_lost(dialogue, turn);
     }
 }

@@ -271,7 +271,11 @@ impl Checkers {
             self.suspects += recipients.len();
             self.unsettled.extend(custody::copies(host, *queue, recipients, &self.ledger));
         }
-        if !matches!(change, Change::Link(_) | Change::Election { .. } | Change::Boot { .. }) {
+        let is_custody = !matches!(
+            change,
+            Change::Link(_) | Change::Election { .. } | Change::Members(_) | Change::Boot { .. }
+        );
+        if is_custody {
             self.look(now, host, place);
         }
         // Last: a second copy may also cross where the first one did, and that is not what is wrong.
