@@ -363,6 +363,11 @@ fn ma_057_a_master_of_version_1_is_spared_heartbeats() {
     desk.open(LinkChange::Up);
     desk.open(LinkChange::Lost);
     assert_eq!(desk.open(LinkChange::Up).len(), 1, "one by itself says nothing");
+    let mut leaver = Desk::new("be2", &[]);
+    for _ in 0..4 {
+        assert_eq!(leaver.open(LinkChange::Up).len(), 1, "it has ended the connection itself");
+        leaver.step(Input::Command(MembersCommand::HungUp(MembersPeer::Master(name("be1")))));
+    }
     let mut stubborn = Desk::new("be2", &["heartbeats-without-end"]);
     for _ in 0..4 {
         assert_eq!(stubborn.open(LinkChange::Up).len(), 1, "the planted bug");

@@ -138,7 +138,10 @@ impl Member {
         match self.lines.get_mut(&connection) {
             Some(Line::Exchange(exchange)) => {
                 if let Some(peer) = exchange.neighbour.clone() {
-                    self.step_link(Input::Link { peer, change }, turn);
+                    self.step_link(Input::Link { peer: peer.clone(), change }, turn);
+                    if self.lines.contains_key(&connection) {
+                        self.group_port_changed(&peer, change, turn);
+                    }
                 }
             }
             Some(Line::Sending(sending)) => {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Event, Member, Pdu, Timer, Turn};
-use crate::kernel::{Cx, Effect, Input, LinkChange, Machine};
+use crate::kernel::{Cx, Effect, Input, Machine};
 use crate::protocol::linkstate::{LinkCommand, LinkEvent, LinkPdu, LinkState, Neighbour, Way};
 use crate::protocol::queue::Change;
 
@@ -110,7 +110,7 @@ impl Member {
         self.lines.remove(&connection);
         turn.disarm(Timer::Silence(connection));
         turn.cx.close(connection);
-        self.group_port_changed(neighbour, LinkChange::Closed, turn);
+        self.group_port_closed(neighbour, turn);
         self.dialogue_lost(dialogue, turn);
     }
 }

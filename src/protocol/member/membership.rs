@@ -10,8 +10,8 @@ use crate::protocol::master::members::{
     ListReport, MembersCommand, MembersConfig, MembersEvent, MembersPeer, Membership,
 };
 use crate::protocol::queue::Change;
-use crate::wire::ids::ConnectionId;
-use crate::wire::members::MembersPdu;
+use crate::wire::ids::{ConnectionId, MemberName};
+use crate::wire::members::{MembersPdu, SubmitPolicy};
 
 impl Member {
     /// The list of members, to look at.
@@ -62,11 +62,15 @@ impl Member {
                 Effect::Disarm(timer) => turn.disarm(Timer::Members(timer)),
                 Effect::Store(change) => turn.cx.store(Change::Members(change)),
                 Effect::Event(event) => {
-                    if let MembersEvent::Loads(loads) = &event {
-                        clause!(SU_082);
-                        for (member, load) in loads {
-                            self.acceptors.entry(member.clone()).or_default().listed(*load);
+                    match &event {
+                        MembersEvent::Loads(loads) => self.heed_loads(loads.clone(), turn),
+                        MembersEvent::Made(_) | MembersEvent::Taken(_) => {
+                            let list = self.membership.list().into_iter();
+                            let loads = list.flat_map(|list| &list.members);
+                            let loads = loads.map(|m| (m.member.clone(), m.standing.load));
+                            self.heed_loads(loads.collect(), turn);
                         }
+                        MembersEvent::Stale { .. } | MembersEvent::Unheeded(_) => {}
                     }
                     turn.tell(Event::Members(event));
                 }
@@ -74,6 +78,21 @@ impl Member {
                     unreachable!("it opens and closes nothing, and asks nothing")
                 }
             }
+        }
+    }
+
+    /// The master tells how much others have to do.
+    fn heed_loads(&mut self, loads: Vec<(MemberName, u32)>, turn: &Turn<'_, '_>) {
+        if turn.fault("list-is-not-heeded") {
+            return;
+        }
+        clause!(SU_082);
+        let accepts = |member: &MemberName| {
+            let listed = self.membership.listed(member);
+            listed.is_some_and(|l| l.standing.policy == SubmitPolicy::LocalForOthers)
+        };
+        for (member, load) in loads.into_iter().filter(|(member, _)| accepts(member)) {
+            self.acceptors.entry(member).or_default().listed(load);
         }
     }
 
@@ -98,6 +117,13 @@ impl Member {
     ) {
         if let Some(peer) = peer_of(neighbour) {
             self.step_members(Input::Link { peer, change }, turn);
+        }
+    }
+
+    /// This member has closed a connection of the group port.
+    pub(crate) fn group_port_closed(&mut self, neighbour: &Neighbour, turn: &mut Turn<'_, '_>) {
+        if let Some(peer) = peer_of(neighbour) {
+            self.step_members(Input::Command(MembersCommand::HungUp(peer)), turn);
         }
     }
 

@@ -31,8 +31,10 @@ impl Membership {
         cx: &mut Context<'_>,
     ) {
         let event = MembersEvent::Unheeded(master.clone());
+        let unheeded = self.unheeded.as_ref().filter(|(by, _)| *by == master);
+        let is_heeded = unheeded.is_none_or(|(_, tries)| *tries < HEARTBEAT_TRIES);
         self.following = Some(Following { master, said: None, is_listed: false });
-        if self.unheeded < HEARTBEAT_TRIES || config.faults.is_on("heartbeats-without-end") {
+        if is_heeded || config.faults.is_on("heartbeats-without-end") {
             return self.beat(config, cx);
         }
         clause!(MA_057);
@@ -40,15 +42,25 @@ impl Membership {
         cx.event(event);
     }
 
-    /// The connection to the master has ended.
-    pub(super) fn detached_from(&mut self, master: &MemberName, cx: &mut Context<'_>) {
-        let Some(following) = self.following.take_if(|following| following.master == *master)
-        else {
-            return;
-        };
-        let is_unheeded = following.said.is_some() && !following.is_listed;
-        self.unheeded = if is_unheeded { (self.unheeded + 1).min(HEARTBEAT_TRIES) } else { 0 };
+    /// The connection to the master has ended, and not by this member.
+    pub(super) fn thrown_out_by(&mut self, master: &MemberName, cx: &mut Context<'_>) {
+        let Some(following) = self.detached_from(master, cx) else { return };
+        let before = self.unheeded.take().filter(|(by, _)| by == master);
+        if following.said.is_some() && !following.is_listed {
+            let tries = before.map_or(0, |(_, tries)| tries) + 1;
+            self.unheeded = Some((master.clone(), tries.min(HEARTBEAT_TRIES)));
+        }
+    }
+
+    /// There is no connection to the master any more.
+    pub(super) fn detached_from(
+        &mut self,
+        master: &MemberName,
+        cx: &mut Context<'_>,
+    ) -> Option<Following> {
+        let following = self.following.take_if(|following| following.master == *master)?;
         cx.disarm(MembersTimer::Beat);
+        Some(following)
     }
 
     /// Says how it is, and again after a while.
@@ -95,7 +107,6 @@ impl Membership {
         let version = list.version.clone();
         self.keep(list, config, cx);
         cx.event(MembersEvent::Taken(version));
-        self.tell_loads(cx);
     }
 
     /// Whether a list is newer than anything that is known.

@@ -253,7 +253,6 @@ impl Membership {
         for member in self.listeners() {
             self.tell(&member, cx);
         }
-        self.tell_loads(cx);
     }
 
     /// The members that are told lists.

@@ -131,6 +131,8 @@ pub enum MembersCommand {
     Ceased,
     /// What it says of itself may have changed.
     Changed,
+    /// This member itself has ended a connection.
+    HungUp(MembersPeer),
 }
 
 /// What the host and the log are told.
@@ -148,7 +150,7 @@ pub enum MembersEvent {
         /// Which one.
         list: ListVersion,
     },
-    /// The loads that came with the list, or since.
+    /// The loads of these have changed since the list.
     Loads(Vec<(MemberName, u32)>),
     /// The master does not know of heartbeats: none is said for a while.
     Unheeded(MemberName),

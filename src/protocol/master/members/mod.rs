@@ -35,8 +35,8 @@ pub struct Membership {
     loads: BTreeMap<MemberName, u32>,
     /// The connection on which this member is attached.
     following: Option<Following>,
-    /// The connections in a row that have ended behind a heartbeat and before a list.
-    unheeded: u8,
+    /// The connections in a row to this master that have ended behind a heartbeat and before a list.
+    unheeded: Option<(MemberName, u8)>,
     /// Set while this member is the master.
     keeper: Option<Keeper>,
 }
@@ -76,7 +76,7 @@ impl Membership {
             list: durable.list.clone(),
             loads: BTreeMap::new(),
             following: None,
-            unheeded: 0,
+            unheeded: None,
             keeper: None,
         }
     }
@@ -147,13 +147,6 @@ impl Membership {
         self.list = Some((cx.now, list));
     }
 
-    /// Tells custody the loads of the list.
-    fn tell_loads(&self, cx: &mut Context<'_>) {
-        let members = self.list().into_iter().flat_map(|list| &list.members);
-        let loads = members.map(|listed| (listed.member.clone(), listed.standing.load));
-        cx.event(MembersEvent::Loads(loads.collect()));
-    }
-
     fn pdu(
         &mut self,
         from: MembersPeer,
@@ -185,7 +178,7 @@ impl Membership {
     ) {
         match (peer, change) {
             (MembersPeer::Master(master), LinkChange::Up) => self.attached_to(master, config, cx),
-            (MembersPeer::Master(master), _) => self.detached_from(&master, cx),
+            (MembersPeer::Master(master), _) => self.thrown_out_by(&master, cx),
             (MembersPeer::Attached(member), LinkChange::Up) => self.joined(member, cx),
             (MembersPeer::Attached(member), _) => self.left(&member, cx),
         }
@@ -226,6 +219,12 @@ impl Machine for Membership {
             Input::Timer(MembersTimer::Away(member)) => self.is_away(&member, config, cx),
             Input::Command(MembersCommand::Leads(term)) => self.lead(term, config, cx),
             Input::Command(MembersCommand::Ceased) => self.cease(cx),
+            Input::Command(MembersCommand::HungUp(MembersPeer::Master(master))) => {
+                self.detached_from(&master, cx);
+            }
+            Input::Command(MembersCommand::HungUp(MembersPeer::Attached(member))) => {
+                self.left(&member, cx);
+            }
             Input::Command(MembersCommand::Changed) => {
                 self.beat_if_changed(config, cx);
                 self.changed(config, cx);
