@@ -50,7 +50,7 @@ pub(super) fn settled(hosts: &[Host]) -> Result<(), String> {
         if stored.is_none_or(|(_, stored)| stored.version != *version) {
             return Err(format!("{} has a list that is not on its disk", host.name()));
         }
-        let (first, expected) = *lists.entry(&group.name).or_insert((host.name(), version));
+        let (first, expected) = *lists.entry(&group.name).or_insert_with(|| (host.name(), version));
         if version != expected {
             return Err(format!("{} has {version:?}, but {first} has {expected:?}", host.name()));
         }
