@@ -19,6 +19,8 @@ pub enum What {
     Queue(Selection),
     /// Everything about the messages that are meant.
     Messages(Selection),
+    /// Its list of members.
+    Members,
     /// Its link-state table.
     LinkState,
     /// The accounts that it has open.
@@ -36,6 +38,7 @@ impl What {
             "queue" => Some(Self::Queue(Selection::default())),
             "linkstate" => Some(Self::LinkState),
             "accounts" => Some(Self::Accounts),
+            "members" => Some(Self::Members),
             _ => None,
         }
     }
@@ -64,6 +67,15 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
             })
         }
         What::Health => health(server, configuration),
+        What::Members => {
+            clause!(MA_054);
+            let group = configuration.organization.group_of(&configuration.member);
+            json!({
+                "member": configuration.member,
+                "group": group.map(|group| &group.name),
+                "list": member.member_report(now),
+            })
+        }
         What::Accounts => json!({ "accounts": member.account_report(configuration) }),
     }
 }

@@ -22,6 +22,7 @@ pub mod historic;
 pub mod hops;
 pub mod ids;
 pub mod link2state;
+pub mod members;
 pub mod message;
 mod names;
 pub mod node;

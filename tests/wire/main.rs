@@ -9,6 +9,7 @@ mod framer;
 mod historic;
 mod lifetimes;
 mod links;
+mod member_list;
 mod members;
 mod restrictions;
 mod smtp;

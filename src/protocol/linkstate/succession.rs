@@ -15,6 +15,12 @@ impl LinkState {
         self.master.as_ref()
     }
 
+    /// The term under which this member is the master of its group.
+    #[must_use]
+    pub fn leads(&self) -> Option<&Term> {
+        self.mastership.as_ref().map(|mastership| &mastership.term)
+    }
+
     /// Takes over who the master is by the organization and the operator; one that was elected stays.
     pub(super) fn adopt_master(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         let group = config.group();

@@ -129,7 +129,11 @@ impl Member {
         let cx = &mut *turn.cx;
         let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut effects };
         let durable = self.elections.durables.entry(group.clone()).or_default();
-        let election = Election::boot(&config, durable, &mut inner);
+        let mut election = Election::boot(&config, durable, &mut inner);
+        if self.spool.draining {
+            let drain = ElectionCommand::Drain { on: true };
+            election.step(&config, Input::Command(drain), &mut inner);
+        }
         self.elections.running.insert(group.clone(), (config, election));
         self.do_in_election(group, effects, None, turn);
     }

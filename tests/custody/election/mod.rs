@@ -3,5 +3,6 @@
 mod chaos;
 mod clauses;
 mod desk;
+mod drains;
 mod wires;
 mod world;

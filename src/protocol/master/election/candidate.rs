@@ -23,7 +23,7 @@ impl Election {
         clause!(MA_039);
         self.failures = 0;
         let tenth = config.tenth().0;
-        let least = promised.0 + place * tenth;
+        let least = promised.0 + place * tenth + self.patience(config).0;
         cx.out.push(Effect::Arm {
             timer: ElectionTimer::Stand,
             within: Span(least)..=Span(least + tenth),
@@ -40,7 +40,18 @@ impl Election {
         if longest < config.lease {
             self.failures += 1;
         }
-        cx.out.push(Effect::Arm { timer: ElectionTimer::Stand, within: Span::ZERO..=longest });
+        let patience = self.patience(config);
+        let within = patience..=Span(patience.0 + longest.0);
+        cx.out.push(Effect::Arm { timer: ElectionTimer::Stand, within });
+    }
+
+    /// How much longer a member that drains waits than one that does not.
+    fn patience(&self, config: &ElectionConfig) -> Span {
+        if !self.drains || config.faults.is_on("drains-and-leads") {
+            return Span::ZERO;
+        }
+        clause!(MA_059);
+        config.lease
     }
 
     /// Stands without a wait.
@@ -170,7 +181,7 @@ impl Election {
         if has_led {
             // Those who have voted for it would do so again.
             clause!(MA_038);
-            self.stand_at_once(cx);
+            cx.arm(ElectionTimer::Stand, self.patience(config));
         } else if has_asked {
             self.wait_again(config, cx);
         }

@@ -97,6 +97,25 @@ impl Election {
         self.wait_in_place(config.lease, config, cx);
     }
 
+    /// The operator has the member drain, or ends that: whoever drains leaves the mastership to others.
+    pub(super) fn drain(&mut self, on: bool, config: &ElectionConfig, cx: &mut Context<'_>) {
+        self.drains = on;
+        if !on || config.faults.is_on("drains-and-leads") {
+            return;
+        }
+        clause!(MA_059);
+        if self.lease.is_some() {
+            self.resign(None, config, cx);
+        } else if self.asking.is_some() {
+            // It asks no more, and waits behind everybody else.
+            self.drop_asking(cx);
+            self.wait_again(config, cx);
+        } else {
+            // As at a boot: whatever it has promised is over by then.
+            self.wait_in_place(self.span.max(config.lease), config, cx);
+        }
+    }
+
     fn say_farewell(
         &self,
         term: &Term,

@@ -133,6 +133,11 @@ pub enum ElectionCommand {
     },
     /// The table has a record of the group under this term.
     Published(Term),
+    /// The operator wants this member to lead no more than it must, or as before.
+    Drain {
+        /// Whether it drains.
+        on: bool,
+    },
 }
 
 /// What the host and the log are told.

@@ -46,6 +46,8 @@ pub struct Election {
     follows: Option<Term>,
     /// The polls and rounds without a majority, one after the other.
     failures: u8,
+    /// The operator has ordered it to drain.
+    drains: bool,
     links: BTreeMap<MemberName, Link>,
 }
 
@@ -267,6 +269,7 @@ impl Machine for Election {
             lease: None,
             follows: None,
             failures: 0,
+            drains: false,
             links: BTreeMap::new(),
         };
         election.restart(config, cx);
@@ -289,6 +292,7 @@ impl Machine for Election {
             Input::Command(ElectionCommand::Published(term)) => {
                 self.learn_and_stand(&term, config, cx);
             }
+            Input::Command(ElectionCommand::Drain { on }) => self.drain(on, config, cx),
             Input::Configuration => self.restart(config, cx),
             Input::StoreFailed { .. } => {
                 self.drop_asking(cx);
