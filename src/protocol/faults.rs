@@ -133,6 +133,9 @@ pub const NAMES: &[(&str, &str)] = &[
     ("resigned-round-counts", "hands over, and counts the answers to its last round all the same"),
     ("obeys-any-term", "obeys a master under a smaller term than it knows"),
     ("lease-survives-a-boot", "is the master after a boot because it was before"),
+    ("heeds-no-holder", "takes the mastership in the store from the member that holds it"),
+    ("term-is-not-greater", "begins a term in the store whose counter another one has had"),
+    ("store-compares-nothing", "writes to the store whatever it has meanwhile"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

@@ -13,5 +13,6 @@ mod members;
 mod restrictions;
 mod smtp;
 mod sources;
+mod store;
 mod support;
 mod verify;

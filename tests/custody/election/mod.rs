@@ -3,5 +3,7 @@
 mod chaos;
 mod clauses;
 mod desk;
+mod store;
+mod store_clauses;
 mod wires;
 mod world;
