@@ -140,6 +140,9 @@ pub const NAMES: &[(&str, &str)] = &[
     ("features-unasked", "says what belongs to a feature that not everybody has"),
     ("drains-and-leads", "stays the master when it is ordered to drain"),
     ("lease-survives-a-boot", "is the master after a boot because it was before"),
+    ("heeds-no-holder", "takes the mastership in the store from the member that holds it"),
+    ("term-is-not-greater", "begins a term in the store whose counter another one has had"),
+    ("store-compares-nothing", "writes to the store whatever it has meanwhile"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

@@ -57,8 +57,9 @@ impl World<'_> {
         });
         let works: Vec<Work> = core::mem::take(&mut self.hosts[host].works).into_values().collect();
         for work in works {
-            // A DSN lives in memory until a change takes it along, so nothing of it is left.
-            let leaves_a_file = !matches!(work.query, Query::Compose(_));
+            // A DSN lives in memory until a change takes it along, so nothing of it is left; a question to the
+            // store that decides goes its way alone.
+            let leaves_a_file = !matches!(work.query, Query::Compose(_) | Query::Store { .. });
             let ways = if self.swarm.torn_writes { 3 } else { 2 };
             match leaves_a_file.then(|| self.dice().below("crash.work", ways)) {
                 Some(1) => {
@@ -184,6 +185,9 @@ impl World<'_> {
                 Act::Open { peer, endpoint } => self.open(host, peer, &endpoint),
                 Act::Close { peer } => self.close(host, peer),
                 Act::Send { to, pdu } => self.send(host, to, pdu),
+                Act::Ask { ticket, query: query @ Query::Store { .. } } => {
+                    self.ask_store(host, Work { ticket, query });
+                }
                 Act::Ask { ticket, query } => self.ask(host, Work { ticket, query }),
                 Act::Arm { timer, within } => {
                     let after = self.dice().span("timer", &within);

@@ -33,6 +33,7 @@ pub mod record;
 pub mod restrictions;
 pub mod shared;
 pub mod smtp;
+pub mod store;
 pub mod submit;
 mod text;
 pub mod verify;

@@ -14,5 +14,6 @@ mod members;
 mod restrictions;
 mod smtp;
 mod sources;
+mod store;
 mod support;
 mod verify;

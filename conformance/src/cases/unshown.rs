@@ -1,7 +1,7 @@
 //! The clauses about connectors and masters that no case can show, and why not.
 
 /// Each with the reason; whoever adds a case takes the line out.
-pub(crate) const UNSHOWN: [(&str, &str); 28] = [
+pub(crate) const UNSHOWN: [(&str, &str); 38] = [
     (
         "LS-136",
         "an alarm stands in the log of the member, which has no form that the suite could read",
@@ -37,6 +37,16 @@ pub(crate) const UNSHOWN: [(&str, &str); 28] = [
     ("MA-072", NOBODY_APPOINTS),
     ("MA-073", NOBODY_APPOINTS),
     ("MA-075", "what an operator is shown has no form that is the same everywhere"),
+    ("MA-080", NOBODY_RUNS_ETCD),
+    ("MA-081", NOBODY_RUNS_ETCD),
+    ("MA-082", NOBODY_RUNS_ETCD),
+    ("MA-083", NOBODY_RUNS_ETCD),
+    ("MA-084", NOBODY_RUNS_ETCD),
+    ("MA-085", NOBODY_RUNS_ETCD),
+    ("MA-086", NOBODY_RUNS_ETCD),
+    ("MA-087", NOBODY_RUNS_ETCD),
+    ("MA-088", NOBODY_RUNS_ETCD),
+    ("MA-089", NOBODY_RUNS_ETCD),
 ];
 
 const NOBODY_APPOINTS: &str = "no case has an operator yet that makes another master";
@@ -44,6 +54,8 @@ const NOBODY_APPOINTS: &str = "no case has an operator yet that makes another ma
 const NOBODY_ASKS: &str = "no case makes a choice yet that the list narrows";
 
 const NOBODY_ELECTS: &str = "no case has a group yet that elects its master";
+
+const NOBODY_RUNS_ETCD: &str = "the suite brings no etcd along, whose time would be the real one";
 
 #[cfg(test)]
 mod tests {

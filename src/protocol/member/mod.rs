@@ -32,7 +32,7 @@ use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{
-    ConnectionId, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
+    ConnectionId, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
 };
 use crate::wire::message::{Address, BodyKey};
 
@@ -117,6 +117,8 @@ pub(crate) enum Errand {
     Publish((OriginId, u32)),
     /// A body that nobody needs.
     Discard,
+    /// Who is the master of this group, by the store that decides.
+    Store(GroupName),
 }
 
 /// One server at the level of custody.
@@ -227,6 +229,7 @@ impl Member {
             }
             Some(Errand::Deposit(key)) => self.deposited(key, answer, turn),
             Some(Errand::Publish(key)) => self.published(&key, &answer, turn),
+            Some(Errand::Store(group)) => self.store_answered(&group, answer, turn),
             Some(Errand::Discard) | None => {}
         }
     }

@@ -29,7 +29,7 @@ use crate::wire::restrictions::{Priority, Restrictions, SenderId};
 pub(crate) use accounts::Room;
 pub use accounts::{Account, AccountStatus, OverQuota};
 pub use election::{
-    CLOCK_DRIFT_LIMIT_PPM, ElectionSettings, LEASE_LIMIT_S, VOTERS_LEAST, VOTERS_LIMIT,
+    BackEnd, CLOCK_DRIFT_LIMIT_PPM, ElectionSettings, LEASE_LIMIT_S, VOTERS_LEAST, VOTERS_LIMIT,
 };
 pub use exits::Exit;
 pub use link_state::{

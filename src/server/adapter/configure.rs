@@ -173,6 +173,7 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
         source: asked.source,
         time_scale: 1.0,
         filter: None,
+        etcd: None,
     };
     Ok(Configured { configuration: Arc::new(configuration), now_us: asked.now_us })
 }

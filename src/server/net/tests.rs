@@ -86,6 +86,7 @@ fn configuration(directory: &tempfile::TempDir, credentials: Option<Credentials>
         source: None,
         time_scale: 1.0,
         filter: None,
+        etcd: None,
     }
 }
 

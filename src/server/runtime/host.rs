@@ -30,6 +30,7 @@ use crate::server::net::{Handle, Network, OPENING_LIMIT, Security};
 use crate::server::passwords::Passwords;
 use crate::server::report::{self, What};
 use crate::server::spool::{Operation, Settled};
+use crate::server::store::{Asked, Store};
 use crate::server::tokens::{Kind, Token};
 use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::BodyKey;
@@ -55,6 +56,7 @@ pub(super) struct Host {
     network: Arc<Network>,
     maildirs: Maildirs,
     filter: Option<Filter>,
+    store: Option<Store>,
     passwords: Passwords,
     choose: Seeded,
     node: Node<Server>,
@@ -84,6 +86,7 @@ pub(super) struct Parts {
     pub(super) network: Arc<Network>,
     pub(super) maildirs: Maildirs,
     pub(super) filter: Option<Filter>,
+    pub(super) store: Option<Store>,
     pub(super) choose: Seeded,
     pub(super) node: Node<Server>,
     pub(super) inputs: UnboundedReceiver<ToHost>,
@@ -99,6 +102,7 @@ impl Host {
             network: parts.network,
             maildirs: parts.maildirs,
             filter: parts.filter,
+            store: parts.store,
             passwords: Passwords::default(),
             choose: parts.choose,
             node: parts.node,
@@ -141,12 +145,16 @@ impl Host {
     }
 
     fn ask(&self, ticket: Ticket, query: Query, token: &Token) {
-        match (query, &self.filter) {
-            (Query::Filter { sender, recipients, fields, body }, Some(filter)) => {
+        match (query, &self.filter, &self.store) {
+            (Query::Filter { sender, recipients, fields, body }, Some(filter), _) => {
                 let token = token.also(Kind::Ask);
                 filter.ask(Question { ticket, sender, recipients, fields, body, token });
             }
-            (query, _) => ask(&self.network, &self.maildirs, ticket, query, token),
+            (Query::Store { group, query }, _, Some(store)) => {
+                let token = token.also(Kind::Ask);
+                store.ask(Asked { ticket, group, query, token });
+            }
+            (query, _, _) => ask(&self.network, &self.maildirs, ticket, query, token),
         }
     }
 

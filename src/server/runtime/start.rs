@@ -32,6 +32,7 @@ use crate::server::net::{ListenError, Listeners, Network, Registry, Security};
 use crate::server::private::take_from_others;
 use crate::server::report::{self, What};
 use crate::server::spool::{Opened, Spool as _, SpoolError, SqliteSpool};
+use crate::server::store::Store;
 use crate::server::tokens::{Kind, Tokens};
 use crate::wire::message::{Body, BodyKey};
 
@@ -163,9 +164,11 @@ pub(super) fn start_on(
     let filter = configuration.filter.clone();
     let filter =
         filter.map(|filter| Filter::start(filter, &configuration.directory, Arc::clone(&network)));
+    let store = Store::start(configuration.etcd.as_ref(), &network);
     let parts = Parts {
         configuration,
         filter,
+        store,
         network: Arc::clone(&network),
         maildirs: maildirs.clone(),
         choose,

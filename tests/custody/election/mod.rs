@@ -4,5 +4,7 @@ mod chaos;
 mod clauses;
 mod desk;
 mod drains;
+mod store;
+mod store_clauses;
 mod wires;
 mod world;

@@ -64,6 +64,9 @@ impl Election {
         if self.asking.is_some() || self.lease.is_some() || config.place().is_none() {
             return;
         }
+        if config.asks_store() {
+            return self.look(config, cx);
+        }
         if !self.is_free_for(&config.member, config) {
             return self.wait_in_place(Span::ZERO, config, cx);
         }
@@ -79,7 +82,7 @@ impl Election {
     }
 
     /// The term that follows all that are known; `None` where none can.
-    fn next_term(&self, config: &ElectionConfig, cx: &mut Context<'_>) -> Option<Term> {
+    pub(super) fn next_term(&self, config: &ElectionConfig, cx: &mut Context<'_>) -> Option<Term> {
         clause!(MA_035);
         let counter = self.term.as_ref().map_or(0, |known| known.counter) + 1;
         let nonce = draw_u64(cx.choose, "election.term");
@@ -189,9 +192,15 @@ impl Election {
 
     /// The present poll or round has had its time.
     pub(super) fn round_is_over(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
-        if self.lease.is_some() {
+        if matches!(self.asking, Some(Asking::Farewell { .. })) {
+            self.holder_is_forgotten(config, cx);
+        } else if self.lease.is_some() {
             clause!(MA_037);
-            self.ask_for_votes(config, cx);
+            if config.asks_store() {
+                self.hold(config, cx);
+            } else {
+                self.ask_for_votes(config, cx);
+            }
         } else if self.asking.is_some() {
             self.drop_asking(cx);
             self.wait_again(config, cx);
@@ -203,13 +212,14 @@ impl Election {
         if let Some(asking) = self.asking.take() {
             cx.disarm(ElectionTimer::Round);
             // A round that is a lease is counted on.
-            if matches!(asking, Asking::Votes { .. }) && self.lease != Some(self.round) {
+            let is_round = matches!(asking, Asking::Votes { .. } | Asking::Holder);
+            if is_round && self.lease != Some(self.round) {
                 cx.disarm(ElectionTimer::Lease(self.round));
             }
         }
     }
 
-    fn number(&mut self) {
+    pub(super) fn number(&mut self) {
         self.round = self.round.checked_add(1).expect("a boot has fewer than 2^63 rounds");
     }
 

@@ -80,6 +80,9 @@ impl Election {
             return;
         }
         let term = self.term.clone().expect("a lease has a term");
+        if config.asks_store() {
+            return self.have_holder_forgotten((term, successor), config, cx);
+        }
         if config.faults.is_on("resigns-before-it-stops") {
             return self.say_farewell(&term, successor.as_ref(), config, cx);
         }
@@ -116,7 +119,7 @@ impl Election {
         }
     }
 
-    fn say_farewell(
+    pub(super) fn say_farewell(
         &self,
         term: &Term,
         successor: Option<&MemberName>,
