@@ -41,8 +41,14 @@ const SOURCES: Field = Field::known("bridgeheads", "the members that carry it");
 const STATE: Field = Field::known("state", "UP or DOWN");
 const STATES: Field = Field::known("states", "of the connectors that the member carries");
 const TEXT: Field = Field::known("text", "counted");
-const ROUND: Field = Field::known("round", "number of a poll or round, hexadecimal");
+const ROUND: Field = Field::known("round", "number of a poll, round or request, hexadecimal");
 const LEASE: Field = Field::known("lease", "the least promise, milliseconds, hexadecimal");
+const ACCOUNTS: Field = Field::known("accounts", "that the member asks for");
+const ACCOUNT: Field = Field::known("account", "its address, counted");
+const HOLDINGS: Field = Field::known("holdings", "accounts that the member has");
+const TAKEN: Field = Field::known("taken", "accounts that it has not");
+const OWNER: Field = Field::known("owner", "the member that has it, counted; - for nobody");
+const GRANT: Field = Field::known("grant", "number of the grant under the term, hexadecimal");
 const LATER: Field = Field::unknown("element", "of a later version than this explanation");
 
 /// The most frames and parentheses in one another; the grammar has six.
@@ -96,6 +102,14 @@ const ANSWER: &[Place] = &[One(&ROUND)];
 const ASKED: &[Place] = &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE)];
 const VOTE: &[Place] = &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE), One(&LEASE)];
 const RESIGN: &[Place] = &[One(&COUNTER), One(&MASTER), One(&NONCE), One(&MEMBER)];
+const HOLDING: &[Place] = &[One(&ACCOUNT), One(&COUNTER), One(&MASTER), One(&NONCE), One(&GRANT)];
+const CLAIM: &[Place] =
+    &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE), Items(&ACCOUNTS, &[One(&ACCOUNT)])];
+const RENEW: &[Place] =
+    &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE), Items(&HOLDINGS, HOLDING)];
+const RETURN: &[Place] = &[One(&COUNTER), One(&MASTER), One(&NONCE), Items(&HOLDINGS, HOLDING)];
+const LEASED: &[Place] =
+    &[One(&ROUND), Items(&HOLDINGS, HOLDING), Items(&TAKEN, &[One(&ACCOUNT), One(&OWNER)])];
 const NAMED: &[Place] = &[One(&MEMBER)];
 
 /// A message of X-LINK2STATE, from its counted frame on.
@@ -230,11 +244,15 @@ impl Walk<'_> {
                     b"REPORT" => REPORT,
                     b"REPORTED" => REPORTED,
                     b"NODEINFO" => NODEINFO,
-                    b"ATTACH" | b"CONSULT" | b"CONVENE" => NAMED,
-                    b"POLL" | b"LEAD" | b"UNWILLING" | b"REFUSE" => ASKED,
+                    b"ATTACH" | b"CONSULT" | b"CONVENE" | b"TENANT" => NAMED,
+                    b"POLL" | b"LEAD" | b"UNWILLING" | b"REFUSE" | b"DECLINED" => ASKED,
                     b"WILLING" | b"GRANTED" | b"OBEYED" => ANSWER,
                     b"VOTE" => VOTE,
                     b"RESIGN" => RESIGN,
+                    b"CLAIM" => CLAIM,
+                    b"RENEW" => RENEW,
+                    b"RETURN" => RETURN,
+                    b"LEASED" => LEASED,
                     _ => &[],
                 };
                 self.one(&VERB)?;
