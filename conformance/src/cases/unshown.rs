@@ -1,7 +1,7 @@
 //! The clauses about connectors and masters that no case can show, and why not.
 
 /// Each with the reason; whoever adds a case takes the line out.
-pub(crate) const UNSHOWN: [(&str, &str); 23] = [
+pub(crate) const UNSHOWN: [(&str, &str); 38] = [
     (
         "LS-136",
         "an alarm stands in the log of the member, which has no form that the suite could read",
@@ -32,11 +32,27 @@ pub(crate) const UNSHOWN: [(&str, &str); 23] = [
     ("MA-072", NOBODY_APPOINTS),
     ("MA-073", NOBODY_APPOINTS),
     ("MA-075", "what an operator is shown has no form that is the same everywhere"),
+    ("MA-060", NOBODY_LEASES),
+    ("MA-061", NOBODY_LEASES),
+    ("MA-062", NOBODY_LEASES),
+    ("MA-063", NOBODY_LEASES),
+    ("MA-064", NOBODY_LEASES),
+    ("MA-065", NOBODY_LEASES),
+    ("MA-066", NOBODY_LEASES),
+    ("MA-067", NOBODY_LEASES),
+    ("MA-068", NOBODY_LEASES),
+    ("MA-069", NOBODY_LEASES),
+    ("MA-096", NOBODY_LEASES),
+    ("MA-097", NOBODY_LEASES),
+    ("MA-098", NOBODY_LEASES),
+    ("MA-099", NOBODY_LEASES),
+    ("MA-100", NOBODY_LEASES),
 ];
 
 const NOBODY_APPOINTS: &str = "no case has an operator yet that makes another master";
 
 const NOBODY_ELECTS: &str = "no case has a group yet that elects its master";
+const NOBODY_LEASES: &str = "no case has a group yet that leases accounts to its members";
 
 #[cfg(test)]
 mod tests {
