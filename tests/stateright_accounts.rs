@@ -109,6 +109,12 @@ fn long_renewals_of_three_leases() {
     holds(TWO, Budget { claims: 3, renewals: 2, ..ONCE }, 338_245);
 }
 
+#[test]
+#[ignore = "minutes in a debug build; .ci/long runs it"]
+fn long_two_other_masters() {
+    holds(TWO, Budget { successions: 2, ..ONCE }, 795_199);
+}
+
 /// The model can find a violation: with this planted bug the property does not hold.
 fn is_found(bug: &str, shape: Shape, budget: Budget, property: &'static str) {
     let scene = Scene::new(shape, budget, &[bug]);
