@@ -143,6 +143,14 @@ pub const NAMES: &[(&str, &str)] = &[
     ("heeds-no-holder", "takes the mastership in the store from the member that holds it"),
     ("term-is-not-greater", "begins a term in the store whose counter another one has had"),
     ("store-compares-nothing", "writes to the store whatever it has meanwhile"),
+    ("store-takes-any-epoch", "writes to a leased account under a smaller epoch than was seen"),
+    ("store-compares-numbers", "compares the epochs of leases without their terms"),
+    ("new-master-grants-at-once", "leases accounts before what another master leased is over"),
+    ("numbers-begin-anew", "counts its grants anew when its lease under a term begins again"),
+    ("grants-what-it-keeps", "leases an account that it keeps for another member"),
+    ("account-lease-from-the-answer", "counts its lease of an account from the answer"),
+    ("late-lease-counts", "takes the answer to any request for a lease of an account"),
+    ("returns-before-it-closes", "gives an account back and has it until its lease ends"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

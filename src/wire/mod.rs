@@ -3,6 +3,7 @@
 //!
 //! The values themselves stand in [`ids`], [`message`] and [`record`]: the words of all four protocols.
 
+pub mod accounts;
 pub mod deliver;
 mod dots;
 pub mod election;

@@ -86,7 +86,9 @@ fn electing(lease_s: u32) -> Organization {
     group.master = None;
     let voters = vec![member(1, 'b'), member(1, 'c'), member(1, 'd')];
     let clock_drift_ppm = 50_000;
-    group.election = Some(ElectionSettings { voters, witness: None, lease_s, clock_drift_ppm });
+    let back_end = BackEnd::Embedded;
+    group.election =
+        Some(ElectionSettings { back_end, voters, witness: None, lease_s, clock_drift_ppm });
     organization
 }
 

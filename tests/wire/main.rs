@@ -1,5 +1,6 @@
 //! The grammars: what they read, what they write, and what they refuse.
 
+mod accounts;
 mod chunks;
 mod corpus;
 mod election;

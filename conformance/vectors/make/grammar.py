@@ -370,6 +370,78 @@ def loaded(text):
 def loads(text):
     of_list(text)
     in_order(listed(text, loaded))
+ELECTED_LIMIT = 2**64 - 3  # of the counter of a term that another one can follow
+
+
+def elected(text):
+    if number(text, 2**64) > ELECTED_LIMIT:
+        raise Refused("no term could follow")
+    name(text)
+    number(text, 2**64)
+
+
+def or_none(text, reads):
+    """What `reads` takes, or SP and `-`."""
+    if text.text.startswith(" -", text.at):
+        text.take(" -")
+    else:
+        reads(text)
+
+
+def holding(text, seen):
+    account(text, seen)
+    elected(text)
+    if number(text, 2**64) == 0:
+        raise Refused("no grant has the number 0")
+
+
+def taken(text, seen):
+    account(text, seen)
+    or_none(text, name)
+
+
+def account(text, seen):
+    before = text.at
+    address(text)
+    seen.append(text.text[before : text.at])
+    if len(set(seen)) != len(seen) or len(seen) > 1_000:
+        raise Refused("an account twice, or too many")
+
+
+def accounts(text, *lists):
+    """Lists that name 1 to 1,000 accounts together, each once."""
+    seen = []
+    for reads in lists:
+        listed(text, lambda text: reads(text, seen))
+    if not seen:
+        raise Refused("no account")
+
+
+def claim(text):
+    number(text, 2**64)
+    elected(text)
+    accounts(text, account)
+
+
+def renew(text):
+    number(text, 2**64)
+    elected(text)
+    accounts(text, holding)
+
+
+def given_back(text):
+    elected(text)
+    accounts(text, holding)
+
+
+def leased(text):
+    number(text, 2**64)
+    accounts(text, holding, taken)
+
+
+def declined(text):
+    number(text, 2**64)
+    or_none(text, elected)
 
 
 GROUP = {
@@ -384,6 +456,11 @@ GROUP = {
     "VERIFY": question,
     "VERIFIED": lambda text: number(text, 2**32),
     "REFUSED": refusal,
+    "CLAIM": claim,
+    "RENEW": renew,
+    "RETURN": given_back,
+    "LEASED": leased,
+    "DECLINED": declined,
 }
 
 

@@ -31,6 +31,22 @@ TAKEN = {
 }
 
 
+# Of accounts that are leased: none of them stands on a connection that began otherwise (WI-140).
+ANN = "{10}ann@example.test"
+LEASES = [
+    ("CLAIM", f" CLAIM 1f 1 {{5}}rg1-a 1 ( {ANN} )"), ("RENEW", f" RENEW 1f 1 {{5}}rg1-a 1 ( {ANN} 1 {{5}}rg1-a 1 9 )"), ("RETURN", f" RETURN 1 {{5}}rg1-a 1 ( {ANN} 1 {{5}}rg1-a 1 9 )"),
+    ("LEASED", f" LEASED 1f ( {ANN} 1 {{5}}rg1-a 1 9 ) ()"), ("LEASED to another", f" LEASED 1f () ( {ANN} {{5}}rg1-b )"), ("DECLINED", " DECLINED 1f 1 {5}rg1-a 1"), ("DECLINED without a term", " DECLINED 1f -"),
+]
+
+
+def leases(book):
+    for when, before, state in STATES:
+        for what, content in LEASES:
+            octets = frame(content + "\r\n")
+            assert has(group_frame, octets), what
+            book.add(f"{what} {when}", octets, False, ["WI-140", "SM-080" if state == "greeted" else "SM-082"], before, reply="closed")
+
+
 def states(book):
     for when, before, state in STATES:
         for what, content in PDUS:
@@ -128,6 +144,7 @@ def frames(book):
 def book():
     book = Book("pdu", "link-state", "fellow", "group", ("heard", "closed"))
     states(book)
+    leases(book)
     pdus(book)
     frames(book)
     on_the_group_port(book)
