@@ -303,8 +303,8 @@ fn terms() -> Vec<Case> {
             &["MA-035"],
             with_b(vec![hangs(VOTE)])
                 .awaits(VOTE_TO_B, 1, ELECTED)
-                .act(Act::Restart)
                 .mark("again")
+                .act(Act::Restart)
                 .wait(LEASE + TENTH)
                 .look(Look::Some("began", VOTE_TO_B.and(FIRST_TERM)))
                 .look(Look::Never("not-again", POLL_TO_B.and(FIRST_TERM), Some("again")))

@@ -189,8 +189,8 @@ fn leases() -> Vec<Case> {
             "A lease does not outlast a kill: who starts again is no master, and leads under a new term only",
             &["MA-036", "MA-033"],
             elected()
-                .act(Act::Restart)
                 .mark("again")
+                .act(Act::Restart)
                 .talk("late", turned_away("rg1-c"))
                 .wait(LEASE - 1)
                 .mark("not-yet")
