@@ -4,7 +4,7 @@ use bridgehead::kernel::Span;
 use bridgehead::protocol::master::members::{AWAY_LIMIT, LOADS, Membership};
 use bridgehead::protocol::member::Event;
 use bridgehead::protocol::operator::Order;
-use bridgehead::protocol::organization::{ElectionSettings, Organization};
+use bridgehead::protocol::organization::{BackEnd, ElectionSettings, Organization};
 use bridgehead::protocol::submit::SubmitEvent;
 use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::members::{ListVersion, Presence};
@@ -152,6 +152,7 @@ fn electing() -> Organization {
     let group = &mut organization.groups[0];
     group.master = None;
     group.election = Some(ElectionSettings {
+        back_end: BackEnd::Embedded,
         voters: vec![name("be1"), name("be2"), name("fe1")],
         witness: None,
         lease_s: 5,

@@ -5,7 +5,7 @@ use bridgehead::kernel::Span;
 use bridgehead::protocol::linkstate::{
     COLLECT_LIMIT, ConnectorState, LinkCommand, Neighbour, Term, Way,
 };
-use bridgehead::protocol::organization::{ElectionSettings, Organization};
+use bridgehead::protocol::organization::{BackEnd, ElectionSettings, Organization};
 use bridgehead::wire::ids::MemberName;
 
 /// A triangle; in the first group `a` carries the connectors, `b` is the master, `c` and `d` are there.

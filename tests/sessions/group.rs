@@ -190,6 +190,18 @@ fn we_ask_about_accounts() {
     stage.play("+ lost\nM> link Lost");
 }
 
+/// MA-049: whoever convenes where we have no part is closed before it has said anything else.
+#[test]
+fn nobody_convenes_for_a_group_that_is_not_ours() {
+    let mut stage = Stage::accept(Security::Address, Port::Group, Some("rg1-a"));
+    stage.play(
+        r"S=  NODEINFO (6) {21}Version: 1 Bridgehead rg2-a ready\r\n
+          ? Frame(1024)
+          C=  CONVENE {5}rg1-a\r\n
+          . close",
+    );
+}
+
 /// SM-134, WI-121: a candidate is answered and not attached; what is no word of an election closes.
 #[test]
 fn a_candidate_is_answered() {

@@ -83,6 +83,17 @@ impl GroupServer {
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
             (State::Greeted, Frame::Convene(member))
+                if self.candidate.as_ref() == Some(&member)
+                    && !talk.config.has_part_with(&member) =>
+            {
+                clause!(MA_049);
+                self.misbehaved(
+                    "a fellow, or a member in whose election we have a part",
+                    content,
+                    talk,
+                );
+            }
+            (State::Greeted, Frame::Convene(member))
                 if self.candidate.as_ref() == Some(&member) =>
             {
                 clause!(SM_134);
@@ -121,6 +132,9 @@ impl GroupServer {
                 self.misbehaved("news, a report or a heartbeat", content, talk);
             }
             (State::Consulted, _) => self.misbehaved("a question", content, talk),
+            (State::Convened, _) if talk.config.faults.is_on("convened-may-say-anything") => {
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
             (State::Convened, _) => {
                 self.misbehaved("what a candidate or master says", content, talk)
             }

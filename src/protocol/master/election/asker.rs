@@ -68,7 +68,7 @@ impl Election {
         assert!(self.lease.is_none(), "a holder does not look");
         self.drop_asking(cx);
         for term in standing.term.iter().chain(&standing.holder) {
-            self.learn(term, cx);
+            self.learn(term, config, cx);
         }
         clause!(MA_086);
         let is_held = standing.is_held_from(&config.member);
@@ -123,7 +123,7 @@ impl Election {
         self.drop_asking(cx);
         self.cease(cx);
         for term in standing.term.iter().chain(&standing.holder) {
-            self.learn(term, cx);
+            self.learn(term, config, cx);
         }
         self.wait_again(config, cx);
     }

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 
-use super::machine::{ElectionChange, ElectionConfig, ElectionPeer, ElectionTimer};
+use super::machine::{ElectionConfig, ElectionPeer, ElectionTimer};
 use super::{Asking, Context, Election};
 use crate::clause;
 use crate::kernel::{Effect, Span, draw_u64};
@@ -23,6 +23,7 @@ impl Election {
         clause!(MA_039);
         self.failures = 0;
         let tenth = config.tenth().0;
+        let place = if config.faults.is_on("stands-out-of-turn") { 0 } else { place };
         let least = promised.0 + place * tenth + self.patience(config).0;
         cx.out.push(Effect::Arm {
             timer: ElectionTimer::Stand,
@@ -40,7 +41,8 @@ impl Election {
         if longest < config.lease {
             self.failures += 1;
         }
-        let patience = self.patience(config);
+        let again = config.faults.is_on("waits-a-lease-again");
+        let patience = if again { config.lease } else { self.patience(config) };
         let within = patience..=Span(patience.0 + longest.0);
         cx.out.push(Effect::Arm { timer: ElectionTimer::Stand, within });
     }
@@ -98,15 +100,20 @@ impl Election {
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        let Some(Asking::Poll { term, willing }) = &mut self.asking else { return };
-        if round != self.round || !config.electorate().any(|member| member == voter) {
+        if !self.is_present(round, config) || !config.electorate().any(|member| member == voter) {
             return;
         }
+        let Some(Asking::Poll { term, willing }) = &mut self.asking else { return };
         willing.insert(voter.clone());
         if config.is_majority(willing.len()) {
             let term = term.clone();
             self.begin(term, config, cx);
         }
+    }
+
+    /// Whether an answer under this number is one to the present poll or round.
+    fn is_present(&self, round: u64, config: &ElectionConfig) -> bool {
+        round == self.round || config.faults.is_on("late-answers-count")
     }
 
     /// The first round of a term of its own.
@@ -115,8 +122,7 @@ impl Election {
         // Whoever grants another one, or learns of another term, drops its poll.
         assert!(self.is_free_for(&config.member, config), "a candidate would vote for itself");
         assert!(self.is_new(&term), "a candidate begins what it has polled for");
-        self.term = Some(term.clone());
-        cx.store(ElectionChange::Term(term));
+        self.keep(term, config, cx);
         self.ask_for_votes(config, cx);
     }
 
@@ -144,10 +150,10 @@ impl Election {
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        let Some(Asking::Votes { granted }) = &mut self.asking else { return };
-        if round != self.round || !config.electorate().any(|member| member == voter) {
+        if !self.is_present(round, config) || !config.electorate().any(|member| member == voter) {
             return;
         }
+        let Some(Asking::Votes { granted }) = &mut self.asking else { return };
         granted.insert(voter.clone());
         if config.is_majority(granted.len()) && self.lease != Some(round) {
             self.take_lease(config, cx);
@@ -162,7 +168,8 @@ impl Election {
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        if round != self.round {
+        let is_deaf = self.lease.is_some() && config.faults.is_on("greater-terms-ignored");
+        if !self.is_present(round, config) || is_deaf {
             return;
         }
         if let Some(known) = known {
@@ -178,7 +185,7 @@ impl Election {
         cx: &mut Context<'_>,
     ) {
         let (has_led, has_asked) = (self.lease.is_some(), self.asking.is_some());
-        if !self.learn(term, cx) {
+        if !self.learn(term, config, cx) {
             return;
         }
         if has_led {

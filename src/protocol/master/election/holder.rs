@@ -16,7 +16,12 @@ impl Election {
             cx.arm(ElectionTimer::Lease(self.round), config.lease_of_holder());
         }
         match self.lease.replace(self.round) {
-            Some(earlier) => cx.disarm(ElectionTimer::Lease(earlier)),
+            Some(earlier) => {
+                cx.disarm(ElectionTimer::Lease(earlier));
+                if config.faults.is_on("leads-once") {
+                    return;
+                }
+            }
             None => self.lead(config, cx),
         }
         clause!(MA_040);

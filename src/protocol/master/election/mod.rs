@@ -110,16 +110,23 @@ impl Election {
     }
 
     /// Keeps a greater term; what was asked or held under a smaller one is over. Whether it is greater.
-    fn learn(&mut self, term: &Term, cx: &mut Context<'_>) -> bool {
+    fn learn(&mut self, term: &Term, config: &ElectionConfig, cx: &mut Context<'_>) -> bool {
         if !self.is_new(term) {
             return false;
         }
         clause!(MA_038);
         self.cease(cx);
         self.drop_asking(cx);
-        self.term = Some(term.clone());
-        cx.store(ElectionChange::Term(term.clone()));
+        self.keep(term.clone(), config, cx);
         true
+    }
+
+    /// Stores the greatest term that it knows from now on.
+    fn keep(&mut self, term: Term, config: &ElectionConfig, cx: &mut Context<'_>) {
+        self.term = Some(term.clone());
+        if !config.faults.is_on("terms-not-stored") {
+            cx.store(ElectionChange::Term(term));
+        }
     }
 
     fn pdu(

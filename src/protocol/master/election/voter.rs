@@ -69,11 +69,17 @@ impl Election {
             Promise::To { span, .. } => *span,
             Promise::None | Promise::Forgotten => Span::ZERO,
         };
-        let span = span.max(config.lease).max(standing);
+        let span = if config.faults.is_on("promises-for-its-own-span") {
+            config.lease
+        } else {
+            span.max(config.lease).max(standing)
+        };
         clause!(MA_030);
         if self.span != span {
             self.span = span;
-            cx.store(ElectionChange::Span(span));
+            if !config.faults.is_on("spans-not-stored") {
+                cx.store(ElectionChange::Span(span));
+            }
         }
         self.promise = Promise::To { term: term.clone(), span };
         // Counted from the decision, not from the end of the write: a later decision would be later.
@@ -82,7 +88,7 @@ impl Election {
 
     /// POLL: says what this voter would answer to a round of this term, and keeps nothing.
     pub(super) fn polled(
-        &self,
+        &mut self,
         member: MemberName,
         (round, term): (u64, &Term),
         config: &ElectionConfig,
@@ -97,6 +103,9 @@ impl Election {
             ElectionPdu::Unwilling { round, known: self.term.clone() }
         };
         cx.send(ElectionPeer::Convener(member), answer);
+        if config.faults.is_on("polls-are-kept") {
+            self.learn(term, config, cx);
+        }
     }
 
     /// VOTE: grants the round, if nothing forbids it.
@@ -112,7 +121,7 @@ impl Election {
         if is_fenced || !config.is_voter() || !self.is_free_for(&member, config) {
             return self.refuse(member, round, cx);
         }
-        self.learn(&term, cx);
+        self.learn(&term, config, cx);
         // Whoever promises another one its vote does not stand meanwhile.
         self.drop_asking(cx);
         self.promise(&term, span, config, cx);
@@ -141,9 +150,10 @@ impl Election {
             return self.refuse(member, round, cx);
         }
         clause!(MA_040);
-        self.learn(&term, cx);
+        self.learn(&term, config, cx);
         self.drop_asking(cx);
-        if self.follows.as_ref() != Some(&term) {
+        let stays = self.follows.is_some() && config.faults.is_on("follows-the-first");
+        if self.follows.as_ref() != Some(&term) && !stays {
             self.follows = Some(term.clone());
             cx.event(ElectionEvent::Follows(term));
         }
@@ -162,7 +172,10 @@ impl Election {
         cx: &mut Context<'_>,
     ) {
         clause!(MA_042);
-        if matches!(&self.promise, Promise::To { term: promised, .. } if promised == term) {
+        let is_free = config.faults.is_on("any-resignation-frees");
+        if is_free
+            || matches!(&self.promise, Promise::To { term: promised, .. } if promised == term)
+        {
             self.promise = Promise::None;
             cx.disarm(ElectionTimer::Promise);
         }
