@@ -97,7 +97,7 @@ fn planted_bugs_of_members_that_ask_a_store_are_found() {
         "resigns-before-it-stops",
         "lease-survives-a-boot",
     ] {
-        assert!(finds(Wrong { fault: Some(fault), ..STORE }, 96).is_some(), "{fault}");
+        assert!(finds(Wrong { fault: Some(fault), ..STORE }, 1_000).is_some(), "{fault}");
     }
 }
 
