@@ -273,8 +273,14 @@ fn ma_100_another_configuration_closes_all() {
     tenant.step(Input::Configuration);
     assert_eq!(tenant.events(), [closed(Closing::Configuration)]);
     assert!(tenant.node.armed().iter().all(|timer| *timer == HolderTimer::Renew));
+    let given = AccountsPdu::Return { term: master(), holdings: vec![(ann(), ours(1))] };
+    assert_eq!(tenant.said(), [given]);
     tenant.grant(open, &[(ann(), ours(1))]);
     assert!(!tenant.has(&ann()));
+    tenant.fire(HolderTimer::Renew);
+    let [AccountsPdu::Claim { accounts, .. }] = &tenant.said()[..] else { panic!() };
+    assert_eq!(*accounts, [ann()]);
+    assert_eq!(tenant.node.armed().len(), 2, "the span of that request, and the next third");
     // Only accounts that are leased are asked for.
     tenant.config.accounts = one(bob());
     tenant.step(Input::Configuration);

@@ -151,14 +151,14 @@ impl Holder {
     /// The configuration is another one: leases were counted by the old one.
     fn restart(&mut self, config: &AccountsConfig, cx: &mut Context<'_>) {
         clause!(MA_100);
-        self.wanted.retain(|account| config.accounts.contains(account));
-        for account in self.held.keys().cloned().collect::<Vec<_>>() {
-            self.close(account, Closing::Configuration, cx);
-        }
+        let held: BTreeSet<_> = self.held.keys().cloned().collect();
+        self.give_back(&held, Closing::Configuration, config, cx);
         self.asked.clear();
         for request in core::mem::take(&mut self.requests).into_keys() {
             cx.disarm(HolderTimer::Lease(request));
         }
+        self.wanted.extend(held);
+        self.wanted.retain(|account| config.accounts.contains(account));
     }
 }
 
@@ -209,7 +209,7 @@ impl Machine for Holder {
             Input::Command(HolderCommand::Follow(term)) => self.follow(term, config, cx),
             Input::Command(HolderCommand::Claim(accounts)) => self.claim(accounts, config, cx),
             Input::Command(HolderCommand::GiveBack(accounts)) => {
-                self.give_back(&accounts, config, cx);
+                self.give_back(&accounts, Closing::Returned, config, cx);
             }
             Input::Configuration => self.restart(config, cx),
             Input::StoreFailed { .. } => {

@@ -82,6 +82,7 @@ impl Holder {
     pub(super) fn give_back(
         &mut self,
         accounts: &BTreeSet<Address>,
+        why: Closing,
         config: &AccountsConfig,
         cx: &mut Context<'_>,
     ) {
@@ -95,7 +96,7 @@ impl Holder {
             let Some(tenure) = self.held.get(account) else { continue };
             holdings.push((account.clone(), tenure.epoch.clone()));
             if !config.faults.is_on("returns-before-it-closes") {
-                self.close(account.clone(), Closing::Returned, cx);
+                self.close(account.clone(), why, cx);
             }
         }
         let Some(term) = self.follows.clone().filter(|_| self.is_up()) else { return };
