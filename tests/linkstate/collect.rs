@@ -5,7 +5,7 @@ use bridgehead::kernel::Span;
 use bridgehead::protocol::linkstate::{
     COLLECT_LIMIT, ConnectorState, LinkCommand, Neighbour, Term, Way,
 };
-use bridgehead::protocol::organization::{ElectionSettings, Organization};
+use bridgehead::protocol::organization::{BackEnd, ElectionSettings, Organization};
 use bridgehead::wire::ids::MemberName;
 
 /// A triangle; in the first group `a` carries the connectors, `b` is the master, `c` and `d` are there.
@@ -86,7 +86,13 @@ fn electing(lease_s: u32) -> Organization {
     group.master = None;
     let voters = vec![member(1, 'b'), member(1, 'c'), member(1, 'd')];
     let clock_drift_ppm = 50_000;
-    group.election = Some(ElectionSettings { voters, witness: None, lease_s, clock_drift_ppm });
+    group.election = Some(ElectionSettings {
+        voters,
+        back_end: BackEnd::Embedded,
+        witness: None,
+        lease_s,
+        clock_drift_ppm,
+    });
     organization
 }
 
