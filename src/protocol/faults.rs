@@ -132,6 +132,13 @@ pub const NAMES: &[(&str, &str)] = &[
     ("resigns-before-it-stops", "says that it hands over, and is the master until its lease ends"),
     ("resigned-round-counts", "hands over, and counts the answers to its last round all the same"),
     ("obeys-any-term", "obeys a master under a smaller term than it knows"),
+    ("any-list-is-taken", "takes every list of members that its master tells, however old"),
+    ("list-is-not-stored", "keeps the list of members in memory only"),
+    ("list-is-not-heeded", "has a member queue its mail that drains or is away by the list"),
+    ("nobody-is-away", "lists members as there that it has not heard for long"),
+    ("heartbeats-without-end", "says heartbeats for ever to a master that closes at them"),
+    ("features-unasked", "says what belongs to a feature that not everybody has"),
+    ("drains-and-leads", "stays the master when it is ordered to drain"),
     ("lease-survives-a-boot", "is the master after a boot because it was before"),
     ("terms-not-stored", "forgets with a kill which terms it has granted, begun or obeyed"),
     ("spans-not-stored", "forgets with a kill for how long it has promised its vote"),
@@ -149,6 +156,9 @@ pub const NAMES: &[(&str, &str)] = &[
     ("follows-the-first", "stays attached to the first master that it has obeyed"),
     ("everybody-convenes", "lets members convene in whose election it has no part"),
     ("convened-may-say-anything", "ignores what is no word of an election instead of closing"),
+    ("heeds-no-holder", "takes the mastership in the store from the member that holds it"),
+    ("term-is-not-greater", "begins a term in the store whose counter another one has had"),
+    ("store-compares-nothing", "writes to the store whatever it has meanwhile"),
     ("probe-only-with-mail", "probes a connector that is DOWN only while mail waits for it"),
 ];
 

@@ -1,7 +1,6 @@
 //! Drives the members: inputs in, acts out, exactly as the tokio shell does it.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -58,8 +57,9 @@ impl World<'_> {
         });
         let works: Vec<Work> = core::mem::take(&mut self.hosts[host].works).into_values().collect();
         for work in works {
-            // A DSN lives in memory until a change takes it along, so nothing of it is left.
-            let leaves_a_file = !matches!(work.query, Query::Compose(_));
+            // A DSN lives in memory until a change takes it along, so nothing of it is left; a question to the
+            // store that decides goes its way alone.
+            let leaves_a_file = !matches!(work.query, Query::Compose(_) | Query::Store { .. });
             let ways = if self.swarm.torn_writes { 3 } else { 2 };
             match leaves_a_file.then(|| self.dice().below("crash.work", ways)) {
                 Some(1) => {
@@ -185,6 +185,9 @@ impl World<'_> {
                 Act::Open { peer, endpoint } => self.open(host, peer, &endpoint),
                 Act::Close { peer } => self.close(host, peer),
                 Act::Send { to, pdu } => self.send(host, to, pdu),
+                Act::Ask { ticket, query: query @ Query::Store { .. } } => {
+                    self.ask_store(host, Work { ticket, query });
+                }
                 Act::Ask { ticket, query } => self.ask(host, Work { ticket, query }),
                 Act::Arm { timer, within } => {
                     let after = self.dice().span("timer", &within);
@@ -272,13 +275,12 @@ impl World<'_> {
         let (pipe, side) = (socket.pipe, socket.side);
         match pdu {
             Wire::Line(mut line) => {
-                if let Some((word, other)) = &self.hosts[host].dialect {
-                    line = String::from_utf8_lossy(&line).replace(word, other).into_bytes();
-                }
+                line = self.hosts[host].in_dialect(line);
                 line.extend_from_slice(b"\r\n");
                 self.transmit(pipe, side, line);
             }
             Wire::Frame(content) => {
+                let content = self.hosts[host].in_dialect(content);
                 let mut octets = format!("{{{:08x}}}", content.len()).into_bytes();
                 octets.extend_from_slice(&content);
                 self.transmit(pipe, side, octets);

@@ -36,6 +36,7 @@ pub mod run;
 pub mod script;
 pub mod setback;
 pub mod shrink;
+pub mod store;
 pub mod streams;
 pub mod token;
 pub mod workload;

@@ -18,6 +18,7 @@ use super::faults::{Swarm, Terms, draw_delays};
 use super::limits::Limits;
 use super::links::{LinkCounts, Links};
 use super::log::Log;
+use super::store::MemoryStore;
 use super::workload::Workload;
 use super::world::{Happening, World};
 use crate::kernel::{Choose, Player, Recorder, Seeded, Span, Tape, Time};
@@ -244,12 +245,14 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
     let has_way_out = dice.below("organization.outside", 2) == 1;
     let configs = plan.configs_of_run(terms, has_way_out, limits.as_ref());
     let clocks: Vec<_> = configs.iter().map(|_| HostClock::draw(&mut dice, &swarm)).collect();
+    let store = MemoryStore::draw(&mut dice, &plan.organization, &swarm);
     let clock_limits = (swarm.ahead, swarm.drift_ppm);
     let mut world = World::new(configs, delays, swarm, watch.log(), choose);
     world.checkers.set_clocks(clock_limits.0, clock_limits.1);
     for (host, clock) in world.hosts.iter_mut().zip(clocks) {
         host.clock = clock;
     }
+    world.store = store;
     world.plan = workload;
     if let Some(links) = links {
         world.strike_links(links);

@@ -116,6 +116,9 @@ impl World<'_> {
             Query::Filter { sender, recipients, body, .. } => {
                 self.filter(host, (sender.as_ref(), recipients), body.key)
             }
+            Query::Store { .. } => {
+                unreachable!("the store that decides is none of the machine room")
+            }
             Query::Discard(key) => {
                 self.hosts[host].disk.discard(*key);
                 self.checkers.look(self.now, &self.hosts[host], host);

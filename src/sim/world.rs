@@ -3,6 +3,7 @@
 //! Everything happens at a time and in an order that follow from the choices alone: the queue is
 //! ordered by time, then by the order in which things were scheduled.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BinaryHeap};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -18,8 +19,10 @@ use super::log::Log;
 use super::moves::Move;
 use super::network::{HostIndex, Network, Parcel, PipeId};
 use super::outside::Conversation;
+use super::store::{Call, MemoryStore};
 use super::workload::Workload;
 use crate::kernel::{Choose, LinkChange, Span, Time};
+use crate::protocol::master::election::StoreAnswer;
 use crate::protocol::member::{MemberConfig, Timer};
 use crate::protocol::organization::AccountStatus;
 use crate::protocol::queue::Damage;
@@ -141,6 +144,13 @@ pub enum Happening {
     ReviseNext,
     /// A master dies.
     MasterNext,
+    /// A question reaches the store that decides, which grants a lease.
+    StoreGrants(Box<Call>),
+    /// The transaction of a question is done in the store.
+    StoreActs(Box<Call>),
+    /// A member hears what the store says to its question, or that it hears nothing: in which life, and to
+    /// which work.
+    StoreSays(HostIndex, u32, u64, Box<StoreAnswer>),
     /// Connections that stood still since the cut break, if it lasts.
     BreakFrozen(PipeId),
 }
@@ -197,6 +207,8 @@ pub struct World<'c> {
     pub links: Option<Links>,
     /// What it has done with them.
     pub counts: LinkCounts,
+    /// The store that decides, for groups that have one.
+    pub store: MemoryStore,
     /// The accounts that move.
     pub moves: Vec<Move>,
     /// They will go on by themselves.
@@ -243,6 +255,7 @@ impl<'c> World<'c> {
             swarm,
             links: None,
             counts: LinkCounts::default(),
+            store: MemoryStore::default(),
             moves: Vec::new(),
             moves_on: false,
             owners: BTreeMap::new(),
@@ -355,6 +368,11 @@ impl<'c> World<'c> {
             Happening::ReviseNext => self.revise_next(),
             Happening::MasterNext => self.master_next(),
             Happening::Heal(from, to) => self.heal(from, to),
+            Happening::StoreGrants(call) => self.store_grants(call),
+            Happening::StoreActs(call) => self.store_acts(call),
+            Happening::StoreSays(host, life, work, answer) => {
+                self.store_says(host, life, work, *answer);
+            }
             Happening::BreakFrozen(pipe) => self.break_frozen(pipe),
         }
     }

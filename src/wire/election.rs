@@ -179,7 +179,7 @@ fn round(input: &str) -> Parsed<'_, u64> {
 }
 
 /// SP and a term that another one can follow.
-fn elected(input: &str) -> Parsed<'_, Term> {
+pub(super) fn elected(input: &str) -> Parsed<'_, Term> {
     let (rest, term) = term(input)?;
     if term.counter > ELECTED_LIMIT {
         clause!(WI_123);

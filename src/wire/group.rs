@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::election::{self, ElectionPdu};
 use super::fields::{self, is_name};
 use super::frame::{FRAME_LIMIT, counted};
+use super::members::{self, MembersPdu};
 use super::orginfo::{
     connector_name, counted_text, element, encode_element, encode_state, encode_term, list, listed,
     member_name, name, term, token, word,
@@ -44,6 +45,8 @@ pub enum Frame {
     Convene(MemberName),
     /// What is said in an election.
     Election(ElectionPdu),
+    /// What is said about the list of members.
+    Members(MembersPdu),
 }
 
 impl Frame {
@@ -62,6 +65,7 @@ impl Frame {
             Self::Verify(pdu) => verify::encode(pdu),
             Self::Convene(member) => format!(" CONVENE {}", name(member.as_str())),
             Self::Election(pdu) => election::encode(pdu),
+            Self::Members(pdu) => members::encode(pdu),
             Self::Link(LinkPdu::Report { states }) => {
                 let states = states.iter().map(|(connector, state)| {
                     format!("{} {}", name(connector.as_str()), encode_source_state(*state))
@@ -109,6 +113,7 @@ fn frame(input: &str) -> Parsed<'_, Frame> {
         map(verify::decode, Frame::Verify),
         map(convene, Frame::Convene),
         map(election::decode, Frame::Election),
+        map(members::decode, Frame::Members),
         map(element_or_nothing, Frame::Link),
     ));
     expect("SP and a verb of the group port", verbs).parse(input)

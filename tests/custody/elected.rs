@@ -6,7 +6,7 @@ use bridgehead::kernel::Input;
 use bridgehead::protocol::linkstate::Term;
 use bridgehead::protocol::member::{Command, Event, Pdu, Policy};
 use bridgehead::protocol::operator::Order;
-use bridgehead::protocol::organization::ElectionSettings;
+use bridgehead::protocol::organization::{BackEnd, ElectionSettings};
 use bridgehead::wire::election::ElectionPdu;
 use bridgehead::wire::ids::MemberName;
 
@@ -21,6 +21,7 @@ pub(crate) fn electing() -> Host {
     group.master = None;
     group.election = Some(ElectionSettings {
         voters: group.members.clone(),
+        back_end: BackEnd::Embedded,
         witness: None,
         lease_s: 5,
         clock_drift_ppm: 50_000,

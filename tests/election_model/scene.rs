@@ -10,6 +10,7 @@ use bridgehead::protocol::master::election::{
     Election, ElectionChange, ElectionCommand, ElectionConfig, ElectionDurable, ElectionEvent,
     ElectionPeer, ElectionTimer,
 };
+use bridgehead::protocol::organization::BackEnd;
 use bridgehead::wire::election::ElectionPdu;
 use bridgehead::wire::ids::MemberName;
 
@@ -67,6 +68,7 @@ impl Scene {
         let config = |member: &MemberName| ElectionConfig {
             voters: voters.clone(),
             witness: everybody.get(standing).cloned(),
+            back_end: BackEnd::Embedded,
             members: members.clone(),
             member: member.clone(),
             lease: Span::seconds(5),

@@ -339,6 +339,7 @@ fn answer(host: &mut Host, query: Query) -> Answer {
             }
             Answer::Done
         }
+        Query::Store { .. } => panic!("no group here has a store decide"),
         Query::Discard(key) => {
             host.bodies.remove(&key);
             Answer::Done

@@ -11,7 +11,16 @@ use super::{hold_all, is_found_in, without_limits};
 
 /// The example of elections; each run has masters that die, cuts of one direction, and other files.
 fn plan() -> Plan {
-    let organization = load_organization(Path::new("examples/elected.toml"));
+    plan_of("examples/elected.toml")
+}
+
+/// The same where etcd decides: questions to it are late or lost, members are cut off from it, and its clock drifts.
+fn plan_of_store() -> Plan {
+    plan_of("examples/etcd.toml")
+}
+
+fn plan_of(example: &str) -> Plan {
+    let organization = load_organization(Path::new(example));
     let organization = Arc::new(organization.expect("the example is right"));
     Plan { links_one_in: 1, ..without_limits(organization, Span::minutes(5)) }
 }
@@ -30,5 +39,21 @@ fn seeds_with_elections_hold() {
 fn two_masters_at_one_time_are_found() {
     for fault in ["votes-right-after-boot", "lease-survives-a-boot", "two-promises"] {
         is_found_in(fault, "C6", 1..=40, |_| plan());
+    }
+}
+
+/// C6, MA-036, MA-081 to MA-085 in whole members that ask a store.
+#[test]
+fn seeds_where_a_store_decides_hold() {
+    hold_all(1..=3, |_| plan_of_store());
+    let elected = run_seed(&plan_of_store(), 2, Watch::default()).links.elected;
+    assert!(elected > 4, "only {elected} masters were elected");
+}
+
+/// MA-036, MA-081, MA-083: in whole organizations, too.
+#[test]
+fn two_masters_of_a_store_are_found() {
+    for fault in ["heeds-no-holder", "store-compares-nothing"] {
+        is_found_in(fault, "C6", 1..=40, |_| plan_of_store());
     }
 }

@@ -20,6 +20,7 @@ mod link_exits_told;
 mod link_group;
 mod link_hours;
 mod link_judgement;
+mod link_members;
 mod link_merge;
 mod link_news;
 mod link_operator;
@@ -118,6 +119,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(link_exits::cases());
     all.extend(link_exits_told::cases());
     all.extend(link_group::cases());
+    all.extend(link_members::cases());
     all.extend(link_hours::cases());
     all.extend(link_terms::cases());
     all.extend(link_restart::cases());

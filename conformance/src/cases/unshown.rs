@@ -1,7 +1,7 @@
 //! The clauses about connectors and masters that no case can show, and why not.
 
 /// Each with the reason; whoever adds a case takes the line out.
-pub(crate) const UNSHOWN: [(&str, &str); 7] = [
+pub(crate) const UNSHOWN: [(&str, &str); 22] = [
     (
         "LS-136",
         "an alarm stands in the log of the member, which has no form that the suite could read",
@@ -17,12 +17,31 @@ pub(crate) const UNSHOWN: [(&str, &str); 7] = [
         "the clock of the suite never goes over a timer that is due, and whether that of a process that \
          was stopped or of a machine that slept has gone on, only real time could show",
     ),
+    ("MA-053", NOBODY_ASKS),
+    ("MA-054", "what a command prints for its operator has no form that the suite could read"),
+    ("MA-055", NOBODY_ASKS),
+    ("MA-058", "no case has a group yet in which everybody has the feature"),
+    ("MA-059", "no case has an operator yet that drains a member"),
     ("MA-071", NOBODY_APPOINTS),
     ("MA-072", NOBODY_APPOINTS),
     ("MA-075", "what an operator is shown has no form that is the same everywhere"),
+    ("MA-080", NOBODY_RUNS_ETCD),
+    ("MA-081", NOBODY_RUNS_ETCD),
+    ("MA-082", NOBODY_RUNS_ETCD),
+    ("MA-083", NOBODY_RUNS_ETCD),
+    ("MA-084", NOBODY_RUNS_ETCD),
+    ("MA-085", NOBODY_RUNS_ETCD),
+    ("MA-086", NOBODY_RUNS_ETCD),
+    ("MA-087", NOBODY_RUNS_ETCD),
+    ("MA-088", NOBODY_RUNS_ETCD),
+    ("MA-089", NOBODY_RUNS_ETCD),
 ];
 
 const NOBODY_APPOINTS: &str = "no case has an operator yet that makes another master";
+
+const NOBODY_ASKS: &str = "no case makes a choice yet that the list narrows";
+
+const NOBODY_RUNS_ETCD: &str = "the suite brings no etcd along, whose time would be the real one";
 
 #[cfg(test)]
 mod tests {

@@ -287,7 +287,7 @@ impl LinkState {
                 self.attach(config, cx);
             }
             LinkTimer::Schedule(timer) => self.paced(timer, cx),
-            LinkTimer::Collect => self.end_collection(config, cx),
+            LinkTimer::Collect => self.collect_is_over(config, cx),
             LinkTimer::Absence(member) => self.is_overdue(config, &member, cx),
             LinkTimer::AbsenceHold(member) => self.may_be_absent(config, &member, cx),
             LinkTimer::Backup(name) => self.back_up(config, &name, cx),

@@ -15,6 +15,12 @@ impl LinkState {
         self.master.as_ref()
     }
 
+    /// The term under which this member is the master of its group.
+    #[must_use]
+    pub fn leads(&self) -> Option<&Term> {
+        self.mastership.as_ref().map(|mastership| &mastership.term)
+    }
+
     /// Takes over who the master is by the organization and the operator; one that was elected stays.
     pub(super) fn adopt_master(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         let group = config.group();
@@ -124,6 +130,12 @@ impl LinkState {
     pub(super) fn elect(&mut self, config: &LinkConfig, term: Term, cx: &mut Cx<'_, Self>) {
         // Each term has its own mastership: what was heard under another one, others may have outbid.
         self.mastership = None;
+        if self.reattach.waiting {
+            // How often the master before it was called in vain is no reason to let this one wait.
+            clause!(MA_010);
+            cx.disarm(LinkTimer::Reattach);
+        }
+        self.reattach.reset();
         self.master = Some(term.member.clone());
         self.elected = Some(term);
         self.take_up(config, cx);

@@ -3,6 +3,7 @@
 mod absence;
 mod appointment;
 pub mod election;
+pub mod members;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

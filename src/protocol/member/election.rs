@@ -6,13 +6,14 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::{Endpoint, Event, Line, Member, MemberConfig, Pdu, Timer, Turn};
+use super::{Answer, Endpoint, Errand, Event, Line, Member, MemberConfig, Pdu, Query, Timer, Turn};
 use crate::clause;
-use crate::kernel::{Cx, Effect, Input, LinkChange, Machine};
+use crate::kernel::{Cx, Effect, Gate, Input, LinkChange, Machine, Ticket};
 use crate::protocol::linkstate::LinkCommand;
 use crate::protocol::master::Appointment;
 use crate::protocol::master::election::{
     Election, ElectionCommand, ElectionConfig, ElectionDurable, ElectionEvent, ElectionPeer,
+    StoreQuery,
 };
 use crate::protocol::operator::{Item, Ordered};
 use crate::protocol::queue::Change;
@@ -62,6 +63,7 @@ impl MemberConfig {
             let config = ElectionConfig {
                 voters: election.voters.clone(),
                 witness: election.witness.clone(),
+                back_end: election.back_end,
                 members: group.members.clone(),
                 member: self.member.clone(),
                 lease: election.promise(),
@@ -142,7 +144,11 @@ impl Member {
         let cx = &mut *turn.cx;
         let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut effects };
         let durable = self.elections.durables.entry(group.clone()).or_default();
-        let election = Election::boot(&config, durable, &mut inner);
+        let mut election = Election::boot(&config, durable, &mut inner);
+        if self.spool.draining {
+            let drain = ElectionCommand::Drain { on: true };
+            election.step(&config, Input::Command(drain), &mut inner);
+        }
         self.elections.running.insert(group.clone(), (config, election));
         self.do_in_election(group, effects, None, turn);
     }
@@ -210,7 +216,7 @@ impl Member {
                         turn.cx.out.push(Effect::Send { to, pdu, gate });
                     }
                 }
-                Effect::Ask { query: (), .. } => unreachable!("it asks nothing"),
+                Effect::Ask { query, gate, .. } => self.ask_store(group, (query, gate), turn),
                 Effect::Arm { timer, within } => {
                     let timer = Timer::Election(group.clone(), timer);
                     turn.cx.out.push(Effect::Arm { timer, within });
@@ -223,6 +229,33 @@ impl Member {
                 }
                 Effect::Event(event) => self.election_told(group, event, turn),
             }
+        }
+    }
+
+    /// Asks the store that decides who is the master. Where no ticket is free, the election hears nothing.
+    fn ask_store(
+        &mut self,
+        group: &GroupName,
+        (query, gate): (StoreQuery, Gate),
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let named = turn.config.organization.groups.iter().find(|known| known.name == *group);
+        if let Some(uuid) = named.map(|group| group.uuid.clone()) {
+            let query = Query::Store { group: uuid, query };
+            self.ask(Errand::Store(group.clone()), (query, gate), turn);
+        }
+    }
+
+    /// The store has answered, or the host has given up.
+    pub(crate) fn store_answered(
+        &mut self,
+        group: &GroupName,
+        answer: Answer,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if let Answer::Store(answer) = answer {
+            let input = Input::Answer { ticket: Ticket(0), answer };
+            self.step_election(group, input, None, turn);
         }
     }
 

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Time;
+use crate::protocol::master::election::{StoreAnswer, StoreQuery};
 use crate::protocol::queue::Ending;
 use crate::wire::header;
 use crate::wire::ids::{MemberName, OriginId};
@@ -79,6 +80,14 @@ pub enum Query {
         without: Vec<String>,
         /// The names of files that count before they are published: those that are recorded.
         unpublished: Vec<String>,
+    },
+    /// Ask the store that decides who is the master of a group. Answered by `Store`, within the limit that
+    /// the question names.
+    Store {
+        /// The identity of the group.
+        group: String,
+        /// The question.
+        query: StoreQuery,
     },
 }
 
@@ -201,6 +210,8 @@ pub enum Answer {
     Done,
     /// So many octets.
     Octets(u64),
+    /// What the store that decides says.
+    Store(StoreAnswer),
     /// It cannot be done now: full disk, missing directory.
     Failed(Refusal),
 }

@@ -20,12 +20,43 @@ pub const LEASE_LIMIT_S: u32 = 300;
 /// The most by which the rate of a clock may be stated to be wrong, in parts per million.
 pub const CLOCK_DRIFT_LIMIT_PPM: u32 = 200_000;
 
+/// Who decides which member is the master.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackEnd {
+    /// The voters themselves.
+    #[default]
+    Embedded,
+    /// etcd, which the operator runs beside.
+    Etcd,
+}
+
+impl BackEnd {
+    /// Whether it is the voters themselves.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        *self == Self::Embedded
+    }
+
+    /// As the file has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Etcd => "etcd",
+        }
+    }
+}
+
 /// Who votes, and for how long a vote stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ElectionSettings {
     /// The members that vote, in the order in which they stand for master.
     pub voters: Vec<MemberName>,
+    /// Who decides. With etcd the voters only stand.
+    #[serde(default, skip_serializing_if = "BackEnd::is_embedded")]
+    pub back_end: BackEnd,
     /// A member of another group that votes, too, and never stands: the third voter of a group of two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<MemberName>,
@@ -78,12 +109,11 @@ impl ElectionSettings {
     ) -> Vec<(&'static str, String)> {
         clause!(MA_048);
         let mut problems = Vec::new();
-        let count = self.electors().count();
-        if !(VOTERS_LEAST..=VOTERS_LIMIT).contains(&count) {
-            let problem = format!(
-                "{count} members vote, the witness among them, expected {VOTERS_LEAST} to {VOTERS_LIMIT}"
-            );
-            problems.push(("voters", problem));
+        problems.extend(self.problem_of_number());
+        if self.back_end == BackEnd::Etcd && self.witness.is_some() {
+            clause!(MA_080);
+            let problem = "stands beside `back_end = \"etcd\"`, where nobody votes, expected none";
+            problems.push(("witness", problem.into()));
         }
         for (number, voter) in self.voters.iter().enumerate() {
             if !group.members.contains(voter) {
@@ -110,5 +140,20 @@ impl ElectionSettings {
             problems.push(("clock_drift_ppm", problem));
         }
         problems
+    }
+
+    /// Too few vote, or too many.
+    fn problem_of_number(&self) -> Option<(&'static str, String)> {
+        let (count, least, who) = match self.back_end {
+            BackEnd::Embedded => {
+                (self.electors().count(), VOTERS_LEAST, "vote, the witness among them")
+            }
+            BackEnd::Etcd => {
+                clause!(MA_080);
+                (self.voters.len(), 1, "stand")
+            }
+        };
+        let problem = format!("{count} members {who}, expected {least} to {VOTERS_LIMIT}");
+        (!(least..=VOTERS_LIMIT).contains(&count)).then_some(("voters", problem))
     }
 }

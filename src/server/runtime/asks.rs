@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ToHost;
 use crate::kernel::{Ticket, Time};
+use crate::protocol::master::election::{StoreAnswer, StoreWord};
 use crate::protocol::member::{Answer, Notice, Query};
 use crate::protocol::server::Server;
 use crate::protocol::session::lines_of_file;
@@ -103,6 +104,11 @@ impl World<'_> {
             }
             // Where the machine asks for a filter there is one, and it is asked in another way.
             Query::Filter { .. } => Ok(failed(&NoFilter, None, not_read())),
+            // Where a store decides it is asked in another way, and no member runs without it.
+            Query::Store { query, .. } => {
+                let word = StoreWord::Silent;
+                Ok(Answer::Store(StoreAnswer { round: query.round, word }).into())
+            }
             Query::Discard(key) => {
                 // The spool is closed only when the host loop stops, which then needs no answer.
                 let _ = self.spool.submit(Operation::Discard(key));

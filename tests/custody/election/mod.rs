@@ -3,5 +3,8 @@
 mod chaos;
 mod clauses;
 mod desk;
+mod drains;
+mod store;
+mod store_clauses;
 mod wires;
 mod world;

@@ -3,7 +3,7 @@
 
 use core::num::NonZeroU32;
 use core::ops::RangeInclusive;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bridgehead::kernel::{
     Act, Choose as _, Input, LinkChange, Machine as _, Node, Seeded, Span, Time,
@@ -11,14 +11,17 @@ use bridgehead::kernel::{
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::master::election::{
     Election, ElectionChange, ElectionCommand, ElectionConfig, ElectionDurable, ElectionEvent,
-    ElectionPeer, ElectionTimer,
+    ElectionPeer, ElectionTimer, StoreAnswer,
 };
+use bridgehead::protocol::organization::BackEnd;
+use bridgehead::sim::store::MemoryStore;
 use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::record::Term;
 
+use super::store::Call;
 use super::wires::Wire;
 
-const MILLION: u64 = 1_000_000;
+pub(super) const MILLION: u64 = 1_000_000;
 /// The least that anything takes: no answer is there when it is asked for.
 const LEAST_DELAY_US: u64 = 10;
 
@@ -27,12 +30,14 @@ pub(super) struct Host {
     pub(super) config: ElectionConfig,
     /// Nothing while it is down.
     pub(super) node: Option<Node<Election>>,
-    boot: u64,
+    pub(super) boot: u64,
     pub(super) disk: ElectionDurable,
     pub(super) unwritten: VecDeque<ElectionChange>,
     disk_free_at: u64,
     /// Its clock counts so many microseconds in a true second.
-    rate: u64,
+    pub(super) rate: u64,
+    /// The questions to the store that it still waits for.
+    pub(super) asks: BTreeSet<u64>,
     /// When each timer that runs is due, in true time, and which arming that was.
     timers: BTreeMap<ElectionTimer, (u64, u64)>,
     stopped_until: u64,
@@ -73,6 +78,15 @@ pub(super) enum Happening {
     Client(u64, LinkChange),
     Boot(usize),
     Fault,
+    /// The store grants a lease to a question, does its transaction, and answers.
+    Grants(Box<Call>),
+    Acts(Box<Call>),
+    Says {
+        at: usize,
+        boot: u64,
+        number: u64,
+        answer: Box<StoreAnswer>,
+    },
 }
 
 /// What a run is like.
@@ -96,6 +110,9 @@ pub(super) struct World {
     agenda: BTreeMap<(u64, u8, u64, u64), Happening>,
     numbers: u64,
     pub(super) cut: Vec<Vec<bool>>,
+    /// What decides where no voters do, and who does not reach it.
+    pub(super) store: MemoryStore,
+    pub(super) cut_from_store: Vec<bool>,
     dice: Seeded,
     weather: Weather,
     pub(super) lease: u64,
@@ -119,6 +136,7 @@ impl World {
             unwritten: VecDeque::new(),
             disk_free_at: 0,
             rate: MILLION,
+            asks: BTreeSet::new(),
             timers: BTreeMap::new(),
             stopped_until: 0,
             calls: BTreeMap::new(),
@@ -132,6 +150,8 @@ impl World {
             agenda: BTreeMap::new(),
             numbers: 0,
             cut: vec![vec![false; count]; count],
+            store: MemoryStore::default(),
+            cut_from_store: vec![false; count],
             dice: Seeded::new(seed),
             weather,
             lease,
@@ -140,6 +160,9 @@ impl World {
             broken: None,
             reigns: 0,
         };
+        if world.asks_store() {
+            world.store = MemoryStore::new(world.rate());
+        }
         for at in 0..count {
             let delay = world.below("start", lease);
             world.plan(delay, Happening::Boot(at));
@@ -199,7 +222,7 @@ impl World {
     /// All is well from now on.
     pub(super) fn heal(&mut self, delay_us: u64) {
         self.weather = Weather { delay_us, late: (0, 0), calm_us: 0, ..self.weather };
-        self.cut.iter_mut().flatten().for_each(|cut| *cut = false);
+        self.mend();
         for at in 0..self.hosts.len() {
             self.hosts[at].disk_free_at = self.now;
             if self.hosts[at].node.is_none() {
@@ -233,7 +256,10 @@ impl World {
             }
             Happening::Connect(wire) => Some(self.wires.get(wire)?.server),
             Happening::Client(wire, _) => Some(self.wires.get(wire)?.client),
-            Happening::Boot(_) | Happening::Fault => None,
+            Happening::Says { at, .. } => Some(*at),
+            Happening::Boot(_) | Happening::Fault | Happening::Grants(_) | Happening::Acts(_) => {
+                None
+            }
         }
     }
 
@@ -262,6 +288,11 @@ impl World {
                     self.boot(at);
                 }
             }
+            Happening::Grants(call) => self.store_grants(call),
+            Happening::Acts(call) => self.store_acts(call),
+            Happening::Says { at, boot, number, answer } => {
+                self.store_says(at, boot, number, *answer);
+            }
             Happening::Fault if self.weather.calm_us == 0 => {}
             Happening::Fault => {
                 self.fault();
@@ -270,13 +301,22 @@ impl World {
         }
     }
 
-    fn boot(&mut self, at: usize) {
+    fn asks_store(&self) -> bool {
+        self.hosts[0].config.asks_store()
+    }
+
+    /// How fast a clock is.
+    fn rate(&mut self) -> u64 {
         let drift = u64::from(self.weather.drift_ppm);
-        let rate = match self.below("rate", 3) {
+        match self.below("rate", 3) {
             0 => MILLION - drift,
             1 => MILLION + drift,
             _ => MILLION - drift + self.below("rate.exact", 2 * drift + 1),
-        };
+        }
+    }
+
+    fn boot(&mut self, at: usize) {
+        let rate = self.rate();
         let host = &mut self.hosts[at];
         host.rate = rate;
         host.boot += 1;
@@ -310,7 +350,8 @@ impl World {
                 }
                 Act::Write(change) => self.write(at, change),
                 Act::Event(event) => self.event(at, event),
-                Act::Open { .. } | Act::Ask { .. } => panic!("a machine opens to voters only"),
+                Act::Ask { query, .. } => self.ask_store(at, query),
+                Act::Open { .. } => panic!("a machine opens to voters only"),
             }
         }
     }
@@ -321,6 +362,9 @@ impl World {
                 self.reigns += 1;
                 if self.led.as_ref().is_some_and(|led| *led > term) {
                     self.broken = Some(format!("{term:?} is led after {:?}", self.led));
+                }
+                if self.hosts[at].disk.term.as_ref().is_none_or(|stored| *stored < term) {
+                    self.broken = Some(format!("{at} has begun {term:?} off its disk"));
                 }
                 let machine = self.hosts[at].node.as_ref().expect("it acts").machine();
                 for voter in machine.votes().into_iter().flatten() {
@@ -389,6 +433,7 @@ impl World {
         (host.node, host.stopped_until, host.disk_free_at) = (None, 0, 0);
         host.timers.clear();
         host.callers.clear();
+        host.asks.clear();
         let own = core::mem::take(&mut host.calls);
         for wire in own.into_values() {
             self.wires.get_mut(&wire).expect("a wire that is called").open[0] = false;
@@ -401,18 +446,26 @@ impl World {
         }
     }
 
+    /// All cuts end.
+    fn mend(&mut self) {
+        self.cut.iter_mut().flatten().for_each(|cut| *cut = false);
+        self.cut_from_store.fill(false);
+    }
+
     fn fault(&mut self) {
         let at = usize::try_from(self.below("fault.host", self.hosts.len() as u64)).expect("few");
         let other =
             usize::try_from(self.below("fault.other", self.hosts.len() as u64)).expect("few");
-        match self.below("fault", 8) {
+        let kinds = if self.asks_store() { 10 } else { 8 };
+        match self.below("fault", kinds) {
             0 => self.cut[at][other] = at != other,
             1 => {
                 for other in (0..self.hosts.len()).filter(|other| *other != at) {
                     (self.cut[at][other], self.cut[other][at]) = (true, true);
                 }
             }
-            2 | 3 => self.cut.iter_mut().flatten().for_each(|cut| *cut = false),
+            2 | 3 => self.mend(),
+            8 | 9 => self.cut_from_store[at] = true,
             4 => {
                 self.crash(at);
                 let most =
@@ -459,6 +512,7 @@ pub(super) fn group(
     let config = |member: &MemberName| ElectionConfig {
         voters: standing.clone(),
         witness: witness.clone(),
+        back_end: BackEnd::Embedded,
         members: members.clone(),
         member: member.clone(),
         lease,

@@ -459,6 +459,7 @@ impl Network {
                 assert!(!named, "{name} lets the body of a message in its queue go");
                 Answer::Done
             }
+            Query::Store { .. } => panic!("no group here has a store decide"),
             Query::Usage { .. } => Answer::Octets(0),
             Query::Header(body) => {
                 Answer::Header(self.headers.get(&body.digest).cloned().unwrap_or_default())

@@ -24,7 +24,7 @@ impl Election {
         self.failures = 0;
         let tenth = config.tenth().0;
         let place = if config.faults.is_on("stands-out-of-turn") { 0 } else { place };
-        let least = promised.0 + place * tenth;
+        let least = promised.0 + place * tenth + self.patience(config).0;
         cx.out.push(Effect::Arm {
             timer: ElectionTimer::Stand,
             within: Span(least)..=Span(least + tenth),
@@ -41,10 +41,22 @@ impl Election {
         if longest < config.lease {
             self.failures += 1;
         }
-        let least =
-            if config.faults.is_on("waits-a-lease-again") { config.lease } else { Span::ZERO };
-        let within = least..=longest.max(least);
+        let patience = if config.faults.is_on("waits-a-lease-again") {
+            config.lease
+        } else {
+            self.patience(config)
+        };
+        let within = patience..=Span(patience.0 + longest.0);
         cx.out.push(Effect::Arm { timer: ElectionTimer::Stand, within });
+    }
+
+    /// How much longer a member that drains waits than one that does not.
+    fn patience(&self, config: &ElectionConfig) -> Span {
+        if !self.drains || config.faults.is_on("drains-and-leads") {
+            return Span::ZERO;
+        }
+        clause!(MA_059);
+        config.lease
     }
 
     /// Stands without a wait.
@@ -56,6 +68,9 @@ impl Election {
     pub(super) fn stand(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
         if self.asking.is_some() || self.lease.is_some() || config.place().is_none() {
             return;
+        }
+        if config.asks_store() {
+            return self.look(config, cx);
         }
         if !self.is_free_for(&config.member, config) {
             return self.wait_in_place(Span::ZERO, config, cx);
@@ -72,7 +87,7 @@ impl Election {
     }
 
     /// The term that follows all that are known; `None` where none can.
-    fn next_term(&self, config: &ElectionConfig, cx: &mut Context<'_>) -> Option<Term> {
+    pub(super) fn next_term(&self, config: &ElectionConfig, cx: &mut Context<'_>) -> Option<Term> {
         clause!(MA_035);
         let counter = self.term.as_ref().map_or(0, |known| known.counter) + 1;
         let nonce = draw_u64(cx.choose, "election.term");
@@ -179,7 +194,7 @@ impl Election {
         if has_led {
             // Those who have voted for it would do so again.
             clause!(MA_038);
-            self.stand_at_once(cx);
+            cx.arm(ElectionTimer::Stand, self.patience(config));
         } else if has_asked {
             self.wait_again(config, cx);
         }
@@ -187,9 +202,15 @@ impl Election {
 
     /// The present poll or round has had its time.
     pub(super) fn round_is_over(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
-        if self.lease.is_some() {
+        if matches!(self.asking, Some(Asking::Farewell { .. })) {
+            self.holder_is_forgotten(config, cx);
+        } else if self.lease.is_some() {
             clause!(MA_037);
-            self.ask_for_votes(config, cx);
+            if config.asks_store() {
+                self.hold(config, cx);
+            } else {
+                self.ask_for_votes(config, cx);
+            }
         } else if self.asking.is_some() {
             self.drop_asking(cx);
             self.wait_again(config, cx);
@@ -201,13 +222,14 @@ impl Election {
         if let Some(asking) = self.asking.take() {
             cx.disarm(ElectionTimer::Round);
             // A round that is a lease is counted on.
-            if matches!(asking, Asking::Votes { .. }) && self.lease != Some(self.round) {
+            let is_round = matches!(asking, Asking::Votes { .. } | Asking::Holder);
+            if is_round && self.lease != Some(self.round) {
                 cx.disarm(ElectionTimer::Lease(self.round));
             }
         }
     }
 
-    fn number(&mut self) {
+    pub(super) fn number(&mut self) {
         self.round = self.round.checked_add(1).expect("a boot has fewer than 2^63 rounds");
     }
 

@@ -85,6 +85,9 @@ impl Election {
             return;
         }
         let term = self.term.clone().expect("a lease has a term");
+        if config.asks_store() {
+            return self.have_holder_forgotten((term, successor), config, cx);
+        }
         if config.faults.is_on("resigns-before-it-stops") {
             return self.say_farewell(&term, successor.as_ref(), config, cx);
         }
@@ -102,7 +105,26 @@ impl Election {
         self.wait_in_place(config.lease, config, cx);
     }
 
-    fn say_farewell(
+    /// The operator has the member drain, or ends that: whoever drains leaves the mastership to others.
+    pub(super) fn drain(&mut self, on: bool, config: &ElectionConfig, cx: &mut Context<'_>) {
+        self.drains = on;
+        if !on || config.faults.is_on("drains-and-leads") {
+            return;
+        }
+        clause!(MA_059);
+        if self.lease.is_some() {
+            self.resign(None, config, cx);
+        } else if self.asking.is_some() {
+            // It asks no more, and waits behind everybody else.
+            self.drop_asking(cx);
+            self.wait_again(config, cx);
+        } else {
+            // As at a boot: whatever it has promised is over by then.
+            self.wait_in_place(self.span.max(config.lease), config, cx);
+        }
+    }
+
+    pub(super) fn say_farewell(
         &self,
         term: &Term,
         successor: Option<&MemberName>,

@@ -33,8 +33,8 @@ impl Election {
     /// A round is granted: tells every member.
     pub(super) fn reach_members(&mut self, config: &ElectionConfig, cx: &mut Context<'_>) {
         for member in config.members.iter().filter(|member| **member != config.member) {
-            // The voters were called when the round began.
-            if !config.voters.contains(member) {
+            // The voters were called when the round began, if they were asked at all.
+            if config.asks_store() || !config.voters.contains(member) {
                 if config.faults.is_on("leads-voters-only") {
                     continue;
                 }

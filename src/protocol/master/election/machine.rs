@@ -5,8 +5,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clause;
 use crate::kernel::Span;
 use crate::protocol::faults::Faults;
+use crate::protocol::organization::BackEnd;
 use crate::wire::ids::MemberName;
 use crate::wire::record::Term;
 
@@ -20,6 +22,8 @@ pub struct ElectionConfig {
     pub voters: Vec<MemberName>,
     /// A voter of another group, which never stands.
     pub witness: Option<MemberName>,
+    /// Who decides: the voters, or a store that is asked.
+    pub back_end: BackEnd,
     /// All members of the group.
     pub members: Vec<MemberName>,
     /// This member: one of the group, or the witness.
@@ -38,10 +42,17 @@ impl ElectionConfig {
         self.voters.iter().chain(&self.witness)
     }
 
+    /// Whether a store decides, and nobody votes.
+    #[must_use]
+    pub fn asks_store(&self) -> bool {
+        self.back_end == BackEnd::Etcd
+    }
+
     /// Whether this member votes.
     #[must_use]
     pub fn is_voter(&self) -> bool {
-        self.electorate().any(|voter| *voter == self.member)
+        clause!(MA_087);
+        !self.asks_store() && self.electorate().any(|voter| *voter == self.member)
     }
 
     /// The place of this member among those that stand.
@@ -134,6 +145,11 @@ pub enum ElectionCommand {
     },
     /// The table has a record of the group under this term.
     Published(Term),
+    /// The operator wants this member to lead no more than it must, or as before.
+    Drain {
+        /// Whether it drains.
+        on: bool,
+    },
 }
 
 /// What the host and the log are told.

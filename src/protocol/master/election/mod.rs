@@ -1,14 +1,16 @@
 //! The automatic mode: voters elect the master of their group, and no two are masters at one time.
 //!
 //! Read [`machine`](self) first: the vocabulary. Then `voter` (what is promised), `candidate` (who asks for
-//! it), `holder` (who has it), `links` (the connections), and here what ties them together. The machine knows
-//! no clock. Two of its timers carry the proof: that of a promise begins when it is given and is never
+//! it), `holder` (who has it), `store` and `asker` (a store that decides in place of voters), `links` (the
+//! connections), and here what ties them together. The machine knows no clock. Two of its timers carry the proof: that of a promise begins when it is given and is never
 //! early, that of a lease begins before anybody is asked and is never late.
 
+mod asker;
 mod candidate;
 mod holder;
 mod links;
 mod machine;
+mod store;
 mod voter;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,7 @@ use voter::Promise;
 
 pub use links::SILENT_ROUNDS;
 pub use machine::*;
+pub use store::*;
 
 type Context<'a> = Cx<'a, Election>;
 
@@ -46,6 +49,8 @@ pub struct Election {
     follows: Option<Term>,
     /// The polls and rounds without a majority, one after the other.
     failures: u8,
+    /// The operator has ordered it to drain.
+    drains: bool,
     links: BTreeMap<MemberName, Link>,
 }
 
@@ -56,6 +61,12 @@ enum Asking {
     Poll { term: Term, willing: BTreeSet<MemberName> },
     /// To grant the present term.
     Votes { granted: BTreeSet<MemberName> },
+    /// What the store has.
+    Look,
+    /// The store to have the present term as its holder.
+    Holder,
+    /// The store to forget the holder of this term; then the voters hear who is to follow.
+    Farewell { term: Term, successor: Option<MemberName> },
 }
 
 impl Election {
@@ -221,7 +232,9 @@ impl Election {
         self.hang_up(cx);
         cx.disarm(ElectionTimer::Stand);
         self.forget_promises(config, cx);
-        self.wait_in_place(self.span.max(config.lease), config, cx);
+        // A store knows who holds the mastership, where voters have to wait until they may vote.
+        let least = if config.asks_store() { Span::ZERO } else { config.lease };
+        self.wait_in_place(self.span.max(least), config, cx);
     }
 
     /// The planted fault: takes its last lease up again.
@@ -229,7 +242,9 @@ impl Election {
         let is_own = self.term.as_ref().is_some_and(|term| term.member == config.member);
         if is_own && config.faults.is_on("lease-survives-a-boot") {
             self.lease = Some(self.round);
-            self.asking = Some(Asking::Votes { granted: BTreeSet::new() });
+            let granted = BTreeSet::new();
+            self.asking =
+                Some(if config.asks_store() { Asking::Holder } else { Asking::Votes { granted } });
             cx.arm(ElectionTimer::Lease(self.round), config.lease_of_holder());
             cx.arm(ElectionTimer::Round, config.third());
             self.lead(config, cx);
@@ -245,8 +260,8 @@ impl Machine for Election {
     type Timer = ElectionTimer;
     type Change = ElectionChange;
     type Durable = ElectionDurable;
-    type Query = ();
-    type Answer = ();
+    type Query = StoreQuery;
+    type Answer = StoreAnswer;
     type Command = ElectionCommand;
     type Event = ElectionEvent;
     type View = ElectionView;
@@ -274,6 +289,7 @@ impl Machine for Election {
             lease: None,
             follows: None,
             failures: 0,
+            drains: false,
             links: BTreeMap::new(),
         };
         election.restart(config, cx);
@@ -296,12 +312,13 @@ impl Machine for Election {
             Input::Command(ElectionCommand::Published(term)) => {
                 self.learn_and_stand(&term, config, cx);
             }
+            Input::Command(ElectionCommand::Drain { on }) => self.drain(on, config, cx),
             Input::Configuration => self.restart(config, cx),
             Input::StoreFailed { .. } => {
                 self.drop_asking(cx);
                 self.cease(cx);
             }
-            Input::Answer { .. } => {}
+            Input::Answer { answer, .. } => self.store_says(answer, config, cx),
         }
         assert!(self.lease.is_none() || self.asking.is_some(), "a holder is in a round");
     }
