@@ -4,7 +4,7 @@ use bridgehead::kernel::Span;
 use bridgehead::protocol::master::members::{AWAY_LIMIT, LOADS, Membership};
 use bridgehead::protocol::member::Event;
 use bridgehead::protocol::operator::Order;
-use bridgehead::protocol::organization::{ElectionSettings, Organization};
+use bridgehead::protocol::organization::{BackEnd, ElectionSettings, Organization};
 use bridgehead::protocol::submit::SubmitEvent;
 use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::members::{ListVersion, Presence};
@@ -156,6 +156,7 @@ fn electing() -> Organization {
         witness: None,
         lease_s: 5,
         clock_drift_ppm: 50_000,
+        back_end: BackEnd::Embedded,
     });
     assert_eq!(organization.check(), []);
     organization
