@@ -48,12 +48,10 @@ fn order() -> Vec<Case> {
             id,
             title,
             &["MA-039"],
-            election(blueprint).wait(LEASE + 4 * TENTH).look(Look::Within(
-                "in-its-place",
-                POLL_TO_B,
-                "begun",
-                (least, least + TENTH),
-            )),
+            election(blueprint)
+                .begins(TO_C, Rule::Refuse)
+                .wait(LEASE + 4 * TENTH)
+                .look(Look::Within("in-its-place", POLL_TO_B, "begun", (least, least + TENTH))),
         )
     };
     vec![
@@ -62,13 +60,14 @@ fn order() -> Vec<Case> {
             "A candidate polls, begins the very term that it has polled for, and leads when a majority has \
              granted it",
             &["MA-034", "MA-035", "MA-036", "MA-040", "WI-121"],
-            elected()
+            with_b(Vec::new())
+                .awaits(LEAD_TO_B, 1, ELECTED)
                 .look(Look::Some("polls", POLL_TO_B.and(FIRST_TERM)))
                 .look(Look::Before("then-asks", POLL_TO_B, VOTE_TO_B))
                 .look(Look::SameTerm("for-the-same-term", [POLL_TO_B, VOTE_TO_B]))
                 .look(Look::Before("then-leads", VOTE_TO_B, LEAD_TO_B))
                 .look(Look::SameTerm("under-the-same-term", [VOTE_TO_B, LEAD_TO_B]))
-                .look(Look::Some("asks-for-its-lease", VOTE_TO_C.and(" 7530"))),
+                .look(Look::Some("asks-for-its-lease", VOTE_TO_B.and(" 7530"))),
         ),
         in_its_place(
             "master.order.01",
@@ -278,20 +277,21 @@ fn terms() -> Vec<Case> {
             "master.term.01",
             "A candidate that is told of a greater term with a poll polls for one above it",
             &["MA-035"],
-            eighth(both(candidate(), &[once(POLL, UNWILLING_7)])),
+            eighth(with_b(vec![once(POLL, UNWILLING_7)])),
         ),
         master(
             "master.term.02",
             "A candidate that is told of a greater term with a round polls for one above it",
             &["MA-035"],
-            eighth(both(candidate(), &[once(VOTE, REFUSE_7)]))
-                .look(Look::Some("and-begins-it", VOTE_TO_C.and(EIGHTH_TERM))),
+            eighth(with_b(vec![once(VOTE, REFUSE_7)]))
+                .look(Look::Some("and-begins-it", VOTE_TO_B.and(EIGHTH_TERM))),
         ),
         master(
             "master.term.03",
             "The term of its group's record in its table is one that a candidate knows",
             &["MA-035"],
             candidate()
+                .begins(TO_B, Rule::Refuse)
                 .talk("rg2", telling(&[RG1_UNDER_C5]))
                 .wait(ELECTED)
                 .look(Look::Some("one-above", POLL_TO_C.and(" 6 {5}rg1-a ")))

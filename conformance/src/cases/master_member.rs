@@ -7,6 +7,7 @@ use super::master_peers::{
 };
 use crate::case::Case;
 use crate::cluster::SECOND;
+use crate::net::Rule;
 use crate::organization::electing_without_us;
 use crate::play::{Act, Look, On, Play};
 use crate::script::Script;
@@ -133,6 +134,7 @@ fn waits() -> Vec<Case> {
             "Who hears of a master stands a lease after it has heard of it last, in its place, and not before",
             &["MA-039"],
             candidate()
+                .begins(TO_C, Rule::Refuse)
                 .wait(20 * SECOND)
                 .talk("c", led_by_c())
                 .wait(25 * SECOND)
@@ -149,6 +151,7 @@ fn waits() -> Vec<Case> {
             "A master of a smaller term is not heard",
             &["MA-039", "MA-041"],
             candidate()
+                .begins(TO_B, Rule::Refuse)
                 .talk("c", led_by_c())
                 .mark("heard")
                 .wait(20 * SECOND)

@@ -2,8 +2,8 @@
 
 use super::handing_over::{always, once};
 use super::master_peers::{
-    C5, ELECTED, LEAD_TO_C, POLL, TENTH, TO_B, VOTE, VOTE_TO_C, called, candidate, convened,
-    elected, framed, lead, master, poll, says, vote, vote_for, voter,
+    C5, ELECTED, LEAD_TO_C, POLL, TENTH, THIRD, TO_B, TO_C, VOTE, VOTE_TO_C, called, candidate,
+    convened, elected, framed, lead, master, poll, says, vote, vote_for, voter,
 };
 use super::members::NO_DIGEST;
 use crate::case::Case;
@@ -143,8 +143,10 @@ fn out_of_place() -> Vec<Case> {
 
 /// The node is the client, and rg1-b answers like this; rg1-c is well.
 fn answered(id: &str, title: &str, verifies: &[&str], play: Play) -> Case {
+    // The other one is slow, so that rg1-b is heard before there is a majority without it.
     let play = play
-        .wait(ELECTED + TENTH)
+        .opens(TO_C, Port::Group, vec![once(POLL, Answer::Hang)])
+        .wait(ELECTED + THIRD + 2 * TENTH)
         .look(Look::HungUp("closed", TO_B))
         .look(Look::Some("goes-on", VOTE_TO_C))
         .look(Look::Some("leads", LEAD_TO_C));

@@ -2,7 +2,7 @@
 
 use super::handing_over::always;
 use super::master_peers::{
-    ELECTED, LEASE, POLL_TO_B, TENTH, TO_B, called, convened, election, framed, master, on, poll,
+    ELECTED, LEASE, TENTH, TO_B, VOTE_TO_B, called, convened, election, framed, master, on, poll,
     resign, says, vote,
 };
 use crate::case::Case;
@@ -159,7 +159,7 @@ fn asked() -> Vec<Case> {
             &["MA-040"],
             election(electing_with_witness)
                 .wait(ELECTED + 20 * SECOND)
-                .look(Look::Some("polls", POLL_TO_B))
+                .look(Look::Some("asks-its-member", VOTE_TO_B))
                 .look(Look::Some("tells-its-member", On::said(TO_B, "").with(" LEAD ")))
                 .look(Look::Never(
                     "not-the-witness",
