@@ -29,15 +29,13 @@ impl Member {
     fn members_config(&self, config: &MemberConfig) -> MembersConfig {
         let group = config.organization.group_of(&config.member);
         let group = group.expect("the host configures a member of the organization");
-        let published = self.link.table().of(&group.uuid).filter(|r| r.deleted.is_none());
-        let published = published.map(|record| &record.version.term);
-        let elected = self.election(&group.name).and_then(|election| election.known());
+        let elected = self.election(&group.name).and_then(|election| election.known()).cloned();
         MembersConfig {
             organization: config.organization.clone(),
             member: config.member.clone(),
             load: u32::try_from(self.spool.queue.len()).unwrap_or(u32::MAX),
             drains: self.spool.draining,
-            known: published.max(elected).cloned(),
+            known: self.link.greatest_term(&config.link()).max(elected),
             faults: config.faults.clone(),
         }
     }
