@@ -157,7 +157,6 @@ fn electing() -> Organization {
         witness: None,
         lease_s: 5,
         clock_drift_ppm: 50_000,
-        back_end: BackEnd::Embedded,
     });
     assert_eq!(organization.check(), []);
     organization

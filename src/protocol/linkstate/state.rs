@@ -176,6 +176,7 @@ impl LinkState {
             LinkCommand::Want(way) => self.want(config, way, cx),
             LinkCommand::Done(way) => self.done(&way, cx),
             LinkCommand::Bury { uuid, group, reason } => self.bury(config, uuid, group, reason, cx),
+            LinkCommand::Outdo(term) => self.outdo(config, &term, cx),
             LinkCommand::Elected(term) => self.elect(config, term, cx),
             LinkCommand::Appoint => self.appoint(config, cx),
             LinkCommand::Appointed(appointment) => self.appointed(config, appointment, cx),

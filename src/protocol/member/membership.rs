@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Event, Member, MemberConfig, Pdu, Timer, Turn};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Input, LinkChange, Machine};
-use crate::protocol::linkstate::Neighbour;
+use crate::protocol::linkstate::{LinkCommand, Neighbour};
 use crate::protocol::master::members::{
     ListReport, MembersCommand, MembersConfig, MembersEvent, MembersPeer, Membership,
 };
@@ -30,12 +30,14 @@ impl Member {
         let group = config.organization.group_of(&config.member);
         let group = group.expect("the host configures a member of the organization");
         let elected = self.election(&group.name).and_then(|election| election.known()).cloned();
+        // An appointment that a newer file has ended fences nobody, however great its term is.
+        let in_force = self.link.appointment(&config.link()).map(|in_force| in_force.term);
         MembersConfig {
             organization: config.organization.clone(),
             member: config.member.clone(),
             load: u32::try_from(self.spool.queue.len()).unwrap_or(u32::MAX),
             drains: self.spool.draining,
-            known: self.link.greatest_term(&config.link()).max(elected),
+            known: elected.or(in_force),
             faults: config.faults.clone(),
         }
     }
@@ -135,6 +137,11 @@ impl Member {
         let exchange = self.exchange(connection).expect("the caller looked it up");
         let from = exchange.neighbour.as_ref().and_then(peer_of);
         clause!(WI_130);
+        if let (Some(MembersPeer::Attached(_)), MembersPdu::Heartbeat(heartbeat)) = (&from, &pdu)
+            && let Some(known) = &heartbeat.known
+        {
+            self.command_link(LinkCommand::Outdo(known.term.clone()), turn);
+        }
         match (from, &pdu) {
             (Some(from @ MembersPeer::Attached(_)), MembersPdu::Heartbeat(_))
             | (
