@@ -181,7 +181,8 @@ impl Cluster {
             let there = self.blueprint.place(&other).ok_or_else(|| bug(&other))?;
             let mut peer = json!({"member": other, "address": address(there).to_string()});
             for port in Port::ALL {
-                let at = if self.blueprint.are_fellows(member, &other) {
+                let convenes = port == Port::Group && self.blueprint.share_election(member, &other);
+                let at = if convenes || self.blueprint.are_fellows(member, &other) {
                     let link = format!("{member}>{other}/{}", port.name());
                     self.lead(&link, (member, place), (&other, there), port)?
                 } else {

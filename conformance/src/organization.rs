@@ -1,8 +1,13 @@
 //! The organizations that the suite tests with, as its own data.
 
+mod electing;
 mod leaving;
 mod linked;
 
+pub(crate) use electing::{
+    electing, electing_by, electing_last, electing_of_five, electing_refreshed, electing_second,
+    electing_with_another, electing_with_witness, electing_without_us, witnessing,
+};
 pub(crate) use leaving::{
     fellow_leaves, leaves, leaves_elsewhere, leaves_hosted, leaves_or_smart_host, led_leaves,
 };
@@ -52,6 +57,16 @@ impl Blueprint {
             group["members"].as_array().is_some_and(|list| list.iter().any(|name| name == member))
         };
         groups.into_iter().any(|group| has(&group, one) && has(&group, other))
+    }
+
+    /// Whether one of two members is in a group that elects, and the other one is its witness.
+    pub(crate) fn share_election(&self, one: &str, other: &str) -> bool {
+        let groups = self.organization["group"].as_array().into_iter().flatten();
+        let has = |group: &Value, witness: &str, member: &str| {
+            let members = group["members"].as_array().into_iter().flatten();
+            group["election"]["witness"] == witness && members.into_iter().any(|m| m == member)
+        };
+        groups.into_iter().any(|group| has(group, one, other) || has(group, other, one))
     }
 
     /// The connectors that a member carries: name and target, one by one.

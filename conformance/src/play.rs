@@ -2,6 +2,7 @@
 //! node itself calls. Like a script it is data: the same acts drive it, judge it and explain it.
 
 mod cast;
+mod election;
 mod links;
 mod look;
 mod mail;
@@ -49,12 +50,18 @@ pub(crate) enum Act {
     Rule(&'static str, Rule),
     /// Virtual time passes.
     Wait(u64),
+    /// Virtual time passes until so many such lines have come, at most so long; otherwise the play is over.
+    Await(On, usize, u64),
+    /// Virtual time passes until so long after the such line of that number, counted from 1.
+    Until(On, usize, u64),
     /// A place in the record.
     Mark(&'static str),
     /// The node shows a part of itself.
     Inspect(&'static str),
     /// The operator of the node says that a group is no more: its name or UUID, and whether that is forced.
     Bury(&'static str, bool),
+    /// The operator of the node has the mastership move: to this member, or to whoever is elected.
+    Transfer(Option<&'static str>),
     /// The node is killed and started again with the same files.
     Restart,
     /// The node is killed and started again with the same files when so much virtual time has passed.
@@ -140,6 +147,16 @@ impl Play {
     /// Virtual time passes.
     pub(crate) fn wait(self, span_us: u64) -> Self {
         self.act(Act::Wait(span_us))
+    }
+
+    /// Virtual time passes until so many such lines have come, at most so long.
+    pub(crate) fn awaits(self, on: On, count: usize, limit_us: u64) -> Self {
+        self.act(Act::Await(on, count, limit_us))
+    }
+
+    /// Virtual time passes until so long after the such line of that number, counted from 1.
+    pub(crate) fn until(self, on: On, number: usize, span_us: u64) -> Self {
+        self.act(Act::Until(on, number, span_us))
     }
 
     /// A place in the record.
@@ -261,9 +278,14 @@ impl Running {
             Act::SayNow(link, port) => self.troupe.say_now(link, *port),
             Act::Rule(link, rule) => self.cluster.network().rule(link, rule.clone()),
             Act::Wait(span_us) => self.pass(*span_us)?,
+            Act::Await(on, count, limit_us) => return self.wait_for(on, *count, *limit_us, stage),
+            Act::Until(on, number, span_us) => {
+                return self.wait_until(on, *number, *span_us, stage);
+            }
             Act::Mark(name) => drop(stage.mark(name, json!({}))),
             Act::Inspect(what) => drop(self.cluster.inspect(NODE, what)?),
             Act::Bury(group, force) => self.cluster.bury(NODE, group, *force)?,
+            Act::Transfer(to) => self.cluster.transfer(NODE, *to)?,
             Act::Restart => self.away(0)?,
             Act::Away(span_us) => self.away(*span_us)?,
             Act::LoseDisk => {
@@ -271,6 +293,41 @@ impl Running {
                 self.forget_connections();
             }
         }
+        Ok(true)
+    }
+
+    /// Lets virtual time pass until so many such lines have come; `false` when they have not come in time.
+    fn wait_for(
+        &mut self,
+        on: &On,
+        count: usize,
+        limit_us: u64,
+        stage: &Stage,
+    ) -> Result<bool, Stop> {
+        let has_come = || on.times(&stage.recorder.so_far()).len() >= count;
+        let Self { cluster, troupe, .. } = self;
+        let goal = cluster.now_us() + limit_us;
+        let turn = &mut |cluster: &Cluster| troupe.turn(cluster);
+        cluster.run_until_or(goal, turn, &mut || has_come())?;
+        Ok(has_come())
+    }
+
+    /// Lets virtual time pass until so long after a line; `false` when it did not come, or is longer ago.
+    fn wait_until(
+        &mut self,
+        on: &On,
+        number: usize,
+        span_us: u64,
+        stage: &Stage,
+    ) -> Result<bool, Stop> {
+        let times = on.times(&stage.recorder.so_far());
+        let Some(at_us) = number.checked_sub(1).and_then(|place| times.get(place)) else {
+            return Ok(false);
+        };
+        let Some(span_us) = (at_us + span_us).checked_sub(self.cluster.now_us()) else {
+            return Ok(false);
+        };
+        self.pass(span_us)?;
         Ok(true)
     }
 
@@ -298,7 +355,9 @@ impl Running {
         let place = script.place;
         let from = match place.seat {
             Seat::Outside => OUTSIDE_ADDRESS,
-            Seat::Member | Seat::Fellow => self.cluster.address_of(place.seat.name()),
+            Seat::Member | Seat::Fellow | Seat::Named(_) => {
+                self.cluster.address_of(place.seat.name())
+            }
         };
         stage.greet_as(place.seat.name());
         if !self.wires.contains_key(name) {

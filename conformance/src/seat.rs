@@ -13,6 +13,8 @@ pub(crate) enum Seat {
     Member,
     /// A member of the node's own group.
     Fellow,
+    /// Another member, by its name.
+    Named(&'static str),
 }
 
 /// Where the suite sits on a connection.
@@ -33,6 +35,7 @@ impl Seat {
             Self::Outside => OUTSIDE,
             Self::Member => "rg2-a",
             Self::Fellow => "rg1-c",
+            Self::Named(name) => name,
         }
     }
 }

@@ -262,12 +262,14 @@ impl Stage {
         };
         let (from, name) = match seat {
             Seat::Outside => (OUTSIDE_ADDRESS, seat.name()),
-            Seat::Member | Seat::Fellow => (cluster.address_of(seat.name()), seat.name()),
+            Seat::Member | Seat::Fellow | Seat::Named(_) => {
+                (cluster.address_of(seat.name()), seat.name())
+            }
         };
         let (member, other) = match seat {
             Seat::Outside => (None, ""),
             Seat::Member => (Some(name), "rg1-c"),
-            Seat::Fellow => (Some(name), "rg2-a"),
+            Seat::Fellow | Seat::Named(_) => (Some(name), "rg2-a"),
         };
         let tls = match (&self.authority()?, member, shown) {
             (Some(authority), Some(member), shown) if shown != Shown::Own => {

@@ -1,6 +1,6 @@
 ----------------------------- MODULE Ownership ------------------------------
 (***************************************************************************)
-(* Who has an account open, rules A-1 to A-8 of drafts/master.md:          *)
+(* Who has an account open, MA-060 to MA-069 and DE-100:                   *)
 (* the master grants the account to one member for a span, under           *)
 (* an epoch; the member asks again before the span is over, also a new     *)
 (* master, and the store of the account refuses a smaller epoch than one it*)
@@ -53,7 +53,7 @@ Has(m) == lease[m].left > 0
 -----------------------------------------------------------------------------
 (* A member.                                                               *)
 
-(* A-1, A-3, A-5: for the account, or to have it on; the master's          *)
+(* MA-060, MA-062, MA-065: for the account, or to have it on; the master's *)
 (* term stands in the request.  Only who has the account names an epoch.   *)
 Ask(m) ==
   /\ ask[m].term = 0 \/ ask[m].age > 0 \/ ask[m].term # term
@@ -62,7 +62,7 @@ Ask(m) ==
         epoch |-> IF Has(m) \/ Bug = "registers-what-has-lapsed" THEN lease[m].epoch ELSE 0]]
   /\ UNCHANGED <<term, wait, grants, table, lease, returned, store, held>>
 
-(* A-2: counted from when it asked.                                        *)
+(* MA-061: counted from when it asked.                                     *)
 Take(m) ==
   LET span == IF Bug = "counts-from-the-answer" THEN Lease ELSE Less(Lease, ask[m].age)
   IN /\ ask[m].given > 0 /\ span > lease[m].left
@@ -70,7 +70,7 @@ Take(m) ==
      /\ held' = held \union {ask[m].given}
      /\ UNCHANGED <<term, wait, grants, table, ask, returned, store>>
 
-(* A-7: it has closed the account before it says so.                       *)
+(* MA-067: it has closed the account before it says so.                    *)
 GiveBack(m) ==
   /\ Has(m)
   /\ returned' = returned \union {lease[m].epoch}
@@ -90,7 +90,7 @@ Crash(m) ==
 MayGrant == wait = 0 /\ table.left = 0 /\ grants < MaxGrants
 Kept(e) == [epoch |-> e, left |-> Keep]
 
-(* A-1, A-4.                                                               *)
+(* MA-060, MA-063.                                                         *)
 Grant(m) ==
   LET e == Epoch(term, grants + 1)
   IN /\ ask[m].term = term /\ ask[m].epoch = 0 /\ ask[m].given = 0 /\ MayGrant
@@ -99,7 +99,7 @@ Grant(m) ==
      /\ ask' = [ask EXCEPT ![m].given = e]
      /\ UNCHANGED <<term, wait, lease, returned, store, held>>
 
-(* A-3, A-5: it believes who has an epoch that is not smaller than         *)
+(* MA-062, MA-066: it believes who has an epoch that is not smaller than   *)
 (* the greatest that it knows.                                             *)
 Prolong(m) ==
   LET e == ask[m].epoch
@@ -120,13 +120,13 @@ ProlongLate(e) ==
   /\ table' = Kept(e)
   /\ UNCHANGED <<term, wait, grants, ask, lease, returned, store, held>>
 
-(* A-7.                                                                    *)
+(* MA-068.                                                                 *)
 Free ==
   /\ table.left > 0 /\ table.epoch \in returned
   /\ table' = [table EXCEPT !.left = 0]
   /\ UNCHANGED <<term, wait, grants, ask, lease, returned, store, held>>
 
-(* A-4: a new one knows of nobody; the one before it says nothing more.    *)
+(* MA-064: a new one knows of nobody; the one before it says nothing more. *)
 Succeed ==
   /\ term < MaxTerm
   /\ term' = term + 1
@@ -136,7 +136,7 @@ Succeed ==
   /\ UNCHANGED <<ask, lease, returned, store, held>>
 
 -----------------------------------------------------------------------------
-(* A-6: the store, whenever a write arrives.                               *)
+(* DE-100: the store, whenever a write arrives.                            *)
 Write(e) ==
   /\ Writes /\ e \in held /\ e # store
   /\ e > store \/ Bug = "store-does-not-check"

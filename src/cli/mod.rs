@@ -12,6 +12,7 @@ mod exits;
 mod linkstate;
 mod manual;
 mod master;
+mod members;
 mod password;
 mod queue;
 mod reload;
@@ -107,6 +108,16 @@ enum Command {
     /// Tell members what has become of another member
     #[command(subcommand)]
     Member(queue::Member),
+    /// Show the list of members: who of a group is there, and what all of them understand
+    #[command(
+        after_help = "Examples:\n  bridgehead members\n  bridgehead members --member rg1-a --json\n\nThe master of a group makes the list; HEARD is known to it alone."
+    )]
+    Members(whom::Whom),
+    /// Let a member queue nothing more for others and lead no more; what it has it goes on with
+    #[command(
+        after_help = "Examples:\n  bridgehead drain --member fe1\n  bridgehead drain --member fe1 --off\n\nIt drains until --off, also after a restart. An elected master resigns."
+    )]
+    Drain(members::Drain),
     /// Show who the masters are, and have a mastership move
     #[command(subcommand)]
     Master(master::Master),
@@ -202,6 +213,8 @@ fn run(command: Command) -> ExitCode {
         Command::Route(arguments) => route::run(&arguments),
         Command::Queue(command) => queue::run(command),
         Command::Member(command) => queue::tell(&command),
+        Command::Members(whom) => members::show(&whom),
+        Command::Drain(drain) => members::drain(&drain),
         Command::Master(command) => master::run(command),
         Command::Account(command) => account::run(&command),
         Command::Password => password::run(),

@@ -66,12 +66,6 @@ pub(super) enum Queue {
 /// The commands below `member`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Member {
-    /// Let a member queue nothing more for others, until `undrain`; what it has it goes on with
-    #[command(after_help = "Example:\n  bridgehead member drain --member fe1")]
-    Drain(Whom),
-    /// Let a member that drains queue for others again
-    #[command(after_help = "Example:\n  bridgehead member undrain --member fe1")]
-    Undrain(Whom),
     /// A member will not come back: free everything that is in doubt with it, marked as possibly double
     #[command(
         after_help = "Example:\n  bridgehead member forget rg2-a\n\nMail that the lost member had \
@@ -156,21 +150,9 @@ fn look(selected: &Selected, op: &str, text: fn(&Value) -> String) -> ExitCode {
 
 /// Runs a command below `member`, with the exit codes of [`run`]. The lost member itself is not asked.
 pub(super) fn tell(command: &Member) -> ExitCode {
-    let (order, whom, left_out) = match command {
-        Member::Forget { lost, whom } => {
-            let member = MemberName::from(lost.as_str());
-            (Order::Forget { member }, whom, Some(lost))
-        }
-        Member::Drain(whom) => (Order::Drain { on: true }, whom, None),
-        Member::Undrain(whom) => (Order::Drain { on: false }, whom, None),
-    };
-    if left_out.is_none() && !whom.is_one() {
-        return refused("name one member: --member NAME or --socket PATH");
-    }
-    let ask = |name: &str| {
-        let is_asked = left_out.is_none_or(|left_out| name != left_out);
-        is_asked.then(|| json!({"op": "order", "order": order}))
-    };
+    let Member::Forget { lost, whom } = command;
+    let order = Order::Forget { member: MemberName::from(lost.as_str()) };
+    let ask = |name: &str| (name != lost).then(|| json!({"op": "order", "order": order}));
     whom.print(whom.ask(ask), answered, judged)
 }
 

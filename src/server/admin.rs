@@ -26,7 +26,7 @@ pub const REQUEST_LIMIT_OCTETS: usize = 1024 * 1024;
 /// How long accepting rests when the system has no file left.
 const REST: Duration = Duration::from_millis(100);
 
-/// One request: `status`, `linkstate`, `accounts` and `reload` take nothing more, `queue` and `show` what is meant,
+/// One request: `status`, `linkstate`, `members`, `accounts` and `reload` take nothing more, `queue` and `show` what is meant,
 /// `order` the order.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,14 +7,17 @@
     reason = "this is the module through which the shell reads time"
 )]
 
-use core::future::Future;
+use core::future::{Future, poll_fn};
 use core::num::NonZeroU32;
 use core::ops::RangeInclusive;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::task::Poll;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::clause;
 use crate::kernel::{Choose, Span, Time};
@@ -24,6 +27,19 @@ pub const EPOCH: Time = Time(1_767_225_600_000_000);
 
 /// The greatest factor by which a real clock may be sped up.
 pub const SCALE_LIMIT: f64 = 100_000.0;
+
+/// No sleep is longer than this, or than [`SLEEP_PART`] of what is still to wait for, whichever is more: sleeps stand still
+/// while the machine is suspended, and the rest of one that was begun before is how late a wait can be noticed after it.
+const SLEEP_LIMIT: Duration = Duration::from_secs(1);
+/// A part of a wait: of waits that are long there may be many, and not all of them are to look every second.
+const SLEEP_PART: u32 = 8;
+
+/// The clock of spans on which a machine that is suspended does not stand still.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "openbsd"))]
+const SPANS: ClockId = ClockId::Boottime;
+/// Elsewhere this is the one that comes nearest; whether it stands still is the system's matter.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "openbsd")))]
+const SPANS: ClockId = ClockId::Monotonic;
 
 /// What a wait for a deadline is.
 pub type Wait<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -41,9 +57,17 @@ pub trait Clock: Send + Sync + 'static {
 /// The time of the operating system, maybe sped up.
 #[derive(Debug)]
 pub struct RealClock {
-    started: Instant,
+    /// How long it is since some moment, also while the machine was suspended.
+    spans: fn() -> Duration,
+    started: Duration,
     start: Time,
     scale: f64,
+}
+
+/// How long the machine has been up, or suspended.
+fn since_boot() -> Duration {
+    clause!(MA_043);
+    Duration::try_from(clock_gettime(SPANS)).unwrap_or_default()
 }
 
 impl RealClock {
@@ -54,11 +78,24 @@ impl RealClock {
     /// When `scale` is not above zero and at most [`SCALE_LIMIT`]; the configuration has checked it.
     #[must_use]
     pub fn new(scale: f64) -> Self {
+        Self::counting(scale, since_boot)
+    }
+
+    fn counting(scale: f64, spans: fn() -> Duration) -> Self {
         assert!(scale > 0.0 && scale <= SCALE_LIMIT, "the configuration has checked the scale");
         let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let real = Time(u64::try_from(real.as_micros()).unwrap_or(u64::MAX));
         let start = EPOCH + scaled(real.since(EPOCH), scale);
-        Self { started: Instant::now(), start, scale }
+        Self { spans, started: spans(), start, scale }
+    }
+
+    /// How long to sleep on the way to a deadline; nothing when it has come.
+    fn sleep_before(&self, deadline: Time) -> Option<Duration> {
+        let now = self.now();
+        let left = (now < deadline).then(|| scaled(deadline.since(now), 1.0 / self.scale))?;
+        // The real span is rounded down; whoever wakes looks again, so "at the deadline or later" is true.
+        let left = Duration::from_micros(left.0.max(1));
+        Some(left.min(SLEEP_LIMIT.max(left / SLEEP_PART)))
     }
 }
 
@@ -77,17 +114,27 @@ fn scaled(span: Span, factor: f64) -> Span {
 
 impl Clock for RealClock {
     fn now(&self) -> Time {
-        let elapsed = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let elapsed = (self.spans)().saturating_sub(self.started);
+        let elapsed = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         self.start + scaled(Span(elapsed), self.scale)
     }
 
     fn until(&self, deadline: Time) -> Wait<'_> {
         Box::pin(async move {
-            // The real span is rounded down; the loop makes "at the deadline or later" true.
-            while self.now() < deadline {
-                let real = scaled(deadline.since(self.now()), 1.0 / self.scale);
-                tokio::time::sleep(Duration::from_micros(real.0.max(1))).await;
-            }
+            let Some(first) = self.sleep_before(deadline) else { return };
+            let mut sleep = pin!(tokio::time::sleep(first));
+            // The clock is read whenever anybody looks: what comes behind the deadline is not to come before it only
+            // because a sleep is not over that stood still with the machine.
+            poll_fn(|cx| {
+                while let Some(left) = self.sleep_before(deadline) {
+                    if sleep.as_mut().poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    sleep.as_mut().reset(tokio::time::Instant::now() + left);
+                }
+                Poll::Ready(())
+            })
+            .await;
         })
     }
 }
@@ -286,6 +333,50 @@ mod tests {
     fn a_virtual_clock_refuses_to_go_backwards() {
         let clock = VirtualClock::new(Span(5));
         clock.advance(Span(4));
+    }
+
+    /// MA-043: a machine that was suspended finds both what is due and what has come, and what is due comes first; whoever
+    /// waits for nothing else is late by a sleep at most.
+    #[test]
+    fn a_wait_is_over_once_the_machine_wakes() {
+        static SUSPENDED_S: AtomicU64 = AtomicU64::new(0);
+        let spans = || since_boot() + Duration::from_secs(SUSPENDED_S.load(Ordering::SeqCst));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let clock = RealClock::counting(1.0, spans);
+            let (lease, hour) = (clock.now() + Span::seconds(300), clock.now() + Span::hours(1));
+            let (sender, mut inputs) = tokio::sync::mpsc::channel(1);
+            let mut first = pin!(async {
+                tokio::select! {
+                    biased;
+                    () = clock.until(lease) => "due",
+                    _ = inputs.recv() => "come",
+                }
+            });
+            let begun = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await;
+            assert_eq!(begun, Poll::Pending, "five minutes are not over");
+            SUSPENDED_S.store(300, Ordering::SeqCst);
+            sender.send(()).await.unwrap();
+            assert_eq!(first.await, "due");
+            assert!(clock.sleep_before(hour) <= Some(Duration::from_secs(3600 / 8)));
+            SUSPENDED_S.store(3599, Ordering::SeqCst);
+            let waited = within_real_time(Duration::from_secs(60), clock.until(hour));
+            waited.await.expect("less than a second is left");
+        });
+    }
+
+    /// A long wait looks seldom, the end of one every second, and a short one only when it is over.
+    #[test]
+    fn sleeps_are_parts_of_a_wait() {
+        let clock = RealClock::counting(1.0, || Duration::from_secs(7));
+        let sleep = |span| clock.sleep_before(clock.now() + span);
+        assert_eq!(sleep(Span::ZERO), None);
+        assert_eq!(sleep(Span::milliseconds(5)), Some(Duration::from_millis(5)));
+        assert_eq!(sleep(Span::seconds(5)), Some(SLEEP_LIMIT));
+        assert_eq!(sleep(Span::seconds(80)), Some(Duration::from_secs(10)));
+        let fast = RealClock::counting(60.0, || Duration::from_secs(7));
+        let minute = fast.sleep_before(fast.now() + Span::minutes(1));
+        assert_eq!(minute, Some(SLEEP_LIMIT));
     }
 
     #[test]

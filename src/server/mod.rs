@@ -17,6 +17,7 @@
 //! | [`identity`] | certificates: who a member is |
 //! | [`outside_tls`] | whose certificates are good enough outside |
 //! | [`configuration`] | `member.toml` and `organization.toml` |
+//! | [`store`] | etcd, where it decides who is the master |
 //! | [`privileges`] | gives up what only root may do |
 //! | [`sync`] | the queue in front of the disk, the one object that threads share |
 #![allow(clippy::disallowed_types, reason = "the shell is where the operating system is met")]
@@ -28,6 +29,7 @@ pub mod bodies;
 pub mod clock;
 pub mod configuration;
 pub mod filter;
+pub mod health;
 pub mod identity;
 pub mod maildir;
 pub mod net;
@@ -40,5 +42,6 @@ pub mod report;
 pub mod runtime;
 pub(crate) mod seen;
 pub mod spool;
+pub mod store;
 pub mod sync;
 pub mod tokens;

@@ -19,10 +19,14 @@ pub enum What {
     Queue(Selection),
     /// Everything about the messages that are meant.
     Messages(Selection),
+    /// Its list of members.
+    Members,
     /// Its link-state table.
     LinkState,
     /// The accounts that it has open.
     Accounts,
+    /// Whether it takes mail, for those who watch it.
+    Health,
 }
 
 impl What {
@@ -34,6 +38,7 @@ impl What {
             "queue" => Some(Self::Queue(Selection::default())),
             "linkstate" => Some(Self::LinkState),
             "accounts" => Some(Self::Accounts),
+            "members" => Some(Self::Members),
             _ => None,
         }
     }
@@ -59,6 +64,16 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
                 "records": link.table(),
                 "rows": link.rows(now),
                 "attached": link.attachments(&configuration.link()),
+            })
+        }
+        What::Health => health(server, configuration),
+        What::Members => {
+            clause!(MA_054);
+            let group = configuration.organization.group_of(&configuration.member);
+            json!({
+                "member": configuration.member,
+                "group": group.map(|group| &group.name),
+                "list": member.member_report(now),
             })
         }
         What::Accounts => json!({ "accounts": member.account_report(configuration) }),
@@ -108,6 +123,40 @@ fn own_record(member: &Member, configuration: &MemberConfig, now: Time) -> Value
         Value::Null,
         |row| json!({ "version": row.version, "age_s": row.age_s, "stale": row.stale }),
     )
+}
+
+/// Why the member takes no mail, as far as its machine knows; the host may know more.
+fn health(server: &Server, configuration: &MemberConfig) -> Value {
+    clause!(SV_105);
+    let member = server.member();
+    let link = configuration.link();
+    let group = link.group();
+    let record = member.link().table().of(&group.uuid);
+    let elected = member.election(&group.name).and_then(|election| election.known());
+    let mut reasons = Vec::new();
+    if member.spool().draining {
+        reasons.push("draining");
+    }
+    if record.is_none() {
+        reasons.push("no_table");
+    }
+    json!({
+        "member": configuration.member,
+        "group": group.name,
+        "ready": reasons.is_empty(),
+        "reasons": reasons,
+        // Mail goes on without a master: who it is makes no difference here.
+        "master": member.link().master(),
+        "term": elected.max(record.map(|record| &record.version.term)),
+    })
+}
+
+/// Adds a reason that the host knows to a report of [`What::Health`].
+pub fn add_reason(report: &mut Value, reason: &str) {
+    report["ready"] = json!(false);
+    if let Some(reasons) = report["reasons"].as_array_mut() {
+        reasons.push(json!(reason));
+    }
 }
 
 /// Adds what lies on the disk to the accounts that the machine has shown. Blocks.

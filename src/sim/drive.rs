@@ -1,7 +1,6 @@
 //! Drives the members: inputs in, acts out, exactly as the tokio shell does it.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -276,13 +275,12 @@ impl World<'_> {
         let (pipe, side) = (socket.pipe, socket.side);
         match pdu {
             Wire::Line(mut line) => {
-                if let Some((word, other)) = &self.hosts[host].dialect {
-                    line = String::from_utf8_lossy(&line).replace(word, other).into_bytes();
-                }
+                line = self.hosts[host].in_dialect(line);
                 line.extend_from_slice(b"\r\n");
                 self.transmit(pipe, side, line);
             }
             Wire::Frame(content) => {
+                let content = self.hosts[host].in_dialect(content);
                 let mut octets = format!("{{{:08x}}}", content.len()).into_bytes();
                 octets.extend_from_slice(&content);
                 self.transmit(pipe, side, octets);

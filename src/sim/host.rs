@@ -62,7 +62,7 @@ pub struct Host {
     pub disk_busy_until: Time,
     /// The accounts' files.
     pub maildirs: Maildirs,
-    /// In its lines the first stands as the second: it speaks a neighbouring version of the protocols.
+    /// In its lines and frames the first stands as the second: it speaks a neighbouring version of the protocols.
     pub dialect: Option<(String, String)>,
     /// The disk takes no mail.
     pub is_full: bool,
@@ -83,6 +83,15 @@ pub struct Host {
 }
 
 impl Host {
+    /// A line or a frame as it says it.
+    #[must_use]
+    pub fn in_dialect(&self, said: Vec<u8>) -> Vec<u8> {
+        match &self.dialect {
+            Some((word, other)) => String::from_utf8_lossy(&said).replace(word, other).into_bytes(),
+            None => said,
+        }
+    }
+
     /// A member that never ran.
     #[must_use]
     pub fn new(config: MemberConfig) -> Self {

@@ -23,7 +23,9 @@
 //! | `own MEMBER ADDRESS HOST EPOCH` | the file of MEMBER says that HOST has the account under EPOCH |
 //! | `add MEMBER ADDRESS HOST` | MEMBER reads its file again: HOST has one account more, the revision is the next |
 //! | `master MEMBER MASTER REVISION` | the file of MEMBER has this revision, and MASTER for the master of its group |
-//! | `speak MEMBER WORD OTHER…`, `speak MEMBER plainly` | its lines have OTHER for WORD, as a neighbouring version may |
+//! | `speak MEMBER WORD OTHER…`, `speak MEMBER plainly` | its lines and frames have OTHER for WORD (in which `_` is a space), as a neighbouring version may |
+//! | `expect-group MEMBER VERSION FEATURE…` | its list says that the group speaks that |
+//! | `expect-listed MEMBER OTHER STATE VERSION` | its list says that of the other one |
 //! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
 //! | `rot MEMBER NAME`, `mend MEMBER` | an octet of the stored content turns over, and is put right |
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
@@ -43,6 +45,7 @@
 //! | `expect-settled` | every promised recipient has ended |
 
 mod blocks;
+mod members;
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -218,7 +221,7 @@ impl Stage<'_> {
             }
             ["speak", member, word, ref other @ ..] if !other.is_empty() => {
                 let host = self.host(member)?;
-                self.world.hosts[host].dialect = Some((String::from(word), other.join(" ")));
+                self.world.hosts[host].dialect = Some((word.replace('_', " "), other.join(" ")));
             }
             ["rot", member, name] => self.rot(member, name)?,
             _ => self.expect(words)?,
@@ -401,6 +404,12 @@ impl Stage<'_> {
             ["expect-buried", member, number] => {
                 let durable = self.world.hosts[self.host(member)?].disk.durable();
                 same(durable.link.records.buried(), number)
+            }
+            ["expect-group", member, ref spoken @ ..] => {
+                self.expect_group(self.host(member)?, spoken)
+            }
+            ["expect-listed", member, other, ref wanted @ ..] => {
+                self.expect_listed(self.host(member)?, other, wanted)
             }
             ["expect-settled"] => {
                 let open = self.world.checkers.open();

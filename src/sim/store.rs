@@ -88,11 +88,14 @@ impl MemoryStore {
         Standing { term: kept.term.clone(), holder: holder.map(|(term, _)| term.clone()) }
     }
 
-    /// When the lease of the holder ends.
+    /// When a question can be answered that waits for the holder to go: when its lease ends, or the asker has
+    /// no more patience. `None` where there is nothing to wait for.
     #[must_use]
-    pub fn held_until(&self, group: &str, now: Time) -> Option<Time> {
-        let (_, ends) = self.groups.get(group)?.holder.as_ref()?;
-        Some(*ends).filter(|ends| *ends > now)
+    pub fn waits_until(&self, group: &str, ask: &StoreAsk, now: Time) -> Option<Time> {
+        let StoreAsk::Look { member, patience } = ask else { return None };
+        let (holder, ends) = self.groups.get(group)?.holder.as_ref()?;
+        let is_held = *ends > now && holder.member != *member;
+        is_held.then(|| (*ends).min(now + *patience))
     }
 
     /// One transaction, under a lease that ends at `ends`. `blind` is the planted bug: it compares nothing.
@@ -187,12 +190,9 @@ impl World<'_> {
 
     /// The transaction, and the answer.
     pub(super) fn store_acts(&mut self, mut call: Box<Call>) {
-        let held_until = self.store.held_until(&call.group, self.now);
-        if let (StoreAsk::Look { patience }, Some(until)) = (&call.query.ask, held_until)
-            && !call.waited
-        {
+        let again = self.store.waits_until(&call.group, &call.query.ask, self.now);
+        if let Some(again) = again.filter(|_| !call.waited) {
             call.waited = true;
-            let again = until.min(self.now + *patience);
             return self.schedule_at(again, Happening::StoreActs(call));
         }
         let blind = self.hosts[call.host].config.faults.is_on("store-compares-nothing");

@@ -160,7 +160,7 @@ pub(super) fn encode(pdu: &ElectionPdu) -> String {
 
 const NONE: &str = "-";
 
-fn encode_known(known: Option<&Term>) -> String {
+pub(super) fn encode_known(known: Option<&Term>) -> String {
     known.map_or_else(|| String::from(NONE), encode_term)
 }
 
@@ -216,7 +216,7 @@ fn said<'a, O>(
 }
 
 /// SP and the number of a poll or round.
-fn round(input: &str) -> Parsed<'_, u64> {
+pub(super) fn round(input: &str) -> Parsed<'_, u64> {
     clause!(WI_122);
     token(hex)(input)
 }
@@ -257,7 +257,7 @@ fn voters(input: &str) -> Parsed<'_, BTreeSet<MemberName>> {
 }
 
 /// What `parser` reads, or SP and `-`.
-fn or_none<'a, O>(
+pub(super) fn or_none<'a, O>(
     mut parser: impl Parser<&'a str, Output = O, Error = Failure>,
 ) -> impl FnMut(&'a str) -> Parsed<'a, Option<O>> {
     move |input| match input.strip_prefix(" -") {

@@ -12,9 +12,11 @@ use nom::combinator::{cut, map, value};
 use nom::sequence::{preceded, terminated};
 use serde::Serialize;
 
+use super::accounts::{self, AccountsPdu};
 use super::election::{self, ElectionPdu};
 use super::fields::{self, is_name};
 use super::frame::{FRAME_LIMIT, counted};
+use super::members::{self, MembersPdu};
 use super::orginfo::{
     connector_name, counted_text, element, encode_element, encode_state, encode_term, list, listed,
     member_name, name, term, token, word,
@@ -44,6 +46,12 @@ pub enum Frame {
     Convene(MemberName),
     /// What is said in an election.
     Election(ElectionPdu),
+    /// What is said about the list of members.
+    Members(MembersPdu),
+    /// The client's first frame, where it has come for accounts that are leased: who it is.
+    Tenant(MemberName),
+    /// What is said of accounts that are leased.
+    Accounts(AccountsPdu),
 }
 
 impl Frame {
@@ -62,6 +70,9 @@ impl Frame {
             Self::Verify(pdu) => verify::encode(pdu),
             Self::Convene(member) => format!(" CONVENE {}", name(member.as_str())),
             Self::Election(pdu) => election::encode(pdu),
+            Self::Members(pdu) => members::encode(pdu),
+            Self::Tenant(member) => format!(" TENANT {}", name(member.as_str())),
+            Self::Accounts(pdu) => accounts::encode(pdu),
             Self::Link(LinkPdu::Report { states }) => {
                 let states = states.iter().map(|(connector, state)| {
                     format!("{} {}", name(connector.as_str()), encode_source_state(*state))
@@ -98,6 +109,7 @@ fn frame(input: &str) -> Parsed<'_, Frame> {
     let attach = preceded(word("ATTACH"), cut(token(member_name)));
     let consult = preceded(word("CONSULT"), cut(token(member_name)));
     let convene = preceded(word("CONVENE"), cut(token(member_name)));
+    let tenant = preceded(word("TENANT"), cut(token(member_name)));
     let report = preceded(word("REPORT"), cut(listed(report)));
     let reported = preceded(word("REPORTED"), cut(term));
     let verbs = alt((
@@ -109,6 +121,9 @@ fn frame(input: &str) -> Parsed<'_, Frame> {
         map(verify::decode, Frame::Verify),
         map(convene, Frame::Convene),
         map(election::decode, Frame::Election),
+        map(members::decode, Frame::Members),
+        map(tenant, Frame::Tenant),
+        map(accounts::decode, Frame::Accounts),
         map(element_or_nothing, Frame::Link),
     ));
     expect("SP and a verb of the group port", verbs).parse(input)

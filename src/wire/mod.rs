@@ -3,6 +3,7 @@
 //!
 //! The values themselves stand in [`ids`], [`message`] and [`record`]: the words of all four protocols.
 
+pub mod accounts;
 pub mod deliver;
 mod dots;
 pub mod election;
@@ -22,6 +23,7 @@ pub mod historic;
 pub mod hops;
 pub mod ids;
 pub mod link2state;
+pub mod members;
 pub mod message;
 mod names;
 pub mod node;

@@ -132,7 +132,8 @@ fn code(input: &str) -> Parsed<'_, u16> {
     expect("a code from 400 to 599", code).parse(input)
 }
 
-fn address(input: &str) -> Parsed<'_, Address> {
+/// The address of an account, as a counted string.
+pub(super) fn address(input: &str) -> Parsed<'_, Address> {
     let (rest, text) = counted_name(input)?;
     match decode_address(&text) {
         Ok(address) => Ok((rest, address)),

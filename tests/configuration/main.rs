@@ -1,6 +1,7 @@
 //! Configuration: every bad input is refused with file, line and what was expected (SV-032, SV-041).
 
 mod elections;
+mod etcd;
 mod exits;
 mod hours;
 mod net;

@@ -8,6 +8,8 @@ mod exits;
 mod forget;
 mod host;
 mod hours;
+mod list_machine;
+mod member_list;
 mod network;
 mod offers;
 mod orders;

@@ -1,7 +1,9 @@
-//! Three real members that can be killed and started again, and what lies in their Maildirs.
+//! Real members that can be killed and started again, and what lies in their Maildirs.
 
 use core::net::SocketAddr;
-use core::sync::atomic::AtomicU32;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -9,92 +11,53 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::thread;
 
 use bridgehead::cli::cluster::Plan;
 use bridgehead::server::configuration::load_organization;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+pub(crate) mod chance;
 pub(crate) mod client;
+pub(crate) mod mail;
 
-pub(crate) const MEMBERS: usize = 3;
-/// One account at each member.
-pub(crate) const ACCOUNTS: [&str; MEMBERS] =
-    ["ann@example.org", "bob@example.org", "cid@example.org"];
-/// How many seconds the members live through in one: retries and doubts wait a minute or more.
-const TIME_SCALE: f64 = 60.0;
+/// No answer of a member that runs takes this long.
+const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Mail from the front goes over a connector, inside the back group by DELIVER, and the master of the
-/// back group reaches the front only by handing over to the bridgehead: every hop there is.
-const ORGANIZATION: &str = r#"
-format = 1
-revision = 1
-name = "three"
-domains = ["example.org"]
-
-[[group]]
-name = "FRONT"
-uuid = "0123456789abcdef0123456789abcdef"
-members = ["front-a"]
-master = "front-a"
-
-[[group]]
-name = "BACK"
-uuid = "fedcba9876543210fedcba9876543210"
-members = ["back-a", "back-b"]
-master = "back-b"
-
-[[connector]]
-name = "FRONT-BACK"
-from = "FRONT"
-to = "BACK"
-cost = 10
-sources = ["front-a"]
-targets = ["back-a"]
-
-[[connector]]
-name = "BACK-FRONT"
-from = "BACK"
-to = "FRONT"
-cost = 10
-sources = ["back-a"]
-targets = ["front-a"]
-
-[[account]]
-address = "ann@example.org"
-host = "front-a"
-
-[[account]]
-address = "bob@example.org"
-host = "back-a"
-
-[[account]]
-address = "cid@example.org"
-host = "back-b"
-"#;
+/// An organization that is to be killed member by member.
+pub(crate) struct Scene {
+    /// The text of its file.
+    pub(crate) organization: String,
+    /// One account at each member, in the order of the file.
+    pub(crate) accounts: Vec<String>,
+    /// How many seconds the members live through in one.
+    pub(crate) scale: f64,
+}
 
 /// Who got what: how often each attempt lies in each account.
 pub(crate) type Copies = BTreeMap<(String, usize), u32>;
 
 pub(crate) struct Cluster {
-    directory: PathBuf,
-    plan: Plan,
+    pub(crate) directory: PathBuf,
+    pub(crate) plan: Plan,
+    accounts: Vec<String>,
     /// The processes, `None` while one is down.
-    running: [Mutex<Option<Child>>; MEMBERS],
+    pub(crate) running: Vec<Mutex<Option<Child>>>,
     /// How many clients wait for the 250 of each.
-    pub(crate) waiting: [AtomicU32; MEMBERS],
+    pub(crate) waiting: Vec<AtomicU32>,
     read: Mutex<(BTreeSet<PathBuf>, Copies)>,
 }
 
 impl Cluster {
-    /// Writes the files of three members; none runs yet.
-    pub(crate) fn prepare(directory: &Path) -> Self {
-        let file = directory.join("three.toml");
-        fs::write(&file, ORGANIZATION).expect("the directory is writable");
+    /// Writes the files of the members; none runs yet.
+    pub(crate) fn prepare(directory: &Path, scene: Scene) -> Self {
+        let file = directory.join("scene.toml");
+        fs::write(&file, &scene.organization).expect("the directory is writable");
         let organization = load_organization(&file).expect("the organization is right");
         let mut plan = Plan::make(&organization, None).expect("ports are free");
         // The members reach each other directly.
         plan.relays.clear();
-        plan.write(directory, &file, TIME_SCALE).expect("the files are written");
+        plan.write(directory, &file, scene.scale).expect("the files are written");
         for member in &plan.members {
             let path = member.file(directory);
             let text = fs::read_to_string(&path).expect("it was just written");
@@ -105,9 +68,32 @@ impl Cluster {
             };
             fs::write(&path, text.lines().map(waits).collect::<String>()).expect("writable");
         }
-        let running = core::array::from_fn(|_| Mutex::new(None));
-        let (directory, waiting) = (directory.to_owned(), <[AtomicU32; MEMBERS]>::default());
-        Self { directory, plan, running, waiting, read: Mutex::default() }
+        assert_eq!(plan.members.len(), scene.accounts.len(), "each member has an account");
+        let running = plan.members.iter().map(|_| Mutex::new(None)).collect();
+        let waiting = plan.members.iter().map(|_| AtomicU32::new(0)).collect();
+        let (directory, accounts) = (directory.to_owned(), scene.accounts);
+        Self { directory, plan, accounts, running, waiting, read: Mutex::default() }
+    }
+
+    /// The members by their places in the file.
+    pub(crate) fn members(&self) -> Range<usize> {
+        0..self.plan.members.len()
+    }
+
+    pub(crate) fn account(&self, at: usize) -> &str {
+        &self.accounts[at]
+    }
+
+    /// Until a client waits for the 250 of this member, so that the kill strikes where it hurts; not for long,
+    /// for it may be starting still.
+    pub(crate) fn wait_for_a_client(&self, at: usize) -> Duration {
+        const STEP: Duration = Duration::from_micros(500);
+        const STEPS: u32 = 400;
+        let steps = (0..STEPS).find(|_| {
+            thread::sleep(STEP);
+            self.waiting[at].load(Ordering::Relaxed) > 0
+        });
+        STEP * steps.unwrap_or(STEPS)
     }
 
     /// Starts a member that is down. It may be killed again before it is ready.
@@ -149,22 +135,26 @@ impl Cluster {
         self.plan.members[at].smtp
     }
 
+    /// What a member answers on its admin socket; `None` while it does not.
+    pub(crate) fn ask(&self, at: usize, request: &Value) -> Option<Value> {
+        Admin::connect(&self.admin_socket(at))?.ask(request)
+    }
+
+    pub(crate) fn admin_socket(&self, at: usize) -> PathBuf {
+        self.plan.members[at].admin_socket(&self.directory)
+    }
+
     /// The queue of a member; `None` while it does not answer.
     pub(crate) fn queue(&self, at: usize) -> Option<Vec<Value>> {
-        let socket = self.plan.members[at].admin_socket(&self.directory);
-        let mut stream = UnixStream::connect(socket).ok()?;
-        stream.write_all(b"{\"format\":1,\"op\":\"queue\"}\n").ok()?;
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).ok()?;
-        let answer: Value = serde_json::from_str(&line).ok()?;
-        answer["ok"]["messages"].as_array().cloned()
+        let answer = self.ask(at, &json!({"format": 1, "op": "queue"}))?;
+        answer["messages"].as_array().cloned()
     }
 
     /// Reads what is new in the Maildirs. A file in `new/` never changes.
     pub(crate) fn copies(&self) -> Copies {
         let mut read = self.read.lock().expect("no panic");
         let (seen, copies) = &mut *read;
-        for (account, address) in ACCOUNTS.iter().enumerate() {
+        for (account, address) in self.accounts.iter().enumerate() {
             let state = self.plan.members[account].state(&self.directory);
             let (local, domain) = address.split_once('@').expect("an address");
             let new = state.join("accounts").join(domain).join(local).join("new");
@@ -176,6 +166,29 @@ impl Cluster {
             }
         }
         copies.clone()
+    }
+}
+
+/// A connection to the admin socket of a member.
+pub(crate) struct Admin(BufReader<UnixStream>);
+
+impl Admin {
+    /// `None` while the member is down.
+    pub(crate) fn connect(socket: &Path) -> Option<Self> {
+        let stream = UnixStream::connect(socket).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        Some(Self(BufReader::new(stream)))
+    }
+
+    /// `None` when the member has ended, or stops.
+    pub(crate) fn ask(&mut self, request: &Value) -> Option<Value> {
+        let mut line = request.to_string();
+        line.push('\n');
+        self.0.get_mut().write_all(line.as_bytes()).ok()?;
+        line.clear();
+        self.0.read_line(&mut line).ok()?;
+        let mut answer: Value = serde_json::from_str(&line).ok()?;
+        answer.get_mut("ok").map(Value::take)
     }
 }
 

@@ -1,9 +1,12 @@
-//! A master that the operator has named in the place of another one, and that is behind.
+//! A master that was named or elected in the place of another one, and that is behind.
 
 use crate::network::{Network, member, organization};
 use bridgehead::kernel::Span;
-use bridgehead::protocol::linkstate::{COLLECT_LIMIT, ConnectorState, LinkCommand, Neighbour, Way};
-use bridgehead::protocol::organization::Organization;
+use bridgehead::protocol::linkstate::{
+    COLLECT_LIMIT, ConnectorState, LinkCommand, Neighbour, Term, Way,
+};
+use bridgehead::protocol::organization::{BackEnd, ElectionSettings, Organization};
+use bridgehead::wire::ids::MemberName;
 
 /// A triangle; in the first group `a` carries the connectors, `b` is the master, `c` and `d` are there.
 fn triangle() -> Organization {
@@ -74,4 +77,108 @@ fn a_new_master_speaks_when_all_have_spoken() {
     network.run_for(Span::minutes(2));
     let version = network.agreed().get(&"RG1".into()).unwrap().version.clone();
     assert_eq!((version.major, version.minor), (2, 0), "nothing had to be put right");
+}
+
+/// The triangle, whose first group elects.
+fn electing(lease_s: u32) -> Organization {
+    let mut organization = triangle();
+    let group = &mut organization.groups[0];
+    group.master = None;
+    let voters = vec![member(1, 'b'), member(1, 'c'), member(1, 'd')];
+    let clock_drift_ppm = 50_000;
+    let back_end = BackEnd::Embedded;
+    group.election =
+        Some(ElectionSettings { back_end, voters, witness: None, lease_s, clock_drift_ppm });
+    organization
+}
+
+/// Tells one member that this one was elected.
+fn elect(network: &mut Network, counter: u64, master: char, told: &MemberName) {
+    let term = Term { counter, member: member(1, master), nonce: 1 };
+    network.command(told, LinkCommand::Elected(term));
+}
+
+/// `c` sleeps while RG1-RG2 breaks; then `a` and the master `b` are gone, for so long that nobody calls them
+/// often any more, and `c` is elected. Nobody has told `d` yet.
+fn elected(lease_s: u32) -> Network {
+    let (a, b, c, d) = (member(1, 'a'), member(1, 'b'), member(1, 'c'), member(1, 'd'));
+    let mut network = Network::new(electing(lease_s));
+    // The master leads before it says so.
+    for told in [&b, &a, &c, &d] {
+        elect(&mut network, 1, 'b', told);
+    }
+    network.run_for(Span::seconds(100));
+    network.crash(&c);
+    network.cut("RG1", "RG2");
+    network.command(&a, LinkCommand::Want(Way::Connector("RG1-RG2".into())));
+    network.run_for(Span::minutes(4));
+    assert_eq!(network.state(&d, "RG1-RG2"), ConnectorState::Down);
+    network.crash(&a);
+    network.crash(&b);
+    network.run_for(Span::seconds(100));
+    network.boot(&c);
+    assert_eq!(network.state(&c, "RG1-RG2"), ConnectorState::Up, "it is behind");
+    elect(&mut network, 2, 'c', &c);
+    network
+}
+
+/// How long it takes until `c` has published; in what state RG1-RG2 is by then.
+fn first_record(network: &mut Network) -> (Span, ConnectorState) {
+    let (begun, c) = (network.now, member(1, 'c'));
+    let is_published = |network: &Network| {
+        let record = network.machine(&c).table().get(&"RG1".into()).expect("a record");
+        record.version.term.member == c
+    };
+    while !is_published(network) {
+        assert!(network.now.since(begun) <= COLLECT_LIMIT, "never");
+        network.run_for(Span(100));
+    }
+    (network.now.since(begun), network.state(&c, "RG1-RG2"))
+}
+
+/// LS-235, MA-010: who is there attaches at once, and an elected master waits no longer for those who are away.
+#[test]
+fn an_elected_master_waits_for_who_is_away_as_long_as_for_a_lease() {
+    for lease_s in [1, 5, 29] {
+        let mut network = elected(lease_s);
+        elect(&mut network, 2, 'c', &member(1, 'd'));
+        let lease = Span::seconds(lease_s.into());
+        assert_eq!(first_record(&mut network), (lease, ConnectorState::Down), "{lease_s} s");
+    }
+    for lease_s in [30, 300] {
+        let mut network = elected(lease_s);
+        elect(&mut network, 2, 'c', &member(1, 'd'));
+        assert_eq!(
+            first_record(&mut network),
+            (COLLECT_LIMIT, ConnectorState::Down),
+            "{lease_s} s"
+        );
+    }
+}
+
+/// LS-235: whoever is attached when the lease is over is heard, however late it came; unless it goes again.
+#[test]
+fn an_elected_master_hears_whoever_is_attached() {
+    let (lease, d) = (Span::seconds(5), member(1, 'd'));
+    let late = || {
+        let mut network = elected(5);
+        let attached = Span(lease.0 - Span::milliseconds(1).0 - 500);
+        network.run_for(attached);
+        elect(&mut network, 2, 'c', &d);
+        network.run_for(Span::milliseconds(2));
+        let record = network.machine(&member(1, 'c')).table().get(&"RG1".into());
+        assert_eq!(record.expect("a record").version.term.counter, 1, "the lease is over");
+        network
+    };
+    let mut heard = late();
+    let (span, state) = first_record(&mut heard);
+    assert!(span > Span::ZERO && span < Span::milliseconds(20), "{span:?}");
+    assert_eq!(state, ConnectorState::Down);
+    let mut gone = late();
+    gone.crash(&d);
+    let (span, state) = first_record(&mut gone);
+    assert!(span < Span::milliseconds(20), "nobody is left to wait for: {span:?}");
+    assert_eq!(state, ConnectorState::Up, "nobody here knows more");
+    let mut away = elected(5);
+    assert_eq!(first_record(&mut away), (lease, ConnectorState::Up), "nobody was there");
 }

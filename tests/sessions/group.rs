@@ -190,6 +190,18 @@ fn we_ask_about_accounts() {
     stage.play("+ lost\nM> link Lost");
 }
 
+/// MA-049: whoever convenes where we have no part is closed before it has said anything else.
+#[test]
+fn nobody_convenes_for_a_group_that_is_not_ours() {
+    let mut stage = Stage::accept(Security::Address, Port::Group, Some("rg1-a"));
+    stage.play(
+        r"S=  NODEINFO (6) {21}Version: 1 Bridgehead rg2-a ready\r\n
+          ? Frame(1024)
+          C=  CONVENE {5}rg1-a\r\n
+          . close",
+    );
+}
+
 /// SM-134, WI-121: a candidate is answered and not attached; what is no word of an election closes.
 #[test]
 fn a_candidate_is_answered() {
@@ -229,4 +241,46 @@ fn we_convene() {
            . close
            M> link Lost"#,
     );
+}
+
+/// WI-130: a heartbeat behind ATTACH, and lists to it; everything else about the list closes.
+#[test]
+fn heartbeats_come_from_who_is_attached() {
+    let heartbeat = r"C=  HEARTBEAT 2 ( {5}loads ) - LOCAL 1 0 SERVES -\r\n";
+    let members = r"MEMBERS 1 {5}rg2-a 2 1 1 () ( {5}rg2-a ACTIVE - LOCAL 1 0 - )\r\n";
+    let list = r#"{"members":{"members":{"version":{"term":{"counter":1,"member":"rg2-a","nonce":2},"number":1},"spoken":{"version":1,"features":[]},"members":[{"member":"rg2-a","presence":"active","standing":{"role":null,"policy":"local","weight":1,"load":0},"spoken":null}]}}}"#;
+    let mut stage = master();
+    stage.play(&format!(
+        r#"{ATTACH}
+           ? Frame(4194304)
+           M> inbound rg2-b Group
+           {heartbeat}
+           ? Frame(4194304)
+           M> {{"members":{{"heartbeat":{{"spoken":{{"version":2,"features":["loads"]}},"standing":{{"role":null,"policy":"local","weight":1,"load":0}},"drains":false,"known":null}}}}}}
+           M< {list}
+           S=  {members}
+           C=  {members}
+           . close
+           M> link Lost"#
+    ));
+    for first in [heartbeat, &format!("C=  {members}")] {
+        let mut stage = master();
+        stage.play(&format!("{first}\n. close"));
+    }
+    let open = || {
+        let mut stage = Stage::open(Security::Address, Endpoint::Group("rg1-b".into()));
+        stage.play(
+            r"? Frame(1024)
+              S=  NODEINFO (6) {21}Version: 1 Bridgehead rg1-b ready\r\n
+              C=  ATTACH {5}rg1-a\r\n
+              ? Frame(4194304)
+              M> link Up",
+        );
+        stage
+    };
+    let mut stage = open();
+    stage.play(&format!("S=  {members}\n? Frame(4194304)\nM> {list}"));
+    let mut stage = open();
+    let heartbeat = heartbeat.replace("C=", "S=");
+    stage.play(&format!("{heartbeat}\n. close\nM> link Lost"));
 }

@@ -56,6 +56,19 @@ fn an_accepted_message_is_in_the_maildir_and_outlives_a_kill() {
     again.kill();
 }
 
+// CO-016
+#[test]
+fn who_is_not_the_master_hands_nothing_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut adapter = Adapter::new();
+    assert_eq!(adapter.refused("transfer", json!({})).0, "not-started");
+    adapter.start(directory.path(), "127.0.0.1:0", 0);
+    let (slug, text) = adapter.refused("transfer", json!({"to": "a"}));
+    assert_eq!((slug.as_str(), text.contains("names the master")), ("refused", true), "{text}");
+    assert_eq!(adapter.refused("transfer", json!({"to": 1})).0, "bad-request");
+    adapter.kill();
+}
+
 // CO-004, CO-011
 #[test]
 fn time_moves_only_when_it_is_advanced_and_only_to_the_next_timer() {

@@ -5,6 +5,7 @@ mod among_strangers;
 mod durability;
 mod filter;
 mod full_disk;
+mod health;
 mod interop_dovecot;
 mod moves;
 mod quarantine;

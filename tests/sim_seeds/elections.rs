@@ -45,9 +45,8 @@ fn two_masters_at_one_time_are_found() {
 /// C6, MA-036, MA-081 to MA-085 in whole members that ask a store.
 #[test]
 fn seeds_where_a_store_decides_hold() {
-    hold_all(1..=6, |_| plan_of_store());
-    let elected: usize =
-        (1..=2).map(|seed| run_seed(&plan_of_store(), seed, Watch::default()).links.elected).sum();
+    hold_all(1..=3, |_| plan_of_store());
+    let elected = run_seed(&plan_of_store(), 2, Watch::default()).links.elected;
     assert!(elected > 4, "only {elected} masters were elected");
 }
 

@@ -1,5 +1,6 @@
 //! The grammars: what they read, what they write, and what they refuse.
 
+mod accounts;
 mod chunks;
 mod corpus;
 mod election;
@@ -9,6 +10,7 @@ mod framer;
 mod historic;
 mod lifetimes;
 mod links;
+mod member_list;
 mod members;
 mod restrictions;
 mod smtp;

@@ -10,8 +10,8 @@ use crate::transcript::Transcript;
 
 use super::link_peers::LINK;
 
-/// Checks, each with what `[link_state]` says.
-type Settings = [(&'static str, &'static str)];
+/// Checks, each with what a table of the organization says.
+pub(super) type Settings = [(&'static str, &'static str)];
 
 const TAKEN: &Settings = &[
     ("lifetime-of-60-s", r#"{"lifetime_s": 60}"#),
@@ -85,7 +85,12 @@ fn try_all(stage: &Stage, settings: &Settings) -> Result<(), Stop> {
 }
 
 /// Each of them starts, or none does.
-fn judge(settings: &Settings, starts: bool, transcript: &Transcript<'_>, findings: &mut Findings) {
+pub(super) fn judge(
+    settings: &Settings,
+    starts: bool,
+    transcript: &Transcript<'_>,
+    findings: &mut Findings,
+) {
     for (check, _) in settings {
         let Some(mark) = transcript.mark(check) else { return };
         let answer = transcript.records().iter().find_map(|record| match &record.event {

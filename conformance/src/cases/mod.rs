@@ -20,6 +20,7 @@ mod link_exits_told;
 mod link_group;
 mod link_hours;
 mod link_judgement;
+mod link_members;
 mod link_merge;
 mod link_news;
 mod link_operator;
@@ -34,6 +35,15 @@ mod link_several;
 mod link_tables;
 mod link_terms;
 mod links;
+mod master_appointed;
+mod master_candidate;
+mod master_holder;
+mod master_member;
+mod master_peers;
+mod master_settings;
+mod master_voter;
+mod master_wire;
+mod master_witness;
 mod members;
 mod newer;
 mod notices;
@@ -109,6 +119,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(link_exits::cases());
     all.extend(link_exits_told::cases());
     all.extend(link_group::cases());
+    all.extend(link_members::cases());
     all.extend(link_hours::cases());
     all.extend(link_terms::cases());
     all.extend(link_restart::cases());
@@ -121,6 +132,14 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(link_absent::cases());
     all.extend(link_operator::cases());
     all.extend(link_pace::cases());
+    all.extend(master_voter::cases());
+    all.extend(master_candidate::cases());
+    all.extend(master_holder::cases());
+    all.extend(master_member::cases());
+    all.extend(master_witness::cases());
+    all.extend(master_settings::cases());
+    all.extend(master_wire::cases());
+    all.extend(master_appointed::cases());
     all.extend(transparency::cases());
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
@@ -189,7 +208,7 @@ mod tests {
         let mut mutants: Vec<&str> = all.iter().flat_map(|c| &c.kills).map(|(m, _)| *m).collect();
         mutants.sort_unstable();
         mutants.dedup();
-        assert!(mutants.len() >= 80, "{mutants:?}");
+        assert!(mutants.len() >= 105, "{mutants:?}");
     }
 
     #[test]
@@ -197,8 +216,10 @@ mod tests {
         let all = all().expect("the cases are sound");
         let vectors = all.iter().filter(|case| case.is_vector).count();
         assert!(vectors >= 2_800, "{vectors} vectors");
-        assert!(all.len() - vectors >= 825, "{} cases", all.len() - vectors);
+        assert!(all.len() - vectors >= 960, "{} cases", all.len() - vectors);
         let of_links = all.iter().filter(|case| case.id.starts_with("link.")).count();
         assert!(of_links >= 340, "{of_links} cases of links");
+        let of_masters = all.iter().filter(|case| case.id.starts_with("master.")).count();
+        assert!(of_masters >= 130, "{of_masters} cases of elections");
     }
 }

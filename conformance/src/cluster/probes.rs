@@ -45,12 +45,28 @@ impl Cluster {
     /// The operator of a node says that a group is no more; the answer stands in the record.
     pub(crate) fn bury(&mut self, member: &str, group: &str, force: bool) -> Result<(), Stop> {
         let fields = json!({"group": group, "reason": "moved", "force": force});
+        self.order(member, "bury", &fields, json!({"op": "bury", "group": group}))
+    }
+
+    /// The operator of a node has the mastership of its group move; the answer stands in the record.
+    pub(crate) fn transfer(&mut self, member: &str, to: Option<&str>) -> Result<(), Stop> {
+        let fields = to.map_or_else(|| json!({}), |to| json!({"to": to}));
+        self.order(member, "transfer", &fields, json!({"op": "transfer", "to": to}))
+    }
+
+    /// The operator of a node orders something, which the record shows as `request`.
+    fn order(
+        &mut self,
+        member: &str,
+        op: &str,
+        fields: &Value,
+        request: Value,
+    ) -> Result<(), Stop> {
         let node = self.nodes.get_mut(member).ok_or_else(|| bug(member))?;
         node.rests = None;
         let adapter = node.adapter.as_mut().ok_or_else(|| bug(member))?;
-        let answer =
-            recorded(adapter.ask("bury", &fields)).map_err(|error| died(member, &error))?;
-        let (node, request) = (member.to_owned(), json!({"op": "bury", "group": group}));
+        let answer = recorded(adapter.ask(op, fields)).map_err(|error| died(member, &error))?;
+        let node = member.to_owned();
         self.recorder.record(Event::Asked { node, request, answer });
         Ok(())
     }

@@ -101,9 +101,22 @@ impl Cluster {
 
     /// The same, where members that the suite plays have their say.
     pub(crate) fn run_until_with(&mut self, goal_us: u64, turn: &mut Turn<'_>) -> Result<(), Stop> {
+        self.run_until_or(goal_us, turn, &mut || false)
+    }
+
+    /// The same, and it ends at the first moment at which nothing is under way and `is_enough`.
+    pub(crate) fn run_until_or(
+        &mut self,
+        goal_us: u64,
+        turn: &mut Turn<'_>,
+        is_enough: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Stop> {
         let mut at_once = 0;
         loop {
             let next = self.settle_with(turn)?;
+            if is_enough() {
+                return Ok(());
+            }
             let to = next.map_or(goal_us, |next| next.min(goal_us)).max(self.now_us);
             let is_due = next.is_some_and(|next| next <= goal_us);
             if to == self.now_us && !is_due {

@@ -256,15 +256,20 @@ impl Guest {
         self.wire.send(frame(&format!("{content}\r\n")).as_bytes());
     }
 
-    /// On the group port: a master that has the table that it is told, and to whom every account is right.
+    /// On the group port: a master that has the table that it is told, and to whom every account is right; a
+    /// voter that grants everything, and a member that obeys everybody.
     fn content(&mut self, content: &str, actor: &mut Actor) {
         let words: Vec<&str> = content.split(' ').collect();
         let (verb, id) = (words.get(1).copied().unwrap_or_default(), words.get(2).copied());
         let news = |digest: Digest, records| {
             format!(" {}", digest.merged(id.unwrap_or_default(), records))
         };
-        let answer = match (actor.cue(content), verb) {
-            (None, "VERIFY") => " VERIFIED {id}".to_owned(),
+        let cue = actor.cue(content);
+        let answer = match (cue, verb) {
+            (None | Some(Answer::Later), "VERIFY") => " VERIFIED {id}".to_owned(),
+            (None | Some(Answer::Later), "POLL") => " WILLING {id}".to_owned(),
+            (None | Some(Answer::Later), "VOTE") => " GRANTED {id}".to_owned(),
+            (None | Some(Answer::Later), "LEAD") => " OBEYED {id}".to_owned(),
             (None, "NEWS") => news(Digest::Same, &[]),
             (None, "REPORT") => format!(" REPORTED 1 {{{:x}}}{} 1", self.name().len(), self.name()),
             (Some(Answer::Merged(digest, records)), _) => news(digest, records),
@@ -272,7 +277,12 @@ impl Guest {
             (Some(Answer::Lose | Answer::Close), _) => return self.closed = true,
             (None | Some(_), _) => return,
         };
-        self.frame(&answer.replace("{id}", id.unwrap_or_default()));
+        let answer = answer.replace("{id}", id.unwrap_or_default());
+        if cue == Some(Answer::Later) {
+            self.kept = frame(&format!("{answer}\r\n"));
+        } else {
+            self.frame(&answer);
+        }
     }
 
     /// Hears one thing and answers it; `false` when nothing whole is there.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::links;
 use super::mail::{self, Part};
+use super::{election, links};
 use crate::event::{Event, Way};
 use crate::findings::Findings;
 use crate::smtp::{parameter, starts_with};
@@ -20,12 +20,14 @@ pub(crate) struct On {
     pub(crate) begins: &'static str,
     /// What they contain.
     pub(crate) has: &'static str,
+    /// What they contain besides.
+    pub(crate) also: &'static str,
 }
 
 impl On {
     /// What the node says to a played member.
     pub(crate) const fn said(link: &'static str, begins: &'static str) -> Self {
-        Self { link, way: Way::Forward, begins, has: "" }
+        Self { link, way: Way::Forward, begins, has: "", also: "" }
     }
 
     /// With this text in them.
@@ -34,16 +36,22 @@ impl On {
         self
     }
 
+    /// With this text in them besides.
+    pub(crate) const fn and(mut self, also: &'static str) -> Self {
+        self.also = also;
+        self
+    }
+
     /// What the node says on a connection of the suite, or a played member to the node.
     pub(crate) const fn back(link: &'static str, begins: &'static str) -> Self {
-        Self { link, way: Way::Back, begins, has: "" }
+        Self { link, way: Way::Back, begins, has: "", also: "" }
     }
 
     pub(super) fn find(&self, transcript: &Transcript<'_>) -> Vec<Passed> {
         let mut lines = links::with_whole_messages(transcript.lines(self.link));
         lines.retain(|line| {
             let right = line.way == self.way && starts_with(&line.text, self.begins);
-            right && line.text.contains(self.has)
+            right && line.text.contains(self.has) && line.text.contains(self.also)
         });
         lines
     }
@@ -69,6 +77,21 @@ pub(crate) enum Look {
     Routed(&'static str, On, &'static str, Vec<u64>),
     /// The lines come at exactly these milliseconds after a mark.
     Millis(&'static str, On, &'static str, Vec<u64>),
+    /// Behind a mark the first such line comes within these bounds in microseconds.
+    Within(&'static str, On, &'static str, (u64, u64)),
+    /// Behind a mark the lines come one after the other, the spans in between within these bounds in
+    /// microseconds; the first span begins with the mark.
+    Gaps(&'static str, On, &'static str, Vec<(u64, u64)>),
+    /// There is no such line between two marks.
+    NeverBetween(&'static str, On, (&'static str, &'static str)),
+    /// The node has ended the first connection on a link that it opened.
+    HungUp(&'static str, &'static str),
+    /// The polls and rounds of these lines have consecutive numbers.
+    Rounds(&'static str, On),
+    /// The first of the lines of either kind name the same term.
+    SameTerm(&'static str, [On; 2]),
+    /// There are at least so many such lines, and the terms of no two have the same nonce.
+    Nonces(&'static str, On, usize),
     /// Behind a mark so many such lines come at least, the first after a span in seconds within these bounds
     /// and each other one so long after the one before; and not all of the spans are the same.
     Drawn(&'static str, On, &'static str, (u64, u64), usize),
@@ -129,6 +152,13 @@ impl Look {
             | Self::Routed(check, ..)
             | Self::Millis(check, ..)
             | Self::Drawn(check, ..)
+            | Self::Within(check, ..)
+            | Self::Gaps(check, ..)
+            | Self::NeverBetween(check, ..)
+            | Self::HungUp(check, ..)
+            | Self::Rounds(check, ..)
+            | Self::SameTerm(check, ..)
+            | Self::Nonces(check, ..)
             | Self::Nodes(check, ..)
             | Self::Attempts(check, ..)
             | Self::NoAttempt(check, ..)
@@ -157,7 +187,11 @@ impl Look {
     pub(crate) const fn is_absence(&self) -> bool {
         matches!(
             self,
-            Self::Never(..) | Self::NoNotice(..) | Self::NoticeLacks(..) | Self::NoAttempt(..)
+            Self::Never(..)
+                | Self::NeverBetween(..)
+                | Self::NoNotice(..)
+                | Self::NoticeLacks(..)
+                | Self::NoAttempt(..)
         )
     }
 
@@ -222,6 +256,13 @@ impl Look {
             | Self::Digests(..)
             | Self::Records(..)
             | Self::AtMost(..) => links::judge(self, transcript, findings),
+            Self::Within(..)
+            | Self::Gaps(..)
+            | Self::NeverBetween(..)
+            | Self::HungUp(..)
+            | Self::Rounds(..)
+            | Self::SameTerm(..)
+            | Self::Nonces(..) => election::judge(self, transcript, findings),
             _ => self.judge_mail(transcript, findings),
         }
     }

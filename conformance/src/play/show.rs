@@ -30,11 +30,22 @@ pub(crate) fn show_act(act: &Act) -> Vec<String> {
         }
         Act::Rule(link, rule) => format!("link {link}: {}", rule.name()),
         Act::Wait(span_us) => format!("{} s pass", span_us / 1_000_000),
+        Act::Await(on, count, limit_us) => {
+            let seconds = limit_us / 1_000_000;
+            format!("time passes until {count} of {} have come, at most {seconds} s", lines(on))
+        }
+        Act::Until(on, number, span_us) => {
+            format!("time passes until {span_us} us after number {number} of {}", lines(on))
+        }
         Act::Mark(name) => format!("mark {name}"),
         Act::Inspect(what) => format!("look at the {what} of the node"),
         Act::Bury(group, force) => {
             let forced = if *force { ", and means it" } else { "" };
             format!("the operator of the node buries the group {group}{forced}")
+        }
+        Act::Transfer(None) => "the operator of the node has the mastership move".into(),
+        Act::Transfer(Some(to)) => {
+            format!("the operator of the node has the mastership move to {to}")
         }
         Act::Restart => "the node is killed, and starts again with its files".into(),
         Act::Away(span_us) => {
@@ -71,7 +82,8 @@ fn show_cue(cue: &Cue) -> String {
 fn lines(on: &On) -> String {
     let who = if on.way == Way::Forward { "on" } else { "back on" };
     let has = if on.has.is_empty() { String::new() } else { format!(" with `{}`", on.has) };
-    format!("`{}…`{has} {who} {}", on.begins, on.link)
+    let also = if on.also.is_empty() { String::new() } else { format!(" and `{}`", on.also) };
+    format!("`{}…`{has}{also} {who} {}", on.begins, on.link)
 }
 
 /// One look.
@@ -90,6 +102,23 @@ pub(crate) fn show_look(look: &Look) -> String {
         }
         Look::Seconds(_, on, mark, at) => format!("{} at seconds {at:?} of {mark}", lines(on)),
         Look::Millis(_, on, mark, at) => format!("{} at milliseconds {at:?} of {mark}", lines(on)),
+        Look::Within(_, on, mark, (least, most)) => {
+            format!("the first of {} {least} to {most} us after {mark}", lines(on))
+        }
+        Look::Gaps(_, on, mark, gaps) => {
+            format!("behind {mark} {} after each other by these us: {gaps:?}", lines(on))
+        }
+        Look::NeverBetween(_, on, (from, to)) => {
+            format!("never {} between the marks {from} and {to}", lines(on))
+        }
+        Look::HungUp(_, link) => format!("the node has ended its first connection on {link}"),
+        Look::Rounds(_, on) => format!("consecutive numbers in {}", lines(on)),
+        Look::SameTerm(_, ends) => {
+            format!("the same term in {} and {}", lines(&ends[0]), lines(&ends[1]))
+        }
+        Look::Nonces(_, on, least) => {
+            format!("at least {least} of {}, each with a nonce of its own", lines(on))
+        }
         Look::Drawn(_, on, mark, (least, most), count) => format!(
             "{count} times at least, behind {mark} and then each other, after {least} to {most} s, not always \
              the same: {}",

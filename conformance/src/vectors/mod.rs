@@ -181,7 +181,9 @@ fn frames(vector: &Vector, seat: SeatName) -> Result<Script, String> {
 fn answered(script: Script, reply: &str, check: &str) -> Result<Script, String> {
     match reply {
         "heard" | "asking" => Ok(script),
-        "REPORTED" | "MERGED" | "VERIFIED" => Ok(script.frame(check, &format!(" {reply} "))),
+        "REPORTED" | "MERGED" | "VERIFIED" | "MEMBERS" => {
+            Ok(script.frame(check, &format!(" {reply} ")))
+        }
         _ => Err(format!("`{reply}` is no answer on the group port")),
     }
 }

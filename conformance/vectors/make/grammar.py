@@ -305,7 +305,149 @@ def stated(text):
     text.take(r" (UP|DOWN|HELD)(?![0-9A-Za-z])")
 
 
+def spoken(text):
+    """A version and features."""
+    if number(text, 2**32) == 0:
+        raise Refused("no version")
+    features = listed(text, counted)
+    if len(features) > 16 or any(one >= other for one, other in zip(features, features[1:])):
+        raise Refused("features in another order, or too many")
+    if not all(re.fullmatch("[a-z0-9-]{1,32}", feature) for feature in features):
+        raise Refused("no feature")
+
+
+def standing(text):
+    text.take(r" (FRONTEND|BACKEND|-) (LOCAL-FOR-OTHERS|LOCAL|REMOTE)(?= )")
+    if not 1 <= number(text, 2**32) <= 100:
+        raise Refused("a weight beyond 1 to 100")
+    number(text, 2**32)
+
+
+def of_list(text):
+    term(text)
+    if number(text, 2**64) == 0:
+        raise Refused("no list")
+
+
+def heartbeat(text):
+    spoken(text)
+    standing(text)
+    text.take(r" (SERVES|DRAINS)(?![0-9A-Za-z])")
+    if text.text.startswith(" -", text.at):
+        text.take(" -")
+    else:
+        of_list(text)
+
+
+def in_order(names):
+    if not 1 <= len(names) <= 64 or any(one >= other for one, other in zip(names, names[1:])):
+        raise Refused("members in another order, none, or too many")
+
+
+def in_list(text):
+    who = name(text)
+    text.take(r" (ACTIVE|DRAINING|AWAY)(?![0-9A-Za-z])")
+    standing(text)
+    if text.text.startswith(" -", text.at):
+        text.take(" -")
+    else:
+        spoken(text)
+    return who
+
+
+def members(text):
+    of_list(text)
+    spoken(text)
+    in_order(listed(text, in_list))
+
+
+def loaded(text):
+    who = name(text)
+    number(text, 2**32)
+    return who
+
+
+def loads(text):
+    of_list(text)
+    in_order(listed(text, loaded))
+ELECTED_LIMIT = 2**64 - 3  # of the counter of a term that another one can follow
+
+
+def elected(text):
+    if number(text, 2**64) > ELECTED_LIMIT:
+        raise Refused("no term could follow")
+    name(text)
+    number(text, 2**64)
+
+
+def or_none(text, reads):
+    """What `reads` takes, or SP and `-`."""
+    if text.text.startswith(" -", text.at):
+        text.take(" -")
+    else:
+        reads(text)
+
+
+def holding(text, seen):
+    account(text, seen)
+    elected(text)
+    if number(text, 2**64) == 0:
+        raise Refused("no grant has the number 0")
+
+
+def taken(text, seen):
+    account(text, seen)
+    or_none(text, name)
+
+
+def account(text, seen):
+    before = text.at
+    address(text)
+    seen.append(text.text[before : text.at])
+    if len(set(seen)) != len(seen) or len(seen) > 1_000:
+        raise Refused("an account twice, or too many")
+
+
+def accounts(text, *lists):
+    """Lists that name 1 to 1,000 accounts together, each once."""
+    seen = []
+    for reads in lists:
+        listed(text, lambda text: reads(text, seen))
+    if not seen:
+        raise Refused("no account")
+
+
+def claim(text):
+    number(text, 2**64)
+    elected(text)
+    accounts(text, account)
+
+
+def renew(text):
+    number(text, 2**64)
+    elected(text)
+    accounts(text, holding)
+
+
+def given_back(text):
+    elected(text)
+    accounts(text, holding)
+
+
+def leased(text):
+    number(text, 2**64)
+    accounts(text, holding, taken)
+
+
+def declined(text):
+    number(text, 2**64)
+    or_none(text, elected)
+
+
 GROUP = {
+    "HEARTBEAT": heartbeat,
+    "MEMBERS": members,
+    "LOADS": loads,
     "NODEINFO": nodeinfo,
     "ATTACH": name,
     "CONSULT": name,
@@ -314,6 +456,11 @@ GROUP = {
     "VERIFY": question,
     "VERIFIED": lambda text: number(text, 2**32),
     "REFUSED": refusal,
+    "CLAIM": claim,
+    "RENEW": renew,
+    "RETURN": given_back,
+    "LEASED": leased,
+    "DECLINED": declined,
 }
 
 

@@ -20,13 +20,31 @@ PDUS = [
     ("REPORTED", " REPORTED 1 {5}rg1-a 1"), ("a query", f" NEWS {ZERO} ()"), ("NEWS", f" NEWS {ZERO} ( {PLAIN} )"), ("MERGED", f" MERGED {ZERO} ()"),
     ("MERGED with a record", f" MERGED {ZERO} ( {PLAIN} )"), ("VERIFY of a recipient", " VERIFY 2 RECIPIENT {10}ann@example.test 0"),
     ("VERIFY of a sender", " VERIFY 2 SENDER {10}ann@example.test 0 1"), ("VERIFIED", " VERIFIED 1"), ("REFUSED", " REFUSED 1 550 5.1.1 {2}no"),
+    ("HEARTBEAT", " HEARTBEAT 2 ( {5}loads ) - LOCAL 1 0 SERVES -"), ("HEARTBEAT of version 1", " HEARTBEAT 1 () FRONTEND LOCAL-FOR-OTHERS 64 0 DRAINS -"),
+    ("MEMBERS", " MEMBERS 1 {5}rg1-a 1 1 2 () ( {5}rg1-c ACTIVE - LOCAL 1 0 - )"), ("LOADS", " LOADS 1 {5}rg1-a 1 1 ( {5}rg1-c 0 )"),
 ]
 # What each state takes (SM-080, SM-082, WI-047), and what is answered.
 TAKEN = {
     "greeted": {"ATTACH": "heard", "CONSULT": "asking"},
-    "attached": {"an empty REPORT": "REPORTED", "a REPORT of UP": "REPORTED", "a REPORT of DOWN": "REPORTED", "a REPORT of HELD": "REPORTED", "a query": "MERGED", "NEWS": "MERGED"},
+    "attached": {"an empty REPORT": "REPORTED", "a REPORT of UP": "REPORTED", "a REPORT of DOWN": "REPORTED", "a REPORT of HELD": "REPORTED", "a query": "MERGED", "NEWS": "MERGED", "HEARTBEAT": "MEMBERS", "HEARTBEAT of version 1": "MEMBERS"},
     "consulted": {"VERIFY of a recipient": "VERIFIED", "VERIFY of a sender": "VERIFIED"},
 }
+
+
+# Of accounts that are leased: none of them stands on a connection that began otherwise (WI-140).
+ANN = "{10}ann@example.test"
+LEASES = [
+    ("CLAIM", f" CLAIM 1f 1 {{5}}rg1-a 1 ( {ANN} )"), ("RENEW", f" RENEW 1f 1 {{5}}rg1-a 1 ( {ANN} 1 {{5}}rg1-a 1 9 )"), ("RETURN", f" RETURN 1 {{5}}rg1-a 1 ( {ANN} 1 {{5}}rg1-a 1 9 )"),
+    ("LEASED", f" LEASED 1f ( {ANN} 1 {{5}}rg1-a 1 9 ) ()"), ("LEASED to another", f" LEASED 1f () ( {ANN} {{5}}rg1-b )"), ("DECLINED", " DECLINED 1f 1 {5}rg1-a 1"), ("DECLINED without a term", " DECLINED 1f -"),
+]
+
+
+def leases(book):
+    for when, before, state in STATES:
+        for what, content in LEASES:
+            octets = frame(content + "\r\n")
+            assert has(group_frame, octets), what
+            book.add(f"{what} {when}", octets, False, ["WI-140", "SM-080" if state == "greeted" else "SM-082"], before, reply="closed")
 
 
 def states(book):
@@ -36,6 +54,8 @@ def states(book):
             assert has(group_frame, octets), what
             reply = TAKEN[state].get(what)
             clauses = ["SM-080"] if state == "greeted" else ["SM-082"] if state == "attached" else ["WI-047", "SM-082"]
+            if what.split()[0] in ("HEARTBEAT", "MEMBERS", "LOADS") and state != "greeted":
+                clauses = ["MA-052", "WI-130"] if reply else ["SM-082", "WI-130"]
             if state == "consulted" and reply:
                 clauses = ["SM-091", "WI-048"]
             book.add(f"{what} {when}", octets, reply is not None, clauses, before, reply=reply or "closed")
@@ -84,6 +104,18 @@ def pdus(book):
         ("the greatest length", f" VERIFY 1 SENDER {ann} 0 1"), ("a sender without recipients", f" VERIFY 1 SENDER {ann} 0"), ("a sender and three numbers", f" VERIFY 1 SENDER {ann} 0 1 1"), ("two addresses", f" VERIFY 1 RECIPIENT {ann} {ann} 0"),
     ]:
         put(f"a question with {why}", content, CONSULTED, ["WI-048"], "VERIFIED")
+    known = " 1 {5}rg1-a 1 1"
+    for why, rest in [
+        ("of a later version", "ffffffff () - LOCAL 1 0 SERVES -"), ("of version 0", "0 () - LOCAL 1 0 SERVES -"), ("of too great a version", "100000000 () - LOCAL 1 0 SERVES -"), ("of no version", "() - LOCAL 1 0 SERVES -"),
+        ("of a version with a zero", "02 () - LOCAL 1 0 SERVES -"), ("without features", "2 - LOCAL 1 0 SERVES -"), ("of two features", "2 ( {5}loads {1}z ) - LOCAL 1 0 SERVES -"), ("of features in another order", "2 ( {1}z {5}loads ) - LOCAL 1 0 SERVES -"),
+        ("of a feature twice", "2 ( {5}loads {5}loads ) - LOCAL 1 0 SERVES -"), ("of a feature in upper case", "2 ( {5}LOADS ) - LOCAL 1 0 SERVES -"), ("of a feature of no letters", "2 ( {0} ) - LOCAL 1 0 SERVES -"), ("of the longest feature", "2 ( {20}" + "f" * 32 + " ) - LOCAL 1 0 SERVES -"),
+        ("of a feature longer by one", "2 ( {21}" + "f" * 33 + " ) - LOCAL 1 0 SERVES -"), ("of 16 features", "2 ( " + " ".join(f"{{2}}{n:02}" for n in range(16)) + " ) - LOCAL 1 0 SERVES -"), ("of 17 features", "2 ( " + " ".join(f"{{2}}{n:02}" for n in range(17)) + " ) - LOCAL 1 0 SERVES -"),
+        ("of a backend", "2 () BACKEND REMOTE 1 0 SERVES -"), ("of another role", "2 () MASTER LOCAL 1 0 SERVES -"), ("of no role", "2 () LOCAL 1 0 SERVES -"), ("of the policy automatic", "2 () - AUTOMATIC 1 0 SERVES -"), ("of a policy cut short", "2 () - LOCAL-FOR 1 0 SERVES -"),
+        ("of no weight", "2 () - LOCAL 0 0 SERVES -"), ("of the greatest weight", "2 () - LOCAL 64 0 SERVES -"), ("of too great a weight", "2 () - LOCAL 65 0 SERVES -"), ("of the greatest load", "2 () - LOCAL 1 ffffffff SERVES -"), ("of too great a load", "2 () - LOCAL 1 100000000 SERVES -"),
+        ("of no duty", "2 () - LOCAL 1 0 -"), ("of another duty", "2 () - LOCAL 1 0 RESTS -"), ("that serves in lower case", "2 () - LOCAL 1 0 serves -"), ("that names a list", f"2 () - LOCAL 1 0 SERVES{known}"), ("that names the list 0", "2 () - LOCAL 1 0 SERVES 1 {5}rg1-a 1 0"),
+        ("that names no list", "2 () - LOCAL 1 0 SERVES"), ("that names a term alone", "2 () - LOCAL 1 0 SERVES 1 {5}rg1-a 1"), ("with something behind", "2 () - LOCAL 1 0 SERVES - -"),
+    ]:
+        put(f"a heartbeat {why}", f" HEARTBEAT {rest}", ATTACHED, ["MA-056", "WI-131"] if "later" in why else ["WI-131"], "MEMBERS")
 
 
 def frames(book):
@@ -112,6 +144,7 @@ def frames(book):
 def book():
     book = Book("pdu", "link-state", "fellow", "group", ("heard", "closed"))
     states(book)
+    leases(book)
     pdus(book)
     frames(book)
     on_the_group_port(book)

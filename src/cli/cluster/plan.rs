@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::member::{Limits, Policy, Security};
-use crate::protocol::organization::Organization;
+use crate::protocol::organization::{BackEnd, Organization};
 use crate::server::configuration::{
-    ClockSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection, ProcessSection,
-    SecuritySection, ViaSection,
+    ClockSection, EtcdSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection,
+    ProcessSection, SecuritySection, ViaSection,
 };
 use crate::server::identity::DevelopmentCa;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
@@ -36,6 +36,18 @@ pub struct Plan {
     pub members: Vec<PlannedMember>,
     /// Every relay, in the order of the connectors.
     pub relays: Vec<PlannedRelay>,
+    /// Where etcd is, for the members that ask it.
+    #[serde(default = "local_etcd", skip_serializing_if = "is_local_etcd")]
+    pub etcd: Vec<String>,
+}
+
+/// An etcd with its default settings, on this host.
+fn local_etcd() -> Vec<String> {
+    vec![String::from("http://127.0.0.1:2379")]
+}
+
+fn is_local_etcd(endpoints: &[String]) -> bool {
+    *endpoints == local_etcd()
 }
 
 /// One member.
@@ -54,6 +66,9 @@ pub struct PlannedMember {
     /// Submission port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submission: Option<SocketAddr>,
+    /// Whether etcd decides who is the master of its group.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub asks_etcd: bool,
 }
 
 /// One relay: a connector to one of its targets.
@@ -139,6 +154,7 @@ impl Plan {
         let mut ports = Ports { next: base, held: Vec::new() };
         let mut members = Vec::new();
         for group in &organization.groups {
+            let back_end = group.election.as_ref().map(|election| election.back_end);
             for name in &group.members {
                 ports.skip(1)?;
                 let member = PlannedMember {
@@ -148,6 +164,7 @@ impl Plan {
                     deliver: ports.take()?,
                     group_port: ports.take()?,
                     submission: Some(ports.take()?),
+                    asks_etcd: back_end == Some(BackEnd::Etcd),
                 };
                 ports.skip(PORTS_OF_A_MEMBER - 5)?;
                 members.push(member);
@@ -169,7 +186,7 @@ impl Plan {
             }
         }
         let organization = organization.name.clone();
-        Ok(Self { format: PLAN_FORMAT, organization, members, relays })
+        Ok(Self { format: PLAN_FORMAT, organization, members, relays, etcd: local_etcd() })
     }
 
     /// Reads the plan of a cluster that was started in `directory`.
@@ -268,6 +285,7 @@ impl Plan {
                 admin: Some("admin.sock".into()),
                 submission: member.submission,
                 submissions: None,
+                health: None,
             },
             security: SecuritySection {
                 members: Security::Tls,
@@ -297,6 +315,7 @@ impl Plan {
             policy: Policy::default(),
             clock: ClockSection { scale: time_scale },
             filter: None,
+            etcd: member.asks_etcd.then(|| EtcdSection::at(self.etcd.clone())),
         }
     }
 }

@@ -39,6 +39,9 @@ pub struct Arguments {
     /// The first port; 0 takes whatever ports are free
     #[arg(long, value_name = "PORT", default_value_t = 2500)]
     base_port: u16,
+    /// Where etcd is, for the groups in which it decides who is the master; may stand several times
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:2379")]
+    etcd: Vec<String>,
 }
 
 /// Locked while a cluster is started or runs in the directory.
@@ -78,7 +81,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 fn prepare(arguments: &Arguments, organization: &Organization) -> Result<(Plan, File), String> {
     create_privately();
     let base = Some(arguments.base_port).filter(|base| *base != 0);
-    let plan = Plan::make(organization, base)?;
+    let mut plan = Plan::make(organization, base)?;
+    plan.etcd.clone_from(&arguments.etcd);
     let directory = &arguments.dir;
     fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let lock = lock(directory)?;

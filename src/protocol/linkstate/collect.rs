@@ -8,7 +8,7 @@ use crate::clause;
 use crate::kernel::{Cx, Span};
 use crate::wire::ids::MemberName;
 
-/// How long a new master waits for the members of its group before its first record.
+/// How long a new master waits for the members of its group before its first record, at most.
 pub const COLLECT_LIMIT: Span = Span::seconds(30);
 
 /// What a new master waits for.
@@ -18,6 +18,8 @@ pub struct Collection {
     missing: BTreeSet<MemberName>,
     /// Reports that are answered with the first record, one entry for each.
     unanswered: Vec<Neighbour>,
+    /// Whoever was there to obey an elected master has attached by now: it waits for nobody else any more.
+    is_attached_only: bool,
 }
 
 impl LinkState {
@@ -30,8 +32,35 @@ impl LinkState {
         }
         clause!(LS_235);
         if let Some(mastership) = &mut self.mastership {
-            mastership.collection = Some(Collection { missing, unanswered: Vec::new() });
-            cx.arm(LinkTimer::Collect, COLLECT_LIMIT);
+            mastership.collection = Some(Collection { missing, ..Collection::default() });
+            cx.arm(LinkTimer::Collect, attach_limit(config).unwrap_or(COLLECT_LIMIT));
+        }
+    }
+
+    /// The first wait of a new master is over, or its last one.
+    pub(super) fn collect_is_over(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        let collection = self.mastership.as_mut().and_then(|m| m.collection.as_mut());
+        let Some(collection) = collection else { return };
+        match attach_limit(config).filter(|_| !collection.is_attached_only) {
+            Some(limit) => {
+                collection.is_attached_only = true;
+                cx.arm(LinkTimer::Collect, Span(COLLECT_LIMIT.0 - limit.0));
+                self.heed_absent(config, cx);
+            }
+            None => self.end_collection(config, cx),
+        }
+    }
+
+    /// Of those that are still missing, an elected master waits only for who is attached, once its first wait is over.
+    pub(super) fn heed_absent(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
+        let collection = self.mastership.as_ref().and_then(|m| m.collection.as_ref());
+        let Some(collection) = collection.filter(|c| c.is_attached_only) else { return };
+        let is_attached =
+            |member: &MemberName| self.links.contains_key(&Neighbour::Attached(member.clone()));
+        if !collection.missing.iter().any(is_attached) {
+            clause!(LS_235);
+            cx.disarm(LinkTimer::Collect);
+            self.end_collection(config, cx);
         }
     }
 
@@ -76,6 +105,8 @@ impl LinkState {
             if collection.missing.is_empty() {
                 cx.disarm(LinkTimer::Collect);
                 self.end_collection(config, cx);
+            } else {
+                self.heed_absent(config, cx);
             }
         }
     }
@@ -91,4 +122,11 @@ impl LinkState {
             }
         }
     }
+}
+
+/// How long an elected master waits for members that are not attached, where that is less than it waits for
+/// anybody: whoever is there has obeyed and attached by then.
+fn attach_limit(config: &LinkConfig) -> Option<Span> {
+    let election = config.group().election.as_ref()?;
+    Some(election.promise()).filter(|lease| *lease < COLLECT_LIMIT)
 }

@@ -70,6 +70,7 @@ impl LinkState {
     pub(super) fn detached(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         clause!(MA_016);
         self.watch_sources(config, cx);
+        self.heed_absent(config, cx);
         if config.faults.is_on("attachment-is-published") {
             self.publish(config, true, cx);
         }

@@ -151,6 +151,8 @@ pub enum LinkCommand {
         /// Why.
         reason: String,
     },
+    /// A member of the group has a list under this term, which a master by its name has to outdo.
+    Outdo(Term),
     /// A master was elected, under this term: its member, which may be this one.
     Elected(Term),
     /// The operator makes this member the master of its group, which elects none.

@@ -176,6 +176,7 @@ impl LinkState {
             LinkCommand::Want(way) => self.want(config, way, cx),
             LinkCommand::Done(way) => self.done(&way, cx),
             LinkCommand::Bury { uuid, group, reason } => self.bury(config, uuid, group, reason, cx),
+            LinkCommand::Outdo(term) => self.outdo(config, &term, cx),
             LinkCommand::Elected(term) => self.elect(config, term, cx),
             LinkCommand::Appoint => self.appoint(config, cx),
             LinkCommand::Appointed(appointment) => self.appointed(config, appointment, cx),
@@ -287,7 +288,7 @@ impl LinkState {
                 self.attach(config, cx);
             }
             LinkTimer::Schedule(timer) => self.paced(timer, cx),
-            LinkTimer::Collect => self.end_collection(config, cx),
+            LinkTimer::Collect => self.collect_is_over(config, cx),
             LinkTimer::Absence(member) => self.is_overdue(config, &member, cx),
             LinkTimer::AbsenceHold(member) => self.may_be_absent(config, &member, cx),
             LinkTimer::Backup(name) => self.back_up(config, &name, cx),

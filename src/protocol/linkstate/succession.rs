@@ -6,6 +6,7 @@ use super::{LinkConfig, LinkEvent, LinkState, LinkTimer, Neighbour, TableChange,
 use crate::clause;
 use crate::kernel::{Cx, draw_u64};
 use crate::protocol::master::{Appointment, Mastership, OUTBID_LIMIT, OUTBID_WINDOW, next_term};
+use crate::wire::election::ELECTED_LIMIT;
 use crate::wire::ids::MemberName;
 
 impl LinkState {
@@ -13,6 +14,12 @@ impl LinkState {
     #[must_use]
     pub const fn master(&self) -> Option<&MemberName> {
         self.master.as_ref()
+    }
+
+    /// The term under which this member is the master of its group.
+    #[must_use]
+    pub fn leads(&self) -> Option<&Term> {
+        self.mastership.as_ref().map(|mastership| &mastership.term)
     }
 
     /// Takes over who the master is by the organization and the operator; one that was elected stays.
@@ -124,9 +131,33 @@ impl LinkState {
     pub(super) fn elect(&mut self, config: &LinkConfig, term: Term, cx: &mut Cx<'_, Self>) {
         // Each term has its own mastership: what was heard under another one, others may have outbid.
         self.mastership = None;
+        if self.reattach.waiting {
+            // How often the master before it was called in vain is no reason to let this one wait.
+            clause!(MA_010);
+            cx.disarm(LinkTimer::Reattach);
+        }
+        self.reattach.reset();
         self.master = Some(term.member.clone());
         self.elected = Some(term);
         self.take_up(config, cx);
+        self.publish(config, false, cx);
+    }
+
+    /// As a master that nobody has elected: begins a term above one that is known in the group.
+    pub(super) fn outdo(&mut self, config: &LinkConfig, known: &Term, cx: &mut Cx<'_, Self>) {
+        let is_smaller = self.leads().is_some_and(|own| own < known);
+        if !is_smaller || self.elected.is_some() || known.counter > ELECTED_LIMIT {
+            return;
+        }
+        clause!(MA_003);
+        let nonce = draw_u64(cx.choose, "linkstate.term");
+        let published = self.published_term(config).max(Some(known));
+        let term = next_term(self.term.as_ref(), published, &config.member, nonce);
+        cx.store(TableChange::Term(term.clone()));
+        self.term = Some(term.clone());
+        if let Some(mastership) = &mut self.mastership {
+            mastership.term = term;
+        }
         self.publish(config, false, cx);
     }
 

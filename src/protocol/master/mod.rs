@@ -1,8 +1,10 @@
 //! MASTER, in its manual mode: the member that the organization names writes its group's record.
 
 mod absence;
+pub mod accounts;
 mod appointment;
 pub mod election;
+pub mod members;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

@@ -80,6 +80,19 @@ impl MemberConfig {
     }
 }
 
+impl MemberConfig {
+    /// Whether `by` may have something to say about a master here: of our own group, or of one that elects and
+    /// has a vote of this member.
+    #[must_use]
+    pub(crate) fn has_part_with(&self, by: &MemberName) -> bool {
+        let group = self.organization.group_of(by);
+        let is_ours = group.is_some_and(|group| group.members.contains(&self.member));
+        let has_part =
+            || group.is_some_and(|group| self.elections().any(|(name, _)| name == group.name));
+        is_ours || has_part() || self.faults.is_on("everybody-convenes")
+    }
+}
+
 impl Member {
     /// The election of a group, to look at.
     #[must_use]
@@ -152,7 +165,11 @@ impl Member {
         let cx = &mut *turn.cx;
         let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut effects };
         let durable = self.elections.durables.entry(group.clone()).or_default();
-        let election = Election::boot(&config, durable, &mut inner);
+        let mut election = Election::boot(&config, durable, &mut inner);
+        if self.spool.draining {
+            let drain = ElectionCommand::Drain { on: true };
+            election.step(&config, Input::Command(drain), &mut inner);
+        }
         self.elections.running.insert(group.clone(), (config, election));
         self.do_in_election(group, effects, None, turn);
     }
@@ -273,6 +290,8 @@ impl Member {
             ElectionEvent::Leads(term) | ElectionEvent::Follows(term) => {
                 self.command_link(LinkCommand::Elected(term), turn);
             }
+            ElectionEvent::Ceased { .. }
+                if turn.config.faults.is_on("publishes-without-a-lease") => {}
             ElectionEvent::Ceased { .. } => self.command_link(LinkCommand::Cease, turn),
             ElectionEvent::Misbehaved { .. } => {}
         }

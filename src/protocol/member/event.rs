@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::Span;
 use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::master::election::ElectionEvent;
+use crate::protocol::master::members::MembersEvent;
 use crate::protocol::session::{SessionEvent, Tag};
 use crate::protocol::submit::SubmitEvent;
 use crate::wire::deliver::Ownership;
@@ -306,6 +307,8 @@ pub enum Event {
         /// What happened.
         event: ElectionEvent,
     },
+    /// Of the list of members.
+    Members(MembersEvent),
     /// A message waits for a table that is not smaller than those that have routed it.
     TableAwaited {
         /// The message.

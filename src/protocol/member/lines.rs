@@ -94,7 +94,10 @@ impl Member {
         }
         let exchange = Exchange::new(Some(neighbour.clone()), member);
         self.lines.insert(connection, Line::Exchange(Box::new(exchange)));
-        self.step_link(Input::Link { peer: neighbour, change: LinkChange::Up }, turn);
+        self.step_link(Input::Link { peer: neighbour.clone(), change: LinkChange::Up }, turn);
+        if self.lines.contains_key(&connection) {
+            self.group_port_changed(&neighbour, LinkChange::Up, turn);
+        }
     }
 
     /// The connection of a neighbour.
@@ -135,7 +138,10 @@ impl Member {
         match self.lines.get_mut(&connection) {
             Some(Line::Exchange(exchange)) => {
                 if let Some(peer) = exchange.neighbour.clone() {
-                    self.step_link(Input::Link { peer, change }, turn);
+                    self.step_link(Input::Link { peer: peer.clone(), change }, turn);
+                    if self.lines.contains_key(&connection) {
+                        self.group_port_changed(&peer, change, turn);
+                    }
                 }
             }
             Some(Line::Sending(sending)) => {
@@ -162,7 +168,8 @@ impl Member {
             Line::Exchange(exchange) => {
                 self.dialogue_lost(exchange.dialogue, turn);
                 if let Some(peer) = exchange.neighbour {
-                    self.step_link(Input::Link { peer, change }, turn);
+                    self.step_link(Input::Link { peer: peer.clone(), change }, turn);
+                    self.group_port_changed(&peer, change, turn);
                 } else if self.doubts.contains_key(&exchange.member) {
                     turn.arm(Timer::Doubt(exchange.member), DOUBT_INTERVAL);
                 }
@@ -291,6 +298,7 @@ impl Member {
         match pdu {
             Pdu::Hello { member, store, load } => self.hello(from, &member, store, load, turn),
             Pdu::Link(pdu) => self.hear_link(from, pdu, turn),
+            Pdu::Members(pdu) => self.hear_members(from, pdu, turn),
             Pdu::Announce { transfer, offer, octets, digest } => {
                 self.announced(from, (transfer, offer), (octets, digest), turn);
             }

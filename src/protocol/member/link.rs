@@ -20,6 +20,7 @@ impl Member {
         let mut inner = Cx { now: cx.now, choose: &mut *cx.choose, out: &mut effects };
         self.link.step(&turn.config.link(), input, &mut inner);
         let events = self.map_link(effects, turn);
+        self.follow_mastership(turn);
         self.link_events(events, turn);
     }
 
@@ -109,6 +110,7 @@ impl Member {
         self.lines.remove(&connection);
         turn.disarm(Timer::Silence(connection));
         turn.cx.close(connection);
+        self.group_port_closed(neighbour, turn);
         self.dialogue_lost(dialogue, turn);
     }
 }

@@ -7,6 +7,7 @@ mod event;
 mod limits;
 mod lines;
 mod link;
+mod membership;
 mod outside;
 pub(crate) mod pdu;
 pub(crate) mod query;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::deliver::{Deposit, Underway};
 use super::linkstate::{LinkCommand, LinkDurable, LinkState, LinkView, Way};
 use super::master::election::Election;
+use super::master::members::{MembersDurable, Membership};
 use super::queue::{Lanes, Noted, QueueRow, Rest, Spool, Work};
 use super::rules::Verdict;
 use super::submit::Acceptor;
@@ -66,6 +68,9 @@ pub struct Durable {
     /// Of the elections.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub elections: ElectionDurables,
+    /// Of the list of members.
+    #[serde(default)]
+    pub members: MembersDurable,
 }
 
 /// The projection onto the model's variables.
@@ -135,6 +140,8 @@ pub struct Member {
     pub(crate) elections: Elections,
     /// Whether this member tells others that it is the master, and how often it has done so.
     pub(crate) herald: Herald,
+    /// The list of members.
+    pub(crate) membership: Membership,
     /// The same fold that the host keeps: every change is applied here when it is handed out.
     pub(crate) spool: Spool,
     pub(crate) work: BTreeMap<QueueId, Work>,
@@ -248,6 +255,7 @@ impl Member {
                 self.step_election(&group, Input::Timer(timer), None, turn);
             }
             Timer::Herald => self.herald_again(turn),
+            Timer::Members(timer) => self.step_members(Input::Timer(timer), turn),
             Timer::Verify(client) => self.verified_too_late(client, turn),
             Timer::Journal => self.look_through_journal(turn),
             Timer::Consult(host) => self.may_consult_again(&host),
@@ -320,6 +328,7 @@ impl Machine for Member {
             Change::Election { group, change } => {
                 Election::apply(durable.elections.entry(group.clone()).or_default(), change);
             }
+            Change::Members(change) => Membership::apply(&mut durable.members, change),
             _ => durable.spool.apply(change),
         }
     }
@@ -346,6 +355,7 @@ impl Machine for Member {
             link,
             elections: Elections::new(durable.elections.clone()),
             herald: Herald::default(),
+            membership: Membership::new(&durable.members),
             spool: durable.spool.clone(),
             work: BTreeMap::new(),
             origins: BTreeMap::new(),
@@ -366,6 +376,7 @@ impl Machine for Member {
         let events = member.map_link(effects, turn);
         member.wake(turn);
         member.link_events(events, turn);
+        member.follow_mastership(turn);
         member.adopt_elections(turn);
         member.herald(turn);
         member
@@ -399,6 +410,7 @@ impl Machine for Member {
                 self.step_link(Input::Configuration, turn);
                 self.adopt_elections(turn);
                 self.herald(turn);
+                self.step_members(Input::Configuration, turn);
                 for way in self.wanted.clone() {
                     self.command_link(LinkCommand::Want(way), turn);
                 }

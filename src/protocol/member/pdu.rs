@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::Time;
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
 use crate::protocol::master::election::ElectionTimer;
+use crate::protocol::master::members::MembersTimer;
 use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::queue::{AccountJournal, Damage};
 use crate::wire::deliver::Ownership;
@@ -17,6 +18,7 @@ use crate::wire::ids::{
     ConnectionId, ConnectorName, Epoch, GroupName, MemberName, OriginId, QueueId, StoreId,
     TransferId,
 };
+use crate::wire::members::MembersPdu;
 use crate::wire::message::{
     Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal, Return,
 };
@@ -219,6 +221,10 @@ pub enum Pdu {
         /// The word.
         pdu: ElectionPdu,
     },
+
+    // --- the list of members, on the group port ---
+    /// Heartbeats and lists.
+    Members(MembersPdu),
 }
 
 /// A recipient of a message from outside, before it is let in, and what is known of the message by then.
@@ -308,6 +314,8 @@ pub enum Timer {
     Election(GroupName, ElectionTimer),
     /// The members that are not attached are told again who the master is.
     Herald,
+    /// Of the list of members.
+    Members(MembersTimer),
 }
 
 /// Orders from the sessions and the operator.

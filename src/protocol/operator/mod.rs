@@ -38,7 +38,7 @@ pub enum Order {
         /// With which messages or recipients.
         which: Selection,
     },
-    /// Queue nothing more for others, or do so again.
+    /// Queue nothing more for others and lead no more, or do so again.
     Drain {
         /// Whether the member is to drain.
         on: bool,
@@ -153,20 +153,18 @@ impl Member {
         let mut answer = Ordered::default();
         let name = turn.config.member.as_str();
         let accepts = turn.config.policy_of_submission() == SubmitPolicy::LocalForOthers;
-        match (accepts, self.spool.draining == on) {
-            (false, _) if on => {
-                answer.refused.push(Item::whole(name, "it queues for nobody but itself"));
-            }
-            (_, true) => {
-                let text = if on { "it drains already" } else { "it does not drain" };
-                answer.refused.push(Item::whole(name, text));
-            }
-            _ => {
-                self.drain(on, turn);
-                let text = if on { "drains" } else { "queues for others again" };
-                answer.done.push(Item::whole(name, text));
-            }
+        if self.spool.draining == on {
+            let text = if on { "it drains already" } else { "it does not drain" };
+            answer.refused.push(Item::whole(name, text));
+            return answer;
         }
+        self.drain(on, turn);
+        let text = match (on, accepts) {
+            (true, _) => "drains",
+            (false, true) => "queues for others again",
+            (false, false) => "drains no more",
+        };
+        answer.done.push(Item::whole(name, text));
         answer
     }
 

@@ -43,12 +43,12 @@ pub use password::{
 pub use schedule::{SCHEDULE_LIMIT, ScheduleEntry, wait_of, within_days};
 pub use settings::{MemberSettings, Relay, Role, Submit, SubmitPolicy, WEIGHT_LIMIT};
 
+pub use crate::wire::members::MEMBERS_LIMIT;
+
 /// The only value of `format` that this version reads.
 pub const ORGANIZATION_FORMAT: u32 = 1;
 /// The most groups of one organization.
 pub const GROUPS_LIMIT: usize = 10_000;
-/// The most members of one group.
-pub const MEMBERS_LIMIT: usize = 64;
 
 /// `organization.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::{Group, Organization};
 use crate::clause;
 use crate::wire::ids::MemberName;
+use crate::wire::members::WEIGHT_RANGE;
+
+pub use crate::wire::members::{Role, SubmitPolicy};
 
 /// The greatest weight of a member; the least is 1.
-pub const WEIGHT_LIMIT: u32 = 100;
+pub const WEIGHT_LIMIT: u32 = *WEIGHT_RANGE.end();
 
 /// `[[group.member]]`. A member without one has the default of every setting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,16 +32,6 @@ pub struct MemberSettings {
     pub relay: Option<Relay>,
 }
 
-/// What a member does in its group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// It takes the traffic from outside, and has no account open.
-    Frontend,
-    /// It has accounts open.
-    Backend,
-}
-
 /// Who queues what is born at a member, as it is configured.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -48,18 +41,6 @@ pub enum Submit {
     /// As the role says.
     #[default]
     Automatic,
-    /// The member itself.
-    Local,
-    /// The member itself, and what others submit to it, too.
-    LocalForOthers,
-    /// Another member of its group.
-    Remote,
-}
-
-/// Who queues what is born at a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SubmitPolicy {
     /// The member itself.
     Local,
     /// The member itself, and what others submit to it, too.
@@ -78,18 +59,6 @@ pub enum Relay {
 
 const fn lightest() -> u32 {
     1
-}
-
-impl SubmitPolicy {
-    /// As the configuration and the log have it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::LocalForOthers => "local-for-others",
-            Self::Remote => "remote",
-        }
-    }
 }
 
 impl Group {

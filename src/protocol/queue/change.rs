@@ -11,6 +11,7 @@ use super::journal::{AccountJournal, Answered, Recorded};
 use crate::kernel::Time;
 use crate::protocol::linkstate::{TableChange, Way};
 use crate::protocol::master::election::ElectionChange;
+use crate::protocol::master::members::MembersChange;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{
     Epoch, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
@@ -259,6 +260,8 @@ pub enum Change {
         /// The step.
         change: ElectionChange,
     },
+    /// Of the list of members.
+    Members(MembersChange),
     /// The delivery journal drops what is settled of messages that arrived at this time or before.
     Forgotten {
         /// The time.

@@ -82,7 +82,8 @@ impl Spool {
             Change::Boot { .. }
             | Change::DiskRolledBack { .. }
             | Change::Link(_)
-            | Change::Election { .. } => {}
+            | Change::Election { .. }
+            | Change::Members(_) => {}
             Change::Queued { queue, message, accepted } => {
                 self.insert(*queue, message);
                 if let Some((transfer, acceptance)) = accepted {

@@ -15,6 +15,7 @@ use crate::protocol::server::Wire;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
 use crate::wire::ids::MemberName;
+use crate::wire::members::MembersPdu;
 use crate::wire::verify::VerifyPdu;
 use crate::wire::{DecodeError, Mode};
 
@@ -84,6 +85,7 @@ impl GroupClient {
     fn word(&self, pdu: Pdu) -> Option<Frame> {
         match (self.purpose, pdu) {
             (Purpose::Attach, Pdu::Link(link)) => Some(Frame::Link(link)),
+            (Purpose::Attach, Pdu::Members(pdu)) => Some(Frame::Members(pdu)),
             (Purpose::Consult, Pdu::Verify(pdu)) => Some(Frame::Verify(pdu)),
             (Purpose::Convene, Pdu::Election { pdu, .. }) => Some(Frame::Election(pdu)),
             _ => None,
@@ -94,6 +96,8 @@ impl GroupClient {
     fn answer(&self, frame: Frame) -> Option<Pdu> {
         match (self.purpose, frame) {
             (Purpose::Attach, Frame::Link(link)) => Some(Pdu::Link(link)),
+            (Purpose::Attach, Frame::Members(MembersPdu::Heartbeat(_))) => None,
+            (Purpose::Attach, Frame::Members(pdu)) => Some(Pdu::Members(pdu)),
             (Purpose::Consult, Frame::Verify(VerifyPdu::Verify { .. })) => None,
             (Purpose::Consult, Frame::Verify(pdu)) => Some(Pdu::Verify(pdu)),
             (Purpose::Convene, Frame::Election(pdu)) => {

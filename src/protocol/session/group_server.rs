@@ -12,6 +12,7 @@ use crate::protocol::server::Wire;
 use crate::wire::frame::FRAME_LIMIT;
 use crate::wire::group::Frame;
 use crate::wire::ids::MemberName;
+use crate::wire::members::MembersPdu;
 use crate::wire::verify::VerifyPdu;
 use crate::wire::{DecodeError, Mode};
 
@@ -82,6 +83,17 @@ impl GroupServer {
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
             (State::Greeted, Frame::Convene(member))
+                if self.candidate.as_ref() == Some(&member)
+                    && !talk.config.has_part_with(&member) =>
+            {
+                clause!(MA_049);
+                self.misbehaved(
+                    "a fellow, or a member in whose election we have a part",
+                    content,
+                    talk,
+                );
+            }
+            (State::Greeted, Frame::Convene(member))
                 if self.candidate.as_ref() == Some(&member) =>
             {
                 clause!(SM_134);
@@ -99,6 +111,11 @@ impl GroupServer {
                 talk.tell(Pdu::Link(link));
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
+            (State::Attached, Frame::Members(pdu @ MembersPdu::Heartbeat(_))) => {
+                clause!(WI_130);
+                talk.tell(Pdu::Members(pdu));
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
             (State::Consulted, Frame::Verify(pdu @ VerifyPdu::Verify { .. })) => {
                 talk.tell(Pdu::Verify(pdu));
                 talk.receive(Mode::Frame(FRAME_LIMIT));
@@ -111,8 +128,13 @@ impl GroupServer {
                     talk,
                 );
             }
-            (State::Attached, _) => self.misbehaved("news or a report", content, talk),
+            (State::Attached, _) => {
+                self.misbehaved("news, a report or a heartbeat", content, talk);
+            }
             (State::Consulted, _) => self.misbehaved("a question", content, talk),
+            (State::Convened, _) if talk.config.faults.is_on("convened-may-say-anything") => {
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
             (State::Convened, _) => {
                 self.misbehaved("what a candidate or master says", content, talk)
             }
@@ -169,6 +191,7 @@ impl Conversation for GroupServer {
     fn say(&mut self, pdu: Pdu, talk: &mut Talk<'_>) {
         match pdu {
             Pdu::Link(link) if self.state == State::Attached => say(&Frame::Link(link), talk),
+            Pdu::Members(pdu) if self.state == State::Attached => say(&Frame::Members(pdu), talk),
             Pdu::Verify(pdu) if self.state == State::Consulted => say(&Frame::Verify(pdu), talk),
             Pdu::Election { pdu, .. } if self.state == State::Convened => {
                 say(&Frame::Election(pdu), talk);

@@ -18,6 +18,8 @@ pub(crate) struct Acceptor {
     said: u32,
     /// Those handed to it since.
     since: u32,
+    /// It has said so itself, or has taken a message, since a list or loads of the master came.
+    is_heard: bool,
     /// The failures in a row.
     failures: u8,
     breaker: Breaker,
@@ -45,11 +47,21 @@ impl Acceptor {
     pub(crate) const fn heard(&mut self, load: Load) -> bool {
         match load {
             Load::Messages(count) => {
-                (self.said, self.since) = (count, 0);
+                (self.said, self.since, self.is_heard) = (count, 0, true);
                 false
             }
             Load::Draining => true,
         }
+    }
+
+    /// The master has told how much it has to do.
+    pub(crate) const fn listed(&mut self, load: u32) {
+        (self.said, self.since, self.is_heard) = (load, 0, false);
+    }
+
+    /// Whether what it has said itself is newer than the list.
+    pub(crate) const fn is_heard(&self) -> bool {
+        self.is_heard
     }
 
     /// How much it has to do, as far as known here.
@@ -71,6 +83,7 @@ impl Acceptor {
     /// It has taken a message. Whether its breaker closes by that.
     pub(crate) fn succeeded(&mut self) -> bool {
         self.since = self.since.saturating_add(1);
+        self.is_heard = true;
         self.failures = 0;
         core::mem::take(&mut self.breaker) != Breaker::Closed
     }

@@ -10,7 +10,10 @@ use core::num::NonZeroU32;
 use super::acceptor::{BREAKER_SPAN, TRIES_LIMIT, is_lighter};
 use super::{Attempt, SubmitEvent};
 use crate::clause;
+use crate::kernel::Input;
 use crate::protocol::linkstate::Way;
+use crate::protocol::master::election::ElectionCommand;
+use crate::protocol::master::members::MembersCommand;
 use crate::protocol::member::{Event, Member, MemberConfig, Timer, Turn};
 use crate::protocol::organization::SubmitPolicy;
 use crate::protocol::queue::{Change, Place, Route};
@@ -56,6 +59,14 @@ impl Member {
             is_tried && **member != turn.config.member && !tried.contains(*member)
         };
         let mut candidates: Vec<&MemberName> = group.acceptors().filter(may_be_tried).collect();
+        let is_there = |member: &&MemberName| {
+            let is_heard = self.acceptors.get(*member).is_some_and(super::Acceptor::is_heard);
+            is_heard || self.membership.is_active(member)
+        };
+        if candidates.iter().any(&is_there) && !turn.fault("list-is-not-heeded") {
+            clause!(SU_081);
+            candidates.retain(is_there);
+        }
         let mut draw = |site| {
             let bound = NonZeroU32::new(u32::try_from(candidates.len()).ok()?)?;
             let place = if bound.get() == 1 { 0 } else { turn.cx.choose.below(site, bound) };
@@ -153,6 +164,11 @@ impl Member {
         clause!(SU_056);
         self.store_change(Change::Draining { on }, turn);
         turn.tell(Event::Submit(SubmitEvent::Draining { on }));
+        clause!(MA_059);
+        self.step_members(Input::Command(MembersCommand::Changed), turn);
+        let group = turn.config.link().group().name.clone();
+        let command = ElectionCommand::Drain { on };
+        self.step_election(&group, Input::Command(command), None, turn);
     }
 
     /// What the answer to the HELLO of `asker` says of how much we have to do.

@@ -161,6 +161,7 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
             admin: None,
             submission: asked.listen.submission,
             submissions: asked.listen.submissions,
+            health: None,
         },
         peers: peers(asked.peers),
         via: vias(asked.via),
@@ -172,6 +173,7 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
         source: asked.source,
         time_scale: 1.0,
         filter: None,
+        etcd: None,
     };
     Ok(Configured { configuration: Arc::new(configuration), now_us: asked.now_us })
 }

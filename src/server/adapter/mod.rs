@@ -30,12 +30,13 @@ use crate::protocol::faults::Faults;
 use crate::protocol::operator::{Burial, Order};
 use crate::server::net::name_of;
 use crate::server::private;
+use crate::wire::ids::MemberName;
 
 /// The only value of `proto` that this version speaks.
 pub const PROTO: u64 = 1;
 
 /// The profiles that this implementation claims.
-pub const PROFILES: [&str; 12] = [
+pub const PROFILES: [&str; 13] = [
     "smtp/server",
     "smtp/limits",
     "smtp/submission",
@@ -46,6 +47,7 @@ pub const PROFILES: [&str; 12] = [
     "deliver/sender",
     "linkstate/core",
     "linkstate/operator",
+    "master/election",
     "cluster/full",
     "cluster/tls",
 ];
@@ -163,6 +165,7 @@ impl Adapter {
             "advance" => self.advance(&request.body),
             "inspect" => self.inspect(&request.body),
             "bury" => self.bury(&request.body),
+            "transfer" => self.transfer(&request.body),
             other => {
                 clause!(CO_002);
                 Err(Refused::new("unknown-op", format!("there is no operation `{other}`")))
@@ -298,10 +301,26 @@ impl Adapter {
 
     /// The operator says that a group is no more; answered when that is stored.
     fn bury(&self, body: &Map<String, Value>) -> Result<Value, Refused> {
-        let Running { runtime, member } = self.running.as_ref().ok_or_else(not_started)?;
         let burial = Burial::deserialize(Value::Object(body.clone()))
             .map_err(|error| Refused::new("bad-request", error))?;
-        let ordered = runtime.block_on(member.observer().order(Order::Bury(burial)));
+        self.order(Order::Bury(burial))
+    }
+
+    /// The operator has the mastership of the group move; answered when the member is the master no more.
+    fn transfer(&self, body: &Map<String, Value>) -> Result<Value, Refused> {
+        clause!(CO_016);
+        let to = match body.get("to") {
+            Some(to) => Some(
+                MemberName::deserialize(to).map_err(|error| Refused::new("bad-request", error))?,
+            ),
+            None => None,
+        };
+        self.order(Order::Transfer { to })
+    }
+
+    fn order(&self, order: Order) -> Result<Value, Refused> {
+        let Running { runtime, member } = self.running.as_ref().ok_or_else(not_started)?;
+        let ordered = runtime.block_on(member.observer().order(order));
         let ordered = ordered.ok_or_else(|| Refused::new("stopped", "the member has stopped"))?;
         match ordered.refused.first() {
             Some(refused) => Err(Refused::new("refused", &refused.text)),

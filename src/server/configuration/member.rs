@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::checks::{
     check_filter, check_listeners, check_names, check_permission, check_reach, check_values,
 };
+use super::etcd::check_etcd;
 use super::file::{TomlFile, read_text};
 use super::outside::{OutsideTrust, outside};
 use super::sections::{
@@ -40,6 +41,7 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_submission(&member, &mut wrong);
     check_permission(&member.security, &mut wrong);
     check_filter(member.filter.as_ref(), &mut wrong);
+    check_etcd(&member, &organization, &mut wrong);
     check_smart_host(&file, &member, &organization, &mut errors);
     let credentials = credentials(&file, &member.security, &mut errors);
     let client_credentials = client_credentials(&file, &member.security, &mut errors);
@@ -132,7 +134,8 @@ fn configuration(
 ) -> Configuration {
     let directory = file.relative(&member.directory);
     let relaying = relaying_members(&member, &organization);
-    let ListenSection { smtp, deliver, group, admin, submission, submissions } = member.listen;
+    let ListenSection { smtp, deliver, group, admin, submission, submissions, health } =
+        member.listen;
     // Where addresses prove names, a member has to come from the address where it is expected.
     let is_name = member.security.members == Security::Address && !smtp.ip().is_unspecified();
     let source = is_name.then_some(smtp.ip());
@@ -165,6 +168,7 @@ fn configuration(
             admin: admin.map(|admin| directory.join(admin)),
             submission,
             submissions,
+            health,
         },
         directory,
         peers,
@@ -176,6 +180,7 @@ fn configuration(
         process: member.process,
         source,
         time_scale: member.clock.scale,
+        etcd: member.etcd,
         filter: member.filter.map(|section| FilterConfiguration {
             command: section.command,
             time_limit: Duration::from_secs(u64::from(section.time_limit_s)),

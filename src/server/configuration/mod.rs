@@ -2,6 +2,7 @@
 
 mod checks;
 mod error;
+mod etcd;
 mod file;
 mod member;
 mod organization;
@@ -27,8 +28,8 @@ pub use organization::load_organization;
 pub use outside::{OutsideSection, OutsideTrust};
 pub use reload::{complaint, complaint_of_organization, reload};
 pub use sections::{
-    ClockSection, FilterConfiguration, FilterSection, ListenSection, MEMBER_FORMAT, MemberFile,
-    PeerSection, ProcessSection, SecuritySection, ViaSection,
+    ClockSection, EtcdSection, FilterConfiguration, FilterSection, ListenSection, MEMBER_FORMAT,
+    MemberFile, PeerSection, ProcessSection, SecuritySection, ViaSection,
 };
 
 use crate::protocol::member::{Endpoint, MemberConfig};
@@ -64,6 +65,8 @@ pub struct Configuration {
     pub time_scale: f64,
     /// The program that judges each message at enqueue.
     pub filter: Option<FilterConfiguration>,
+    /// The etcd that decides who is the master of the member's group, where one does.
+    pub etcd: Option<EtcdSection>,
 }
 
 /// Where a member listens. Port 0 lets the system pick one.
@@ -81,6 +84,8 @@ pub struct Listen {
     pub submission: Option<SocketAddr>,
     /// SMTP for clients that log in, under TLS from the start.
     pub submissions: Option<SocketAddr>,
+    /// HTTP, for those who watch the member.
+    pub health: Option<SocketAddr>,
 }
 
 /// Where another member is.

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use super::file::TomlFile;
 use super::member::load;
-use super::sections::{FilterConfiguration, MEMBER_FORMAT, MemberFile};
+use super::sections::{EtcdSection, FilterConfiguration, MEMBER_FORMAT, MemberFile};
 use super::{Configuration, ConfigurationError};
 use crate::clause;
+use crate::protocol::organization::Group;
 
 /// Reads and checks both files as [`load`] does, and what they say against what holds now.
 ///
@@ -20,6 +21,7 @@ pub fn reload(path: &Path, old: &Configuration) -> Result<Configuration, Vec<Con
     let mut errors: Vec<_> =
         (fixed(old, &new).into_iter()).map(|(place, problem)| file.at(&place, &problem)).collect();
     errors.extend(revision(&file, old, &new).map_err(|error| vec![error])?);
+    errors.extend(back_end(&file, old, &new).map_err(|error| vec![error])?);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -75,6 +77,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
         |address: Option<SocketAddr>| address.map_or_else(|| "none".into(), |a| a.to_string());
     compare("listen.submission", &port(old.listen.submission), &port(new.listen.submission));
     compare("listen.submissions", &port(old.listen.submissions), &port(new.listen.submissions));
+    compare("listen.health", &port(old.listen.health), &port(new.listen.health));
     let security = |of: &Configuration| format!("{:?}", of.member.security).to_lowercase();
     compare("security.members", &security(old), &security(new));
     compare("clock.scale", &old.time_scale, &new.time_scale);
@@ -92,6 +95,16 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
         )
     };
     compare("filter", &filter(old), &filter(new));
+    clause!(SV_123);
+    let etcd = |of: &Configuration| {
+        of.etcd.as_ref().map_or_else(
+            || "none".into(),
+            |EtcdSection { endpoints, prefix }| {
+                format!("{} below `{prefix}`", endpoints.join(", "))
+            },
+        )
+    };
+    compare("etcd", &etcd(old), &etcd(new));
     if old.member.member == new.member.member {
         let group = |of: &Configuration| {
             let group = of.member.organization.group_of(&of.member.member);
@@ -100,6 +113,32 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
         compare("member", &group(old), &group(new));
     }
     changed
+}
+
+/// Two that are elected by different back ends do not exclude each other.
+fn back_end(
+    file: &TomlFile,
+    old: &Configuration,
+    new: &Configuration,
+) -> Result<Option<ConfigurationError>, ConfigurationError> {
+    let decides = |of: &Configuration| {
+        let group = of.member.organization.group_of(&of.member.member)?;
+        Some(group.election.as_ref()?.back_end)
+    };
+    let (Some(before), Some(after)) = (decides(old), decides(new)) else { return Ok(None) };
+    if before == after {
+        return Ok(None);
+    }
+    clause!(MA_089);
+    let organization = &new.member.organization;
+    let is_own = |group: &Group| group.members.contains(&new.member.member);
+    let place = organization.groups.iter().position(is_own).expect("the group was just found");
+    let problem = format!(
+        "is {} and was {}; that takes a restart, with every voter of the group stopped meanwhile",
+        after.name(),
+        before.name()
+    );
+    Ok(Some(in_organization(file, &format!("group[{place}].election.back_end"), &problem)?))
 }
 
 /// Another organization has to say that it is a later one: members compare what they know by it.

@@ -53,6 +53,32 @@ pub struct MemberFile {
     /// `[filter]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterSection>,
+    /// `[etcd]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etcd: Option<EtcdSection>,
+}
+
+/// `[etcd]`: where the etcd is that decides who is the master of the group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EtcdSection {
+    /// `http://HOST:PORT`, one or more of the same cluster.
+    pub endpoints: Vec<String>,
+    /// What the keys begin with.
+    #[serde(default = "default_prefix")]
+    pub prefix: String,
+}
+
+fn default_prefix() -> String {
+    String::from("/bridgehead")
+}
+
+impl EtcdSection {
+    /// The one that listens there, below the default prefix.
+    #[must_use]
+    pub fn at(endpoints: Vec<String>) -> Self {
+        Self { endpoints, prefix: default_prefix() }
+    }
 }
 
 /// `[process]`: as whom the member runs when root has started it.
@@ -94,6 +120,9 @@ pub struct ListenSection {
     /// `IP:PORT` for clients that log in, 465 as a rule: under TLS from the start.
     #[serde(default)]
     pub submissions: Option<SocketAddr>,
+    /// `IP:PORT` where it is said by HTTP whether the member lives, and takes mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<SocketAddr>,
 }
 
 impl ListenSection {
@@ -105,6 +134,7 @@ impl ListenSection {
             ("group", Some(self.group)),
             ("submission", self.submission),
             ("submissions", self.submissions),
+            ("health", self.health),
         ];
         named.into_iter().filter_map(|(name, address)| Some((name, address?)))
     }

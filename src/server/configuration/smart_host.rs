@@ -81,7 +81,15 @@ mod tests {
         let [deliver, group] = ["127.0.0.1:24", "127.0.0.1:2503"].map(|a| a.parse().unwrap());
         let submission = Some("127.0.0.1:587".parse().unwrap());
         let smtp = smtp.parse().unwrap();
-        ListenSection { smtp, deliver, group, admin: None, submission, submissions: None }
+        ListenSection {
+            smtp,
+            deliver,
+            group,
+            admin: None,
+            submission,
+            submissions: None,
+            health: None,
+        }
     }
 
     /// SV-089: own ports, by address and by name; other ports and other machines are nobody's loop.

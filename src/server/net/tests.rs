@@ -74,6 +74,7 @@ fn configuration(directory: &tempfile::TempDir, credentials: Option<Credentials>
             admin: None,
             submission: None,
             submissions: None,
+            health: None,
         },
         peers: BTreeMap::from([(MemberName::from("rg1-b"), peer)]),
         via: BTreeMap::new(),
@@ -85,6 +86,7 @@ fn configuration(directory: &tempfile::TempDir, credentials: Option<Credentials>
         source: None,
         time_scale: 1.0,
         filter: None,
+        etcd: None,
     }
 }
 

@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{oneshot, watch};
 
@@ -27,8 +28,9 @@ use crate::server::identity::Identity;
 use crate::server::maildir::Maildirs;
 use crate::server::net::{Handle, Network, OPENING_LIMIT, Security};
 use crate::server::passwords::Passwords;
-use crate::server::report;
+use crate::server::report::{self, What};
 use crate::server::spool::{Operation, Settled};
+use crate::server::store::{Asked, Store};
 use crate::server::tokens::{Kind, Token};
 use crate::wire::ids::{ConnectionId, MemberName};
 use crate::wire::message::BodyKey;
@@ -54,6 +56,7 @@ pub(super) struct Host {
     network: Arc<Network>,
     maildirs: Maildirs,
     filter: Option<Filter>,
+    store: Option<Store>,
     passwords: Passwords,
     choose: Seeded,
     node: Node<Server>,
@@ -83,6 +86,7 @@ pub(super) struct Parts {
     pub(super) network: Arc<Network>,
     pub(super) maildirs: Maildirs,
     pub(super) filter: Option<Filter>,
+    pub(super) store: Option<Store>,
     pub(super) choose: Seeded,
     pub(super) node: Node<Server>,
     pub(super) inputs: UnboundedReceiver<ToHost>,
@@ -98,6 +102,7 @@ impl Host {
             network: parts.network,
             maildirs: parts.maildirs,
             filter: parts.filter,
+            store: parts.store,
             passwords: Passwords::default(),
             choose: parts.choose,
             node: parts.node,
@@ -140,12 +145,16 @@ impl Host {
     }
 
     fn ask(&self, ticket: Ticket, query: Query, token: &Token) {
-        match (query, &self.filter) {
-            (Query::Filter { sender, recipients, fields, body }, Some(filter)) => {
+        match (query, &self.filter, &self.store) {
+            (Query::Filter { sender, recipients, fields, body }, Some(filter), _) => {
                 let token = token.also(Kind::Ask);
                 filter.ask(Question { ticket, sender, recipients, fields, body, token });
             }
-            (query, _) => ask(&self.network, &self.maildirs, ticket, query, token),
+            (Query::Store { group, query }, _, Some(store)) => {
+                let token = token.also(Kind::Ask);
+                store.ask(Asked { ticket, group, query, token });
+            }
+            (query, _, _) => ask(&self.network, &self.maildirs, ticket, query, token),
         }
     }
 
@@ -221,8 +230,7 @@ impl Host {
             }
             ToHost::ShutDown => self.shut_down(),
             ToHost::Report { what, reply } => {
-                let (server, now) = (self.node.machine(), self.network.clock.now());
-                let _ = reply.send(report::of(server, &self.configuration.member, now, &what));
+                let _ = reply.send(self.report(&what));
             }
             ToHost::Order { order, reply } => self.order(order, reply),
             ToHost::Next { reply } => {
@@ -232,6 +240,15 @@ impl Host {
                 let _ = reply.send(self.fire());
             }
         }
+    }
+
+    fn report(&self, what: &What) -> Value {
+        let (server, now) = (self.node.machine(), self.network.clock.now());
+        let mut report = report::of(server, &self.configuration.member, now, what);
+        if *what == What::Health && self.is_stopping {
+            report::add_reason(&mut report, "stopping");
+        }
+        report
     }
 
     fn accept(

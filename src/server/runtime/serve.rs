@@ -1,7 +1,9 @@
 //! `bridgehead serve MEMBER.toml`: one member as a daemon.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{self, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,10 +25,13 @@ use crate::server::configuration::{
 };
 use crate::server::net::{Listeners, Sockets, name_of};
 use crate::server::privileges::drop_privileges;
-use crate::server::{admin, private, seen};
+use crate::server::{admin, health, private, seen};
 
 /// How long the last octets may take to leave when all sessions have finished.
 const LAST_OCTETS: Duration = Duration::from_secs(2);
+
+/// The port for those who watch the member, and where it is.
+type HealthPort = (TcpListener, SocketAddr);
 
 /// How the log is written to stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,20 +80,23 @@ pub fn serve(file: &Path, logging: Logging, until: Until) -> ExitCode {
     };
     log_to_stderr(logging);
     raise_file_limit();
-    let sockets = match bind_first(file, &configuration) {
-        Ok(sockets) => sockets,
+    let (sockets, health) = match bind_first(file, &configuration) {
+        Ok(bound) => bound,
         Err(problem) => return refuse(&problem),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("the runtime cannot start: {error}")),
     };
-    runtime.block_on(run(file, Arc::new(configuration), sockets, until))
+    runtime.block_on(run(file, Arc::new(configuration), sockets, health, until))
 }
 
 /// Binds the ports as whoever has started the process, and becomes whom the configuration names. No other
 /// thread runs yet, and nothing was read from the network or from the spool.
-fn bind_first(file: &Path, configuration: &Configuration) -> Result<Sockets, String> {
+fn bind_first(
+    file: &Path,
+    configuration: &Configuration,
+) -> Result<(Sockets, Option<HealthPort>), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot start: {error}"))?;
     let sockets = runtime.block_on(async {
@@ -96,9 +104,11 @@ fn bind_first(file: &Path, configuration: &Configuration) -> Result<Sockets, Str
         listeners.into_sockets().map_err(|error| error.to_string())
     })?;
     drop(runtime);
+    let bind = |address| health::bind(address).map_err(|error| format!("{address}: {error}"));
+    let health = configuration.listen.health.map(bind).transpose()?;
     drop_privileges(&configuration.process, &configuration.directory)
         .map_err(|error| complaint(file, error.place, &error.problem).to_string())?;
-    Ok(sockets)
+    Ok((sockets, health))
 }
 
 /// The usual limit is for programs that wait with `select`; the hard one is what this process may have.
@@ -121,6 +131,7 @@ async fn run(
     file: &Path,
     configuration: Arc<Configuration>,
     sockets: Sockets,
+    health: Option<HealthPort>,
     until: Until,
 ) -> ExitCode {
     let settings = Settings {
@@ -145,9 +156,15 @@ async fn run(
     let reloader = member.reloader(file.into(), configuration);
     let observer = member.observer().with_reloader(Arc::clone(&reloader));
     if let Some(path) = &admin
-        && let Err(error) = admin::serve(path, observer)
+        && let Err(error) = admin::serve(path, observer.clone())
     {
         return refuse(&format!("{}: cannot listen: {error}", path.display()));
+    }
+    let health_address = health.as_ref().map(|(_, address)| *address);
+    if let Some((listener, address)) = health
+        && let Err(error) = health::serve(listener, observer)
+    {
+        return refuse(&format!("{address}: cannot listen: {error}"));
     }
     // Whoever reads that the member is ready may stop it at once, in order.
     let signals = match Signals::take() {
@@ -155,7 +172,7 @@ async fn run(
         Err(error) => return refuse(&format!("signals cannot be taken: {error}")),
     };
     // Who reads no more, as a supervisor that only waits for the process, does not stop the member.
-    if let Err(error) = say_ready(&member)
+    if let Err(error) = say_ready(&member, health_address)
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         return refuse(&format!("standard output cannot be written: {error}"));
@@ -169,7 +186,7 @@ async fn run(
     code
 }
 
-fn say_ready(member: &Member) -> io::Result<()> {
+fn say_ready(member: &Member, health: Option<SocketAddr>) -> io::Result<()> {
     let address = |port| member.addresses()[&port];
     let mut stdout = io::stdout().lock();
     write!(
@@ -183,6 +200,9 @@ fn say_ready(member: &Member) -> io::Result<()> {
         if let Some(address) = member.addresses().get(&port) {
             write!(stdout, " {}={address}", name_of(port))?;
         }
+    }
+    if let Some(address) = health {
+        write!(stdout, " health={address}")?;
     }
     writeln!(stdout)?;
     stdout.flush()

@@ -32,6 +32,7 @@ use crate::server::net::{ListenError, Listeners, Network, Registry, Security};
 use crate::server::private::take_from_others;
 use crate::server::report::{self, What};
 use crate::server::spool::{Opened, Spool as _, SpoolError, SqliteSpool};
+use crate::server::store::Store;
 use crate::server::tokens::{Kind, Tokens};
 use crate::wire::message::{Body, BodyKey};
 
@@ -163,9 +164,11 @@ pub(super) fn start_on(
     let filter = configuration.filter.clone();
     let filter =
         filter.map(|filter| Filter::start(filter, &configuration.directory, Arc::clone(&network)));
+    let store = Store::start(configuration.etcd.as_ref(), &network);
     let parts = Parts {
         configuration,
         filter,
+        store,
         network: Arc::clone(&network),
         maildirs: maildirs.clone(),
         choose,
@@ -267,7 +270,12 @@ impl Member {
     /// A way to look at it, for the admin socket.
     #[must_use]
     pub fn observer(&self) -> Observer {
-        Observer { host: self.host.clone(), maildirs: self.maildirs.clone(), reloader: None }
+        Observer {
+            host: self.host.clone(),
+            spool: Arc::clone(&self.spool),
+            maildirs: self.maildirs.clone(),
+            reloader: None,
+        }
     }
 
     /// A way to have it read `file` again, from which it got `configuration`.
@@ -311,6 +319,7 @@ impl Member {
 #[derive(Clone)]
 pub struct Observer {
     host: UnboundedSender<ToHost>,
+    spool: Arc<SqliteSpool<Server>>,
     maildirs: Maildirs,
     reloader: Option<Arc<Reloader>>,
 }
@@ -339,6 +348,18 @@ impl Observer {
         let (reply, answer) = oneshot::channel();
         self.host.send(ToHost::Order { order, reply }).ok()?;
         answer.await.ok()
+    }
+
+    /// Whether the member takes mail, and if not, why; `None` when it has stopped. Where nobody sends mail any more
+    /// because the disk is full, it is this that finds out when there is room again.
+    pub async fn health(&self) -> Option<Value> {
+        let spool = Arc::clone(&self.spool);
+        let has_room = tokio::task::spawn_blocking(move || spool.admits()).await.ok()?;
+        let mut report = self.report(What::Health).await?;
+        if !has_room {
+            report::add_reason(&mut report, "disk_full");
+        }
+        Some(report)
     }
 
     /// What the member shows; `None` when it has stopped.

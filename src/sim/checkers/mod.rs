@@ -12,6 +12,7 @@ mod c7_truthful_bounce;
 mod custody;
 mod ended;
 mod ledger;
+mod one_list;
 mod order;
 mod patience;
 
@@ -70,6 +71,7 @@ pub struct Checkers {
     one_custodian: c3_one_custodian::OneCustodian,
     no_ping_pong: c4_no_ping_pong::NoPingPong,
     one_master: c6_one_master::OneMaster,
+    one_list: one_list::OneList,
     truthful_bounce: TruthfulBounce,
     orders: Orders,
     patience: Patience,
@@ -104,6 +106,7 @@ impl Checkers {
             no_duplicate: c2_no_duplicate::NoDuplicate::default(),
             one_custodian: c3_one_custodian::OneCustodian::default(),
             one_master: c6_one_master::OneMaster::default(),
+            one_list: one_list::OneList::default(),
             no_ping_pong: c4_no_ping_pong::NoPingPong::new(hop_limit),
             held: configs.iter().map(|_| BTreeMap::new()).collect(),
             journals: configs.iter().map(|_| custody::Journal::default()).collect(),
@@ -261,6 +264,8 @@ impl Checkers {
         self.judge("C2", verdict);
         let verdict = c3_one_custodian::OneCustodian::stored(host, change);
         self.judge("C3", verdict);
+        let verdict = self.one_list.stored(place, change);
+        self.judge("MA-053", verdict);
         self.journals[place].stored(change);
         if matches!(change, Change::Closed { .. } | Change::Opened { .. }) {
             self.journals[place] = custody::Journal::of(host);
@@ -271,7 +276,11 @@ impl Checkers {
             self.suspects += recipients.len();
             self.unsettled.extend(custody::copies(host, *queue, recipients, &self.ledger));
         }
-        if !matches!(change, Change::Link(_) | Change::Election { .. } | Change::Boot { .. }) {
+        let is_custody = !matches!(
+            change,
+            Change::Link(_) | Change::Election { .. } | Change::Members(_) | Change::Boot { .. }
+        );
+        if is_custody {
             self.look(now, host, place);
         }
         // Last: a second copy may also cross where the first one did, and that is not what is wrong.
@@ -348,6 +357,7 @@ impl Checkers {
         }
         self.no_duplicate.set_back(place, &host.config.member);
         self.no_ping_pong.set_back();
+        self.one_list.set_back(host, place);
         self.names.set_back(host, place);
         self.journals[place] = custody::Journal::of(host);
         self.unsettled.extend(core::mem::take(&mut self.seen[place]));
@@ -405,6 +415,7 @@ impl Checkers {
         let verdict = c5_convergence::check(hosts, is_cut);
         self.judge("C5", verdict);
         self.judge("C6", c6_one_master::settled(hosts));
+        self.judge("MA-053", one_list::settled(hosts));
     }
 
     /// A member has taken a step, or its process has ended: C6.

@@ -41,8 +41,25 @@ const SOURCES: Field = Field::known("bridgeheads", "the members that carry it");
 const STATE: Field = Field::known("state", "UP or DOWN");
 const STATES: Field = Field::known("states", "of the connectors that the member carries");
 const TEXT: Field = Field::known("text", "counted");
-const ROUND: Field = Field::known("round", "number of a poll or round, hexadecimal");
+const ROUND: Field = Field::known("round", "number of a poll, round or request, hexadecimal");
 const LEASE: Field = Field::known("lease", "the least promise, milliseconds, hexadecimal");
+const SPOKEN: Field =
+    Field::known("version", "of the protocols, hexadecimal; - where it is not known");
+const FEATURES: Field = Field::known("features", "beyond what the version must understand");
+const FEATURE: Field = Field::known("feature", "its name, counted");
+const ROLE: Field = Field::known("role", "FRONTEND, BACKEND or -");
+const POLICY: Field = Field::known("policy", "who queues what is born at the member");
+const WEIGHT: Field = Field::known("weight", "1 to 64, hexadecimal");
+const LOAD: Field = Field::known("load", "messages in the queue, hexadecimal");
+const DUTY: Field = Field::known("duty", "DRAINS takes nothing more upon itself");
+const PRESENCE: Field = Field::known("state", "ACTIVE, DRAINING or AWAY");
+const NUMBER: Field = Field::known("number", "counts the lists of a term, hexadecimal");
+const ACCOUNTS: Field = Field::known("accounts", "that the member asks for");
+const ACCOUNT: Field = Field::known("account", "its address, counted");
+const HOLDINGS: Field = Field::known("holdings", "accounts that the member has");
+const TAKEN: Field = Field::known("taken", "accounts that it has not");
+const OWNER: Field = Field::known("owner", "the member that has it, counted; - for nobody");
+const GRANT: Field = Field::known("grant", "number of the grant under the term, hexadecimal");
 const LATER: Field = Field::unknown("element", "of a later version than this explanation");
 
 /// The most frames and parentheses in one another; the grammar has six.
@@ -55,9 +72,11 @@ enum Place {
     Group(&'static Field, &'static [Self]),
     /// These places in parentheses, any number of times.
     Items(&'static Field, &'static [Self]),
+    /// The same, where a parenthesis opens here.
+    Maybe(&'static Field, &'static [Self]),
 }
 
-use Place::{Group, Items, One};
+use Place::{Group, Items, Maybe, One};
 
 const NEWS: &[Place] = &[
     One(&DIGEST),
@@ -96,6 +115,53 @@ const ANSWER: &[Place] = &[One(&ROUND)];
 const ASKED: &[Place] = &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE)];
 const VOTE: &[Place] = &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE), One(&LEASE)];
 const RESIGN: &[Place] = &[One(&COUNTER), One(&MASTER), One(&NONCE), One(&MEMBER)];
+const HEARTBEAT: &[Place] = &[
+    One(&SPOKEN),
+    Items(&FEATURES, &[One(&FEATURE)]),
+    One(&ROLE),
+    One(&POLICY),
+    One(&WEIGHT),
+    One(&LOAD),
+    One(&DUTY),
+    One(&COUNTER),
+    One(&MASTER),
+    One(&NONCE),
+    One(&NUMBER),
+];
+const LISTED: &[Place] = &[
+    One(&MEMBER),
+    One(&PRESENCE),
+    One(&ROLE),
+    One(&POLICY),
+    One(&WEIGHT),
+    One(&LOAD),
+    One(&SPOKEN),
+    Maybe(&FEATURES, &[One(&FEATURE)]),
+];
+const LIST: &[Place] = &[
+    One(&COUNTER),
+    One(&MASTER),
+    One(&NONCE),
+    One(&NUMBER),
+    One(&SPOKEN),
+    Items(&FEATURES, &[One(&FEATURE)]),
+    Items(&MEMBERS, LISTED),
+];
+const LOADS: &[Place] = &[
+    One(&COUNTER),
+    One(&MASTER),
+    One(&NONCE),
+    One(&NUMBER),
+    Items(&MEMBERS, &[One(&MEMBER), One(&LOAD)]),
+];
+const HOLDING: &[Place] = &[One(&ACCOUNT), One(&COUNTER), One(&MASTER), One(&NONCE), One(&GRANT)];
+const CLAIM: &[Place] =
+    &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE), Items(&ACCOUNTS, &[One(&ACCOUNT)])];
+const RENEW: &[Place] =
+    &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE), Items(&HOLDINGS, HOLDING)];
+const RETURN: &[Place] = &[One(&COUNTER), One(&MASTER), One(&NONCE), Items(&HOLDINGS, HOLDING)];
+const LEASED: &[Place] =
+    &[One(&ROUND), Items(&HOLDINGS, HOLDING), Items(&TAKEN, &[One(&ACCOUNT), One(&OWNER)])];
 const NAMED: &[Place] = &[One(&MEMBER)];
 
 /// A message of X-LINK2STATE, from its counted frame on.
@@ -230,11 +296,18 @@ impl Walk<'_> {
                     b"REPORT" => REPORT,
                     b"REPORTED" => REPORTED,
                     b"NODEINFO" => NODEINFO,
-                    b"ATTACH" | b"CONSULT" | b"CONVENE" => NAMED,
-                    b"POLL" | b"LEAD" | b"UNWILLING" | b"REFUSE" => ASKED,
+                    b"ATTACH" | b"CONSULT" | b"CONVENE" | b"TENANT" => NAMED,
+                    b"POLL" | b"LEAD" | b"UNWILLING" | b"REFUSE" | b"DECLINED" => ASKED,
                     b"WILLING" | b"GRANTED" | b"OBEYED" => ANSWER,
                     b"VOTE" => VOTE,
                     b"RESIGN" => RESIGN,
+                    b"HEARTBEAT" => HEARTBEAT,
+                    b"MEMBERS" => LIST,
+                    b"LOADS" => LOADS,
+                    b"CLAIM" => CLAIM,
+                    b"RENEW" => RENEW,
+                    b"RETURN" => RETURN,
+                    b"LEASED" => LEASED,
                     _ => &[],
                 };
                 self.one(&VERB)?;
@@ -262,7 +335,8 @@ impl Walk<'_> {
                     self.places(inside)?;
                     self.close()?;
                 }
-                Items(field, inside) => {
+                Maybe(_, _) if self.peek()? != b'(' => {}
+                Items(field, inside) | Maybe(field, inside) => {
                     self.open(field)?;
                     while self.peek()? != b')' {
                         self.places(inside)?;

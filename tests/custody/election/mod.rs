@@ -3,6 +3,7 @@
 mod chaos;
 mod clauses;
 mod desk;
+mod drains;
 mod files;
 mod seats;
 mod store;

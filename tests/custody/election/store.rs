@@ -2,7 +2,7 @@
 //! way, and members are cut off from it while they reach each other.
 
 use bridgehead::kernel::{Input, Span, Ticket, Time};
-use bridgehead::protocol::master::election::{StoreAnswer, StoreAsk, StoreQuery, StoreWord};
+use bridgehead::protocol::master::election::{StoreAnswer, StoreQuery, StoreWord};
 use bridgehead::protocol::organization::BackEnd;
 
 use super::chaos::{RIGHT, Wrong, finds, replaced_in_order, survey};
@@ -46,13 +46,10 @@ impl World {
 
     pub(super) fn store_acts(&mut self, mut call: Box<Call>) {
         let now = Time(self.now);
-        let held_until = self.store.held_until(GROUP, now);
-        if let (StoreAsk::Look { patience }, Some(until), false) =
-            (&call.query.ask, held_until, call.waited)
-        {
+        let again = self.store.waits_until(GROUP, &call.query.ask, now);
+        if let Some(again) = again.filter(|_| !call.waited) {
             call.waited = true;
-            let wait = until.since(now).min(*patience);
-            return self.plan(wait.0, Happening::Acts(call));
+            return self.plan(again.since(now).0, Happening::Acts(call));
         }
         let blind = self.hosts[call.at].config.faults.is_on("store-compares-nothing");
         let mut word = self.store.transact((GROUP, &call.query.ask), call.ends, blind, now);
@@ -100,7 +97,7 @@ fn planted_bugs_of_members_that_ask_a_store_are_found() {
         "resigns-before-it-stops",
         "lease-survives-a-boot",
     ] {
-        assert!(finds(Wrong { fault: Some(fault), ..STORE }, 96).is_some(), "{fault}");
+        assert!(finds(Wrong { fault: Some(fault), ..STORE }, 1_000).is_some(), "{fault}");
     }
 }
 

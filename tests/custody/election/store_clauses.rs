@@ -73,7 +73,8 @@ fn ma_081_nobody_begins_while_another_one_holds_the_mastership() {
     let mut candidate = desk(1);
     candidate.fire(ElectionTimer::Stand);
     let patience = Span(LEASE.0 / 3);
-    assert_eq!(question(&candidate), StoreAsk::Look { patience });
+    let member = MemberName::from("v2");
+    assert_eq!(question(&candidate), StoreAsk::Look { member, patience });
     let other = term(4, "v1");
     says(&mut candidate, stands(Some(&other), Some(&other), false));
     candidate.store();
@@ -142,13 +143,9 @@ fn ma_084_a_holder_whose_round_is_refused_ceases_at_once() {
     assert_ne!(holder.round(), first);
     says(&mut holder, StoreWord::Done);
     let round = holder.round();
-    let told = ElectionPdu::Lead { round, term: own.clone() };
-    assert_eq!(
-        holder.said(&voter("v2")),
-        [told.clone()],
-        "MA-040: with every round that is granted"
-    );
-    assert_eq!(holder.said(&voter("m1")), [told]);
+    let told = [ElectionPdu::Lead { round, term: own.clone() }];
+    assert_eq!(holder.said(&voter("v2")), told, "MA-040: with every round that is granted");
+    assert_eq!(holder.said(&voter("m1")), told);
     assert!(!holder.node.armed().contains(&ElectionTimer::Lease(first)));
     holder.fire(ElectionTimer::Round);
     let other = term(own.counter + 1, "v2");
@@ -202,8 +199,8 @@ fn ma_086_who_hands_over_ceases_then_is_forgotten_then_says_so() {
     assert_eq!(question(&holder), StoreAsk::Forget { term: own.clone() });
     assert_eq!(holder.said(&voter("v3")), []);
     says(&mut holder, StoreWord::Done);
-    let farewell = ElectionPdu::Resign { term: own.clone(), successor: successor.clone() };
-    assert_eq!(holder.said(&voter("v3")), [farewell.clone()]);
+    let farewell = ElectionPdu::Resign { term: own, successor: successor.clone() };
+    assert_eq!(holder.said(&voter("v3")), [farewell]);
     // The same where the store does not answer.
     let mut holder = desk(0);
     let own = elect(&mut holder);
@@ -225,6 +222,25 @@ fn ma_086_a_member_takes_over_what_it_has_held_itself_under_a_new_term() {
     let StoreAsk::Begin { over, term, .. } = question(&after) else { panic!("{:?}", after.last) };
     assert_eq!(over.holder, Some(own.clone()));
     assert!(term > own);
+}
+
+/// MA-083: who is refused because it has its own term in the store already was granted it: the host has repeated
+/// the question.
+#[test]
+fn ma_083_a_refusal_that_shows_the_own_term_is_a_grant() {
+    let mut candidate = desk(0);
+    let own = begin(&mut candidate);
+    let round = candidate.round();
+    let standing = Standing { term: Some(own.clone()), holder: Some(own) };
+    says(&mut candidate, StoreWord::Refused(standing));
+    assert_eq!(candidate.node.machine().lease(), Some(round));
+    // Where another one holds it, nothing was granted.
+    let mut candidate = desk(0);
+    let own = begin(&mut candidate);
+    let other = term(own.counter, "v2");
+    let standing = Standing { term: Some(other.clone()), holder: Some(other) };
+    says(&mut candidate, StoreWord::Refused(standing));
+    assert!(!candidate.leads());
 }
 
 /// MA-087: nobody votes; MA-040, MA-041: but everybody obeys, and refuses a smaller term.

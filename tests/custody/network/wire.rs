@@ -181,7 +181,7 @@ impl Network {
             Some(Trap::Refuse(_, refusal)) => pdu = Pdu::Refused(refusal),
             None => {}
         }
-        if !matches!(pdu, Pdu::Link(_) | Pdu::Hello { .. }) {
+        if !matches!(pdu, Pdu::Link(_) | Pdu::Members(_) | Pdu::Hello { .. }) {
             self.heard.push((self.now, name.clone(), pdu.clone()));
         }
         let pdu = self.with_own_body(pdu);

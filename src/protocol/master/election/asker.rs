@@ -15,7 +15,8 @@ impl Election {
         let patience = config.third();
         self.number();
         self.asking = Some(Asking::Look);
-        self.question(StoreAsk::Look { patience }, Span(2 * patience.0), cx);
+        let look = StoreAsk::Look { member: config.member.clone(), patience };
+        self.question(look, Span(2 * patience.0), cx);
     }
 
     /// The store has answered, or will not.
@@ -34,6 +35,13 @@ impl Election {
                 self.seen(standing, waited, config, cx);
             }
             (Some(Asking::Holder), StoreWord::Done) if self.lease != Some(round) => {
+                self.take_lease(config, cx);
+            }
+            // A question that the host had to repeat: the first time it was done, in this very round.
+            (Some(Asking::Holder), StoreWord::Refused(standing))
+                if self.lease.is_none() && standing.holder == self.term =>
+            {
+                clause!(MA_083);
                 self.take_lease(config, cx);
             }
             (Some(Asking::Holder), StoreWord::Refused(standing)) => {
@@ -60,11 +68,10 @@ impl Election {
         assert!(self.lease.is_none(), "a holder does not look");
         self.drop_asking(cx);
         for term in standing.term.iter().chain(&standing.holder) {
-            self.learn(term, cx);
+            self.learn(term, config, cx);
         }
         clause!(MA_086);
-        let is_other = |holder: &Term| holder.member != config.member;
-        let is_held = standing.holder.as_ref().is_some_and(is_other);
+        let is_held = standing.is_held_from(&config.member);
         if (is_held || waited) && !config.faults.is_on("heeds-no-holder") {
             clause!(MA_081);
             return self.wait_in_place(Span::ZERO, config, cx);
@@ -116,7 +123,7 @@ impl Election {
         self.drop_asking(cx);
         self.cease(cx);
         for term in standing.term.iter().chain(&standing.holder) {
-            self.learn(term, cx);
+            self.learn(term, config, cx);
         }
         self.wait_again(config, cx);
     }

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 
-use super::machine::{ElectionChange, ElectionConfig, ElectionPeer, ElectionTimer};
+use super::machine::{ElectionConfig, ElectionPeer, ElectionTimer};
 use super::{Asking, Context, Election};
 use crate::clause;
 use crate::kernel::{Effect, Span, draw_u64};
@@ -23,7 +23,8 @@ impl Election {
         clause!(MA_039);
         self.failures = 0;
         let tenth = config.tenth().0;
-        let least = promised.0 + place * tenth;
+        let place = if config.faults.is_on("stands-out-of-turn") { 0 } else { place };
+        let least = promised.0 + place * tenth + self.patience(config).0;
         cx.out.push(Effect::Arm {
             timer: ElectionTimer::Stand,
             within: Span(least)..=Span(least + tenth),
@@ -40,7 +41,19 @@ impl Election {
         if longest < config.lease {
             self.failures += 1;
         }
-        cx.out.push(Effect::Arm { timer: ElectionTimer::Stand, within: Span::ZERO..=longest });
+        let again = config.faults.is_on("waits-a-lease-again");
+        let patience = if again { config.lease } else { self.patience(config) };
+        let within = patience..=Span(patience.0 + longest.0);
+        cx.out.push(Effect::Arm { timer: ElectionTimer::Stand, within });
+    }
+
+    /// How much longer a member that drains waits than one that does not.
+    fn patience(&self, config: &ElectionConfig) -> Span {
+        if !self.drains || config.faults.is_on("drains-and-leads") {
+            return Span::ZERO;
+        }
+        clause!(MA_059);
+        config.lease
     }
 
     /// Stands without a wait.
@@ -87,7 +100,7 @@ impl Election {
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        if round != self.round || !self.is_seated(voter) {
+        if !self.is_present(round, config) || !self.is_seated(voter) {
             return;
         }
         let Some(Asking::Poll { term, willing }) = &mut self.asking else { return };
@@ -98,14 +111,18 @@ impl Election {
         }
     }
 
+    /// Whether an answer under this number is one to the present poll or round.
+    fn is_present(&self, round: u64, config: &ElectionConfig) -> bool {
+        round == self.round || config.faults.is_on("late-answers-count")
+    }
+
     /// The first round of a term of its own.
     fn begin(&mut self, term: Term, config: &ElectionConfig, cx: &mut Context<'_>) {
         clause!(MA_035);
         // Whoever grants another one, or learns of another term, drops its poll.
         assert!(self.is_free_for(&config.member, config), "a candidate would vote for itself");
         assert!(self.is_new(&term), "a candidate begins what it has polled for");
-        self.term = Some(term.clone());
-        cx.store(ElectionChange::Term(term));
+        self.keep(term, config, cx);
         self.ask_for_votes(config, cx);
     }
 
@@ -133,7 +150,7 @@ impl Election {
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        if round != self.round || !self.is_seated(voter) {
+        if !self.is_present(round, config) || !self.is_seated(voter) {
             return;
         }
         let Some(Asking::Votes { granted }) = &mut self.asking else { return };
@@ -153,7 +170,8 @@ impl Election {
         config: &ElectionConfig,
         cx: &mut Context<'_>,
     ) {
-        if round != self.round {
+        let is_deaf = self.lease.is_some() && config.faults.is_on("greater-terms-ignored");
+        if !self.is_present(round, config) || is_deaf {
             return;
         }
         if let Some(known) = known {
@@ -172,13 +190,13 @@ impl Election {
         cx: &mut Context<'_>,
     ) {
         let (has_led, has_asked) = (self.lease.is_some(), self.asking.is_some());
-        if !self.learn(term, cx) {
+        if !self.learn(term, config, cx) {
             return;
         }
         if has_led {
             // Those who have voted for it would do so again.
             clause!(MA_038);
-            self.stand_at_once(cx);
+            cx.arm(ElectionTimer::Stand, self.patience(config));
         } else if has_asked {
             self.wait_again(config, cx);
         }

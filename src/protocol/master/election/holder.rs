@@ -16,7 +16,12 @@ impl Election {
             cx.arm(ElectionTimer::Lease(self.round), config.lease_of_holder());
         }
         match self.lease.replace(self.round) {
-            Some(earlier) => cx.disarm(ElectionTimer::Lease(earlier)),
+            Some(earlier) => {
+                cx.disarm(ElectionTimer::Lease(earlier));
+                if config.faults.is_on("leads-once") {
+                    return;
+                }
+            }
             None => self.lead(config, cx),
         }
         clause!(MA_040);
@@ -98,6 +103,25 @@ impl Election {
         self.say_farewell(&term, successor.as_ref(), cx);
         // The others go first.
         self.wait_in_place(config.lease, config, cx);
+    }
+
+    /// The operator has the member drain, or ends that: whoever drains leaves the mastership to others.
+    pub(super) fn drain(&mut self, on: bool, config: &ElectionConfig, cx: &mut Context<'_>) {
+        self.drains = on;
+        if !on || config.faults.is_on("drains-and-leads") {
+            return;
+        }
+        clause!(MA_059);
+        if self.lease.is_some() {
+            self.resign(None, config, cx);
+        } else if self.asking.is_some() {
+            // It asks no more, and waits behind everybody else.
+            self.drop_asking(cx);
+            self.wait_again(config, cx);
+        } else {
+            // As at a boot: whatever it has promised is over by then.
+            self.wait_in_place(self.span.max(config.lease), config, cx);
+        }
     }
 
     pub(super) fn say_farewell(

@@ -41,6 +41,9 @@ impl Election {
         for member in told.filter(|member| **member != config.member) {
             // The voters were called when the round began, if they were asked at all.
             if config.asks_store() || !self.is_seated(member) {
+                if config.faults.is_on("leads-voters-only") {
+                    continue;
+                }
                 self.call(member, cx);
             }
             if self.is_up(member) {

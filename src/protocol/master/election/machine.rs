@@ -73,7 +73,8 @@ impl ElectionConfig {
     /// promise in it does on the clock of its voter.
     #[must_use]
     pub fn lease_of_holder(&self) -> Span {
-        let drift = u64::from(self.drift_ppm);
+        let is_blind = self.faults.is_on("lease-without-drift");
+        let drift = if is_blind { 0 } else { u64::from(self.drift_ppm) };
         assert!(drift < MILLION, "a clock goes forward");
         Span(self.lease.0 * (MILLION - drift) / (MILLION + drift))
     }
@@ -152,6 +153,11 @@ pub enum ElectionCommand {
     Published(Term),
     /// The file names other voters, another witness or other members, and is otherwise the same.
     Voters,
+    /// The operator wants this member to lead no more than it must, or as before.
+    Drain {
+        /// Whether it drains.
+        on: bool,
+    },
 }
 
 /// What the host and the log are told.

@@ -53,6 +53,8 @@ pub struct Election {
     follows: Option<Term>,
     /// The polls and rounds without a majority, one after the other.
     failures: u8,
+    /// The operator has ordered it to drain.
+    drains: bool,
     links: BTreeMap<MemberName, Link>,
 }
 
@@ -112,16 +114,23 @@ impl Election {
     }
 
     /// Keeps a greater term; what was asked or held under a smaller one is over. Whether it is greater.
-    fn learn(&mut self, term: &Term, cx: &mut Context<'_>) -> bool {
+    fn learn(&mut self, term: &Term, config: &ElectionConfig, cx: &mut Context<'_>) -> bool {
         if !self.is_new(term) {
             return false;
         }
         clause!(MA_038);
         self.cease(cx);
         self.drop_asking(cx);
-        self.term = Some(term.clone());
-        cx.store(ElectionChange::Term(term.clone()));
+        self.keep(term.clone(), config, cx);
         true
+    }
+
+    /// Stores the greatest term that it knows from now on.
+    fn keep(&mut self, term: Term, config: &ElectionConfig, cx: &mut Context<'_>) {
+        self.term = Some(term.clone());
+        if !config.faults.is_on("terms-not-stored") {
+            cx.store(ElectionChange::Term(term));
+        }
     }
 
     fn pdu(
@@ -310,6 +319,7 @@ impl Machine for Election {
             lease: None,
             follows: None,
             failures: 0,
+            drains: false,
             links: BTreeMap::new(),
         };
         election.restart(config, cx);
@@ -333,6 +343,7 @@ impl Machine for Election {
                 self.learn_and_stand(&term, config, cx);
             }
             Input::Command(ElectionCommand::Voters) => self.move_seats(config, cx),
+            Input::Command(ElectionCommand::Drain { on }) => self.drain(on, config, cx),
             Input::Configuration => self.restart(config, cx),
             Input::StoreFailed { .. } => {
                 self.drop_asking(cx);

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Span;
+use crate::wire::ids::MemberName;
 use crate::wire::record::Term;
 
 /// What the store has of one group.
@@ -13,6 +14,14 @@ pub struct Standing {
     pub term: Option<Term>,
     /// The term of the present mastership, as long as its lease lasts.
     pub holder: Option<Term>,
+}
+
+impl Standing {
+    /// Whether somebody else than `member` holds the mastership.
+    #[must_use]
+    pub fn is_held_from(&self, member: &MemberName) -> bool {
+        self.holder.as_ref().is_some_and(|holder| holder.member != *member)
+    }
 }
 
 /// A question to the store.
@@ -30,8 +39,11 @@ pub struct StoreQuery {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreAsk {
-    /// What it has. Where it has a holder, the answer may wait until that is gone. Answered by `Stands`.
+    /// What it has. Where the holder is another member, the answer may wait until that is gone. Answered by
+    /// `Stands`.
     Look {
+        /// Who asks.
+        member: MemberName,
         /// How long it may wait.
         patience: Span,
     },
@@ -75,7 +87,7 @@ pub enum StoreWord {
     Stands {
         /// It.
         standing: Standing,
-        /// It had a holder when it was asked, and the answer waited.
+        /// Another member was the holder when it was asked, and the answer waited.
         waited: bool,
     },
     /// The transaction was done.

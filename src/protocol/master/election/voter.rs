@@ -72,11 +72,17 @@ impl Election {
             Promise::To { span, .. } => *span,
             Promise::None | Promise::Forgotten => Span::ZERO,
         };
-        let span = span.max(config.lease).max(standing);
+        let span = if config.faults.is_on("promises-for-its-own-span") {
+            config.lease
+        } else {
+            span.max(config.lease).max(standing)
+        };
         clause!(MA_030);
         if self.span != span {
             self.span = span;
-            cx.store(ElectionChange::Span(span));
+            if !config.faults.is_on("spans-not-stored") {
+                cx.store(ElectionChange::Span(span));
+            }
         }
         self.promise = Promise::To { term: term.clone(), span };
         // Counted from the decision, not from the end of the write: a later decision would be later.
@@ -85,7 +91,7 @@ impl Election {
 
     /// POLL: says what this voter would answer to a round of this term, and keeps nothing.
     pub(super) fn polled(
-        &self,
+        &mut self,
         member: MemberName,
         (round, term, seats): (u64, &Term, Option<&WrittenSeats>),
         config: &ElectionConfig,
@@ -102,6 +108,9 @@ impl Election {
             ElectionPdu::Unwilling { round, known, seats }
         };
         cx.send(ElectionPeer::Convener(member), answer);
+        if config.faults.is_on("polls-are-kept") {
+            self.learn(term, config, cx);
+        }
     }
 
     /// VOTE: grants the round, if nothing forbids it.
@@ -120,7 +129,7 @@ impl Election {
             let newer = self.newer_seats(seats.as_ref());
             return self.refuse(member, round, newer, cx);
         }
-        self.learn(&term, cx);
+        self.learn(&term, config, cx);
         if let Some(seats) = seats {
             self.adopt_seats(seats, config, cx);
         }
@@ -152,9 +161,10 @@ impl Election {
             return self.refuse(member, round, None, cx);
         }
         clause!(MA_040);
-        self.learn(&term, cx);
+        self.learn(&term, config, cx);
         self.drop_asking(cx);
-        if self.follows.as_ref() != Some(&term) {
+        let stays = self.follows.is_some() && config.faults.is_on("follows-the-first");
+        if self.follows.as_ref() != Some(&term) && !stays {
             self.follows = Some(term.clone());
             cx.event(ElectionEvent::Follows(term));
         }
@@ -173,7 +183,10 @@ impl Election {
         cx: &mut Context<'_>,
     ) {
         clause!(MA_042);
-        if matches!(&self.promise, Promise::To { term: promised, .. } if promised == term) {
+        let is_free = config.faults.is_on("any-resignation-frees");
+        if is_free
+            || matches!(&self.promise, Promise::To { term: promised, .. } if promised == term)
+        {
             self.promise = Promise::None;
             cx.disarm(ElectionTimer::Promise);
         }
