@@ -90,6 +90,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("attachment-is-published", "publishes a new record whenever a member attaches or detaches"),
     ("first-term-outbids", "begins as a master that knows nothing with a term that may win"),
     ("records-appoint-nobody", "outbids a master whom the operator has put in its place"),
+    ("nobody-reminds", "leaves a master by appointment that has lost its disk without a word"),
     ("appointment-in-memory", "forgets with a restart whom the operator has made the master"),
     ("old-appointment-obeyed", "obeys an appointment that a greater one has replaced"),
     ("outbids-for-ever", "outbids another master of the same revision without a limit"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bridgehead::kernel::{Input, Span, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::{LinkEvent, Term};
-use bridgehead::protocol::member::{Command, Event, HERALD_INTERVAL, Pdu, Policy};
+use bridgehead::protocol::member::{Command, Durable, Event, HERALD_INTERVAL, Pdu, Policy};
 use bridgehead::protocol::operator::{Order, Ordered};
 use bridgehead::protocol::organization::Organization;
 use bridgehead::wire::election::ElectionPdu;
@@ -147,6 +147,30 @@ fn an_appointment_outlasts_a_restart() {
     let (named, appointed) = (Some(member(1, 'b')), Some(member(1, 'c')));
     let appointed = BTreeSet::from([appointed]);
     assert_eq!(outcomes, [appointed.clone(), appointed, BTreeSet::from([named])], "by record, too");
+}
+
+/// MA-076: a master by appointment that has lost its disk takes another one for the master, which refuses it;
+/// whoever knows better tells it.
+fn the_disk_is_lost(faults: &[&str]) -> Network {
+    let mut network = network(faults);
+    set(&mut network, 'c');
+    network.run(Span::seconds(60));
+    all_follow(&network, 'c');
+    network.crash(&member(1, 'c'));
+    network.sites.get_mut(&member(1, 'c')).unwrap().durable = Durable::default();
+    network.boot(&member(1, 'c'));
+    network.run(Span::minutes(3));
+    network
+}
+
+#[test]
+fn a_master_without_its_disk_is_reminded() {
+    let network = the_disk_is_lost(&[]);
+    all_follow(&network, 'c');
+    let record = network.sites[&member(1, 'a')].durable.link.records.get(&GroupName::from("g1"));
+    assert_eq!(record.expect("a record").version.term.counter, 3, "a new term");
+    let network = the_disk_is_lost(&["nobody-reminds"]);
+    assert_eq!(masters(&network).len(), 2, "each takes the other one for the master");
 }
 
 /// MA-070: two operators on both sides of a broken link set two masters; the greater term wins everywhere.

@@ -227,8 +227,8 @@ impl LinkState {
     /// The term under which a member that the organization names begins, or goes on.
     fn own_term(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> Term {
         let own = self.term.as_ref().filter(|term| term.member == config.member);
-        match (own, self.published_term(config)) {
-            (Some(own), published) if published.is_none_or(|published| published <= own) => {
+        match (own, self.greatest_term(config)) {
+            (Some(own), known) if known.as_ref().is_none_or(|known| known <= own) => {
                 clause!(MA_002);
                 own.clone()
             }

@@ -56,7 +56,22 @@ impl Member {
         answer
     }
 
-    /// Tells who does not know that this member is the master by appointment, where it is.
+    /// The appointment that this member tells others, and whom: its own to those that are not attached to it, and
+    /// that of another one to him, for he may have lost the disk on which it stood.
+    fn appointment_to_tell(&self, turn: &Turn<'_, '_>) -> Option<(Appointment, Vec<MemberName>)> {
+        let config = turn.config.link();
+        let own = self.link.own_appointment(&config);
+        let others = || {
+            let in_force = self.link.appointment(&config)?;
+            let is_other = in_force.term.member != config.member;
+            (is_other && !turn.fault("nobody-reminds")).then_some(in_force)
+        };
+        let appointment = own.or_else(others)?;
+        let absent = self.link.attachments(&config).into_iter().filter(|row| !row.attached);
+        Some((appointment, absent.map(|row| row.member).collect()))
+    }
+
+    /// Tells who does not know who is the master by appointment.
     pub(crate) fn herald(&mut self, turn: &mut Turn<'_, '_>) {
         if !self.herald.waiting {
             self.herald_again(turn);
@@ -65,20 +80,16 @@ impl Member {
 
     /// The same, when it is time to do so again.
     pub(crate) fn herald_again(&mut self, turn: &mut Turn<'_, '_>) {
-        let config = turn.config.link();
-        self.herald.waiting = self.link.own_appointment(&config).is_some();
-        if !self.herald.waiting {
-            return;
-        }
+        let to_tell = self.appointment_to_tell(turn);
+        self.herald.waiting = to_tell.is_some();
+        let Some((_, unaware)) = to_tell else { return };
         clause!(MA_072);
         turn.arm(Timer::Herald, HERALD_INTERVAL);
         let is_told = |member: &MemberName| {
             let mut lines = self.lines.values();
             lines.any(|line| matches!(line, Line::Heralding(told) if told == member))
         };
-        let absent = self.link.attachments(&config).into_iter().filter(|row| !row.attached);
-        let unaware: Vec<_> =
-            absent.map(|row| row.member).filter(|member| !is_told(member)).collect();
+        let unaware: Vec<_> = unaware.into_iter().filter(|member| !is_told(member)).collect();
         for member in unaware {
             let connection = self.allot();
             self.lines.insert(connection, Line::Heralding(member.clone()));
@@ -86,14 +97,13 @@ impl Member {
         }
     }
 
-    /// A member can be told that this one is the master.
+    /// A member can be told who is the master.
     pub(crate) fn tell_appointment(&mut self, to: ConnectionId, turn: &mut Turn<'_, '_>) {
-        let Some(appointment) = self.link.own_appointment(&turn.config.link()) else {
+        let Some((Appointment { revision, term }, _)) = self.appointment_to_tell(turn) else {
             return self.hang_up(to, turn);
         };
         clause!(WI_125);
         self.herald.round += 1;
-        let Appointment { revision, term } = appointment;
         let pdu = ElectionPdu::Appointed { round: self.herald.round, term, revision };
         turn.promise(to, Pdu::Election { by: turn.config.member.clone(), pdu });
     }
@@ -112,7 +122,7 @@ impl Member {
         self.hang_up(from, turn);
     }
 
-    /// Somebody says that the operator has made it the master.
+    /// Somebody says that the operator has made it the master, or this member.
     pub(crate) fn told_of_appointment(
         &mut self,
         (from, by): (ConnectionId, MemberName),
@@ -122,15 +132,17 @@ impl Member {
     ) {
         clause!(WI_125);
         let config = turn.config.link();
-        if appointment.term.member != by || !config.group().members.contains(&by) {
+        let is_theirs = [&by, &config.member].contains(&&appointment.term.member);
+        if !is_theirs || !config.group().members.contains(&by) {
             let problem = format!("{by} tells of a master that is not its to tell of");
             turn.tell(Event::Misbehaved { connection: from, problem });
             return turn.cx.close(from);
         }
         clause!(MA_073);
+        let member = appointment.term.member.clone();
         self.command_link(LinkCommand::Appointed(appointment), turn);
         let in_force = self.link.appointment(&config);
-        let answer = if in_force.is_some_and(|in_force| in_force.term.member == by) {
+        let answer = if in_force.is_some_and(|in_force| in_force.term.member == member) {
             ElectionPdu::Obeyed { round }
         } else {
             let known = self.link.greatest_term(&config);
