@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bridgehead::kernel::{Input, Span, Time};
+use bridgehead::kernel::{Input, LinkChange, Span, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::linkstate::{LinkEvent, Term};
 use bridgehead::protocol::member::{Command, Durable, Event, HERALD_INTERVAL, Pdu, Policy};
@@ -147,6 +147,42 @@ fn an_appointment_outlasts_a_restart() {
     let (named, appointed) = (Some(member(1, 'b')), Some(member(1, 'c')));
     let appointed = BTreeSet::from([appointed]);
     assert_eq!(outcomes, [appointed.clone(), appointed, BTreeSet::from([named])], "by record, too");
+}
+
+/// MA-071, MA-074: nobody has told the member of the master by name yet, and the two never exchange anything: the order
+/// begins above every first term, and a greater term in a refusal is heeded.
+#[test]
+fn an_order_at_once_wins_over_a_beginning() {
+    for early in [true, false] {
+        let mut network = Network::new(three_members(), Policy::default(), &Faults::default(), 5);
+        if !early {
+            network.run(Span::seconds(10));
+        }
+        let a = member(1, 'a');
+        network.order(&a, Order::Appoint { member: a.clone() });
+        network.run(Span::seconds(40));
+        all_follow(&network, 'a');
+    }
+}
+
+/// MA-074: of two masters by order that reach each other again, the one of the smaller term gives way even where it is
+/// refused before it is told.
+#[test]
+fn a_refusal_tells_of_the_greater_one() {
+    let mut appointed = Host::new(Policy::default(), &[]);
+    let organization = Arc::make_mut(&mut appointed.config.organization);
+    organization.groups[0].master = Some("b".into());
+    organization.revision = 2;
+    appointed.input(Input::Configuration);
+    let order = Order::Appoint { member: "a".into() };
+    appointed.input(Input::Command(Command::Order { from: crate::host::C2, order }));
+    assert_eq!(appointed.node.machine().link().master(), Some(&"a".into()));
+    let line = *appointed.opened.last().expect("it calls b");
+    appointed.input(Input::Link { peer: line, change: LinkChange::Up });
+    let known = Some(Term { counter: 9, member: "b".into(), nonce: 4 });
+    let refuse = ElectionPdu::Refuse { round: 1, known, seats: None };
+    appointed.say(line, Pdu::Election { by: "b".into(), pdu: refuse });
+    assert_eq!(appointed.node.machine().link().master(), Some(&"b".into()));
 }
 
 /// MA-076: a master by appointment that has lost its disk takes another one for the master, which refuses it;

@@ -74,7 +74,7 @@ impl LinkState {
     /// The operator makes this member the master.
     pub(super) fn appoint(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) {
         clause!(MA_071);
-        let term = self.begin_term(config, cx);
+        let term = self.begin_term_above(Some(&first_of_all()), config, cx);
         // Each term has its own mastership.
         self.mastership = None;
         let appointment = Appointment { revision: config.organization.revision, term };
@@ -244,9 +244,18 @@ impl LinkState {
 
     /// Draws a term above every known one, and stores it.
     fn begin_term(&mut self, config: &LinkConfig, cx: &mut Cx<'_, Self>) -> Term {
+        self.begin_term_above(None, config, cx)
+    }
+
+    fn begin_term_above(
+        &mut self,
+        least: Option<&Term>,
+        config: &LinkConfig,
+        cx: &mut Cx<'_, Self>,
+    ) -> Term {
         let nonce = draw_u64(cx.choose, "linkstate.term");
         let told = self.appointed.as_ref().map(|told| &told.term);
-        let published = self.published_term(config).max(told);
+        let published = self.published_term(config).max(told).max(least);
         let mut term = next_term(self.term.as_ref(), published, &config.member, nonce);
         if config.faults.is_on("first-term-outbids") {
             term.nonce = nonce;
@@ -331,4 +340,10 @@ impl LinkState {
         }
         self.publish(config, false, cx);
     }
+}
+
+/// Less than the term with which any master begins that knows nothing: who is made the master by order begins above
+/// those (MA-024), also where it has not heard of them.
+fn first_of_all() -> Term {
+    Term { counter: 1, member: MemberName::from(""), nonce: 0 }
 }

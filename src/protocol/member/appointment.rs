@@ -108,18 +108,30 @@ impl Member {
         turn.promise(to, Pdu::Election { by: turn.config.member.clone(), pdu });
     }
 
-    /// The member has heard it, whatever it thinks of it: the record of the group tells it the rest.
+    /// The member has heard it. If it refuses with a greater term, that one is in force.
     pub(crate) fn appointment_answered(
         &mut self,
         from: ConnectionId,
         pdu: ElectionPdu,
         turn: &mut Turn<'_, '_>,
     ) {
-        if !matches!(pdu, ElectionPdu::Obeyed { .. } | ElectionPdu::Refuse { .. }) {
-            let problem = String::from("expected OBEYED or REFUSE");
-            turn.tell(Event::Misbehaved { connection: from, problem });
-        }
         self.hang_up(from, turn);
+        match (pdu, self.appointment_to_tell(turn)) {
+            (ElectionPdu::Refuse { known: Some(term), .. }, Some((told, _)))
+                if term > told.term
+                    && turn.config.link().group().members.contains(&term.member) =>
+            {
+                clause!(MA_074);
+                // It was compared with the revision that was told, and is greater than that.
+                let appointment = Appointment { revision: told.revision, term };
+                self.command_link(LinkCommand::Appointed(appointment), turn);
+            }
+            (ElectionPdu::Refuse { .. } | ElectionPdu::Obeyed { .. }, _) => {}
+            _ => {
+                let problem = String::from("expected OBEYED or REFUSE");
+                turn.tell(Event::Misbehaved { connection: from, problem });
+            }
+        }
     }
 
     /// Somebody says that the operator has made it the master, or this member.
@@ -142,10 +154,10 @@ impl Member {
         let member = appointment.term.member.clone();
         self.command_link(LinkCommand::Appointed(appointment), turn);
         let in_force = self.link.appointment(&config);
-        let answer = if in_force.is_some_and(|in_force| in_force.term.member == member) {
+        let answer = if in_force.as_ref().is_some_and(|in_force| in_force.term.member == member) {
             ElectionPdu::Obeyed { round }
         } else {
-            let known = self.link.greatest_term(&config);
+            let known = in_force.map(|in_force| in_force.term);
             ElectionPdu::Refuse { round, known, seats: None }
         };
         let own = turn.config.member.clone();
