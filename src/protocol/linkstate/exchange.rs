@@ -97,7 +97,8 @@ impl LinkState {
             return;
         }
         let grown = self.grow(config, records, Some(from), cx);
-        let link = self.links.get_mut(from).expect("growth ends no connection that waits");
+        // A record that makes another member the master ends the connections of the group port (MA-074).
+        let Some(link) = self.links.get_mut(from) else { return };
         let is_first = !link.synced;
         let strays = link.merged(digest, nodes, grown, &self.table);
         self.answer_came(from, cx);
