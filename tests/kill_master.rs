@@ -1,5 +1,6 @@
 //! The process that is the master is killed, again and again, while real mail flows through its group; how long the
 //! group is without one is measured and printed, and no time is asserted. And it is stopped for longer than its lease.
+//! With the feature `etcd`, so are masters that etcd has made; then etcd must be there.
 //!
 //! `KILL_MASTER_KILLS` says how often, `KILL_MASTER_LEASE_S` how long a lease is, `KILL_MASTER_SEED` what the clients do. The
 //! numbers also go to `target/kill-master.txt`, a line for each run.
@@ -7,6 +8,8 @@
 #![cfg(not(loom))]
 #![allow(clippy::disallowed_types, reason = "how long real processes take is what is measured")]
 
+#[cfg(feature = "etcd")]
+mod etcd_server;
 mod kill_election;
 mod kill_support;
 
@@ -25,7 +28,7 @@ use bridgehead::protocol::operator::{Action, Order, Selection};
 use kill_election::guest::Guest;
 use kill_election::reign::{Failover, depose, record_of, wait, whole};
 use kill_election::watch::{Watch, judge as judge_masters, version};
-use kill_election::{BackEnd, EMBEDDED, GUEST, GUEST_AT, VOTERS, bounds_ms, scene};
+use kill_election::{BackEnd, Bounds, EMBEDDED, GUEST, GUEST_AT, VOTERS, scene};
 use kill_support::Cluster;
 use kill_support::chance::{below, from_environment, milliseconds};
 use kill_support::client::{Client, Seen};
@@ -106,9 +109,9 @@ fn kill_masters(back_end: &BackEnd) {
     let seed = from_environment("KILL_MASTER_SEED", 1);
     let directory = tempfile::tempdir().expect("a directory");
     let begun = (back_end.begin)(directory.path(), lease_s);
-    let cluster = Cluster::prepare(directory.path(), scene(&begun.table, &[]));
+    let cluster = Cluster::prepare(directory.path(), scene(&begun, &[]));
     cluster.members().for_each(|at| cluster.start(at));
-    let (watch, is_over) = (Watch::default(), AtomicBool::new(false));
+    let (watch, is_over) = (Watch::over(back_end), AtomicBool::new(false));
     let (failovers, attempts) = thread::scope(|scope| {
         let (cluster, watch, is_over) = (&cluster, &watch, &is_over);
         // Whatever fails here, the threads end, and the test with them.
@@ -143,11 +146,11 @@ fn kill_masters(back_end: &BackEnd) {
     let (median, max) = median_and_maximum(failovers.iter().map(|f| f.without_master).collect());
     let to_record: Vec<_> = failovers.iter().filter_map(|f| f.to_record).collect();
     let (record, record_max) = median_and_maximum(to_record);
-    let (killed_bound, any_bound) = bounds_ms(lease_s);
+    let Bounds { killed, exchanges, any } = (back_end.bounds)(lease_s);
     let name = back_end.name;
     say(&format!(
         "{name}, lease {lease_s} s, seed {seed}: {kills} kills of the master; without one median {median} ms, max {max} ms \
-         (bounds: {killed_bound} ms and two exchanges when all others are well, {any_bound} ms after any fault); from the \
+         (bounds: {killed} ms and {exchanges} exchanges when all others are well, {any} ms after any fault); from the \
          election to the first record, the dead one away, median {record} ms, max {record_max} ms; {} attempts {seen:?}, {copies} copies, \
          0 lost, 0 doubled; {terms} terms seen, none behind a greater one",
         attempts.len()
@@ -199,9 +202,9 @@ fn a_master_that_was_stopped_acts_no_more() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = tempfile::tempdir().expect("a directory");
     let begun = (EMBEDDED.begin)(directory.path(), 1);
-    let cluster = Cluster::prepare(directory.path(), scene(&begun.table, &[GUEST]));
+    let cluster = Cluster::prepare(directory.path(), scene(&begun, &[GUEST]));
     cluster.members().filter(|at| *at != GUEST_AT).for_each(|at| cluster.start(at));
-    let watch = Watch::default();
+    let watch = Watch::over(&EMBEDDED);
     thread::scope(|scope| {
         let (cluster, watch) = (&cluster, &watch);
         let _end = End { watch, is_over: &AtomicBool::new(false) };
@@ -217,4 +220,11 @@ fn a_master_that_was_stopped_acts_no_more() {
 #[test]
 fn a_killed_master_is_replaced_and_no_mail_is_lost_or_doubled() {
     kill_masters(&EMBEDDED);
+}
+
+/// The same of masters that etcd has made; MA-036 to MA-040, MA-081 to MA-085, MA-087.
+#[cfg(feature = "etcd")]
+#[test]
+fn a_killed_master_that_etcd_has_made_is_replaced_and_no_mail_is_lost_or_doubled() {
+    kill_masters(&kill_election::etcd::ETCD);
 }

@@ -143,6 +143,7 @@ fn killed_members_lose_nothing_and_double_nothing() {
         organization: ORGANIZATION.into(),
         accounts: ACCOUNTS.map(String::from).to_vec(),
         scale: TIME_SCALE,
+        etcd: Vec::new(),
     };
     let cluster = Cluster::prepare(directory.path(), scene);
     cluster.members().for_each(|at| cluster.start(at));

@@ -11,7 +11,7 @@ use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::record::Term;
 use etcd_client::Client;
 
-use super::support::{Etcd, PATIENCE};
+use super::etcd_server::{Etcd, PATIENCE};
 
 const LEASE: Span = Span::seconds(2);
 

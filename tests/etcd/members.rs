@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Instant;
 
-use super::support::{Etcd, Members, Way, eventually, organization};
+use super::etcd_server::{Etcd, eventually};
+use super::support::{Members, Way, organization};
 
 /// All that run take `master` for the master, and it is.
 fn settled(members: &Members, places: &[usize]) -> Option<usize> {

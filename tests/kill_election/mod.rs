@@ -5,6 +5,8 @@ use std::path::Path;
 
 use crate::kill_support::Scene;
 
+#[cfg(feature = "etcd")]
+pub(crate) mod etcd;
 pub(crate) mod guest;
 pub(crate) mod reign;
 mod stop;
@@ -27,14 +29,30 @@ pub(crate) const CLOCK_DRIFT_PPM: u64 = 50_000;
 pub(crate) struct BackEnd {
     /// In what is printed.
     pub(crate) name: &'static str,
+    /// Whether the voters promise themselves to the master. Where a store decides, nobody does (MA-087).
+    pub(crate) promises: bool,
+    /// What the chapter MASTER states for leases of so many seconds.
+    pub(crate) bounds: fn(u64) -> Bounds,
     /// Starts what has to run beside the members, for the scene in this directory and leases of so many seconds.
     pub(crate) begin: fn(&Path, u64) -> Begun,
+}
+
+/// How long a group can be without a master, in milliseconds.
+pub(crate) struct Bounds {
+    /// After the kill of a master while all others are well,
+    pub(crate) killed: u64,
+    /// and so many exchanges.
+    pub(crate) exchanges: u64,
+    /// After the end of any fault.
+    pub(crate) any: u64,
 }
 
 /// A back end that runs.
 pub(crate) struct Begun {
     /// The lines of the group's table `election`.
     pub(crate) table: String,
+    /// Where etcd is, if that is what runs.
+    pub(crate) etcd: Vec<String>,
     /// What ends when this is dropped.
     pub(crate) beside: Box<dyn Any>,
 }
@@ -42,17 +60,23 @@ pub(crate) struct Begun {
 /// The members elect among themselves; nothing runs beside them.
 pub(crate) const EMBEDDED: BackEnd = BackEnd {
     name: "embedded",
+    promises: true,
+    bounds: |lease_s| {
+        let killed = longest_ms(lease_s) * (10 + VOTERS.len() as u64) / 10;
+        Bounds { killed, exchanges: 2, any: 6 * longest_ms(lease_s) }
+    },
     begin: |_, lease_s| {
         let table = format!(
             "voters = {VOTERS:?}\nlease_s = {lease_s}\nclock_drift_ppm = {CLOCK_DRIFT_PPM}\n"
         );
-        Begun { table, beside: Box::new(()) }
+        Begun { table, etcd: Vec::new(), beside: Box::new(()) }
     },
 };
 
 /// Each member of the group carries the connector, so that mail crosses it whoever is dead; the way back leads to
 /// whichever of the voters answers.
-pub(crate) fn scene(election: &str, guests: &[&str]) -> Scene {
+pub(crate) fn scene(begun: &Begun, guests: &[&str]) -> Scene {
+    let election = &begun.table;
     let members = [&VOTERS, guests].concat();
     let mut organization = format!(
         r#"
@@ -99,13 +123,10 @@ targets = {VOTERS:?}
         accounts.push(address);
     }
     // Leases last as long as they say: what is printed of them are real seconds.
-    Scene { organization, accounts, scale: 1.0 }
+    Scene { organization, accounts, scale: 1.0, etcd: begun.etcd.clone() }
 }
 
-/// The bounds that the chapter MASTER states, in milliseconds: for a master that is killed while all others are
-/// well, and for the end of any fault.
-pub(crate) fn bounds_ms(lease_s: u64) -> (u64, u64) {
-    let longest_promise_ms = lease_s * 1_000 * 1_000_000 / (1_000_000 - CLOCK_DRIFT_PPM);
-    let voters = VOTERS.len() as u64;
-    (longest_promise_ms * (10 + voters) / 10, 6 * longest_promise_ms)
+/// How long so many seconds are at most, by a clock that is wrong.
+pub(crate) fn longest_ms(span_s: u64) -> u64 {
+    span_s * 1_000 * 1_000_000 / (1_000_000 - CLOCK_DRIFT_PPM)
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 use bridgehead::protocol::linkstate::{Record, Term, Version};
 use serde_json::{Value, json};
 
-use super::{GROUP, VOTERS};
+use super::{BackEnd, GROUP, VOTERS};
 use crate::kill_support::{Admin, Cluster};
 
 /// How long a member is left alone between two questions.
@@ -38,14 +38,21 @@ struct Glance {
 }
 
 /// What is seen of the voters.
-#[derive(Default)]
 pub(crate) struct Watch {
+    /// Whether the voters promise themselves to a master.
+    promises: bool,
     glances: [Mutex<Glance>; VOTERS.len()],
     said: Mutex<Vec<Said>>,
     is_over: AtomicBool,
 }
 
 impl Watch {
+    /// A watch over voters of this back end.
+    pub(crate) fn over(back_end: &BackEnd) -> Self {
+        let (glances, said) = <_>::default();
+        Self { promises: back_end.promises, glances, said, is_over: AtomicBool::new(false) }
+    }
+
     /// Asks one voter until the watch is over.
     pub(crate) fn look_at(&self, cluster: &Cluster, at: usize) {
         let (socket, request) = (cluster.admin_socket(at), json!({"format": 1, "op": "status"}));
@@ -91,13 +98,14 @@ impl Watch {
         recent.min_by_key(|said| said.answered).cloned()
     }
 
-    /// The master, once every voter names it and has promised itself to it.
+    /// The master, once every voter names it and has promised itself to it; where voters do not do that, none must have.
     pub(crate) fn agreed(&self) -> Option<usize> {
         let glances: Vec<_> =
             self.glances.iter().map(|g| g.lock().expect("no panic").clone()).collect();
         let master = glances[0].master.clone()?;
+        let (named, promised) = (Some(&master), self.promises.then_some(&master));
         let is_agreed = |glance: &Glance| {
-            glance.master.as_ref() == Some(&master) && glance.promised.as_ref() == Some(&master)
+            glance.master.as_ref() == named && glance.promised.as_ref() == promised
         };
         let at = VOTERS.iter().position(|voter| *voter == master)?;
         glances.iter().all(is_agreed).then_some(at)

@@ -32,6 +32,8 @@ pub(crate) struct Scene {
     pub(crate) accounts: Vec<String>,
     /// How many seconds the members live through in one.
     pub(crate) scale: f64,
+    /// Where etcd is, for members that ask it; nothing where none does.
+    pub(crate) etcd: Vec<String>,
 }
 
 /// Who got what: how often each attempt lies in each account.
@@ -57,6 +59,7 @@ impl Cluster {
         let mut plan = Plan::make(&organization, None).expect("ports are free");
         // The members reach each other directly.
         plan.relays.clear();
+        plan.etcd = scene.etcd;
         plan.write(directory, &file, scene.scale).expect("the files are written");
         for member in &plan.members {
             let path = member.file(directory);
