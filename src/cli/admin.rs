@@ -23,7 +23,10 @@ pub(super) fn ask(socket: &Path, op: &str) -> Result<Value, String> {
 pub(super) fn request(socket: &Path, request: &Value) -> Result<Value, String> {
     let line = converse(socket, request).map_err(|error| match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            format!("{}: no answer within {} s", socket.display(), PATIENCE.as_secs())
+            let is_order = ["order", "reload"].iter().any(|op| request["op"] == *op);
+            let still =
+                if is_order { "; it may still be done later: look before you go on" } else { "" };
+            format!("{}: no answer within {} s{still}", socket.display(), PATIENCE.as_secs())
         }
         _ => format!("{}: {error}", socket.display()),
     })?;

@@ -91,10 +91,9 @@ fn shown(status: &Value) -> String {
     let mut rows = vec![head];
     for election in items(status, "elections") {
         let is_own = field(election, "group") == own;
-        let master = if is_own { plain(field(status, "master")) } else { "-".into() };
         rows.push(row([
             &plain(field(election, "group")),
-            &master,
+            &if is_own { master_of(status) } else { "-".into() },
             &"election",
             &term_of(field(election, "term")),
             &plain(field(election, "part")),
@@ -104,15 +103,12 @@ fn shown(status: &Value) -> String {
         ]));
     }
     if !items(status, "elections").iter().any(|election| field(election, "group") == own) {
-        let appointment = field(field(status, "master_by"), "appointment");
-        let by = if appointment.is_null() { "file" } else { "appointment" };
-        let master = plain(field(status, "master"));
         let is_master = field(status, "master") == field(status, "member");
         rows.push(row([
             &plain(own),
-            &master,
-            &by,
-            &term_of(field(appointment, "term")),
+            &master_of(status),
+            &plain(field(status, "master_by")),
+            &term_of(field(field(status, "record"), "term")),
             &if is_master { "master" } else { "member" },
             &"-",
             &record_of(status),
@@ -120,6 +116,15 @@ fn shown(status: &Value) -> String {
         ]));
     }
     table(&rows)
+}
+
+/// Whom the member takes for the master, and whether it is attached to it.
+fn master_of(status: &Value) -> String {
+    let master = plain(field(status, "master"));
+    match field(status, "attached") {
+        Value::Bool(false) => format!("{master} (not attached)"),
+        _ => master,
+    }
 }
 
 /// Who votes, and behind an arrow who is to vote by the member's file, where those are others.

@@ -53,7 +53,7 @@ fn shown(answer: &Value) -> String {
         plain(field(list, "number")),
         plain(field(term, "counter")),
         plain(field(term, "member")),
-        age(field(list, "age")),
+        age(field(list, "age_us")),
         plain(field(group, "version")),
         with_features(group),
     );
@@ -72,7 +72,7 @@ fn shown(answer: &Value) -> String {
         let (standing, spoken) = (field(member, "standing"), field(member, "spoken"));
         let features = plain(field(spoken, "features"));
         let is_own = field(member, "member") == field(answer, "member");
-        let heard = match field(member, "heard_ago") {
+        let heard = match field(member, "heard_ago_us") {
             Value::Null if is_own => "itself".into(),
             Value::Null => "-".into(),
             span => format!("{} ago", age(span)),
@@ -137,12 +137,12 @@ mod tests {
             |role: Value| json!({"role": role, "policy": "local", "weight": 1, "load": 7});
         let answer = json!({"member": "rg1-a", "list": {
             "term": {"counter": 3, "member": "rg1-a", "nonce": 9}, "number": 4,
-            "group": {"version": 1, "features": []}, "age": Span::seconds(61), "is_master": true,
+            "group": {"version": 1, "features": []}, "age_us": Span::seconds(61), "is_master": true,
             "rows": [
                 {"member": "rg1-a", "presence": "active", "standing": standing(Value::Null),
-                 "spoken": feature, "heard_ago": null},
+                 "spoken": feature, "heard_ago_us": null},
                 {"member": "rg1-b", "presence": "away", "standing": standing(json!("backend")),
-                 "spoken": null, "heard_ago": Span::minutes(7)},
+                 "spoken": null, "heard_ago_us": Span::minutes(7)},
             ],
         }});
         let expected = "\

@@ -89,6 +89,7 @@ fn status(server: &Server, configuration: &MemberConfig, now: Time) -> Value {
         "group": group.map(|group| &group.name),
         "master": member.link().master(),
         "master_by": master_by(member, configuration),
+        "attached": attached(member, configuration),
         "elections": member.election_rows(),
         "record": own_record(member, configuration, now),
         "time": now,
@@ -107,12 +108,22 @@ fn master_by(member: &Member, configuration: &MemberConfig) -> Value {
     clause!(MA_075);
     let link = configuration.link();
     match (&link.group().master, member.link().appointment(&link)) {
-        (None, _) => json!({ "election": null }),
-        (Some(named), Some(appointment)) if appointment.term.member != *named => {
-            json!({ "appointment": appointment })
+        (None, _) => json!("election"),
+        (Some(named), Some(appointment))
+            if appointment.term.member != *named || member.link().is_by_order(&link) =>
+        {
+            json!("order")
         }
-        (Some(_), _) => json!({ "file": configuration.organization.revision }),
+        (Some(_), _) => json!("file"),
     }
+}
+
+/// Whether this member is attached to the master that it knows; `null` at the master itself, and without one.
+fn attached(member: &Member, configuration: &MemberConfig) -> Value {
+    let link = configuration.link();
+    let is_other = member.link().master().is_some_and(|master| *master != configuration.member);
+    let row = member.link().attachments(&link).into_iter().next().filter(|_| is_other);
+    row.map_or(Value::Null, |row| json!(row.attached))
 }
 
 /// How old what this member knows of its own group is.

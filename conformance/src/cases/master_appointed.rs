@@ -72,9 +72,17 @@ pub(crate) fn cases() -> Vec<Case> {
         .twin("master.appointed.01"),
         closes(
             "master.appointed.04",
-            "Nobody tells of an appointment but who is the master by it",
+            "Nobody tells of an appointment of a third one",
             &["WI-125", "SM-082"],
-            convened("rg1-c").send(framed(" APPOINTED 1 5 {5}rg1-a 7 1").as_bytes()),
+            convened("rg1-c").send(framed(" APPOINTED 1 5 {5}rg1-x 7 1").as_bytes()),
+        ),
+        appointed(
+            "master.appointed.06",
+            "A member that is reminded of an appointment of its own is the master again",
+            &["MA-076", "WI-125"],
+            Play::over(consulted).wait(SECOND).talk("c", {
+                says(convened("rg1-c"), " APPOINTED 1 5 {5}rg1-a 7 1", "obeyed", " OBEYED 1")
+            }),
         ),
         closes(
             "master.appointed.05",

@@ -104,7 +104,7 @@ def pdus(book):
         ("the greatest length", f" VERIFY 1 SENDER {ann} 0 1"), ("a sender without recipients", f" VERIFY 1 SENDER {ann} 0"), ("a sender and three numbers", f" VERIFY 1 SENDER {ann} 0 1 1"), ("two addresses", f" VERIFY 1 RECIPIENT {ann} {ann} 0"),
     ]:
         put(f"a question with {why}", content, CONSULTED, ["WI-048"], "VERIFIED")
-    known = " 1 {5}rg1-a 1 1"
+    known = " 0 {5}rg1-a 1 1"
     for why, rest in [
         ("of a later version", "ffffffff () - LOCAL 1 0 SERVES -"), ("of version 0", "0 () - LOCAL 1 0 SERVES -"), ("of too great a version", "100000000 () - LOCAL 1 0 SERVES -"), ("of no version", "() - LOCAL 1 0 SERVES -"),
         ("of a version with a zero", "02 () - LOCAL 1 0 SERVES -"), ("without features", "2 - LOCAL 1 0 SERVES -"), ("of two features", "2 ( {5}loads {1}z ) - LOCAL 1 0 SERVES -"), ("of features in another order", "2 ( {1}z {5}loads ) - LOCAL 1 0 SERVES -"),

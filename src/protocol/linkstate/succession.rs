@@ -64,6 +64,15 @@ impl LinkState {
         (is_own && (is_told || !is_named)).then_some(in_force)
     }
 
+    /// Whether the master of the file is so by an order, too.
+    #[must_use]
+    pub fn is_by_order(&self, config: &LinkConfig) -> bool {
+        self.appointed.as_ref().is_some_and(|told| {
+            told.revision >= config.organization.revision
+                && self.master.as_ref() == Some(&told.term.member)
+        })
+    }
+
     /// The greatest term of the group that this member knows, of an appointment or a record.
     #[must_use]
     pub fn greatest_term(&self, config: &LinkConfig) -> Option<Term> {

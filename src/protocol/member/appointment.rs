@@ -36,10 +36,13 @@ impl Member {
         let own = turn.config.member.clone();
         let link = turn.config.link();
         let is_master = self.link.master() == Some(&own);
-        let refusal = if *member != own {
-            Some(format!("{member} is told itself that it is to be the master"))
-        } else if link.group().election.is_some() {
-            Some(String::from("the group elects its master: that one can hand over (transfer)"))
+        let refusal = if link.group().election.is_some() {
+            Some(String::from(
+                "the group elects its master: that one can hand over (transfer); where a majority of the \
+                 voters is gone for good, a file of a greater revision can name a master in place of the election",
+            ))
+        } else if *member != own {
+            Some(format!("the order is for {member}: ask that member's own socket"))
         } else if is_master {
             Some(String::from("it is the master already"))
         } else {
@@ -64,7 +67,9 @@ impl Member {
         let others = || {
             let in_force = self.link.appointment(&config)?;
             let is_other = in_force.term.member != config.member;
-            (is_other && !turn.fault("nobody-reminds")).then_some(in_force)
+            // Whom its file names needs no word of others to be the master.
+            let is_named = config.group().master.as_ref() == Some(&in_force.term.member);
+            (is_other && !is_named && !turn.fault("nobody-reminds")).then_some(in_force)
         };
         let appointment = own.or_else(others)?;
         let absent = self.link.attachments(&config).into_iter().filter(|row| !row.attached);

@@ -389,7 +389,11 @@ impl Member {
         let group = turn.config.link().group().clone();
         let leads = self.election(&group.name).is_some_and(|election| election.leads().is_some());
         let refusal = match (&group.election, &to) {
-            (None, _) => Some("the organization names the master of its group".into()),
+            (None, _) => Some(
+                "the file or an order makes the master of its group, and no election: order another one \
+                 (master set)"
+                    .into(),
+            ),
             (Some(_), _) if !leads => Some(match self.link.master() {
                 Some(master) => format!("it is not the master, {master} is"),
                 None => "it is not the master, and nobody is now".into(),
@@ -397,6 +401,9 @@ impl Member {
             (Some(_), Some(to)) if *to == own => Some("it is the master already".into()),
             (Some(_), Some(to)) if !self.can_stand(&group, to) => {
                 Some(format!("{to} never stands: it is none of the voters"))
+            }
+            (Some(_), Some(to)) if !self.election(&group.name).is_some_and(|e| e.is_up(to)) => {
+                Some(format!("{to} cannot be reached now: nobody would follow at once"))
             }
             (Some(_), _) => None,
         };

@@ -75,7 +75,8 @@ impl Member {
                     self.heed_record(turn);
                     self.herald(turn);
                 }
-                LinkEvent::Appointed(_) => self.herald(turn),
+                // Whoever is to hear of it hears of it now, whatever was told before.
+                LinkEvent::Appointed(_) => self.herald_again(turn),
                 LinkEvent::TermSpent => self.term_is_spent(turn),
                 LinkEvent::Failed { way: Way::Connector(_) }
                 | LinkEvent::Judged { .. }

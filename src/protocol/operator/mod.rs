@@ -158,8 +158,13 @@ impl Member {
             answer.refused.push(Item::whole(name, text));
             return answer;
         }
+        let stays = turn.config.link().group().election.is_none()
+            && self.link.master() == Some(&turn.config.member);
         self.drain(on, turn);
         let text = match (on, accepts) {
+            (true, _) if stays => {
+                "drains; it stays the master of its group (master set makes another one)"
+            }
             (true, _) => "drains",
             (false, true) => "queues for others again",
             (false, false) => "drains no more",

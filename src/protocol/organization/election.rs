@@ -154,7 +154,9 @@ impl ElectionSettings {
                 (self.voters.len(), 1, "stand")
             }
         };
-        let problem = format!("{count} members {who}, expected {least} to {VOTERS_LIMIT}");
+        let is_few = count < least && self.witness.is_none() && self.back_end == BackEnd::Embedded;
+        let add = if is_few { ": a `witness` in another group can be one of them" } else { "" };
+        let problem = format!("{count} members {who}, expected {least} to {VOTERS_LIMIT}{add}");
         (!(least..=VOTERS_LIMIT).contains(&count)).then_some(("voters", problem))
     }
 }

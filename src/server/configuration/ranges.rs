@@ -2,7 +2,9 @@
 
 use crate::clause;
 use crate::protocol::member::LIMIT_RANGE;
-use crate::protocol::organization::{LinkStateSettings, WEIGHT_LIMIT};
+use crate::protocol::organization::{
+    CLOCK_DRIFT_LIMIT_PPM, LEASE_LIMIT_S, LinkStateSettings, WEIGHT_LIMIT,
+};
 use crate::wire::record::COST_RANGE;
 
 /// The greatest number that TOML has.
@@ -31,6 +33,8 @@ pub(super) fn range_of(place: &str, type_name: &str) -> Option<(u64, u64)> {
     };
     match (section, field) {
         ("connector" | "group.exit", "cost") => both(COST_RANGE),
+        ("group.election", "lease_s") => both(1..=LEASE_LIMIT_S),
+        ("group.election", "clock_drift_ppm") => both(0..=CLOCK_DRIFT_LIMIT_PPM),
         ("group.member", "weight") => both(1..=WEIGHT_LIMIT),
         ("link_state", field) => LinkStateSettings::range_of(field).and_then(both),
         ("limits.client" | "limits.destination", _) => both(LIMIT_RANGE),

@@ -69,7 +69,9 @@ impl Election {
         cx.open(ElectionPeer::Voter(member.clone()), member.clone());
     }
 
-    pub(super) fn is_up(&self, member: &MemberName) -> bool {
+    /// Whether this member has a connection to a voter or member, on which it can say something at once.
+    #[must_use]
+    pub fn is_up(&self, member: &MemberName) -> bool {
         self.links.get(member).is_some_and(|link| link.is_up)
     }
 

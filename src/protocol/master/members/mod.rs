@@ -48,6 +48,7 @@ pub struct ListedRow {
     #[serde(flatten)]
     pub listed: Listed,
     /// At the master: how long ago it was heard, if this process has heard it; itself it hears all the time.
+    #[serde(rename = "heard_ago_us")]
     pub heard_ago: Option<Span>,
 }
 
@@ -60,6 +61,7 @@ pub struct ListReport {
     /// What every member of the group understands.
     pub group: crate::wire::members::Spoken,
     /// How long ago it was made or taken.
+    #[serde(rename = "age_us")]
     pub age: Span,
     /// Whether this member has made it, as the master.
     pub is_master: bool,
