@@ -225,8 +225,8 @@ fn a_bounce_while_in_doubt_is_found() {
 /// tells the sender again.
 #[test]
 fn a_second_notice_after_a_boot_is_found() {
-    is_found_in("returned-before-removal", "C7", 170..=220, |_| plan());
-    is_found_in("confirmed-before-removal", "C7", 110..=160, |_| plan());
+    is_found_in("returned-before-removal", "C7", 20..=70, |_| plan());
+    is_found_in("confirmed-before-removal", "C7", 1..=50, |_| plan());
 }
 
 /// CU-060: a success is told of what is stored.
@@ -259,7 +259,7 @@ fn orders_that_are_wrongly_obeyed_are_found() {
 /// DE-044: a host that has lost the account records nothing in it.
 #[test]
 fn an_epoch_that_is_not_checked_is_found() {
-    is_found_in("epoch-not-checked", "C1", 505..=550, |_| plan_with_moves());
+    is_found_in("epoch-not-checked", "C1", 220..=270, |_| plan_with_moves());
 }
 
 /// SU-052: who accepts a submission queues it.
