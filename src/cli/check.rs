@@ -62,7 +62,8 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
 /// What is promised less to the accounts in mail stores; nothing where there are none.
 fn stored(organization: &Organization) -> String {
     let accounts = organization.accounts.iter();
-    match accounts.filter(|account| organization.store(&account.host).is_some()).count() {
+    let is_stored = |host: &MemberName| organization.store(host).is_some();
+    match accounts.filter(|account| account.host.as_ref().is_some_and(is_stored)).count() {
         0 => String::new(),
         stored => format!(
             " ({stored} in mail stores, where a copy may be double after a lost reply unless the store \

@@ -353,7 +353,7 @@ impl Ground {
         };
         let found = if meant.contains('@') {
             let account = organization.account(&Address::from(meant));
-            account.and_then(|account| organization.group_of_host(&account.host))
+            account.and_then(|account| organization.group_of_account(account))
         } else {
             organization.group(&name).or_else(|| organization.group_of(&MemberName::from(meant)))
         };

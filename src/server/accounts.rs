@@ -254,7 +254,12 @@ fn account_of(
     address: &Address,
 ) -> Result<(Address, Ownership), MoveError> {
     match configuration.member.organization.account(address) {
-        Some(account) => Ok((account.address.clone(), account.ownership())),
+        Some(account) => match account.ownership() {
+            Some(ownership) => Ok((account.address.clone(), ownership)),
+            None => {
+                refused(format!("{address} is leased by the master of its group, and never moved"))
+            }
+        },
         None => refused(format!("{address} is no account of the organization")),
     }
 }

@@ -222,9 +222,10 @@ impl World<'_> {
             | Endpoint::Member(member)
             | Endpoint::Frontend(member) => Target::Member(self.names[member], Port::Smtp),
             Endpoint::Deliver(member) => Target::Member(self.names[member], Port::Deliver),
-            Endpoint::Group(member) | Endpoint::Consult(member) | Endpoint::Convene(member) => {
-                Target::Member(self.names[member], Port::Group)
-            }
+            Endpoint::Group(member)
+            | Endpoint::Consult(member)
+            | Endpoint::Convene(member)
+            | Endpoint::Tenant(member) => Target::Member(self.names[member], Port::Group),
             Endpoint::Outside(_) => Target::Outside,
         };
         let opener = End::Member { host, connection: peer };

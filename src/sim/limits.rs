@@ -51,7 +51,8 @@ impl Limits {
         }
         let mut quota = |account: &Account| {
             let octets = *dice.pick("limits.quota", &[0, 0, 1_000, 3_000]).unwrap_or(&0);
-            let is_ours = organization.group_of(&account.host).is_some();
+            let host = account.host.as_ref();
+            let is_ours = host.is_some_and(|host| organization.group_of(host).is_some());
             let is_permanent = dice.below("limits.over_quota", 2) == 1;
             match (is_ours && octets > 0, is_permanent) {
                 (false, _) => (0, OverQuota::Temporary),

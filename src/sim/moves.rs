@@ -57,7 +57,7 @@ impl World<'_> {
         let moved = self.owners.get(account).copied();
         moved.or_else(|| {
             let first = self.hosts.first()?.config.organization.account(account)?;
-            Some((self.names[&first.host], first.epoch))
+            Some((self.names[first.host.as_ref()?], first.epoch))
         })
     }
 
@@ -66,7 +66,7 @@ impl World<'_> {
         let organization = Arc::make_mut(&mut self.hosts[host].config.organization);
         let found = organization.accounts.iter_mut().find(|found| found.address == *account);
         if let Some(found) = found {
-            found.host.clone_from(&owner.member);
+            found.host = Some(owner.member.clone());
             found.epoch = owner.epoch;
         }
         self.feed(host, Input::Configuration);

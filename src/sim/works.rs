@@ -109,13 +109,14 @@ impl World<'_> {
                 self.checkers.look(self.now, &self.hosts[host], host);
                 Answer::Done
             }
-            Query::Usage { account, without, unpublished } => {
+            Query::Usage { account, without, unpublished, .. } => {
                 let maildirs = &self.hosts[host].maildirs;
                 Answer::Octets(maildirs.usage(account, without, unpublished))
             }
             Query::Filter { sender, recipients, body, .. } => {
                 self.filter(host, (sender.as_ref(), recipients), body.key)
             }
+            Query::Shared { .. } => Answer::Failed(Refusal::new(451, "4.3.0", "no shared store")),
             Query::Store { .. } => {
                 unreachable!("the store that decides is none of the machine room")
             }

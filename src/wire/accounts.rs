@@ -86,6 +86,14 @@ pub enum AccountsPdu {
     },
 }
 
+impl AccountsPdu {
+    /// Whether it is what a member says to its master, and no answer.
+    #[must_use]
+    pub const fn is_request(&self) -> bool {
+        matches!(self, Self::Claim { .. } | Self::Renew { .. } | Self::Return { .. })
+    }
+}
+
 /// The content of a frame, without the end of the line.
 pub(super) fn encode(pdu: &AccountsPdu) -> String {
     match pdu {

@@ -45,6 +45,7 @@ pub(crate) fn cluster(frontends: usize) -> Organization {
             members: members.clone(),
             master: Some(name("be1")),
             election: None,
+            accounts: None,
             settings,
             stores: Vec::new(),
             exits: Vec::new(),

@@ -165,6 +165,7 @@ fn configs(senders: usize, hosts: usize, faults: &Faults) -> Vec<MemberConfig> {
             members: names.clone(),
             master: Some(names[senders].clone()),
             election: None,
+            accounts: None,
             stores: Vec::new(),
             exits: Vec::new(),
             rules: Vec::new(),

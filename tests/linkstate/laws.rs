@@ -257,6 +257,7 @@ fn organization(edges: &[Edge]) -> Organization {
         members: if number == 0 { vec![member(0), observer()] } else { vec![member(number)] },
         master: Some(member(number)),
         election: None,
+        accounts: None,
         stores: Vec::new(),
         exits: Vec::new(),
         rules: Vec::new(),

@@ -43,7 +43,7 @@ fn with_doors() -> Plan {
     organization.accounts.retain(stays);
     let hosts = [0, 1, 2, 0].map(|group: usize| groups[group].members[0].clone());
     for (account, host) in organization.accounts.iter_mut().zip(hosts) {
-        account.host = host;
+        account.host = Some(host);
     }
     assert_eq!(organization.check(), []);
     without_limits(Arc::new(organization), Span::minutes(20))

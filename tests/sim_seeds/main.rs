@@ -71,6 +71,7 @@ fn with_roles(seed: u64) -> Organization {
             members: fronts.iter().chain(&backs).cloned().collect(),
             master: Some(backs[0].clone()),
             election: None,
+            accounts: None,
             stores: Vec::new(),
             exits: Vec::new(),
             settings: front.chain(back).collect(),

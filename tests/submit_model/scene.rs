@@ -218,6 +218,7 @@ fn organization(senders: usize, carriers: usize, receivers: usize) -> Organizati
             members,
             master: Some(master),
             election: None,
+            accounts: None,
             stores: Vec::new(),
             exits: Vec::new(),
             rules: Vec::new(),

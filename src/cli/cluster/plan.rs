@@ -146,6 +146,12 @@ impl Plan {
         cluster.join(ORGANIZATION)
     }
 
+    /// Where the members of a group share the accounts that its master leases.
+    #[must_use]
+    pub fn shared(cluster: &Path, group: &GroupName) -> PathBuf {
+        cluster.join(format!("shared-{group}"))
+    }
+
     /// Gives every member and every relay of `organization` its addresses.
     ///
     /// # Errors

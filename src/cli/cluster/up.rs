@@ -219,8 +219,12 @@ fn instructions(plan: &Plan, organization: &Organization, directory: &Path) -> S
     let (from, to) = (&first.address, &last.address);
     let smtp = plan.members[0].smtp;
     let (host, port) = (smtp.ip(), smtp.port());
-    let host_of = plan.members.iter().find(|member| member.name == last.host);
-    let state = host_of.map(|member| member.state(directory)).unwrap_or_default();
+    let host_of = plan.members.iter().find(|member| Some(&member.name) == last.host.as_ref());
+    let state = match (host_of, &last.group) {
+        (Some(member), _) => member.state(directory),
+        (None, Some(group)) => Plan::shared(directory, group),
+        (None, None) => unreachable!("a checked account has a host or a group"),
+    };
     let maildir = crate::server::maildir::Maildirs::new(&state).directory(to);
     let link = plan.relays.first().map_or_else(String::new, |relay| {
         format!(

@@ -9,7 +9,7 @@ use crate::clause;
 use crate::kernel::{Gate, Span, Time};
 use crate::protocol::member::{Answer, Errand, Event, Member, Query, Timer, Turn};
 use crate::protocol::organization::Account;
-use crate::protocol::queue::{Change, Ending, Home, Place, Recorded, Route, home};
+use crate::protocol::queue::{Change, Decision, Ending, Home, Place, Recorded, Route, home};
 use crate::protocol::submit::{is_conflict, recipient_digest};
 use crate::wire::ids::{Epoch, OriginId, QueueId};
 use crate::wire::message::{Address, Body, BodyKey, Digest, Envelope, Outcome, Recipient, Refusal};
@@ -44,6 +44,11 @@ impl Member {
     pub(crate) fn deposit_line(&mut self, turn: &mut Turn<'_, '_>) {
         while let Some(queue) = self.first_in_line(&Route::Local) {
             for index in self.in_line(queue, &Route::Local) {
+                if !matches!(self.decide(queue, index, turn.config), Decision::Go(Route::Local)) {
+                    // The account was leased to this member when the line was formed.
+                    self.route(queue, &[index], turn);
+                    continue;
+                }
                 self.put(queue, index, Place::Underway(Route::Local));
                 self.deposit_own(queue, index, turn);
             }
@@ -113,13 +118,19 @@ impl Member {
             let epoch = epoch.or_else(own).unwrap_or_default();
             match self.admit(account, epoch, turn.config) {
                 Ok(epoch) => open = epoch,
-                Err(said) => return Begun::Settled(said),
+                Err(said) => {
+                    self.claim_unowned(account, turn);
+                    return Begun::Settled(said);
+                }
             }
         }
         let digest = recipient_digest(envelope, recipient, &body);
         if !turn.fault("second-deposit-on-repeat") {
             let underway = self.deposits.get(&key).map(|deposit| &deposit.digest);
-            let recorded = self.recorded(&key.0, key.1, turn);
+            let recorded = match &home {
+                Home::Account(account) => self.recorded_of(account, &key, turn),
+                Home::Foreign | Home::Nobody(_) => self.recorded(&key.0, key.1, turn),
+            };
             let known = underway.or_else(|| recorded.map(Recorded::digest));
             let is_lax = turn.fault("other-content-is-a-repeat");
             if known.is_some_and(|known| *known != digest) && !is_lax {
@@ -151,7 +162,8 @@ impl Member {
         if let Some(refusal) = suspension.filter(|_| !turn.fault("suspended-takes-mail")) {
             return Begun::Settled(Said::Outcome(Outcome::Refused(refusal)));
         }
-        let mut name = file_name(&key);
+        let leased = turn.config.is_leased_here(&account);
+        let mut name = file_name(&key, leased.then_some(open));
         if turn.fault("second-deposit-on-repeat") && self.spool.recorded(&key.0, key.1).is_some() {
             name.push_str(".again");
         }
@@ -159,6 +171,7 @@ impl Member {
         let stage = if ruling.is_some() { Stage::Reading } else { Stage::Depositing };
         let held_back = ruling.is_none().then(|| Query::Deposit {
             account: account.clone(),
+            shared: leased,
             name: name.clone(),
             folder: None,
             sender: envelope.sender.clone(),
@@ -173,6 +186,7 @@ impl Member {
             digest,
             account,
             epoch,
+            leased,
             name,
             folder,
             body,
@@ -246,10 +260,13 @@ impl Member {
             return self.fence_off(&key, turn);
         }
         let Some(deposit) = self.deposits.get_mut(&key) else { return };
-        deposit.stage = Stage::Publishing;
-        let Deposit { digest, account, name, folder, .. } = deposit.clone();
+        let Deposit { digest, account, name, folder, leased, .. } = deposit.clone();
         clause!(DE_028);
         let recorded = Recorded::Delivered { digest, account, name, published: false, folder };
+        if leased {
+            return self.record_in_store(&key, recorded, turn);
+        }
+        deposit.stage = Stage::Publishing;
         self.record(&key, recorded, turn);
         if turn.fault("result-before-publish") {
             self.answer_askers(&key, &Outcome::Delivered, turn);
@@ -287,9 +304,9 @@ impl Member {
     /// Has the file moved to its place, once the journal is on disk.
     pub(crate) fn publish(&mut self, key: &(OriginId, u32), turn: &mut Turn<'_, '_>) {
         let Some(deposit) = self.deposits.get(key) else { return };
-        let Deposit { account, name, folder, .. } = deposit.clone();
+        let Deposit { account, name, folder, leased: shared, .. } = deposit.clone();
         clause!(DE_030);
-        let question = (Query::Publish { account, name, folder }, Gate::Durable);
+        let question = (Query::Publish { account, shared, name, folder }, Gate::Durable);
         if !self.ask(Errand::Publish(key.clone()), question, turn) {
             self.stuck(key, turn);
         }
@@ -307,6 +324,9 @@ impl Member {
         }
         let (origin, index) = key.clone();
         turn.tell(Event::Deposited { origin: origin.clone(), index });
+        if self.deposits.get(key).is_some_and(|deposit| deposit.leased) {
+            return self.published_leased(key, turn);
+        }
         self.store_change(Change::Published { origin, index }, turn);
         self.answer_askers(key, &Outcome::Delivered, turn);
         self.deposits.remove(key);
@@ -343,26 +363,7 @@ impl Member {
             let Recorded::Delivered { digest, account, name, folder, .. } = recorded else {
                 continue;
             };
-            clause!(DE_031);
-            // The file is complete; no body is read any more.
-            let body = Body { key: BodyKey(0), digest, octets: 0 };
-            let (askers, stage) = (BTreeSet::new(), Stage::Publishing);
-            let (queue, ruling, epoch) = (None, None, Epoch::FIRST);
-            let deposit = Deposit {
-                digest,
-                account,
-                epoch,
-                name,
-                folder,
-                body,
-                queue,
-                askers,
-                stage,
-                ruling,
-                held_back: None,
-                arrived: Time(0),
-                octets: 0,
-            };
+            let deposit = Deposit::to_be_published((digest, account), (name, folder));
             self.deposits.insert(key.clone(), deposit);
             self.publish(&key, turn);
         }
@@ -388,7 +389,7 @@ impl Member {
     }
 }
 
-fn word(recorded: &Recorded) -> Outcome {
+pub(super) fn word(recorded: &Recorded) -> Outcome {
     match recorded {
         Recorded::Delivered { .. } | Recorded::Passed { .. } => Outcome::Delivered,
         Recorded::Refused { refusal, .. } => Outcome::Refused(refusal.clone()),
@@ -399,8 +400,41 @@ fn later(code: u16, status: &str, text: &str) -> Begun {
     Begun::Settled(Said::later(code, status, text))
 }
 
-/// The same for every attempt, so that a repeat can only overwrite what it repeats.
-fn file_name((origin, index): &(OriginId, u32)) -> String {
+impl Deposit {
+    /// What is recorded, and not yet in its place. The file is complete; no body is read any more.
+    pub(super) fn to_be_published(
+        (digest, account): (Digest, Address),
+        (name, folder): (String, Option<String>),
+    ) -> Self {
+        clause!(DE_031);
+        Self {
+            digest,
+            account,
+            epoch: Epoch::FIRST,
+            leased: false,
+            name,
+            folder,
+            body: Body { key: BodyKey(0), digest, octets: 0 },
+            queue: None,
+            askers: BTreeSet::new(),
+            stage: Stage::Publishing,
+            ruling: None,
+            held_back: None,
+            arrived: Time(0),
+            octets: 0,
+        }
+    }
+}
+
+/// The same for every attempt, so that a repeat can only overwrite what it repeats. In a store that members
+/// share each opening of the account has names of its own.
+fn file_name((origin, index): &(OriginId, u32), opening: Option<Epoch>) -> String {
     let OriginId { member, incarnation, sequence } = origin;
-    alloc::format!("{incarnation}.{sequence}_{index}.{member}")
+    match opening {
+        None => alloc::format!("{incarnation}.{sequence}_{index}.{member}"),
+        Some(opening) => {
+            clause!(DE_107);
+            alloc::format!("{incarnation}.{sequence}_{index}_{opening}.{member}")
+        }
+    }
 }

@@ -2,12 +2,14 @@
 
 mod deposit;
 mod forget;
+mod leased;
 mod outbox;
 mod ownership;
 mod quota;
 mod readdress;
 mod receiver;
 mod sender;
+pub mod shared;
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
@@ -100,6 +102,8 @@ pub(crate) struct Deposit {
     pub(crate) account: Address,
     /// Under which ownership of it the delivery was begun.
     pub(crate) epoch: Epoch,
+    /// Whether the account is leased: its file and its record are in the store that members share.
+    pub(crate) leased: bool,
     /// The file.
     pub(crate) name: String,
     /// Its folder; `None` is the inbox.
@@ -135,6 +139,8 @@ pub(crate) enum Stage {
     Weighing,
     /// The file is being written.
     Depositing,
+    /// The store that members share is asked to record it.
+    Recording,
     /// It is in the journal, and the file is being moved to its place.
     Publishing,
     /// The move failed and will be tried again.

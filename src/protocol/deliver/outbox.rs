@@ -182,7 +182,9 @@ impl Member {
         let Envelope { sender, hops, mut fields, recipients, .. } = ruling.envelope.clone();
         let suspect = recipients[0].suspect;
         fields.splice(..0, ruling.verdict.fields.iter().cloned());
-        let query = Query::Deposit { account, name, folder, sender, hops, fields, suspect, body };
+        let shared = deposit.leased;
+        let query =
+            Query::Deposit { account, shared, name, folder, sender, hops, fields, suspect, body };
         deposit.held_back = Some(query);
         if !self.write_or_weigh(&key, turn) {
             let refusal = Refusal::new(452, "4.3.2", "too many deliveries at once");
@@ -229,7 +231,13 @@ impl Member {
         refusal: &Refusal,
         turn: &mut Turn<'_, '_>,
     ) {
-        let deposit = self.deposits.remove(key).expect("the caller looked it up");
+        let deposit = self.deposits.get(key).expect("the caller looked it up");
+        if deposit.leased {
+            let (digest, account) = (deposit.digest, Some(deposit.account.clone()));
+            let refused = Recorded::Refused { digest, refusal: refusal.clone(), account };
+            return self.record_in_store(key, refused, turn);
+        }
+        let deposit = self.deposits.remove(key).expect("it was just found");
         self.drop_reply(&deposit, turn);
         let account = Some(deposit.account.clone());
         let whose = (deposit.digest, account, deposit.epoch, deposit.arrived);

@@ -22,13 +22,22 @@ pub(crate) enum Grant {
     /// It is not; this is who has it, by what is known. A member that is itself named waits for the
     /// journal of the account.
     Elsewhere(Ownership),
+    /// It is leased, and this member does not know to whom.
+    Unowned,
 }
 
 impl Member {
     /// Who owns an account, by what is known here.
     pub(crate) fn ownership(&self, account: &Address, config: &MemberConfig) -> Option<Ownership> {
+        if config.is_leased_here(account) {
+            return match self.grant_of_leased(account) {
+                Grant::Open(epoch) => Some(Ownership { member: config.member.clone(), epoch }),
+                Grant::Elsewhere(known) => Some(known),
+                Grant::Unowned => None,
+            };
+        }
         clause!(DE_047);
-        let mut known = config.organization.account(account)?.ownership();
+        let mut known = config.organization.account(account)?.ownership()?;
         if let Some(told) = self.beliefs.get(account).filter(|told| told.epoch > known.epoch) {
             known.clone_from(told);
         }
@@ -47,6 +56,9 @@ impl Member {
 
     /// How an account of the organization stands here.
     pub(crate) fn grant(&self, account: &Address, config: &MemberConfig) -> Option<Grant> {
+        if config.is_leased_here(account) {
+            return Some(self.grant_of_leased(account));
+        }
         let known = self.ownership(account, config)?;
         let has_journal = match self.spool.accounts.get(account) {
             Some(state) => state.moved.is_none(),
@@ -54,6 +66,16 @@ impl Member {
         };
         let is_open = known.member == config.member && has_journal;
         Some(if is_open { Grant::Open(known.epoch) } else { Grant::Elsewhere(known) })
+    }
+
+    /// How an account stands here that the master of this group leases.
+    fn grant_of_leased(&self, account: &Address) -> Grant {
+        clause!(DE_101);
+        match (self.tenancies.opening(account), self.beliefs.get(account)) {
+            (Some(opening), _) => Grant::Open(opening),
+            (None, Some(told)) => Grant::Elsewhere(told.clone()),
+            (None, None) => Grant::Unowned,
+        }
     }
 
     /// The epoch under which a delivery that is meant for `epoch` is made here; what is said where it is
@@ -68,6 +90,11 @@ impl Member {
             Some(Grant::Open(open)) if open == epoch => return Ok(open),
             Some(Grant::Open(open)) => Ownership { member: config.member.clone(), epoch: open },
             Some(Grant::Elsewhere(known)) => known,
+            Some(Grant::Unowned) => {
+                clause!(DE_104);
+                let text = "the account is not open on this member yet";
+                return Err(Said::later(450, "4.2.1", text));
+            }
             None => return Err(Said::later(450, "4.2.1", "the account is not known here")),
         };
         clause!(DE_041);
@@ -171,7 +198,7 @@ impl Member {
     }
 
     /// The account of a recipient in the queue.
-    pub(super) fn account_of(
+    pub(crate) fn account_of(
         &self,
         queue: QueueId,
         index: u32,

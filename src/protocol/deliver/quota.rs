@@ -55,13 +55,15 @@ impl Member {
     fn weigh(&mut self, key: &(OriginId, u32), turn: &mut Turn<'_, '_>) -> bool {
         let account = self.deposits[key].account.clone();
         clause!(DE_083);
-        let made = |deposit: &&Deposit| deposit.stage == Stage::Depositing;
+        let made = |d: &&Deposit| matches!(d.stage, Stage::Depositing | Stage::Recording);
         let others = || self.deposits.iter().filter(|(_, deposit)| deposit.account == account);
         let without = others().map(|(_, deposit)| deposit).filter(made);
         let without = without.map(|deposit| deposit.name.clone()).collect();
         let underway = others().filter(|(_, deposit)| made(deposit));
         let underway = underway.map(|(key, deposit)| (key.clone(), deposit.octets)).collect();
-        let query = Query::Usage { unpublished: self.unpublished(&account), account, without };
+        let unpublished = self.unpublished(&account);
+        let shared = turn.config.is_leased_here(&account);
+        let query = Query::Usage { unpublished, account, shared, without };
         if !self.ask(Errand::Usage(key.clone(), underway), (query, Gate::Now), turn) {
             return false;
         }
@@ -107,7 +109,7 @@ impl Member {
             return self.fence_off(key, turn);
         }
         let Deposit { account, octets, .. } = &self.deposits[key];
-        let room = self.room(used, underway, turn);
+        let room = self.room(account, used, underway, turn);
         let filed = turn.config.organization.account(account);
         let refusal = filed.and_then(|filed| filed.overflow(*octets, room));
         match refusal {
@@ -127,14 +129,14 @@ impl Member {
 
     /// What an account has: what was counted, and what became of the deliveries that were under way then.
     /// One that has failed since takes no room.
-    fn room(&self, used: u64, underway: &Underway, turn: &Turn<'_, '_>) -> Room {
+    fn room(&self, account: &Address, used: u64, underway: &Underway, turn: &Turn<'_, '_>) -> Room {
         let mut room = Room { used, underway: 0 };
         if turn.fault("room-is-not-reserved") {
             return room;
         }
         for ((origin, index), octets) in underway {
             let key = (origin.clone(), *index);
-            let recorded = self.spool.recorded(origin, *index);
+            let recorded = self.recorded_of(account, &key, turn);
             if matches!(recorded, Some(Recorded::Delivered { .. })) {
                 room.used = room.used.saturating_add(*octets);
             } else if self.deposits.contains_key(&key) {

@@ -151,7 +151,7 @@ impl Member {
             let account = self.account_of(queue, index, turn.config);
             let known = account.and_then(|account| self.ownership(&account, turn.config));
             match known {
-                Some(known) if known.epoch > meant.epoch => {
+                Some(known) if is_newer(&known, &meant, turn) => {
                     clause!(DE_040);
                     hosts.extend(self.readdress_to((queue, index), &meant, known, turn));
                 }
@@ -213,7 +213,7 @@ impl Member {
             return;
         }
         let origin = self.spool.queue[&queue].envelope.origin.clone();
-        let outcome = match self.spool.recorded(&origin, index) {
+        let outcome = match self.recorded_of(&account, &(origin, index), turn) {
             Some(Recorded::Refused { refusal, .. }) => Outcome::Refused(refusal.clone()),
             Some(_) => Outcome::Delivered,
             None => {
@@ -224,6 +224,12 @@ impl Member {
         };
         self.settle_delivery(queue, index, &meant.member, outcome, turn);
     }
+}
+
+/// Whether a delivery that was meant for one ownership is to be asked for under another. An account that is
+/// leased to this member was open nowhere else under as great a number.
+fn is_newer(known: &Ownership, meant: &Ownership, turn: &Turn<'_, '_>) -> bool {
+    known.epoch > meant.epoch || (known.epoch == meant.epoch && known.member == turn.config.member)
 }
 
 fn is_in_reach(turn: &Turn<'_, '_>, member: &MemberName) -> bool {

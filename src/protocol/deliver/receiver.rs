@@ -8,11 +8,21 @@ use super::deposit::{Begun, Wanted};
 use super::{Grant, Owed, Receiving, Said};
 use crate::clause;
 use crate::kernel::{Gate, Time};
-use crate::protocol::member::{Line, Member, Parcel, Pdu, Turn};
+use crate::protocol::member::{Inquiry, Line, Member, Parcel, Pdu, Turn};
 use crate::protocol::queue::{Home, Recorded, home};
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId};
 use crate::wire::message::{Address, Body, Outcome};
+
+/// Who can say what became of a recipient.
+enum Authority {
+    /// This member.
+    This,
+    /// It is open elsewhere, or under another epoch.
+    Other(Ownership),
+    /// It is leased, and this member does not know to whom.
+    Unknown(Address),
+}
 
 impl Member {
     /// A member opened a connection to our delivery port. Its older ones are dead: what still arrives
@@ -78,29 +88,47 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         clause!(DE_021);
-        let forgets = turn.fault("second-deposit-on-repeat");
         for (index, address, epoch) in recipients {
-            let key = (origin.clone(), index);
-            self.owe(connection, key.clone());
-            if let Some(deposit) = self.deposits.get_mut(&key) {
-                deposit.askers.insert(connection);
-                continue;
+            let origin = origin.clone();
+            self.owe(connection, (origin.clone(), index));
+            let inquiry = Inquiry { connection, origin, index, address, epoch, arrived };
+            self.answer_inquiry(inquiry, turn);
+        }
+    }
+
+    /// Answers what is asked about one recipient, now or as soon as it is known who has the account.
+    pub(crate) fn answer_inquiry(&mut self, inquiry: Inquiry, turn: &mut Turn<'_, '_>) {
+        let connection = inquiry.connection;
+        let key = (inquiry.origin.clone(), inquiry.index);
+        if let Some(deposit) = self.deposits.get_mut(&key) {
+            deposit.askers.insert(connection);
+            return;
+        }
+        let said = match self.authority_on(&inquiry.address, inquiry.epoch, turn) {
+            Authority::This => self.said_of(&key, &inquiry, turn),
+            Authority::Other(known) => Said::Moved(known),
+            Authority::Unknown(account) => {
+                clause!(DE_104);
+                return self.owe_inquiry(account, inquiry, turn);
             }
-            if let Some(known) = self.owner_instead(&address, epoch, turn) {
-                self.answer(connection, &key, Said::Moved(known), turn);
-                continue;
+        };
+        self.answer(connection, &key, said, turn);
+    }
+
+    /// What the journal of the account says.
+    fn said_of(&self, key: &(OriginId, u32), inquiry: &Inquiry, turn: &Turn<'_, '_>) -> Said {
+        let recorded = match home(turn.config, &inquiry.address) {
+            Home::Account(account) => self.recorded_of(&account, key, turn),
+            Home::Foreign | Home::Nobody(_) => self.recorded(&key.0, key.1, turn),
+        };
+        match recorded.filter(|_| !turn.fault("second-deposit-on-repeat")) {
+            Some(Recorded::Delivered { .. } | Recorded::Passed { .. }) => {
+                Said::Outcome(Outcome::Delivered)
             }
-            let recorded = self.recorded(origin, index, turn).filter(|_| !forgets);
-            let missing = || self.missing(&address, arrived, turn);
-            let said = recorded.map_or_else(missing, |recorded| match recorded {
-                Recorded::Delivered { .. } | Recorded::Passed { .. } => {
-                    Said::Outcome(Outcome::Delivered)
-                }
-                Recorded::Refused { refusal, .. } => {
-                    Said::Outcome(Outcome::Refused(refusal.clone()))
-                }
-            });
-            self.answer(connection, &key, said, turn);
+            Some(Recorded::Refused { refusal, .. }) => {
+                Said::Outcome(Outcome::Refused(refusal.clone()))
+            }
+            None => self.missing(&inquiry.address, inquiry.arrived, turn),
         }
     }
 
@@ -124,7 +152,11 @@ impl Member {
     /// have been dropped.
     fn missing(&self, address: &Address, arrived: Option<Time>, turn: &Turn<'_, '_>) -> Said {
         let Home::Account(account) = home(turn.config, address) else { return Said::Unknown };
-        let is_forgotten = arrived.is_some_and(|arrived| self.spool.is_beyond(&account, arrived));
+        let is_beyond = |arrived| match self.tenancies.journal(&account) {
+            Some(journal) => journal.horizon.is_some_and(|horizon| arrived <= horizon),
+            None => self.spool.is_beyond(&account, arrived),
+        };
+        let is_forgotten = arrived.is_some_and(is_beyond);
         if is_forgotten && !turn.fault("forgotten-is-unknown") {
             clause!(DE_086);
             return Said::NoJournal;
@@ -132,23 +164,21 @@ impl Member {
         Said::Unknown
     }
 
-    /// Who is to be asked about a recipient, where it is not this member under this epoch.
-    fn owner_instead(
-        &self,
-        address: &Address,
-        epoch: Epoch,
-        turn: &Turn<'_, '_>,
-    ) -> Option<Ownership> {
-        let Home::Account(account) = home(turn.config, address) else { return None };
-        match self.grant(&account, turn.config)? {
-            Grant::Open(open) if open == epoch => None,
-            Grant::Open(open) => {
-                Some(Ownership { member: turn.config.member.clone(), epoch: open })
+    /// Who is to be asked about a recipient that is meant for this epoch.
+    fn authority_on(&self, address: &Address, epoch: Epoch, turn: &Turn<'_, '_>) -> Authority {
+        let Home::Account(account) = home(turn.config, address) else { return Authority::This };
+        match self.grant(&account, turn.config) {
+            None => Authority::This,
+            Some(Grant::Open(open)) if open == epoch => Authority::This,
+            Some(Grant::Open(open)) => {
+                let member = turn.config.member.clone();
+                Authority::Other(Ownership { member, epoch: open })
             }
-            Grant::Elsewhere(known) => {
+            Some(Grant::Elsewhere(known)) => {
                 clause!(DE_041);
-                Some(known)
+                Authority::Other(known)
             }
+            Some(Grant::Unowned) => Authority::Unknown(account),
         }
     }
 

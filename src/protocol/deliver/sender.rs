@@ -247,6 +247,7 @@ impl Member {
         self.put_all(queue, recipients, &Place::Doubt(host.clone()));
         self.inquiries.entry(host.clone()).or_default().insert(queue);
         let (peer, recipients) = (host.clone(), recipients.to_vec());
+        self.ask_for_owner(queue, &recipients, true, turn);
         turn.tell(Event::InDoubt { queue, peer, recipients });
     }
 

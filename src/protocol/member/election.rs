@@ -286,6 +286,7 @@ impl Member {
         if turn.config.link().group().name != *group {
             return;
         }
+        self.heed_mastership(&event, turn);
         match event {
             ElectionEvent::Leads(term) | ElectionEvent::Follows(term) => {
                 self.command_link(LinkCommand::Elected(term), turn);

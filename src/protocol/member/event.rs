@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Span;
 use crate::protocol::linkstate::LinkEvent;
+use crate::protocol::master::accounts::{GranterEvent, HolderEvent};
 use crate::protocol::master::election::ElectionEvent;
 use crate::protocol::master::members::MembersEvent;
 use crate::protocol::session::{SessionEvent, Tag};
@@ -309,6 +310,10 @@ pub enum Event {
     },
     /// Of the list of members.
     Members(MembersEvent),
+    /// Of the accounts that this member has by lease.
+    Tenancy(HolderEvent),
+    /// Of the accounts that it leases as the master.
+    Granter(GranterEvent),
     /// A message waits for a table that is not smaller than those that have routed it.
     TableAwaited {
         /// The message.

@@ -35,6 +35,8 @@ pub(crate) enum Line {
     Convening(GroupName, MemberName),
     /// That this member is the master by appointment: ours, to this member.
     Heralding(MemberName),
+    /// The accounts that the master leases: ours, to it.
+    Tenancy(MemberName),
 }
 
 impl Member {
@@ -154,6 +156,10 @@ impl Member {
                 self.voter_changed(far_end, change, turn);
             }
             Some(Line::Heralding(_)) => self.tell_appointment(connection, turn),
+            Some(Line::Tenancy(member)) => {
+                let member = member.clone();
+                self.landlord_changed(member, change, turn);
+            }
             Some(Line::Receiving(_) | Line::Consulting(_)) | None => {}
         }
     }
@@ -180,7 +186,9 @@ impl Member {
             Line::Convening(group, member) => self.voter_changed((group, member), change, turn),
             // The timer runs: it is called again.
             Line::Heralding(_) => {}
+            Line::Tenancy(member) => self.landlord_changed(member, change, turn),
             Line::Receiving(_) => {
+                self.forget_inquiries(connection);
                 for deposit in self.deposits.values_mut() {
                     deposit.askers.remove(&connection);
                 }
@@ -252,6 +260,11 @@ impl Member {
                 self.consulted(from, id, &question, turn);
             }
             (None, Pdu::Election { by, pdu }) => self.convened(from, by, pdu, turn),
+            (None, Pdu::Accounts { by, pdu }) => self.tenant_says(from, by, pdu, turn),
+            (Some(Line::Tenancy(member)), Pdu::Accounts { pdu, .. }) => {
+                let member = member.clone();
+                self.landlord_says(member, pdu, turn);
+            }
             (Some(Line::Convening(group, member)), Pdu::Election { pdu, .. }) => {
                 let far_end = (group.clone(), member.clone());
                 self.voter_says(far_end, pdu, turn);

@@ -65,6 +65,7 @@ impl Member {
                     match &event {
                         MembersEvent::Loads(loads) => self.heed_loads(loads.clone(), turn),
                         MembersEvent::Made(_) | MembersEvent::Taken(_) => {
+                            self.follow_landlord(turn);
                             let list = self.membership.list().into_iter();
                             let loads = list.flat_map(|list| &list.members);
                             let loads = loads.map(|m| (m.member.clone(), m.standing.load));

@@ -11,6 +11,7 @@ mod membership;
 mod outside;
 pub(crate) mod pdu;
 pub(crate) mod query;
+mod tenancy;
 mod turn;
 
 use alloc::boxed::Box;
@@ -30,6 +31,7 @@ use super::submit::Acceptor;
 use super::verify::{Asker, Verifier};
 use crate::clause;
 use crate::kernel::{Cx, Effect, Gate, Input, Machine, Ticket, Tickets, draw_u64};
+use crate::wire::accounts::LeaseEpoch;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{
     ConnectionId, GroupName, Incarnation, MemberName, OriginId, QueueId, StoreId, TransferId,
@@ -45,10 +47,12 @@ pub use limits::{ClientLimits, DestinationLimits, LIMIT_RANGE, Limits};
 pub use outside::{OutsidePolicy, OutsideTls, host_of};
 pub use pdu::{Candidate, Command, Endpoint, NewMail, Parcel, Pdu, Port, Timer};
 pub use query::{Answer, AutoReply, Filtered, HeaderRead, Notice, NoticeKind, Query};
+pub use tenancy::{OwnerReport, OwnerSource};
 
 pub(crate) use appointment::Herald;
 pub(crate) use election::Elections;
 pub(crate) use lines::Line;
+pub(crate) use tenancy::{Inquiry, Tenancies};
 pub(crate) use turn::Turn;
 
 /// What survives a crash.
@@ -119,6 +123,10 @@ pub(crate) enum Errand {
     Discard,
     /// Who is the master of this group, by the store that decides.
     Store(GroupName),
+    /// That the store which members share sees this epoch of an account.
+    Tenancy(Address, LeaseEpoch),
+    /// The record of a delivery in that store.
+    Record((OriginId, u32)),
 }
 
 /// One server at the level of custody.
@@ -142,6 +150,8 @@ pub struct Member {
     pub(crate) herald: Herald,
     /// The list of members.
     pub(crate) membership: Membership,
+    /// The accounts that are leased.
+    pub(crate) tenancies: Tenancies,
     /// The same fold that the host keeps: every change is applied here when it is handed out.
     pub(crate) spool: Spool,
     pub(crate) work: BTreeMap<QueueId, Work>,
@@ -230,6 +240,10 @@ impl Member {
             Some(Errand::Deposit(key)) => self.deposited(key, answer, turn),
             Some(Errand::Publish(key)) => self.published(&key, &answer, turn),
             Some(Errand::Store(group)) => self.store_answered(&group, answer, turn),
+            Some(Errand::Tenancy(account, epoch)) => {
+                self.store_was_shown((account, epoch), answer, turn);
+            }
+            Some(Errand::Record(key)) => self.recorded_in_store(&key, answer, turn),
             Some(Errand::Discard) | None => {}
         }
     }
@@ -242,6 +256,7 @@ impl Member {
             Timer::Silence(connection) => self.silent(connection, turn),
             Timer::Doubt(member) => {
                 self.resolve(&member, turn);
+                self.ask_for_owners(&member, turn);
                 if self.inquiries.contains_key(&member) {
                     self.reach_host(&member, turn);
                 }
@@ -254,6 +269,7 @@ impl Member {
             Timer::Election(group, timer) => {
                 self.step_election(&group, Input::Timer(timer), None, turn);
             }
+            timer @ (Timer::Granter(_) | Timer::Holder(_)) => self.lease_due(timer, turn),
             Timer::Herald => self.herald_again(turn),
             Timer::Members(timer) => self.step_members(Input::Timer(timer), turn),
             Timer::Verify(client) => self.verified_too_late(client, turn),
@@ -356,6 +372,7 @@ impl Machine for Member {
             elections: Elections::new(durable.elections.clone()),
             herald: Herald::default(),
             membership: Membership::new(&durable.members),
+            tenancies: Tenancies::default(),
             spool: durable.spool.clone(),
             work: BTreeMap::new(),
             origins: BTreeMap::new(),
@@ -377,6 +394,7 @@ impl Machine for Member {
         member.wake(turn);
         member.link_events(events, turn);
         member.follow_mastership(turn);
+        member.adopt_leases(turn);
         member.adopt_elections(turn);
         member.herald(turn);
         member
@@ -409,6 +427,7 @@ impl Machine for Member {
             Input::Configuration => {
                 self.step_link(Input::Configuration, turn);
                 self.adopt_elections(turn);
+                self.adopt_leases(turn);
                 self.herald(turn);
                 self.step_members(Input::Configuration, turn);
                 for way in self.wanted.clone() {
@@ -424,6 +443,7 @@ impl Machine for Member {
                 self.forget_idle_rests();
             }
         }
+        self.vacate(turn);
     }
 
     fn view(&self) -> View {

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Time;
 use crate::protocol::linkstate::{LinkPdu, LinkTimer};
+use crate::protocol::master::accounts::{GranterTimer, HolderTimer};
 use crate::protocol::master::election::ElectionTimer;
 use crate::protocol::master::members::MembersTimer;
 use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::queue::{AccountJournal, Damage};
+use crate::wire::accounts::AccountsPdu;
 use crate::wire::deliver::Ownership;
 use crate::wire::election::ElectionPdu;
 use crate::wire::ids::{
@@ -45,6 +47,8 @@ pub enum Endpoint {
     Consult(MemberName),
     /// The group port of a member or witness of our group, to elect a master, or to tell who it is.
     Convene(MemberName),
+    /// The group port of the master, for accounts that it leases.
+    Tenant(MemberName),
 }
 
 /// What custody says on a connection. Sessions turn these into lines and frames, and back.
@@ -222,6 +226,15 @@ pub enum Pdu {
         pdu: ElectionPdu,
     },
 
+    // --- accounts that are leased, on the group port ---
+    /// A request about accounts that are leased, or an answer.
+    Accounts {
+        /// Who says it; its name is proved.
+        by: MemberName,
+        /// The word.
+        pdu: AccountsPdu,
+    },
+
     // --- the list of members, on the group port ---
     /// Heartbeats and lists.
     Members(MembersPdu),
@@ -312,6 +325,10 @@ pub enum Timer {
     Schedule(ConnectorName),
     /// Of the election of this group.
     Election(GroupName, ElectionTimer),
+    /// Of the accounts that this member leases to others.
+    Granter(GranterTimer),
+    /// Of the accounts that it has by lease.
+    Holder(HolderTimer),
     /// The members that are not attached are told again who the master is.
     Herald,
     /// Of the list of members.

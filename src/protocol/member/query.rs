@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Time;
+use crate::protocol::deliver::shared::{SharedAnswer, SharedQuery};
 use crate::protocol::master::election::{StoreAnswer, StoreQuery};
 use crate::protocol::queue::Ending;
 use crate::wire::header;
@@ -28,6 +29,9 @@ pub enum Query {
     Deposit {
         /// The account.
         account: Address,
+        /// Whether the account lies in the store that the members of the group share.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        shared: bool,
         /// The file name, without directory.
         name: String,
         /// The folder; `None` is the inbox.
@@ -51,6 +55,9 @@ pub enum Query {
     Publish {
         /// The account.
         account: Address,
+        /// Whether the account lies in the store that the members of the group share.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        shared: bool,
         /// The file name.
         name: String,
         /// The folder; `None` is the inbox.
@@ -76,10 +83,21 @@ pub enum Query {
     Usage {
         /// The account.
         account: Address,
+        /// Whether the account lies in the store that the members of the group share.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        shared: bool,
         /// The names of files that do not count: those of deliveries that are being made.
         without: Vec<String>,
         /// The names of files that count before they are published: those that are recorded.
         unpublished: Vec<String>,
+    },
+    /// Ask the store that the members of the group share about an account that is leased. Answered by
+    /// `Shared`, when what it says is durable, or `Failed`.
+    Shared {
+        /// The account.
+        account: Address,
+        /// The question.
+        query: SharedQuery,
     },
     /// Ask the store that decides who is the master of a group. Answered by `Store`, within the limit that
     /// the question names.
@@ -212,6 +230,8 @@ pub enum Answer {
     Octets(u64),
     /// What the store that decides says.
     Store(StoreAnswer),
+    /// What the store that members share says.
+    Shared(SharedAnswer),
     /// It cannot be done now: full disk, missing directory.
     Failed(Refusal),
 }

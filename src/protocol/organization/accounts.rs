@@ -8,7 +8,7 @@ use super::PasswordHash;
 use crate::clause;
 use crate::protocol::rules::Rule;
 use crate::wire::deliver::Ownership;
-use crate::wire::ids::{Epoch, MemberName};
+use crate::wire::ids::{Epoch, GroupName, MemberName};
 use crate::wire::message::{Address, Refusal};
 
 /// An account and the member that has it open.
@@ -17,8 +17,12 @@ use crate::wire::message::{Address, Refusal};
 pub struct Account {
     /// `local@domain`.
     pub address: Address,
-    /// The host of the account.
-    pub host: MemberName,
+    /// The host of the account, where its ownership is static.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<MemberName>,
+    /// The group whose master leases the account to its members, where its ownership is dynamic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupName>,
     /// The ownership: raised whenever the account gets another host.
     #[serde(default, skip_serializing_if = "Epoch::is_first")]
     pub epoch: Epoch,
@@ -86,7 +90,8 @@ impl Account {
     pub const fn new(address: Address, host: MemberName) -> Self {
         Self {
             address,
-            host,
+            host: Some(host),
+            group: None,
             epoch: Epoch::FIRST,
             rules: Vec::new(),
             status: AccountStatus::Open,
@@ -98,11 +103,11 @@ impl Account {
         }
     }
 
-    /// Who owns it by this file.
+    /// Who owns it by this file; nobody does where its ownership is dynamic.
     #[must_use]
-    pub fn ownership(&self) -> Ownership {
+    pub fn ownership(&self) -> Option<Ownership> {
         clause!(DE_051);
-        Ownership { member: self.host.clone(), epoch: self.epoch }
+        Some(Ownership { member: self.host.clone()?, epoch: self.epoch })
     }
 
     /// Whether there is an end to what it may hold.

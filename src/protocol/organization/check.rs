@@ -148,9 +148,16 @@ impl<'a> Check<'a> {
     }
 
     fn elections(&mut self, organization: &Organization, place: usize, group: &Group) {
-        let Some(election) = &group.election else { return };
-        for (field, problem) in election.problems(organization, group) {
+        let election = group.election.as_ref();
+        for (field, problem) in
+            election.into_iter().flat_map(|election| election.problems(organization, group))
+        {
             self.wrong(format!("group[{place}].election.{field}"), problem);
+        }
+        let accounts = group.accounts.as_ref();
+        for (field, problem) in accounts.into_iter().flat_map(|leases| leases.problems(group)) {
+            let place = format!("group[{place}].accounts.{field}");
+            self.wrong(place.trim_end_matches('.').into(), problem);
         }
     }
 
@@ -404,10 +411,18 @@ impl<'a> Check<'a> {
             let domain = address.domain();
             self.wrong(at("address"), format!("`{domain}` is not in `domains`"));
         }
-        let is_stored = self.stores.contains(&account.host);
-        if !is_stored && !self.homes.contains_key(&account.host) {
-            let problem = format!("`{}` is no member and no store of any group", account.host);
-            self.wrong(at("host"), problem);
+        let is_stored = account.host.as_ref().is_some_and(|host| self.stores.contains(host));
+        match &account.host {
+            Some(host) if !is_stored && !self.homes.contains_key(host) => {
+                let problem = format!("`{host}` is no member and no store of any group");
+                self.wrong(at("host"), problem);
+            }
+            Some(_) if account.group.is_none() => {}
+            _ => {
+                for (field, problem) in account.problems_of_lease(organization) {
+                    self.wrong(at(field), problem);
+                }
+            }
         }
         if is_stored && !account.rules.is_empty() {
             let problem = "rules run at a member, and the host of this account is a store".into();

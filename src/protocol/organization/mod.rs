@@ -7,6 +7,7 @@ mod accounts;
 mod check;
 mod election;
 mod exits;
+mod leases;
 mod link_state;
 mod password;
 pub mod schedule;
@@ -32,6 +33,7 @@ pub use election::{
     BackEnd, CLOCK_DRIFT_LIMIT_PPM, ElectionSettings, LEASE_LIMIT_S, VOTERS_LEAST, VOTERS_LIMIT,
 };
 pub use exits::Exit;
+pub use leases::LeaseSettings;
 pub use link_state::{
     DECAY_STEPS, DampingRule, FLAP_PENALTY, LinkStatePolicy, LinkStateSettings, PENALTY_LIMIT,
     PROBE_INTERVAL_S, REFRESH_LEAST_S, REFRESHES_PER_LIFETIME,
@@ -110,6 +112,9 @@ pub struct Group {
     /// How the master is elected, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub election: Option<ElectionSettings>,
+    /// How the master leases accounts to the members, where any are of dynamic ownership.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<LeaseSettings>,
     /// The mail stores of the group that are not members.
     #[serde(rename = "store", default)]
     pub stores: Vec<Store>,
@@ -189,6 +194,15 @@ impl Organization {
     #[must_use]
     pub fn group_of(&self, member: &MemberName) -> Option<&Group> {
         self.groups.iter().find(|group| group.members.contains(member))
+    }
+
+    /// The group that has an account.
+    #[must_use]
+    pub fn group_of_account(&self, account: &Account) -> Option<&Group> {
+        match &account.host {
+            Some(host) => self.group_of_host(host),
+            None => self.group(account.group.as_ref()?),
+        }
     }
 
     /// The group that an account's host belongs to, be it a member or a store.

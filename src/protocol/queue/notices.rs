@@ -49,8 +49,10 @@ impl Member {
     ) {
         let place = Place::Retry { failed: failed.cloned(), why: String::from(why) };
         self.put_all(queue, indexes, &place);
-        if let Some(Route::Way(Way::Member(peer))) = failed {
-            self.end_turn(queue, indexes, peer, turn);
+        match failed {
+            Some(Route::Way(Way::Member(peer))) => self.end_turn(queue, indexes, peer, turn),
+            Some(Route::Deliver(_)) => self.ask_for_owner(queue, indexes, false, turn),
+            _ => {}
         }
         self.end_following(queue, indexes);
         if self.work[&queue].expired && self.spool.queue[&queue].damage.is_none() {

@@ -161,10 +161,13 @@ impl Member {
             }
         }
         let accounts = config.organization.accounts.iter();
-        let ours = accounts.filter(|account| account.host == config.member);
+        let ours = accounts.filter(|account| match account.host {
+            Some(ref host) => *host == config.member,
+            None => self.tenancies.is_open(&account.address),
+        });
         let row = |account: &crate::protocol::organization::Account| AccountRow {
             address: account.address.clone(),
-            host: account.host.clone(),
+            host: config.member.clone(),
             delivered: counts.get(&account.address).copied().unwrap_or(0),
         };
         ours.map(row).collect()

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::quarantine::stopped;
 use super::{Message, Place, Route};
 use crate::clause;
+use crate::protocol::deliver::Grant;
 use crate::protocol::linkstate::exits::WayOut;
 use crate::protocol::linkstate::{NextHop, Traits, Way};
 use crate::protocol::member::{Event, Member, MemberConfig, Turn};
@@ -38,6 +39,8 @@ pub(crate) enum Reason {
     NoWay(GroupName),
     /// No exit for this domain takes it, or no way to one is usable.
     NoExit(String),
+    /// Nobody is known to have this account, which is leased.
+    NoOwner(Address),
 }
 
 impl Decision {
@@ -118,7 +121,7 @@ impl Member {
             return self.submit(queue, indexes, turn);
         }
         self.link.prepare(&subject(&self.spool.queue[&queue]).0);
-        let mut routes = Vec::new();
+        let (mut routes, mut unowned) = (Vec::new(), BTreeSet::new());
         for index in indexes {
             match self.decide(queue, *index, turn.config) {
                 Decision::Go(route) => {
@@ -128,6 +131,10 @@ impl Member {
                     }
                 }
                 Decision::Wait(reason) => {
+                    if let Reason::NoOwner(account) = &reason {
+                        self.wait_for_owner(account, queue, *index);
+                        unowned.insert(account.clone());
+                    }
                     let why = self.in_words(queue, reason);
                     if turn.fault("no-way-is-for-ever") {
                         self.put(queue, *index, waiting(&why));
@@ -141,6 +148,7 @@ impl Member {
         for route in routes {
             self.serve(&route, turn);
         }
+        self.claim(unowned, false, turn);
     }
 
     /// Routes again, after the table has grown, whatever the new table may send another way.
@@ -226,10 +234,13 @@ impl Member {
         let recipient = recipients.iter().find(|recipient| recipient.index == index);
         let address = &recipient.expect("who is routed is in the envelope").address;
         let host = match self.destination(address, config) {
-            Home::Account(account) => {
-                let known = self.ownership(&account, config);
-                known.expect("an account of the organization has an owner").member
+            Home::Account(account) if config.is_leased_here(&account) => {
+                return self.decide_leased(account, config);
             }
+            Home::Account(account) => match self.ownership(&account, config) {
+                Some(known) => known.member,
+                None => return self.decide_group(queue, &account, config),
+            },
             Home::Foreign => return self.decide_outside(queue, address.domain(), config),
             Home::Nobody(_)
                 if config.organization.is_foreign(address) && !self.knows_the_list(config) =>
@@ -257,12 +268,45 @@ impl Member {
         towards(&group.name, self.link.next_hop(&config.link(), &group.name, &traits, lot))
     }
 
+    /// Where mail for an account goes that the master of this group leases.
+    fn decide_leased(&self, account: Address, config: &MemberConfig) -> Decision {
+        match self.grant(&account, config) {
+            Some(Grant::Open(_)) => Decision::Go(Route::Local),
+            Some(Grant::Elsewhere(known)) => Decision::Go(Route::Deliver(known.member)),
+            _ if !self.spool.draining => Decision::Wait(Reason::NoOwner(account)),
+            // Who drains wants no accounts: another member may, when mail comes.
+            _ => match self.fellow(config) {
+                Some(fellow) => Decision::Go(Route::Deliver(fellow)),
+                None => Decision::wait("this member drains, and no other one is there".into()),
+            },
+        }
+    }
+
+    /// Another member of the group that takes something upon itself.
+    fn fellow(&self, config: &MemberConfig) -> Option<MemberName> {
+        let group = config.organization.group_of(&config.member)?;
+        let mut others = group.members.iter().filter(|member| **member != config.member);
+        others.find(|member| self.membership.is_active(member)).cloned()
+    }
+
+    /// Where mail for an account goes that the master of another group leases.
+    fn decide_group(&self, queue: QueueId, account: &Address, config: &MemberConfig) -> Decision {
+        let organization = &config.organization;
+        let filed = organization.account(account);
+        let Some(group) = filed.and_then(|filed| organization.group_of_account(filed)) else {
+            return Decision::wait(alloc::format!("{account} is in no group"));
+        };
+        let (traits, lot) = subject(&self.spool.queue[&queue]);
+        towards(&group.name, self.link.next_hop(&config.link(), &group.name, &traits, lot))
+    }
+
     /// Why a message waits, as people are told.
     fn in_words(&self, queue: QueueId, reason: Reason) -> String {
         clause!(LS_244);
         let traits = || subject(&self.spool.queue[&queue]).0;
         match reason {
             Reason::Said(why) => why,
+            Reason::NoOwner(_) => String::from("it is being asked who has the account"),
             Reason::NoWay(group) => alloc::format!("{}", self.link.no_way(&group, &traits())),
             Reason::NoExit(domain) => alloc::format!("{}", self.link.no_exit(&domain, &traits())),
         }

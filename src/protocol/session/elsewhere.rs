@@ -25,9 +25,15 @@ pub(super) fn is_open_here(
     let config = talk.config;
     let organization = &config.organization;
     let refused = |code, status, text| Err(Elsewhere::Refused(Refusal::new(code, status, text)));
-    match organization.account(address).map(Account::ownership) {
-        Some(owner) if owner.member == config.member => Ok(()),
-        Some(owner) if owner.epoch > epoch => {
+    let account = organization.account(address);
+    let own = organization.group_of(&config.member).map(|group| &group.name);
+    if account.is_some_and(|account| account.is_leased() && account.group.as_ref() == own) {
+        clause!(DE_104);
+        return Ok(());
+    }
+    match account.map(Account::ownership) {
+        Some(Some(owner)) if owner.member == config.member => Ok(()),
+        Some(Some(owner)) if owner.epoch > epoch => {
             clause!(DE_041);
             Err(Elsewhere::Moved(owner))
         }

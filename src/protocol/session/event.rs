@@ -32,6 +32,8 @@ pub enum Tag {
     Verify,
     /// Elections on the group port, either side.
     Election,
+    /// Leases of accounts on the group port, either side.
+    Accounts,
 }
 
 impl Tag {
@@ -46,6 +48,7 @@ impl Tag {
             Self::Deliver => "DELIVER",
             Self::Group => "LINKSTATE",
             Self::Verify => "VERIFY",
+            Self::Accounts => "ACCOUNTS",
             Self::Election => "ELECTION",
         }
     }

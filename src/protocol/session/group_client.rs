@@ -38,6 +38,8 @@ enum Purpose {
     Consult,
     /// Votes, and who the master is.
     Convene,
+    /// Accounts that are leased.
+    Rent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +70,11 @@ impl GroupClient {
         Self::new(target, Purpose::Convene)
     }
 
+    /// A session with the master that leases accounts, before its connection is open.
+    pub(in crate::protocol) const fn renting(target: MemberName) -> Self {
+        Self::new(target, Purpose::Rent)
+    }
+
     const fn new(target: MemberName, purpose: Purpose) -> Self {
         Self { target, purpose, state: State::Opening, queue: VecDeque::new() }
     }
@@ -78,6 +85,7 @@ impl GroupClient {
             Purpose::Attach => Tag::Group,
             Purpose::Consult => Tag::Verify,
             Purpose::Convene => Tag::Election,
+            Purpose::Rent => Tag::Accounts,
         }
     }
 
@@ -88,6 +96,7 @@ impl GroupClient {
             (Purpose::Attach, Pdu::Members(pdu)) => Some(Frame::Members(pdu)),
             (Purpose::Consult, Pdu::Verify(pdu)) => Some(Frame::Verify(pdu)),
             (Purpose::Convene, Pdu::Election { pdu, .. }) => Some(Frame::Election(pdu)),
+            (Purpose::Rent, Pdu::Accounts { pdu, .. }) => Some(Frame::Accounts(pdu)),
             _ => None,
         }
     }
@@ -102,6 +111,9 @@ impl GroupClient {
             (Purpose::Consult, Frame::Verify(pdu)) => Some(Pdu::Verify(pdu)),
             (Purpose::Convene, Frame::Election(pdu)) => {
                 Some(Pdu::Election { by: self.target.clone(), pdu })
+            }
+            (Purpose::Rent, Frame::Accounts(pdu)) if !pdu.is_request() => {
+                Some(Pdu::Accounts { by: self.target.clone(), pdu })
             }
             _ => None,
         }
@@ -139,6 +151,7 @@ impl GroupClient {
             Purpose::Attach => Frame::Attach(own),
             Purpose::Consult => Frame::Consult(own),
             Purpose::Convene => Frame::Convene(own),
+            Purpose::Rent => Frame::Tenant(own),
         };
         say(&first, talk);
         talk.receive(Mode::Frame(FRAME_LIMIT));

@@ -40,6 +40,8 @@ enum State {
     Consulted,
     /// A candidate or master speaks, and answers go.
     Convened,
+    /// A member asks for accounts that are leased, and answers go.
+    Renting,
     /// The conversation is over.
     Over,
 }
@@ -55,6 +57,7 @@ impl GroupServer {
         match self.state {
             State::Consulted => Tag::Verify,
             State::Convened => Tag::Election,
+            State::Renting => Tag::Accounts,
             _ => Tag::Group,
         }
     }
@@ -102,6 +105,25 @@ impl GroupServer {
                 self.state = State::Convened;
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
+            (State::Greeted, Frame::Tenant(member))
+                if self.candidate.as_ref() == Some(&member) && talk.config.leases_to(&member) =>
+            {
+                clause!(SM_135);
+                talk.rest();
+                talk.log(Tag::Accounts, SessionEvent::Proved(member));
+                self.state = State::Renting;
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
+            (State::Greeted, Frame::Tenant(member)) if self.candidate.as_ref() == Some(&member) => {
+                clause!(SM_135);
+                clause!(MA_097);
+                self.misbehaved("a fellow, in a group that leases accounts", content, talk);
+            }
+            (State::Renting, Frame::Accounts(pdu)) if pdu.is_request() => {
+                let by = self.candidate.clone().expect("only a member that is proved rents");
+                talk.tell(Pdu::Accounts { by, pdu });
+                talk.receive(Mode::Frame(FRAME_LIMIT));
+            }
             (State::Convened, Frame::Election(pdu)) => {
                 let by = self.candidate.clone().expect("only a member that is proved convenes");
                 talk.tell(Pdu::Election { by, pdu });
@@ -123,7 +145,7 @@ impl GroupServer {
             (State::Greeted, _) => {
                 clause!(SM_080);
                 self.misbehaved(
-                    "ATTACH, CONSULT or CONVENE, and the name that is proved",
+                    "ATTACH, CONSULT, CONVENE or TENANT, and the name that is proved",
                     content,
                     talk,
                 );
@@ -132,6 +154,7 @@ impl GroupServer {
                 self.misbehaved("news, a report or a heartbeat", content, talk);
             }
             (State::Consulted, _) => self.misbehaved("a question", content, talk),
+            (State::Renting, _) => self.misbehaved("CLAIM, RENEW or RETURN", content, talk),
             (State::Convened, _) if talk.config.faults.is_on("convened-may-say-anything") => {
                 talk.receive(Mode::Frame(FRAME_LIMIT));
             }
@@ -195,6 +218,9 @@ impl Conversation for GroupServer {
             Pdu::Verify(pdu) if self.state == State::Consulted => say(&Frame::Verify(pdu), talk),
             Pdu::Election { pdu, .. } if self.state == State::Convened => {
                 say(&Frame::Election(pdu), talk);
+            }
+            Pdu::Accounts { pdu, .. } if self.state == State::Renting => {
+                say(&Frame::Accounts(pdu), talk);
             }
             _ => talk.log(self.tag(), SessionEvent::Unspoken),
         }

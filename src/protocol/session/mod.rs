@@ -83,6 +83,7 @@ impl Session {
             Endpoint::Group(target) => Self::GroupClient(GroupClient::attaching(target.clone())),
             Endpoint::Consult(target) => Self::GroupClient(GroupClient::consulting(target.clone())),
             Endpoint::Convene(target) => Self::GroupClient(GroupClient::convening(target.clone())),
+            Endpoint::Tenant(target) => Self::GroupClient(GroupClient::renting(target.clone())),
             Endpoint::Outside(server) => {
                 Self::RelayClient(RelayClient::calling(Some(server.clone()), in_clear))
             }

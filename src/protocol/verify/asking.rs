@@ -135,7 +135,9 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) -> bool {
         let unpublished = self.unpublished(&account);
-        let query = Query::Usage { account: account.clone(), without: Vec::new(), unpublished };
+        let shared = turn.config.is_leased_here(&account);
+        let without = Vec::new();
+        let query = Query::Usage { account: account.clone(), shared, without, unpublished };
         self.ask(Errand::Room(asker, account, octets), (query, Gate::Now), turn)
     }
 

@@ -122,9 +122,10 @@ impl Configuration {
                 Some(store) => store.lmtp.parse().ok(),
                 None => self.peers.get(host)?.deliver,
             },
-            Endpoint::Group(member) | Endpoint::Consult(member) | Endpoint::Convene(member) => {
-                self.peers.get(member)?.group
-            }
+            Endpoint::Group(member)
+            | Endpoint::Consult(member)
+            | Endpoint::Convene(member)
+            | Endpoint::Tenant(member) => self.peers.get(member)?.group,
             Endpoint::Outside(address) => address.parse().ok(),
         }
     }

@@ -43,6 +43,7 @@ fn organization() -> Organization {
             members: vec!["rg1-a".into(), "rg1-b".into()],
             master: Some("rg1-a".into()),
             election: None,
+            accounts: None,
             stores: Vec::new(),
             exits: Vec::new(),
             rules: Vec::new(),

@@ -76,7 +76,9 @@ impl World<'_> {
                 Err(error) => Ok(failed(&error, None, not_read())),
             },
             Query::Header(body) => Ok(self.read_header(&body)),
-            Query::Deposit { account, name, folder, sender, hops, fields, suspect, body } => {
+            Query::Deposit {
+                account, name, folder, sender, hops, fields, suspect, body, ..
+            } => {
                 let mut reader = match self.spool.read(&body) {
                     Ok(reader) => reader,
                     Err(error) => return Ok(unreadable(&error)),
@@ -89,14 +91,14 @@ impl World<'_> {
                     Err(error) => failed(&error, DamagedBody::of(&error.source), error.refusal()),
                 })
             }
-            Query::Publish { account, name, folder } => {
+            Query::Publish { account, name, folder, .. } => {
                 let published = self.maildirs.publish((&account, folder.as_deref()), &name);
                 Ok(match published {
                     Ok(()) => Answer::Done.into(),
                     Err(error) => failed(&error, None, error.refusal()),
                 })
             }
-            Query::Usage { account, without, unpublished } => {
+            Query::Usage { account, without, unpublished, .. } => {
                 Ok(match self.maildirs.usage(&account, &without, &unpublished) {
                     Ok(octets) => Answer::Octets(octets).into(),
                     Err(error) => failed(&error, None, error.refusal()),
@@ -104,6 +106,7 @@ impl World<'_> {
             }
             // Where the machine asks for a filter there is one, and it is asked in another way.
             Query::Filter { .. } => Ok(failed(&NoFilter, None, not_read())),
+            Query::Shared { .. } => Ok(failed(&NoFilter, None, not_read())),
             // Where a store decides it is asked in another way, and no member runs without it.
             Query::Store { query, .. } => {
                 let word = StoreWord::Silent;

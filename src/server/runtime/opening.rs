@@ -25,7 +25,8 @@ pub(super) fn target(configuration: &Configuration, endpoint: &Endpoint) -> Opti
         Endpoint::Deliver(member)
         | Endpoint::Group(member)
         | Endpoint::Consult(member)
-        | Endpoint::Convene(member) => {
+        | Endpoint::Convene(member)
+        | Endpoint::Tenant(member) => {
             Target { address: address()?, name: member.0.clone(), is_tls, is_outside: false }
         }
         Endpoint::Outside(outside) => Target {

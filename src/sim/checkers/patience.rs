@@ -84,8 +84,8 @@ impl Ground<'_> {
     fn goal(&self, own: &GroupName, address: &Address, traits: &Traits) -> Option<GroupName> {
         let organization = &self.config.organization;
         if let Home::Account(account) = home(self.config, address) {
-            let host = organization.account(&account).map(|account| &account.host);
-            let group = host.and_then(|host| organization.group_of_host(host));
+            let account = organization.account(&account);
+            let group = account.and_then(|account| organization.group_of_account(account));
             return Some(group.map_or(own, |group| &group.name).clone());
         }
         if !organization.is_foreign(address) {

@@ -54,6 +54,7 @@ impl Host {
                 members: vec![member("a"), member("b")],
                 master: Some(member("a")),
                 election: None,
+                accounts: None,
                 rules: Vec::new(),
                 stores: Vec::new(),
                 exits: Vec::new(),

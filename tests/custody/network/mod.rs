@@ -35,6 +35,7 @@ pub(crate) fn organization(groups: usize) -> Organization {
         members: vec![member(n, 'a'), member(n, 'b')],
         master: Some(member(n, 'b')),
         election: None,
+        accounts: None,
         stores: Vec::new(),
         exits: Vec::new(),
         rules: Vec::new(),

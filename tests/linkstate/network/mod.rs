@@ -38,6 +38,7 @@ pub(crate) fn organization(groups: usize, edges: &[(usize, usize, u32)]) -> Orga
         members: vec![member(number, 'a'), member(number, 'b')],
         master: Some(member(number, 'b')),
         election: None,
+        accounts: None,
         stores: Vec::new(),
         exits: Vec::new(),
         rules: Vec::new(),

@@ -16,8 +16,10 @@ use crate::wire::record::Term;
 pub const PROTOCOL_VERSION: u32 = 2;
 /// The feature of members that are told how loads have changed.
 pub const LOADS: &str = "loads";
+/// The feature of masters that lease accounts.
+pub const ACCOUNT_LEASES: &str = "account-leases";
 /// The features of a member of this version.
-pub const FEATURES: [&str; 1] = [LOADS];
+pub const FEATURES: [&str; 2] = [ACCOUNT_LEASES, LOADS];
 /// How long after a heartbeat the next one goes.
 pub const HEARTBEAT_SPAN: Span = Span::minutes(2);
 /// How long nothing is heard of a member before it is away: three heartbeats.
