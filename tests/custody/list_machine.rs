@@ -120,6 +120,11 @@ impl Desk {
     }
 }
 
+/// What every member of the cluster speaks.
+fn own_words() -> Spoken {
+    own_spoken(&cluster(2).groups[0])
+}
+
 fn term(counter: u64, member: &str) -> Term {
     Term { counter, member: MemberName::from(member), nonce: 9 }
 }
@@ -134,7 +139,7 @@ fn heartbeat(spoken: Spoken, drains: bool, load: u32, known: Option<ListVersion>
 }
 
 fn plain() -> Heartbeat {
-    heartbeat(own_spoken(), false, 0, None)
+    heartbeat(own_words(), false, 0, None)
 }
 
 fn list(version: ListVersion) -> MembersPdu {
@@ -142,9 +147,9 @@ fn list(version: ListVersion) -> MembersPdu {
         member: name("fe1"),
         presence: Presence::Active,
         standing: plain().standing,
-        spoken: Some(own_spoken()),
+        spoken: Some(own_words()),
     };
-    MembersPdu::Members(MemberList { version, spoken: own_spoken(), members: vec![listed] })
+    MembersPdu::Members(MemberList { version, spoken: own_words(), members: vec![listed] })
 }
 
 fn lists(said: &[Said]) -> Vec<(&str, u64)> {
@@ -190,9 +195,9 @@ fn ma_052_changes_are_gathered_and_told() {
     assert_eq!(desk.presence("fe1"), Presence::Active);
     assert_eq!(desk.durable.list.as_ref().map(|(_, list)| list.version.number), Some(2));
     assert_eq!(desk.beat("be2", plain()), [], "nothing has changed");
-    assert_eq!(desk.beat("be2", heartbeat(own_spoken(), false, 70, None)), [], "but the load");
+    assert_eq!(desk.beat("be2", heartbeat(own_words(), false, 70, None)), [], "but the load");
     assert_eq!(desk.due(MembersTimer::Gather), []);
-    let said = desk.beat("be2", heartbeat(own_spoken(), true, 70, None));
+    let said = desk.beat("be2", heartbeat(own_words(), true, 70, None));
     assert_eq!(lists(&said), [("be2", 3), ("fe1", 3)], "the last one has stood for long enough");
     assert_eq!(desk.presence("be2"), Presence::Draining);
 }
@@ -245,11 +250,11 @@ fn ma_052_a_lost_disk_counts_on() {
     let mut desk = Desk::new("be1", &[]);
     desk.lead(1);
     desk.join("fe1");
-    desk.beat("fe1", heartbeat(own_spoken(), false, 0, Some(list_version(1, 57))));
+    desk.beat("fe1", heartbeat(own_words(), false, 0, Some(list_version(1, 57))));
     desk.due(MembersTimer::Gather);
     assert_eq!(desk.version(), Some(&list_version(1, 58)));
     desk.join("be2");
-    desk.beat("be2", heartbeat(own_spoken(), false, 0, Some(list_version(1, u64::MAX))));
+    desk.beat("be2", heartbeat(own_words(), false, 0, Some(list_version(1, u64::MAX))));
     desk.due(MembersTimer::Gather);
     assert_eq!(desk.version(), Some(&list_version(1, 58)), "nothing follows the greatest number");
 }
@@ -266,7 +271,7 @@ fn ma_055_the_group_speaks_what_all_speak() {
     let later = Spoken { version: 9, features: named(&["loads", "nobody-knows-it"]) };
     desk.due(MembersTimer::Gather);
     desk.beat("fe2", heartbeat(later.clone(), false, 0, None));
-    assert_eq!(spoken(&desk), own_spoken(), "a later version goes on with ours");
+    assert_eq!(spoken(&desk), own_words(), "a later version goes on with ours");
     assert_eq!(desk.machine.listed(&name("fe2")).and_then(|fe2| fe2.spoken.clone()), Some(later));
     assert!(desk.machine.group_has(LOADS));
     desk.due(MembersTimer::Gather);
@@ -288,7 +293,7 @@ fn ma_055_the_group_speaks_what_all_speak() {
 /// MA-055, MA-058: loads are told when they have changed, and only where everybody understands it.
 #[test]
 fn ma_058_loads_are_told_where_all_understand_it() {
-    let busy = || heartbeat(own_spoken(), false, 31, None);
+    let busy = || heartbeat(own_words(), false, 31, None);
     for (faults, expected) in [(&[][..], 0), (&["features-unasked"][..], 2)] {
         let mut desk = master(faults);
         desk.beat("be2", busy());
@@ -386,7 +391,7 @@ fn ma_050_heartbeats_go_when_something_changes_and_every_so_often() {
     };
     assert_eq!((first.standing.load, first.drains, &first.known), (3, false, &None));
     assert_eq!(first.standing.policy, SubmitPolicy::LocalForOthers);
-    assert_eq!(first.spoken, own_spoken());
+    assert_eq!(first.spoken, own_words());
     desk.config.load = 4;
     assert_eq!(desk.step(Input::Command(MembersCommand::Changed)), [], "the load has its time");
     assert_eq!(desk.is_armed(&MembersTimer::Beat), Some(HEARTBEAT_SPAN));

@@ -142,7 +142,7 @@ impl Membership {
 /// What this member says of itself beside its load and its list.
 fn of_itself(config: &MembersConfig) -> Heartbeat {
     Heartbeat {
-        spoken: own_spoken(),
+        spoken: own_spoken(config.group()),
         standing: config.standing_of(&config.member, 0),
         drains: config.drains,
         known: None,

@@ -309,7 +309,7 @@ impl Keeper {
             member: config.member.clone(),
             presence: if config.drains { Presence::Draining } else { Presence::Active },
             standing: config.standing_of(&config.member, config.load),
-            spoken: Some(own_spoken()),
+            spoken: Some(own_spoken(config.group())),
         };
         let others = self.heard.iter().map(|(member, heard)| Listed {
             member: member.clone(),

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clause;
 use crate::kernel::{Span, Time};
 use crate::protocol::faults::Faults;
 use crate::protocol::organization::{Group, Organization};
@@ -18,8 +19,8 @@ pub const PROTOCOL_VERSION: u32 = 2;
 pub const LOADS: &str = "loads";
 /// The feature of masters that lease accounts.
 pub const ACCOUNT_LEASES: &str = "account-leases";
-/// The features of a member of this version.
-pub const FEATURES: [&str; 2] = [ACCOUNT_LEASES, LOADS];
+/// The features of every member of this version.
+pub const FEATURES: [&str; 1] = [LOADS];
 /// How long after a heartbeat the next one goes.
 pub const HEARTBEAT_SPAN: Span = Span::minutes(2);
 /// How long nothing is heard of a member before it is away: three heartbeats.
@@ -70,10 +71,13 @@ impl MembersConfig {
     }
 }
 
-/// What this member speaks.
+/// What a member of this version speaks in this group.
 #[must_use]
-pub fn own_spoken() -> Spoken {
-    let named = FEATURES.iter().map(|name| Feature::new(name).expect("it is a name"));
+pub fn own_spoken(group: &Group) -> Spoken {
+    clause!(MA_104);
+    let leases = group.accounts.as_ref().map(|_| ACCOUNT_LEASES);
+    let named = FEATURES.into_iter().chain(leases);
+    let named = named.map(|name| Feature::new(name).expect("it is a name"));
     Spoken { version: PROTOCOL_VERSION, features: named.collect() }
 }
 
