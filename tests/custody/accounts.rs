@@ -265,7 +265,7 @@ fn an_organization_says_what_hosts_can_keep() {
             lmtp: "192.0.2.24:24".into(),
         };
         organization.groups[0].stores.push(store);
-        organization.accounts[0].host = "vault".into();
+        organization.accounts[0].host = Some("vault".into());
         change(&mut organization.accounts[0]);
         let errors = organization.check();
         errors.into_iter().map(|error| error.place).collect::<Vec<_>>()
@@ -277,6 +277,6 @@ fn an_organization_says_what_hosts_can_keep() {
     assert_eq!(problems(&|a| a.status = AccountStatus::Suspended), ["account[0].status"]);
     let lax = |account: &mut Account| account.over_quota = OverQuota::Permanent;
     assert_eq!(problems(&lax), ["account[0].over_quota"]);
-    let own = |account: &mut Account| account.host = "a".into();
+    let own = |account: &mut Account| account.host = Some("a".into());
     assert_eq!(problems(&|a| (forever(9)(a), own(a)).1), none);
 }

@@ -8,6 +8,7 @@ mod exits;
 mod forget;
 mod host;
 mod hours;
+mod leased;
 mod list_machine;
 mod member_list;
 mod network;

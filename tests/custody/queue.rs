@@ -419,8 +419,11 @@ fn a_boot_sets_nothing_going_that_it_has_ended() {
         Member::apply(&mut site.durable, &change);
     }
     let accounts = &mut std::sync::Arc::make_mut(&mut site.config.organization).accounts;
-    let moved = accounts.iter_mut().find(|account| account.host == host).expect("an account");
-    (moved.host, moved.epoch) = (here.clone(), epoch);
+    let moved = accounts
+        .iter_mut()
+        .find(|account| Some(&host) == account.host.as_ref())
+        .expect("an account");
+    (moved.host, moved.epoch) = (Some(here.clone()), epoch);
     network.boot(&here);
     network.run(Span::seconds(1));
     let queue = &network.sites[&here].durable.spool.queue;

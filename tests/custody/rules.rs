@@ -29,7 +29,8 @@ pub(crate) fn always(then: &str) -> Vec<Rule> {
 /// Two groups, with `rules` at the account of `host`.
 fn with_rules(host: &MemberName, rules: Vec<Rule>) -> Organization {
     let mut organization = organization(2);
-    let account = organization.accounts.iter_mut().find(|account| account.host == *host);
+    let account =
+        organization.accounts.iter_mut().find(|account| account.host.as_ref() == Some(host));
     account.expect("each member hosts an account").rules = rules;
     assert_eq!(organization.check(), []);
     organization

@@ -109,7 +109,7 @@ impl State {
                 panic!("nobody has rules here")
             }
             Query::Usage { .. } => panic!("nobody has a quota here"),
-            Query::Store { .. } => panic!("no group here has a store decide"),
+            Query::Store { .. } | Query::Shared { .. } => panic!("no group here asks a store"),
         }
     }
 

@@ -175,9 +175,10 @@ impl World {
             | Endpoint::Member(target)
             | Endpoint::Frontend(target) => (target, Port::Smtp),
             Endpoint::Deliver(target) => (target, Port::Deliver),
-            Endpoint::Group(target) | Endpoint::Consult(target) | Endpoint::Convene(target) => {
-                (target, Port::Group)
-            }
+            Endpoint::Group(target)
+            | Endpoint::Consult(target)
+            | Endpoint::Convene(target)
+            | Endpoint::Tenant(target) => (target, Port::Group),
             Endpoint::Outside(server) => panic!("no mail for {server} in this test"),
         };
         if !self.hosts.contains_key(target) {
@@ -339,7 +340,7 @@ fn answer(host: &mut Host, query: Query) -> Answer {
             }
             Answer::Done
         }
-        Query::Store { .. } => panic!("no group here has a store decide"),
+        Query::Store { .. } | Query::Shared { .. } => panic!("no group here asks a store"),
         Query::Discard(key) => {
             host.bodies.remove(&key);
             Answer::Done

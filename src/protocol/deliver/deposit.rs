@@ -163,7 +163,8 @@ impl Member {
             return Begun::Settled(Said::Outcome(Outcome::Refused(refusal)));
         }
         let leased = turn.config.is_leased_here(&account);
-        let mut name = file_name(&key, leased.then_some(open));
+        let opening = Some(open).filter(|_| leased && !turn.fault("files-without-opening"));
+        let mut name = file_name(&key, opening);
         if turn.fault("second-deposit-on-repeat") && self.spool.recorded(&key.0, key.1).is_some() {
             name.push_str(".again");
         }

@@ -107,6 +107,7 @@ impl Member {
         let said = match self.authority_on(&inquiry.address, inquiry.epoch, turn) {
             Authority::This => self.said_of(&key, &inquiry, turn),
             Authority::Other(known) => Said::Moved(known),
+            Authority::Unknown(_) if turn.fault("unknown-of-any-account") => Said::Unknown,
             Authority::Unknown(account) => {
                 clause!(DE_104);
                 return self.owe_inquiry(account, inquiry, turn);

@@ -12,6 +12,7 @@ use wire::{Connection, Side};
 use bridgehead::kernel::{
     Act, Choose as _, Input, LinkChange, Machine as _, Node, Seeded, Span, Ticket, Time,
 };
+use bridgehead::protocol::deliver::shared::SharedAccount;
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
     Answer, AutoReply, Change, Command, Durable, Endpoint, Event, Filtered, Member, MemberConfig,
@@ -162,6 +163,11 @@ pub(crate) struct Network {
     pub(crate) traps: Vec<Trap>,
     /// PDUs of hand-over and delivery that arrived, oldest first: receiver and PDU.
     pub(crate) heard: Vec<(Time, MemberName, Pdu)>,
+    /// The store that members share: what it has of each account, and the files beside it.
+    pub(crate) shared: BTreeMap<Address, SharedAccount>,
+    shared_tmp: BTreeMap<(Address, String), Digest>,
+    /// How often each file was moved to its place there.
+    pub(crate) shared_new: BTreeMap<(Address, String), (Digest, u32)>,
     /// The pairs that cannot connect.
     pub(crate) cuts: Vec<(MemberName, MemberName)>,
     /// What the outside server says; `None` refuses connections.
@@ -202,6 +208,9 @@ impl Network {
             replies: BTreeMap::new(),
             traps: Vec::new(),
             heard: Vec::new(),
+            shared: BTreeMap::new(),
+            shared_tmp: BTreeMap::new(),
+            shared_new: BTreeMap::new(),
             cuts: Vec::new(),
             outside: None,
             outside_tells: true,
@@ -338,7 +347,7 @@ impl Network {
     /// How many copies of a client's message stand in accounts.
     pub(crate) fn copies(&self, client: u64, account: &Address) -> u32 {
         let digest = Self::digest(client);
-        let files = self.sites.values().flat_map(|site| &site.new);
+        let files = self.sites.values().flat_map(|site| &site.new).chain(&self.shared_new);
         files.filter(|((at, _), (d, _))| at == account && *d == digest).map(|(_, (_, n))| *n).sum()
     }
 
@@ -445,15 +454,24 @@ impl Network {
         let fails = site.full && !matches!(query, Query::Discard(_) | Query::Publish { .. });
         let answer = match query {
             _ if fails => Answer::Failed(Refusal::new(452, "4.3.1", "the disk is full")),
-            Query::Deposit { account, name, body, .. } => {
-                site.tmp.insert((account, name), body.digest);
+            Query::Deposit { account, name, body, shared, .. } => {
+                let tmp = if shared { &mut self.shared_tmp } else { &mut site.tmp };
+                tmp.insert((account, name), body.digest);
                 Answer::Done
             }
-            Query::Publish { account, name, .. } => {
-                if let Some(digest) = site.tmp.remove(&(account.clone(), name.clone())) {
-                    site.new.entry((account, name)).or_insert((digest, 0)).1 += 1;
+            Query::Publish { account, name, shared, .. } => {
+                let (tmp, new) = match shared {
+                    true => (&mut self.shared_tmp, &mut self.shared_new),
+                    false => (&mut site.tmp, &mut site.new),
+                };
+                if let Some(digest) = tmp.remove(&(account.clone(), name.clone())) {
+                    new.entry((account, name)).or_insert((digest, 0)).1 += 1;
                 }
                 Answer::Done
+            }
+            Query::Shared { account, query } => {
+                let kept = self.shared.entry(account).or_default();
+                Answer::Shared(kept.answer(query, &site.config.faults))
             }
             Query::Discard(key) => {
                 let named = site.durable.spool.bodies().any(|body| body.key == key);

@@ -55,9 +55,10 @@ impl Network {
         let (target, port) = match to {
             Endpoint::Connector(_, member) | Endpoint::Member(member) => (member, Port::Smtp),
             Endpoint::Deliver(member) => (member, Port::Deliver),
-            Endpoint::Group(member) | Endpoint::Consult(member) | Endpoint::Convene(member) => {
-                (member, Port::Group)
-            }
+            Endpoint::Group(member)
+            | Endpoint::Consult(member)
+            | Endpoint::Convene(member)
+            | Endpoint::Tenant(member) => (member, Port::Group),
             Endpoint::Frontend(member) => {
                 let is_up = self.sites[member].node.is_some();
                 self.relays.insert((from.clone(), client), member.clone());
@@ -89,7 +90,7 @@ impl Network {
         self.connections.insert(id, connection);
         let target = target.clone();
         // Who asks about accounts or for votes has a session at the far end, and custody hears the questions.
-        if !matches!(to, Endpoint::Consult(_) | Endpoint::Convene(_)) {
+        if !matches!(to, Endpoint::Consult(_) | Endpoint::Convene(_) | Endpoint::Tenant(_)) {
             let command = Command::Inbound { connection: server, member: from.clone(), port };
             self.step(&target, Input::Command(command));
         }
