@@ -67,24 +67,26 @@ impl Member {
     ) {
         let Some(deposit) = self.deposits.get(key) else { return };
         let (digest, account) = (deposit.digest, deposit.account.clone());
+        let answer = match answer {
+            Answer::Shared(answer) => *answer,
+            answer => return self.put_off(key, answer, turn),
+        };
         match answer {
-            Answer::Shared(SharedAnswer::Recorded(recorded)) => {
-                self.stands_in_store(key, recorded, turn);
-            }
-            Answer::Shared(SharedAnswer::Known(known)) if *known.digest() == digest => {
+            SharedAnswer::Recorded(recorded) => self.stands_in_store(key, recorded, turn),
+            SharedAnswer::Known(known) if *known.digest() == digest => {
                 self.stands_in_store(key, known, turn);
             }
-            Answer::Shared(SharedAnswer::Known(_)) => {
+            SharedAnswer::Known(_) => {
                 clause!(DE_027);
                 let text = "this id was delivered with another content";
                 let refusal = Refusal::new(554, "5.7.0", text);
                 self.settle_leased(key, &Outcome::Refused(refusal), turn);
             }
-            Answer::Shared(SharedAnswer::Outbid(_)) => {
+            SharedAnswer::Outbid(_) => {
                 self.give_back(BTreeSet::from([account]), turn);
                 self.fence_off(key, turn);
             }
-            answer => self.put_off(key, answer, turn),
+            SharedAnswer::Opened { .. } => unreachable!("nothing of that kind was asked"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a member asks its host.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -231,7 +232,7 @@ pub enum Answer {
     /// What the store that decides says.
     Store(StoreAnswer),
     /// What the store that members share says.
-    Shared(SharedAnswer),
+    Shared(Box<SharedAnswer>),
     /// It cannot be done now: full disk, missing directory.
     Failed(Refusal),
 }

@@ -491,8 +491,9 @@ impl Member {
         if tenancy.epoch != epoch {
             return;
         }
+        let answer = if let Answer::Shared(answer) = answer { Some(*answer) } else { None };
         match answer {
-            Answer::Shared(SharedAnswer::Opened { opening, journal }) => {
+            Some(SharedAnswer::Opened { opening, journal }) => {
                 if tenancy.opened.is_some() {
                     // It was asked again to drop what is old.
                     return;

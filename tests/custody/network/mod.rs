@@ -471,7 +471,7 @@ impl Network {
             }
             Query::Shared { account, query } => {
                 let kept = self.shared.entry(account).or_default();
-                Answer::Shared(kept.answer(query, &site.config.faults))
+                Answer::Shared(Box::new(kept.answer(query, &site.config.faults)))
             }
             Query::Discard(key) => {
                 let named = site.durable.spool.bodies().any(|body| body.key == key);
