@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use super::refused;
 use super::table::count;
+use crate::clause;
 use crate::protocol::organization::{MemberSettings, Organization, SubmitPolicy};
 use crate::server::configuration::{
-    self, ConfigurationError, Kind, complaint, complaint_of_organization, report,
+    self, Configuration, ConfigurationError, Kind, complaint, complaint_of_organization, report,
 };
 use crate::server::privileges::check_user;
 use crate::server::seen::compare;
@@ -30,12 +31,13 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             let organization = configuration::load_organization(file)?;
             let members: usize = organization.groups.iter().map(|group| group.members.len()).sum();
             Ok(format!(
-                "organization `{}`, {}, {}, {}, {}{}{}",
+                "organization `{}`, {}, {}, {}, {}{}{}{}",
                 organization.name,
                 count(organization.groups.len(), "group"),
                 count(members, "member"),
                 count(organization.connectors.len(), "connector"),
                 count(organization.accounts.len(), "account"),
+                leased(&organization),
                 stored(&organization),
                 submission(&organization),
             ))
@@ -47,6 +49,7 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             let organization = &configuration.member.organization;
             compare(&configuration.directory, organization)
                 .map_err(|problem| vec![complaint_of_organization(file, "revision", &problem)])?;
+            check_shared(file, &configuration).map_err(|error| vec![error])?;
             let policy = configuration.member.policy_of_submission();
             Ok(format!(
                 "member `{}` of organization `{}`, {}, submit {}",
@@ -56,6 +59,29 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
                 policy.as_str(),
             ))
         }
+    }
+}
+
+/// What a member of a group that leases accounts shares with the others is there. One that starts does not ask: its
+/// mail waits until it is.
+fn check_shared(file: &Path, configuration: &Configuration) -> Result<(), ConfigurationError> {
+    let Some(shared) = configuration.shared.as_deref() else { return Ok(()) };
+    if !configuration.leases_accounts() || shared.is_dir() {
+        return Ok(());
+    }
+    clause!(SV_124);
+    let problem = format!(
+        "{}: is no directory, expected one that all members of the group reach",
+        shared.display()
+    );
+    Err(complaint(file, "accounts.shared", &problem))
+}
+
+/// How many accounts belong to no member for good; nothing where there are none.
+fn leased(organization: &Organization) -> String {
+    match organization.accounts.iter().filter(|account| account.is_leased()).count() {
+        0 => String::new(),
+        leased => format!(" ({leased} by lease)"),
     }
 }
 

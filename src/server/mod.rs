@@ -13,6 +13,7 @@
 //! | [`bodies`] | takes a body in, piece by piece |
 //! | [`accounts`] | moves an account to another member |
 //! | [`maildir`] | the accounts of this member |
+//! | [`shared`] | the accounts that the members of a group share |
 //! | [`notices`] | writes delivery status notifications |
 //! | [`identity`] | certificates: who a member is |
 //! | [`outside_tls`] | whose certificates are good enough outside |
@@ -41,6 +42,7 @@ pub mod privileges;
 pub mod report;
 pub mod runtime;
 pub(crate) mod seen;
+pub mod shared;
 pub mod spool;
 pub mod store;
 pub mod sync;

@@ -171,8 +171,9 @@ pub fn add_reason(report: &mut Value, reason: &str) {
 }
 
 /// Adds what lies on the disk to the accounts that the machine has shown. Blocks.
-pub fn add_letters(report: &mut Value, maildirs: &Maildirs) {
-    let listed = match maildirs.list() {
+pub fn add_letters(report: &mut Value, own: &Maildirs, shared: Option<&Maildirs>) {
+    let list = |maildirs: Option<&Maildirs>| maildirs.map_or(Ok(Vec::new()), Maildirs::list);
+    let (here, together) = match list(Some(own)).and_then(|here| Ok((here, list(shared)?))) {
         Ok(listed) => listed,
         Err(error) => {
             report["error"] = json!(error.to_string());
@@ -182,6 +183,11 @@ pub fn add_letters(report: &mut Value, maildirs: &Maildirs) {
     let accounts = report["accounts"].as_array_mut();
     for account in accounts.into_iter().flatten() {
         let address = account["address"].as_str().unwrap_or_default().to_ascii_lowercase();
+        let is_leased = account["leased"].as_bool() == Some(true);
+        let (listed, maildirs) = match shared.filter(|_| is_leased) {
+            Some(shared) => (&together, shared),
+            None => (&here, own),
+        };
         let found = listed.iter().find(|listing| listing.address.0 == address);
         let letter = |letter: &Letter| json!({ "name": letter.name, "path": letter.path, "octets": letter.octets });
         let letters: Vec<Value> =

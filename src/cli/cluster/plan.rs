@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::member::{Limits, Policy, Security};
 use crate::protocol::organization::{BackEnd, Organization};
 use crate::server::configuration::{
-    ClockSection, EtcdSection, ListenSection, MEMBER_FORMAT, MemberFile, PeerSection,
-    ProcessSection, SecuritySection, ViaSection,
+    AccountsSection, ClockSection, EtcdSection, ListenSection, MEMBER_FORMAT, MemberFile,
+    PeerSection, ProcessSection, SecuritySection, ViaSection,
 };
 use crate::server::identity::DevelopmentCa;
 use crate::wire::ids::{ConnectorName, GroupName, MemberName};
@@ -69,6 +69,9 @@ pub struct PlannedMember {
     /// Whether etcd decides who is the master of its group.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub asks_etcd: bool,
+    /// Whether the master of its group leases accounts, which the members share.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub shares_accounts: bool,
 }
 
 /// One relay: a connector to one of its targets.
@@ -171,6 +174,7 @@ impl Plan {
                     group_port: ports.take()?,
                     submission: Some(ports.take()?),
                     asks_etcd: back_end == Some(BackEnd::Etcd),
+                    shares_accounts: group.accounts.is_some(),
                 };
                 ports.skip(PORTS_OF_A_MEMBER - 5)?;
                 members.push(member);
@@ -261,6 +265,9 @@ impl Plan {
             }
             let written = || {
                 fs::create_dir_all(member.state(directory))?;
+                if member.shares_accounts {
+                    fs::create_dir_all(Self::shared(directory, &member.group))?;
+                }
                 ca.issue(&member.name).map_err(std::io::Error::other)?.write(&home)?;
                 let text = toml::to_string(&self.member_file(member, time_scale))
                     .map_err(std::io::Error::other)?;
@@ -322,6 +329,9 @@ impl Plan {
             clock: ClockSection { scale: time_scale },
             filter: None,
             etcd: member.asks_etcd.then(|| EtcdSection::at(self.etcd.clone())),
+            accounts: member
+                .shares_accounts
+                .then(|| AccountsSection { shared: Self::shared(Path::new(".."), &member.group) }),
         }
     }
 }

@@ -144,6 +144,14 @@ impl SharedJournal {
         self.lines.get(key).map(|(recorded, _)| recorded)
     }
 
+    /// How many messages have been delivered, by what it has.
+    #[must_use]
+    pub fn deliveries(&self) -> u64 {
+        let is_delivery =
+            |(recorded, _): &&(Recorded, Time)| matches!(recorded, Recorded::Delivered { .. });
+        self.lines.values().filter(is_delivery).count() as u64
+    }
+
     /// The file of a delivery has come to its place.
     pub fn publish(&mut self, key: &JournalKey) {
         if let Some((Recorded::Delivered { published, .. }, _)) = self.lines.get_mut(key) {

@@ -78,6 +78,9 @@ pub struct AccountRow {
     pub host: MemberName,
     /// How many messages the delivery journal has for it.
     pub delivered: u64,
+    /// The member has it by lease, and it lies in the store that the members of the group share.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub leased: bool,
 }
 
 impl Member {
@@ -168,7 +171,11 @@ impl Member {
         let row = |account: &crate::protocol::organization::Account| AccountRow {
             address: account.address.clone(),
             host: config.member.clone(),
-            delivered: counts.get(&account.address).copied().unwrap_or(0),
+            delivered: match self.tenancies.journal(&account.address) {
+                Some(journal) => journal.deliveries(),
+                None => counts.get(&account.address).copied().unwrap_or(0),
+            },
+            leased: account.is_leased(),
         };
         ours.map(row).collect()
     }

@@ -18,6 +18,9 @@ use crate::protocol::networks::Network;
 use crate::protocol::organization::Organization;
 use crate::wire::ids::{ConnectorName, MemberName};
 
+/// The store of leased accounts, in the directory of the member: the suite plays all others.
+const SHARED: &str = "shared";
+
 /// A member that may be started.
 #[derive(Debug)]
 pub(super) struct Configured {
@@ -145,6 +148,9 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
             .relay_networks
             .extend(["127.0.0.0/8", "::1/128"].iter().flat_map(|own| own.parse::<Network>()));
     }
+    let group = asked.organization.group_of(&asked.member);
+    let leases = group.is_some_and(|group| group.accounts.is_some());
+    let shared = leases.then(|| asked.dir.join(SHARED));
     let configuration = Configuration {
         member: MemberConfig {
             organization: Arc::new(asked.organization),
@@ -174,6 +180,7 @@ pub(super) fn configure(body: &Map<String, Value>, faults: &Faults) -> Result<Co
         time_scale: 1.0,
         filter: None,
         etcd: None,
+        shared,
     };
     Ok(Configured { configuration: Arc::new(configuration), now_us: asked.now_us })
 }

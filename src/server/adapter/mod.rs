@@ -199,6 +199,10 @@ impl Adapter {
             entropy: Entropy::Fixed(SEED),
             keeps_closed: true,
         };
+        if let Some(shared) = &configured.configuration.shared {
+            let made = std::fs::create_dir_all(shared);
+            made.map_err(|error| Refused::new("start-failed", error))?;
+        }
         // Nothing of an earlier process is kept but its directory, and the start goes on from there.
         clause!(CO_012);
         let starting = start(Arc::clone(&configured.configuration), settings);

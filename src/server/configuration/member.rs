@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
+use super::accounts::check_accounts;
 use super::checks::{
     check_filter, check_listeners, check_names, check_permission, check_reach, check_values,
 };
@@ -42,6 +43,7 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_permission(&member.security, &mut wrong);
     check_filter(member.filter.as_ref(), &mut wrong);
     check_etcd(&member, &organization, &mut wrong);
+    check_accounts(&member, &organization, &mut wrong);
     check_smart_host(&file, &member, &organization, &mut errors);
     let credentials = credentials(&file, &member.security, &mut errors);
     let client_credentials = client_credentials(&file, &member.security, &mut errors);
@@ -133,6 +135,7 @@ fn configuration(
     (outside, trust): (Vec<OutsidePolicy>, OutsideTrust),
 ) -> Configuration {
     let directory = file.relative(&member.directory);
+    let shared = member.accounts.as_ref().map(|section| file.relative(&section.shared));
     let relaying = relaying_members(&member, &organization);
     let ListenSection { smtp, deliver, group, admin, submission, submissions, health } =
         member.listen;
@@ -181,6 +184,7 @@ fn configuration(
         source,
         time_scale: member.clock.scale,
         etcd: member.etcd,
+        shared,
         filter: member.filter.map(|section| FilterConfiguration {
             command: section.command,
             time_limit: Duration::from_secs(u64::from(section.time_limit_s)),

@@ -1,5 +1,6 @@
 //! `member.toml` and `organization.toml`: read, checked, and every error with its file and line.
 
+mod accounts;
 mod checks;
 mod error;
 mod etcd;
@@ -28,8 +29,8 @@ pub use organization::load_organization;
 pub use outside::{OutsideSection, OutsideTrust};
 pub use reload::{complaint, complaint_of_organization, reload};
 pub use sections::{
-    ClockSection, EtcdSection, FilterConfiguration, FilterSection, ListenSection, MEMBER_FORMAT,
-    MemberFile, PeerSection, ProcessSection, SecuritySection, ViaSection,
+    AccountsSection, ClockSection, EtcdSection, FilterConfiguration, FilterSection, ListenSection,
+    MEMBER_FORMAT, MemberFile, PeerSection, ProcessSection, SecuritySection, ViaSection,
 };
 
 use crate::protocol::member::{Endpoint, MemberConfig};
@@ -67,6 +68,8 @@ pub struct Configuration {
     pub filter: Option<FilterConfiguration>,
     /// The etcd that decides who is the master of the member's group, where one does.
     pub etcd: Option<EtcdSection>,
+    /// What the members of the group share: the accounts that its master leases.
+    pub shared: Option<PathBuf>,
 }
 
 /// Where a member listens. Port 0 lets the system pick one.
@@ -106,6 +109,13 @@ impl Configuration {
     #[must_use]
     pub fn spool(&self) -> PathBuf {
         self.directory.join("spool")
+    }
+
+    /// Whether the master of the member's group leases accounts.
+    #[must_use]
+    pub fn leases_accounts(&self) -> bool {
+        let group = self.member.organization.group_of(&self.member.member);
+        group.is_some_and(|group| group.accounts.is_some())
     }
 
     /// The socket address behind an endpoint. `None` when none is configured, and for an outside

@@ -33,7 +33,9 @@ pub(super) fn range_of(place: &str, type_name: &str) -> Option<(u64, u64)> {
     };
     match (section, field) {
         ("connector" | "group.exit", "cost") => both(COST_RANGE),
-        ("group.election", "lease_s") => both(1..=LEASE_LIMIT_S),
+        ("group.election", "lease_s") | ("group.accounts", "account_lease_s") => {
+            both(1..=LEASE_LIMIT_S)
+        }
         ("group.election", "clock_drift_ppm") => both(0..=CLOCK_DRIFT_LIMIT_PPM),
         ("group.member", "weight") => both(1..=WEIGHT_LIMIT),
         ("link_state", field) => LinkStateSettings::range_of(field).and_then(both),

@@ -105,6 +105,9 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<(String, String)> {
         )
     };
     compare("etcd", &etcd(old), &etcd(new));
+    clause!(SV_127);
+    let shared = |of: &Configuration| of.shared.as_deref().map_or_else(|| "none".into(), path);
+    compare("accounts.shared", &shared(old), &shared(new));
     if old.member.member == new.member.member {
         let group = |of: &Configuration| {
             let group = of.member.organization.group_of(&of.member.member);

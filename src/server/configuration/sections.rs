@@ -56,6 +56,18 @@ pub struct MemberFile {
     /// `[etcd]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etcd: Option<EtcdSection>,
+    /// `[accounts]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<AccountsSection>,
+}
+
+/// `[accounts]`: where the accounts are that the master of the group leases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountsSection {
+    /// A directory that every member of the group reaches, relative to this file: on one host, or on a file system
+    /// whose locks hold between hosts and whose `fsync` is true.
+    pub shared: PathBuf,
 }
 
 /// `[etcd]`: where the etcd is that decides who is the master of the group.

@@ -88,6 +88,7 @@ fn configuration(directory: &tempfile::TempDir, credentials: Option<Credentials>
         time_scale: 1.0,
         filter: None,
         etcd: None,
+        shared: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::server::bodies::{DamagedBody, IntakeError, take};
 use crate::server::maildir::Maildirs;
 use crate::server::net::Network;
 use crate::server::notices::{compose, compose_reply};
+use crate::server::shared::Shared;
 use crate::server::spool::{Operation, Spool, SpoolError};
 use crate::server::tokens::{Kind, Token};
 use crate::wire::header::HEADER_LIMIT_OCTETS;
@@ -21,17 +22,19 @@ use crate::wire::message::{Body, Refusal};
 /// Asks the world; the answer comes back to the host loop.
 pub(super) fn ask(
     network: &Arc<Network>,
-    maildirs: &Maildirs,
+    (maildirs, shared): (&Maildirs, Option<&Shared>),
     ticket: Ticket,
     query: Query,
     token: &Token,
 ) {
     let (network, maildirs) = (Arc::clone(network), maildirs.clone());
+    let shared = shared.map(|shared| shared.maildirs().clone());
     let token = token.also(Kind::Ask);
     let now = network.clock.now();
     // The thread is not waited for: its answer is an input like any other.
     drop(tokio::task::spawn_blocking(move || {
-        let world = World { spool: &*network.spool, maildirs: &maildirs, now };
+        let world =
+            World { spool: &*network.spool, maildirs: &maildirs, shared: shared.as_ref(), now };
         let told = match world.answer(query) {
             Ok(Answered { answer, damaged }) => {
                 if let Some(DamagedBody { body, damage }) = damaged {
@@ -50,6 +53,8 @@ pub(super) fn ask(
 struct World<'a> {
     spool: &'a dyn Spool<Server>,
     maildirs: &'a Maildirs,
+    /// Those that the members of the group share.
+    shared: Option<&'a Maildirs>,
     now: Time,
 }
 
@@ -77,36 +82,48 @@ impl World<'_> {
             },
             Query::Header(body) => Ok(self.read_header(&body)),
             Query::Deposit {
-                account, name, folder, sender, hops, fields, suspect, body, ..
+                account,
+                shared,
+                name,
+                folder,
+                sender,
+                hops,
+                fields,
+                suspect,
+                body,
             } => {
+                let Some(maildirs) = self.maildirs(shared) else { return Ok(no_store()) };
                 let mut reader = match self.spool.read(&body) {
                     Ok(reader) => reader,
                     Err(error) => return Ok(unreadable(&error)),
                 };
                 let above = lines_of_file(sender.as_ref(), &hops, &fields, suspect);
                 let to = (&account, folder.as_deref());
-                let deposited = self.maildirs.deposit(to, &name, &above, &mut reader);
+                let deposited = maildirs.deposit(to, &name, &above, &mut reader);
                 Ok(match deposited {
                     Ok(()) => Answer::Done.into(),
                     Err(error) => failed(&error, DamagedBody::of(&error.source), error.refusal()),
                 })
             }
-            Query::Publish { account, name, folder, .. } => {
-                let published = self.maildirs.publish((&account, folder.as_deref()), &name);
+            Query::Publish { account, shared, name, folder } => {
+                let Some(maildirs) = self.maildirs(shared) else { return Ok(no_store()) };
+                let published = maildirs.publish((&account, folder.as_deref()), &name);
                 Ok(match published {
                     Ok(()) => Answer::Done.into(),
                     Err(error) => failed(&error, None, error.refusal()),
                 })
             }
-            Query::Usage { account, without, unpublished, .. } => {
-                Ok(match self.maildirs.usage(&account, &without, &unpublished) {
+            Query::Usage { account, shared, without, unpublished } => {
+                let Some(maildirs) = self.maildirs(shared) else { return Ok(no_store()) };
+                Ok(match maildirs.usage(&account, &without, &unpublished) {
                     Ok(octets) => Answer::Octets(octets).into(),
                     Err(error) => failed(&error, None, error.refusal()),
                 })
             }
             // Where the machine asks for a filter there is one, and it is asked in another way.
             Query::Filter { .. } => Ok(failed(&NoFilter, None, not_read())),
-            Query::Shared { .. } => Ok(failed(&NoFilter, None, not_read())),
+            // So is the shared store, where the member has one.
+            Query::Shared { .. } => Ok(no_store()),
             // Where a store decides it is asked in another way, and no member runs without it.
             Query::Store { query, .. } => {
                 let word = StoreWord::Silent;
@@ -118,6 +135,11 @@ impl World<'_> {
                 Ok(Answer::Done.into())
             }
         }
+    }
+
+    /// Where the accounts are that are meant: here, or in the store that members share, if there is one.
+    const fn maildirs(&self, is_shared: bool) -> Option<&Maildirs> {
+        if is_shared { self.shared } else { Some(self.maildirs) }
     }
 
     fn compose(&self, notice: &Notice) -> Result<Answered, String> {
@@ -177,6 +199,23 @@ impl core::fmt::Display for NoFilter {
 }
 
 impl core::error::Error for NoFilter {}
+
+/// An account is leased, and the member was not told where the store is. No configuration that was checked lets that be.
+#[derive(Debug)]
+struct NoStore;
+
+impl core::fmt::Display for NoStore {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("there is no store of leased accounts")
+    }
+}
+
+impl core::error::Error for NoStore {}
+
+fn no_store() -> Answered {
+    let refusal = Refusal::new(451, "4.3.5", "the store of the account is not configured");
+    failed(&NoStore, None, refusal)
+}
 
 fn not_read() -> Refusal {
     Refusal::new(451, "4.3.0", "the message cannot be read")

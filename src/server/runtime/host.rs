@@ -29,6 +29,7 @@ use crate::server::maildir::Maildirs;
 use crate::server::net::{Handle, Network, OPENING_LIMIT, Security};
 use crate::server::passwords::Passwords;
 use crate::server::report::{self, What};
+use crate::server::shared::{self, Shared};
 use crate::server::spool::{Operation, Settled};
 use crate::server::store::{Asked, Store};
 use crate::server::tokens::{Kind, Token};
@@ -57,6 +58,7 @@ pub(super) struct Host {
     maildirs: Maildirs,
     filter: Option<Filter>,
     store: Option<Store>,
+    shared: Option<Shared>,
     passwords: Passwords,
     choose: Seeded,
     node: Node<Server>,
@@ -87,6 +89,7 @@ pub(super) struct Parts {
     pub(super) maildirs: Maildirs,
     pub(super) filter: Option<Filter>,
     pub(super) store: Option<Store>,
+    pub(super) shared: Option<Shared>,
     pub(super) choose: Seeded,
     pub(super) node: Node<Server>,
     pub(super) inputs: UnboundedReceiver<ToHost>,
@@ -103,6 +106,7 @@ impl Host {
             maildirs: parts.maildirs,
             filter: parts.filter,
             store: parts.store,
+            shared: parts.shared,
             passwords: Passwords::default(),
             choose: parts.choose,
             node: parts.node,
@@ -154,7 +158,20 @@ impl Host {
                 let token = token.also(Kind::Ask);
                 store.ask(Asked { ticket, group, query, token });
             }
-            (query, _, _) => ask(&self.network, &self.maildirs, ticket, query, token),
+            (query, _, _) => self.ask_disk(ticket, query, token),
+        }
+    }
+
+    /// A question that a disk answers: that of this member, or that which the members of its group share.
+    fn ask_disk(&self, ticket: Ticket, query: Query, token: &Token) {
+        match (query, &self.shared) {
+            (Query::Shared { account, query }, Some(store)) => {
+                let token = token.also(Kind::Ask);
+                store.ask(shared::Asked { ticket, account, query, token });
+            }
+            (query, shared) => {
+                ask(&self.network, (&self.maildirs, shared.as_ref()), ticket, query, token);
+            }
         }
     }
 

@@ -31,6 +31,7 @@ use crate::server::maildir::Maildirs;
 use crate::server::net::{ListenError, Listeners, Network, Registry, Security};
 use crate::server::private::take_from_others;
 use crate::server::report::{self, What};
+use crate::server::shared::{Shared, SharedError, SharedStore};
 use crate::server::spool::{Opened, Spool as _, SpoolError, SqliteSpool};
 use crate::server::store::Store;
 use crate::server::tokens::{Kind, Tokens};
@@ -66,6 +67,8 @@ pub enum StartError {
     Listen(ListenError),
     /// The spool cannot be opened.
     Spool(SpoolError),
+    /// The store that the members of the group share is none of ours.
+    Shared(SharedError),
 }
 
 impl fmt::Display for StartError {
@@ -78,6 +81,7 @@ impl fmt::Display for StartError {
                 write!(f, "{error}; the disk is full: make room and start again, nothing was lost")
             }
             Self::Spool(error) => write!(f, "{error}"),
+            Self::Shared(error) => write!(f, "{error}"),
         }
     }
 }
@@ -98,7 +102,7 @@ pub struct Member {
     addresses: BTreeMap<Port, SocketAddr>,
     network: Arc<Network>,
     spool: Arc<SqliteSpool<Server>>,
-    maildirs: Maildirs,
+    accounts: Accounts,
     host: UnboundedSender<ToHost>,
     running: JoinHandle<Exit>,
 }
@@ -125,6 +129,7 @@ pub(super) fn start_on(
     listeners: Listeners,
 ) -> Result<Member, StartError> {
     let identity = identity_of(&configuration).map_err(StartError::Identity)?;
+    let store_of_accounts = open_shared(&configuration).map_err(StartError::Shared)?;
     let addresses = listeners.addresses();
     // Bounded by what it carries: one unit for each connection, one answer for each ticket.
     let (host, inputs) = unbounded_channel();
@@ -165,10 +170,17 @@ pub(super) fn start_on(
     let filter =
         filter.map(|filter| Filter::start(filter, &configuration.directory, Arc::clone(&network)));
     let store = Store::start(configuration.etcd.as_ref(), &network);
+    let shared = configuration.shared.as_deref().zip(store_of_accounts);
+    let shared = shared.map(|(directory, store)| Shared::start(store, directory, &network));
+    let accounts = Accounts {
+        own: maildirs.clone(),
+        shared: shared.as_ref().map(|shared| shared.maildirs().clone()),
+    };
     let parts = Parts {
         configuration,
         filter,
         store,
+        shared,
         network: Arc::clone(&network),
         maildirs: maildirs.clone(),
         choose,
@@ -178,7 +190,30 @@ pub(super) fn start_on(
     };
     let running = tokio::spawn(Host::new(parts, boot).run());
     listeners.accept(&network, &stopped);
-    Ok(Member { addresses, network, spool, maildirs, host, running })
+    Ok(Member { addresses, network, spool, accounts, host, running })
+}
+
+/// The store that the members of the group share, where they do. One that cannot be reached keeps nobody from
+/// starting: mail for its accounts waits.
+fn open_shared(configuration: &Configuration) -> Result<Option<SharedStore>, SharedError> {
+    let Some(directory) = &configuration.shared else { return Ok(None) };
+    let faults = configuration.member.faults.clone();
+    let mut store = SharedStore::new(directory, &configuration.directory, faults);
+    if !configuration.leases_accounts() {
+        return Ok(Some(store));
+    }
+    for place in [directory.as_path(), Maildirs::new(directory).root()] {
+        if let Err(error) = take_from_others(place) {
+            tracing::warn!(place = %place.display(), %error, "others may read what is kept here");
+        }
+    }
+    clause!(SV_126);
+    match store.open() {
+        Err(error) if error.is_lasting() => return Err(error),
+        Err(error) => tracing::error!(%error, "mail for leased accounts waits for their store"),
+        Ok(()) => {}
+    }
+    Ok(Some(store))
 }
 
 /// With what the member proves its name: to members, and to the clients of the submission ports.
@@ -273,7 +308,7 @@ impl Member {
         Observer {
             host: self.host.clone(),
             spool: Arc::clone(&self.spool),
-            maildirs: self.maildirs.clone(),
+            accounts: self.accounts.clone(),
             reloader: None,
         }
     }
@@ -315,12 +350,19 @@ impl Member {
     }
 }
 
+/// Where the Maildirs are: of this member, and those that the members of its group share.
+#[derive(Clone)]
+struct Accounts {
+    own: Maildirs,
+    shared: Option<Maildirs>,
+}
+
 /// Looks at a member that runs, and gives it orders.
 #[derive(Clone)]
 pub struct Observer {
     host: UnboundedSender<ToHost>,
     spool: Arc<SqliteSpool<Server>>,
-    maildirs: Maildirs,
+    accounts: Accounts,
     reloader: Option<Arc<Reloader>>,
 }
 
@@ -371,9 +413,9 @@ impl Observer {
         if !with_letters {
             return Some(report);
         }
-        let maildirs = self.maildirs.clone();
+        let Accounts { own, shared } = self.accounts.clone();
         let read = tokio::task::spawn_blocking(move || {
-            report::add_letters(&mut report, &maildirs);
+            report::add_letters(&mut report, &own, shared.as_ref());
             report
         });
         read.await.ok()

@@ -1,0 +1,36 @@
+//! `[accounts]`: what must hold where the master of the group leases accounts.
+
+use super::sections::MemberFile;
+use crate::clause;
+use crate::protocol::organization::Organization;
+
+/// The member knows where the accounts are that its group leases. Where none is leased yet the section may stand
+/// already: it takes a restart, and leasing does not.
+pub(super) fn check_accounts(
+    member: &MemberFile,
+    organization: &Organization,
+    wrong: &mut impl FnMut(String, String),
+) {
+    clause!(SV_124);
+    let group = organization.group_of(&member.member);
+    let leasing = group.filter(|group| group.accounts.is_some());
+    match (&member.accounts, leasing) {
+        (None, Some(group)) => {
+            let problem = format!(
+                "is missing: `{}`, the group of this member, leases accounts (`[group.accounts]`), expected a \
+                 section `[accounts]` with `shared`, a directory that all members of the group reach",
+                group.name
+            );
+            wrong("accounts".into(), problem);
+        }
+        (Some(section), _) if section.shared.components().eq(member.directory.components()) => {
+            let problem = format!(
+                "is `{}`, which is the `directory` of this member alone; expected one that all members of the \
+                 group reach",
+                section.shared.display()
+            );
+            wrong("accounts.shared".into(), problem);
+        }
+        _ => {}
+    }
+}

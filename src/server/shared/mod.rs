@@ -1,0 +1,124 @@
+//! The store that the members of a group share: leased accounts, their fences and delivery journals.
+//!
+//! A directory that every member of the group reaches has one database, and the Maildirs beside it. Each member asks it
+//! on a thread of its own, so that a file system that hangs keeps nothing but this waiting; questions that have come
+//! meanwhile are answered by one commit.
+
+mod database;
+mod error;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+pub use database::{DATABASE, MEMORY, SharedStore};
+pub use error::SharedError;
+
+use crate::clause;
+use crate::kernel::Ticket;
+use crate::protocol::deliver::shared::{SharedAnswer, SharedQuery};
+use crate::protocol::member::Answer;
+use crate::server::maildir::Maildirs;
+use crate::server::net::Network;
+use crate::server::runtime::ToHost;
+use crate::server::tokens::{Kind, Token};
+use crate::wire::message::Address;
+
+/// The only format of a store that this version reads and writes.
+pub const SHARED_FORMAT: u32 = 1;
+/// The most questions that are answered by one commit.
+const QUESTIONS_AT_ONCE: usize = 64;
+
+/// A question of the machine.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) ticket: Ticket,
+    pub(crate) account: Address,
+    pub(crate) query: SharedQuery,
+    pub(crate) token: Token,
+}
+
+/// The way to the store.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    maildirs: Maildirs,
+    /// None when it is dropped.
+    questions: Option<Sender<Asked>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Shared {
+    /// The way to `store`, whose Maildirs are in the same directory.
+    pub(crate) fn start(store: SharedStore, directory: &Path, network: &Arc<Network>) -> Self {
+        let (questions, asked) = channel();
+        let network = Arc::clone(network);
+        let answering = move || answer(store, &asked, &network);
+        let thread = thread::Builder::new().name("accounts".into()).spawn(answering);
+        Self {
+            maildirs: Maildirs::new(directory),
+            questions: Some(questions),
+            thread: Some(thread.expect("a process has room for one thread more")),
+        }
+    }
+
+    /// The Maildirs of the accounts in it.
+    pub(crate) const fn maildirs(&self) -> &Maildirs {
+        &self.maildirs
+    }
+
+    /// Asks; the answer comes to the host loop.
+    pub(crate) fn ask(&self, asked: Asked) {
+        let questions = self.questions.as_ref().expect("it was not dropped");
+        questions.send(asked).expect("the thread ends with the last way to it");
+    }
+}
+
+impl Drop for Shared {
+    /// What was asked is answered; nobody hears it, and it stands.
+    fn drop(&mut self) {
+        self.questions = None;
+        // A panic there was told when it happened.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn answer(mut store: SharedStore, asked: &Receiver<Asked>, network: &Network) {
+    while let Ok(first) = asked.recv() {
+        let mut waiting = vec![first];
+        waiting.extend(asked.try_iter().take(QUESTIONS_AT_ONCE - 1));
+        for (Asked { ticket, token, .. }, answer) in answers(&mut store, waiting) {
+            let answer = answer.map_or_else(
+                |error| {
+                    tracing::error!(%error, "the store of leased accounts has not answered");
+                    Answer::Failed(error.refusal())
+                },
+                Answer::Shared,
+            );
+            network.tell(ToHost::Answered { ticket, answer, token: token.into_kind(Kind::Input) });
+        }
+    }
+}
+
+type Answered = (Asked, Result<SharedAnswer, Arc<SharedError>>);
+
+/// What one account has wrong must not be in the way of the others: where all together fail for that, each is asked
+/// for itself.
+fn answers(store: &mut SharedStore, waiting: Vec<Asked>) -> Vec<Answered> {
+    clause!(SV_125);
+    let question = |asked: &Asked| (asked.account.clone(), asked.query.clone());
+    match store.answer_all(waiting.iter().map(question).collect()) {
+        Ok(answers) => waiting.into_iter().zip(answers.into_iter().map(Ok)).collect(),
+        Err(error) if error.is_of_an_account() && waiting.len() > 1 => {
+            let alone = |asked: Asked| {
+                let answer = store.answer(&asked.account, asked.query.clone());
+                (asked, answer.map_err(Arc::new))
+            };
+            waiting.into_iter().map(alone).collect()
+        }
+        Err(error) => {
+            let error = Arc::new(error);
+            waiting.into_iter().map(|asked| (asked, Err(Arc::clone(&error)))).collect()
+        }
+    }
+}
