@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::disk::{RIDING_LIMIT_OCTETS, digest_of};
 use super::draw::Dice;
 use super::host::{Socket, Work};
+use super::house::is_for_the_house;
 use super::log::Seen;
 use super::network::{Connect, End, HostIndex, Parcel, PipeId, Target};
 use super::world::{Happening, World};
@@ -58,8 +59,9 @@ impl World<'_> {
         let works: Vec<Work> = core::mem::take(&mut self.hosts[host].works).into_values().collect();
         for work in works {
             // A DSN lives in memory until a change takes it along, so nothing of it is left; a question to the
-            // store that decides goes its way alone.
-            let leaves_a_file = !matches!(work.query, Query::Compose(_) | Query::Store { .. });
+            // store that decides, and a request to the house, go their way alone.
+            let leaves_a_file = !matches!(work.query, Query::Compose(_) | Query::Store { .. })
+                && !is_for_the_house(&work.query);
             let ways = if self.swarm.torn_writes { 3 } else { 2 };
             match leaves_a_file.then(|| self.dice().below("crash.work", ways)) {
                 Some(1) => {
@@ -187,6 +189,9 @@ impl World<'_> {
                 Act::Send { to, pdu } => self.send(host, to, pdu),
                 Act::Ask { ticket, query: query @ Query::Store { .. } } => {
                     self.ask_store(host, Work { ticket, query });
+                }
+                Act::Ask { ticket, query } if is_for_the_house(&query) => {
+                    self.ask_house(host, Work { ticket, query });
                 }
                 Act::Ask { ticket, query } => self.ask(host, Work { ticket, query }),
                 Act::Arm { timer, within } => {

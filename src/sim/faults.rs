@@ -218,6 +218,7 @@ impl World<'_> {
     /// The end of all faults: everything is healed, and every member runs.
     pub fn heal_everything(&mut self) {
         self.swarm = Swarm::calm();
+        self.house.heal();
         self.hosts.iter_mut().for_each(|host| host.is_full = false);
         for (from, to) in self.network.cuts() {
             self.heal(from, to);

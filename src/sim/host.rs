@@ -9,7 +9,7 @@ use super::disk::Disk;
 use super::maildir::Maildirs;
 use super::network::PipeId;
 use super::setback::Image;
-use crate::kernel::{Node, Ticket, Time};
+use crate::kernel::{Node, Span, Ticket, Time};
 use crate::protocol::member::{MemberConfig, Query, Timer};
 use crate::protocol::server::{PartialName, Partials, Server};
 use crate::wire::ids::ConnectionId;
@@ -60,12 +60,14 @@ pub struct Host {
     pub disk: Disk,
     /// When the last ordered write is on disk; writes complete in order.
     pub disk_busy_until: Time,
-    /// The accounts' files.
+    /// The files of the accounts that are its own.
     pub maildirs: Maildirs,
     /// In its lines and frames the first stands as the second: it speaks a neighbouring version of the protocols.
     pub dialect: Option<(String, String)>,
     /// The disk takes no mail.
     pub is_full: bool,
+    /// How long each of its ways to the house and back takes; `None` where that is drawn.
+    pub way_to_house: Option<Span>,
     /// A backup of disk and accounts, when one was made.
     pub image: Option<Image>,
     /// What has come of bodies whose connections broke.
@@ -105,6 +107,7 @@ impl Host {
             maildirs: Maildirs::default(),
             dialect: None,
             is_full: false,
+            way_to_house: None,
             image: None,
             partials: Partials::default(),
             timers: BTreeMap::new(),

@@ -52,7 +52,8 @@ impl Limits {
         let mut quota = |account: &Account| {
             let octets = *dice.pick("limits.quota", &[0, 0, 1_000, 3_000]).unwrap_or(&0);
             let host = account.host.as_ref();
-            let is_ours = host.is_some_and(|host| organization.group_of(host).is_some());
+            let is_ours = account.group.is_some()
+                || host.is_some_and(|host| organization.group_of(host).is_some());
             let is_permanent = dice.below("limits.over_quota", 2) == 1;
             match (is_ours && octets > 0, is_permanent) {
                 (false, _) => (0, OverQuota::Temporary),
@@ -173,11 +174,9 @@ impl World<'_> {
     }
 
     /// What the owner of an account finds is within its quota.
-    pub(super) fn check_quota(&mut self, host: HostIndex, account: &Address) {
-        let at = &self.hosts[host];
-        let filed = at.config.organization.account(account);
+    pub(super) fn check_quota(&mut self, host: HostIndex, account: &Address, octets: u64) {
+        let filed = self.hosts[host].config.organization.account(account);
         let quota = filed.filter(|filed| filed.has_quota()).map(|filed| filed.quota_octets);
-        let octets = at.maildirs.usage(account, &[], &[]);
         if let Some(quota) = quota.filter(|quota| octets > *quota) {
             self.checkers.object("DE-098", &format!("{account} has {octets} octets of {quota}"));
         }

@@ -1,4 +1,4 @@
-//! The Maildirs of one member: `tmp/` and `new/`, and nothing that a crash could take back.
+//! The Maildirs of one member, or of a house that members share: `tmp/` and `new/`, and nothing that a crash could take back.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -20,6 +20,14 @@ pub struct File {
     pub torn: bool,
     /// How long it is.
     pub octets: u64,
+}
+
+impl File {
+    /// What a crash has left of one.
+    #[must_use]
+    pub const fn torn() -> Self {
+        Self { token: None, by: None, path: Vec::new(), torn: true, octets: 0 }
+    }
 }
 
 /// What a rename did.
@@ -113,6 +121,12 @@ impl Maildirs {
                 move |file: &'m File| Some((file.token?, file.by.as_ref().unwrap_or(account)));
             directory.new.values().filter_map(copy)
         })
+    }
+
+    /// The file of that name, as long as it is not in its place.
+    #[must_use]
+    pub fn unpublished(&self, account: &Address, name: &str) -> Option<&File> {
+        self.accounts.get(account)?.tmp.get(name)
     }
 
     /// The published files of an account, by name.

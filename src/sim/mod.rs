@@ -6,7 +6,7 @@
 //! same trace, byte for byte.
 //!
 //! A run has two phases. In the first, faults of the kinds that the run drew strike while clients send
-//! mail, and after every durable change the checkers say whether C1 to C4 and C7 hold. In some runs disks are
+//! mail, and after every durable change the checkers say whether C1 to C4 and C7 hold, and after every step C6 and C8. In some runs disks are
 //! lost or set back: what such a disk alone had, and what it may double, is not asked for. Then all faults end, and
 //! every promised recipient has to come to its end within [`LIVENESS_BOUND`]. In between, C5: all tables are
 //! the same and true within [`CONVERGENCE_BOUND`], in some runs while connectors stay cut.
@@ -21,6 +21,7 @@ pub mod draw;
 pub mod drive;
 pub mod faults;
 pub mod host;
+pub mod house;
 pub mod limits;
 pub mod links;
 pub mod log;

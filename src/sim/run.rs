@@ -15,6 +15,7 @@ use super::checkers::Violation;
 use super::clock::HostClock;
 use super::draw::Dice;
 use super::faults::{Swarm, Terms, draw_delays};
+use super::house::House;
 use super::limits::Limits;
 use super::links::{LinkCounts, Links};
 use super::log::Log;
@@ -246,13 +247,14 @@ fn play(plan: &Plan, choose: &mut dyn Choose, watch: Watch) -> Played {
     let configs = plan.configs_of_run(terms, has_way_out, limits.as_ref());
     let clocks: Vec<_> = configs.iter().map(|_| HostClock::draw(&mut dice, &swarm)).collect();
     let store = MemoryStore::draw(&mut dice, &plan.organization, &swarm);
+    let house = House::draw(&mut dice, &plan.organization);
     let clock_limits = (swarm.ahead, swarm.drift_ppm);
     let mut world = World::new(configs, delays, swarm, watch.log(), choose);
     world.checkers.set_clocks(clock_limits.0, clock_limits.1);
     for (host, clock) in world.hosts.iter_mut().zip(clocks) {
         host.clock = clock;
     }
-    world.store = store;
+    (world.store, world.house) = (store, house);
     world.plan = workload;
     if let Some(links) = links {
         world.strike_links(links);

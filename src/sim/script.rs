@@ -26,6 +26,7 @@
 //! | `speak MEMBER WORD OTHER…`, `speak MEMBER plainly` | its lines and frames have OTHER for WORD (in which `_` is a space), as a neighbouring version may |
 //! | `expect-group MEMBER VERSION FEATURE…` | its list says that the group speaks that |
 //! | `expect-listed MEMBER OTHER STATE VERSION` | its list says that of the other one |
+//! | `way MEMBER SPAN` | its way to the house that members share, and the way back, take so long from now on |
 //! | `stall FROM TO SPAN` | the open connections that FROM opened to TO stand still so long; new ones do not |
 //! | `rot MEMBER NAME`, `mend MEMBER` | an octet of the stored content turns over, and is put right |
 //! | `send NAME MEMBER SENDER RECIPIENT…` | a client brings a message; `-` is the null sender |
@@ -41,6 +42,7 @@
 //! | `expect-doubt MEMBER COUNT`, `expect-suspects MEMBER COUNT` | so many recipients in its queue are so |
 //! | `expect-state MEMBER CONNECTOR up|down` | so says the table of MEMBER |
 //! | `expect-available MEMBER CONNECTOR SOURCE…` | these sources of it are available, by the table of MEMBER |
+//! | `expect-owner MEMBER ADDRESS OWNER` | so MEMBER knows who has an account that is leased; `-` is nobody |
 //! | `expect-buried MEMBER COUNT` | so many tombstones are in the table of MEMBER |
 //! | `expect-settled` | every promised recipient has ended |
 
@@ -224,6 +226,10 @@ impl Stage<'_> {
                 self.world.hosts[host].dialect = Some((word.replace('_', " "), other.join(" ")));
             }
             ["rot", member, name] => self.rot(member, name)?,
+            ["way", member, length] => {
+                let host = self.host(member)?;
+                self.world.hosts[host].way_to_house = Some(span(length)?);
+            }
             _ => self.expect(words)?,
         }
         Ok(())
@@ -378,8 +384,7 @@ impl Stage<'_> {
             }
             ["expect-files", address, number] => {
                 let address = Address::from(address);
-                let files = self.world.hosts.iter().map(|h| h.maildirs.published(&address).count());
-                same(files.sum(), number)
+                same(self.world.all_maildirs().map(|all| all.published(&address).count()).sum(), number)
             }
             ["expect-queue", member, number] => {
                 let host = self.host(member)?;
@@ -411,6 +416,9 @@ impl Stage<'_> {
             ["expect-listed", member, other, ref wanted @ ..] => {
                 self.expect_listed(self.host(member)?, other, wanted)
             }
+            ["expect-owner", member, address, owner] => {
+                self.expect_owner(self.host(member)?, address, owner)
+            }
             ["expect-settled"] => {
                 let open = self.world.checkers.open();
                 if open.is_empty() { Ok(()) } else { Err(open.join("; ")) }
@@ -422,7 +430,7 @@ impl Stage<'_> {
     fn expect_stored(&self, address: &str, name: &str, groups: &[&str]) -> Result<(), String> {
         let token = self.names.get(name).ok_or_else(|| format!("no message `{name}`"))?;
         let account = Address::from(address);
-        let mut files = self.world.hosts.iter().flat_map(|host| host.maildirs.published(&account));
+        let mut files = self.world.all_maildirs().flat_map(|all| all.published(&account));
         let (_, file) = files
             .find(|(_, file)| file.token == Some(*token))
             .ok_or_else(|| format!("{name} is not stored for {address}"))?;

@@ -64,48 +64,18 @@ impl World<'_> {
                     Answer::Failed(Refusal::new(451, "4.3.0", "damaged"))
                 }
             },
-            Query::Deposit { account, name, sender, hops, fields, suspect, body, .. } => {
-                let octets = match self.read_body(host, body.key) {
-                    Ok(Some(octets)) => octets,
-                    Ok(None) => return Answer::Done,
-                    Err(damage) => {
-                        self.body_checked(host, body.key, Some(damage));
-                        return Answer::Failed(Refusal::new(451, "4.3.0", "damaged"));
-                    }
-                };
-                let at = &mut self.hosts[host];
-                let by = at.disk.passed_on_by(body.key, fields);
-                let token = at.disk.token(body.key);
-                let above = lines_of_file(sender.as_ref(), hops, fields, *suspect);
-                let length = body.octets + above.len() as u64;
-                let file =
-                    File { token, by, path: path(&octets, hops), torn: false, octets: length };
-                at.maildirs.deposit(account, name, file);
-                Answer::Done
-            }
-            Query::Publish { account, name, .. } => {
-                match self.hosts[host].maildirs.publish(account, name) {
-                    Renamed::Before => {}
-                    Renamed::Published(File { torn: true, .. }) => {
-                        self.checkers.object("C1", &format!("{account}: {name} is torn"));
-                    }
-                    Renamed::Published(file) => {
-                        let now = self.now;
-                        let Self { hosts, log, .. } = self;
-                        log.row(now, hosts[host].name(), "stored", || {
-                            let token =
-                                file.token.map_or_else(|| String::from("-"), |t| format!("{t}"));
-                            format!("{token} for {account}, by {}", file.path.join(" "))
-                        });
-                        if let Some(token) = file.token {
-                            self.checkers.published(token, file.by.as_ref().unwrap_or(account));
-                        }
-                        self.check_quota(host, account);
-                    }
-                    Renamed::Over(_) => {
-                        self.checkers.object("C1", &format!("{account}: {name} was overwritten"));
-                    }
+            Query::Deposit { account, name, .. } => match self.file_of(host, query) {
+                Ok(file) => {
+                    self.hosts[host].maildirs.deposit(account, name, file);
+                    Answer::Done
                 }
+                Err(answer) => answer,
+            },
+            Query::Publish { account, name, .. } => {
+                let renamed = self.hosts[host].maildirs.publish(account, name);
+                self.renamed(host, (account, name), renamed);
+                let octets = self.hosts[host].maildirs.usage(account, &[], &[]);
+                self.check_quota(host, account, octets);
                 self.checkers.look(self.now, &self.hosts[host], host);
                 Answer::Done
             }
@@ -116,14 +86,63 @@ impl World<'_> {
             Query::Filter { sender, recipients, body, .. } => {
                 self.filter(host, (sender.as_ref(), recipients), body.key)
             }
-            Query::Shared { .. } => Answer::Failed(Refusal::new(451, "4.3.0", "no shared store")),
-            Query::Store { .. } => {
-                unreachable!("the store that decides is none of the machine room")
+            Query::Shared { .. } | Query::Store { .. } => {
+                unreachable!("no store is one of the machine room")
             }
             Query::Discard(key) => {
                 self.hosts[host].disk.discard(*key);
                 self.checkers.look(self.now, &self.hosts[host], host);
                 Answer::Done
+            }
+        }
+    }
+
+    /// The file that a question is to write; or the answer, where there is no content for it.
+    pub(super) fn file_of(&mut self, host: HostIndex, query: &Query) -> Result<File, Answer> {
+        let Query::Deposit { sender, hops, fields, suspect, body, .. } = query else {
+            unreachable!("only a deposit writes a file")
+        };
+        let octets = match self.read_body(host, body.key) {
+            Ok(Some(octets)) => octets,
+            Ok(None) => return Err(Answer::Done),
+            Err(damage) => {
+                self.body_checked(host, body.key, Some(damage));
+                return Err(Answer::Failed(Refusal::new(451, "4.3.0", "damaged")));
+            }
+        };
+        let disk = &self.hosts[host].disk;
+        let by = disk.passed_on_by(body.key, fields);
+        let token = disk.token(body.key);
+        let above = lines_of_file(sender.as_ref(), hops, fields, *suspect);
+        let length = body.octets + above.len() as u64;
+        Ok(File { token, by, path: path(&octets, hops), torn: false, octets: length })
+    }
+
+    /// A file was moved to its place, where the owner of the account sees it.
+    pub(super) fn renamed(
+        &mut self,
+        host: HostIndex,
+        (account, name): (&Address, &str),
+        renamed: Renamed,
+    ) {
+        match renamed {
+            Renamed::Before => {}
+            Renamed::Published(File { torn: true, .. }) => {
+                self.checkers.object("C1", &format!("{account}: {name} is torn"));
+            }
+            Renamed::Published(file) => {
+                let now = self.now;
+                let Self { hosts, log, .. } = self;
+                log.row(now, hosts[host].name(), "stored", || {
+                    let token = file.token.map_or_else(|| String::from("-"), |t| format!("{t}"));
+                    format!("{token} for {account}, by {}", file.path.join(" "))
+                });
+                if let Some(token) = file.token {
+                    self.checkers.published(token, file.by.as_ref().unwrap_or(account));
+                }
+            }
+            Renamed::Over(_) => {
+                self.checkers.object("C1", &format!("{account}: {name} was overwritten"));
             }
         }
     }
@@ -163,8 +182,7 @@ impl World<'_> {
     /// name; the other operations are done or not.
     pub(super) fn tear(&mut self, host: HostIndex, query: &Query) {
         if let Query::Deposit { account, name, .. } = query {
-            let file = File { token: None, by: None, path: Vec::new(), torn: true, octets: 0 };
-            self.hosts[host].maildirs.deposit(account, name, file);
+            self.hosts[host].maildirs.deposit(account, name, File::torn());
         }
     }
 

@@ -14,8 +14,10 @@ use super::client::Client;
 use super::draw::{Delays, Dice};
 use super::faults::Swarm;
 use super::host::Host;
+use super::house::{Errand, House};
 use super::links::{LinkCounts, Links};
 use super::log::Log;
+use super::maildir::Maildirs;
 use super::moves::Move;
 use super::network::{HostIndex, Network, Parcel, PipeId};
 use super::outside::Conversation;
@@ -23,7 +25,7 @@ use super::store::{Call, MemoryStore};
 use super::workload::Workload;
 use crate::kernel::{Choose, LinkChange, Span, Time};
 use crate::protocol::master::election::StoreAnswer;
-use crate::protocol::member::{MemberConfig, Timer};
+use crate::protocol::member::{Answer, MemberConfig, Timer};
 use crate::protocol::organization::AccountStatus;
 use crate::protocol::queue::Damage;
 use crate::wire::ids::{ConnectionId, ConnectorName, Epoch, MemberName};
@@ -151,6 +153,10 @@ pub enum Happening {
     /// A member hears what the store says to its question, or that it hears nothing: in which life, and to
     /// which work.
     StoreSays(HostIndex, u32, u64, Box<StoreAnswer>),
+    /// What a member asks of the house arrives there.
+    HouseActs(Box<Errand>),
+    /// A member hears what the house says: in which life, and to which work.
+    HouseAnswers(HostIndex, u32, u64, Box<Answer>),
     /// Connections that stood still since the cut break, if it lasts.
     BreakFrozen(PipeId),
 }
@@ -209,6 +215,8 @@ pub struct World<'c> {
     pub counts: LinkCounts,
     /// The store that decides, for groups that have one.
     pub store: MemoryStore,
+    /// What the members of a group share.
+    pub house: House,
     /// The accounts that move.
     pub moves: Vec<Move>,
     /// They will go on by themselves.
@@ -256,6 +264,7 @@ impl<'c> World<'c> {
             links: None,
             counts: LinkCounts::default(),
             store: MemoryStore::default(),
+            house: House::default(),
             moves: Vec::new(),
             moves_on: false,
             owners: BTreeMap::new(),
@@ -373,6 +382,10 @@ impl<'c> World<'c> {
             Happening::StoreSays(host, life, work, answer) => {
                 self.store_says(host, life, work, *answer);
             }
+            Happening::HouseActs(errand) => self.house_acts(*errand),
+            Happening::HouseAnswers(host, life, work, answer) => {
+                self.house_answers(host, life, work, *answer);
+            }
             Happening::BreakFrozen(pipe) => self.break_frozen(pipe),
         }
     }
@@ -381,6 +394,11 @@ impl<'c> World<'c> {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.clients.iter().all(Client::is_over)
+    }
+
+    /// The Maildirs of all members, and those that they share.
+    pub fn all_maildirs(&self) -> impl Iterator<Item = &Maildirs> {
+        self.hosts.iter().map(|host| &host.maildirs).chain([&self.house.maildirs])
     }
 
     /// The member of that name.

@@ -7,6 +7,7 @@ use super::Copy;
 use super::ledger::Ledger;
 use crate::protocol::queue::{Change, Message, Recorded};
 use crate::sim::host::Host;
+use crate::sim::house::House;
 use crate::sim::network::HostIndex;
 use crate::sim::token::Token;
 use crate::wire::ids::{OriginId, QueueId};
@@ -21,7 +22,7 @@ pub(super) enum Hold {
     Doubt,
     /// In its queue, and nothing is tried for it any more: its sender is to be told how it has ended.
     Ended,
-    /// In its delivery journal, with the file in place.
+    /// In its delivery journal, or that of the house, with the file beside it.
     Journal,
 }
 
@@ -174,6 +175,20 @@ pub(super) fn held(host: &Host, journal: &Journal, ledger: &Ledger) -> BTreeMap<
         }
     }
     held
+}
+
+/// Everything that the house holds, whatever becomes of the members: what its journals have, and its Maildirs not in
+/// its place. A torn file is nothing.
+pub(super) fn held_in_house(house: &House, ledger: &Ledger) -> BTreeMap<Copy, Hold> {
+    let journals = house.accounts.values().flat_map(|account| &account.journal.lines);
+    let copies = journals.filter_map(|((_, index), (recorded, _))| {
+        let Recorded::Delivered { account, name, published: false, .. } = recorded else {
+            return None;
+        };
+        let file = house.maildirs.unpublished(account, name)?;
+        Some((copy(ledger, file.token?, *index, file.by.as_ref()), Hold::Journal))
+    });
+    copies.collect()
 }
 
 /// The copies of which a message in a member's queue consists; none without its body.

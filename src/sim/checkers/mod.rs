@@ -9,6 +9,7 @@ mod c4_no_ping_pong;
 mod c5_convergence;
 mod c6_one_master;
 mod c7_truthful_bounce;
+mod c8_one_owner;
 mod custody;
 mod ended;
 mod ledger;
@@ -26,13 +27,15 @@ use serde::Serialize;
 
 use super::client::Letter;
 use super::host::Host;
+use super::house::House;
 use super::network::HostIndex;
 use super::token::Token;
 use crate::kernel::{Span, Time};
 use crate::protocol::member::{MemberConfig, Notice};
 use crate::protocol::operator::{Order, Ordered};
 use crate::protocol::queue::{Change, Ending, Recorded};
-use crate::wire::ids::{ConnectionId, MemberName, QueueId};
+use crate::wire::accounts::LeaseEpoch;
+use crate::wire::ids::{ConnectionId, MemberName, OriginId, QueueId};
 use crate::wire::message::Address;
 
 use c7_truthful_bounce::{Scene, TruthfulBounce};
@@ -71,12 +74,13 @@ pub struct Checkers {
     one_custodian: c3_one_custodian::OneCustodian,
     no_ping_pong: c4_no_ping_pong::NoPingPong,
     one_master: c6_one_master::OneMaster,
+    one_owner: c8_one_owner::OneOwner,
     one_list: one_list::OneList,
     truthful_bounce: TruthfulBounce,
     orders: Orders,
     patience: Patience,
     names: custody::Names,
-    /// What each host held when it was looked at last.
+    /// What each host held when it was looked at last; behind them all, the house that members share.
     held: Vec<BTreeMap<Copy, Hold>>,
     journals: Vec<custody::Journal>,
     /// Every copy that each host has ever held.
@@ -106,11 +110,12 @@ impl Checkers {
             no_duplicate: c2_no_duplicate::NoDuplicate::default(),
             one_custodian: c3_one_custodian::OneCustodian::default(),
             one_master: c6_one_master::OneMaster::default(),
+            one_owner: c8_one_owner::OneOwner::default(),
             one_list: one_list::OneList::default(),
             no_ping_pong: c4_no_ping_pong::NoPingPong::new(hop_limit),
-            held: configs.iter().map(|_| BTreeMap::new()).collect(),
+            held: (0..=configs.len()).map(|_| BTreeMap::new()).collect(),
             journals: configs.iter().map(|_| custody::Journal::default()).collect(),
-            seen: configs.iter().map(|_| BTreeSet::new()).collect(),
+            seen: (0..=configs.len()).map(|_| BTreeSet::new()).collect(),
             unsettled: BTreeSet::new(),
             suspects: 0,
             violation: None,
@@ -288,16 +293,31 @@ impl Checkers {
         self.judge("C4", verdict);
     }
 
+    /// A journal says how a copy has ended, durably.
+    fn recorded(&mut self, origin: &OriginId, index: u32, recorded: &Recorded) {
+        let Some(copy) = self.names.recorded(origin, index, &self.ledger) else { return };
+        match recorded {
+            Recorded::Delivered { .. } => self.ledger.record(copy),
+            Recorded::Passed { .. } => self.ledger.settle(copy),
+            Recorded::Refused { .. } => self.ledger.refuse(copy),
+        }
+    }
+
+    /// The house has recorded a delivery.
+    pub fn recorded_in_house(&mut self, origin: &OriginId, index: u32, recorded: &Recorded) {
+        self.recorded(origin, index, recorded);
+    }
+
+    /// The store of an account that is leased has taken a write.
+    pub fn house_took(&mut self, account: &Address, epoch: &LeaseEpoch) {
+        let verdict = self.one_owner.took(account, epoch);
+        self.judge("C8", verdict);
+    }
+
     /// What a change ends, and what it tells: before what the member holds is looked at anew.
     fn ended(&mut self, now: Time, host: &Host, place: HostIndex, change: &Change) {
-        if let Change::Recorded { origin, index, recorded, .. } = change
-            && let Some(copy) = self.names.recorded(origin, *index, &self.ledger)
-        {
-            match recorded {
-                Recorded::Delivered { .. } => self.ledger.record(copy),
-                Recorded::Passed { .. } => self.ledger.settle(copy),
-                Recorded::Refused { .. } => self.ledger.refuse(copy),
-            }
+        if let Change::Recorded { origin, index, recorded, .. } = change {
+            self.recorded(origin, *index, recorded);
         }
         if let Change::Removed { queue, recipients, notice } = change {
             for copy in self.names.copies(place, *queue, recipients, &self.ledger) {
@@ -370,6 +390,18 @@ impl Checkers {
     /// Looks at what a member holds durably, and judges what has changed.
     pub fn look(&mut self, now: Time, host: &Host, place: HostIndex) {
         let (_, touched) = self.exchange_held(host, place);
+        self.touched(now, touched);
+    }
+
+    /// The same for the house that members share.
+    pub fn look_at_house(&mut self, now: Time, house: &House) {
+        let place = self.held.len() - 1;
+        let new = custody::held_in_house(house, &self.ledger);
+        let (_, touched) = self.exchange(new, place);
+        self.touched(now, touched);
+    }
+
+    fn touched(&mut self, now: Time, touched: Vec<Copy>) {
         for copy in touched {
             self.ledger.kept(now, copy);
             let verdict = self.no_loss.check(now, copy, &mut self.ledger);
@@ -388,6 +420,14 @@ impl Checkers {
         place: HostIndex,
     ) -> (BTreeMap<Copy, Hold>, Vec<Copy>) {
         let new = custody::held(host, &self.journals[place], &self.ledger);
+        self.exchange(new, place)
+    }
+
+    fn exchange(
+        &mut self,
+        new: BTreeMap<Copy, Hold>,
+        place: HostIndex,
+    ) -> (BTreeMap<Copy, Hold>, Vec<Copy>) {
         let old = core::mem::take(&mut self.held[place]);
         let mut touched: Vec<Copy> = Vec::new();
         for (copy, hold) in &new {
@@ -418,10 +458,12 @@ impl Checkers {
         self.judge("MA-053", one_list::settled(hosts));
     }
 
-    /// A member has taken a step, or its process has ended: C6.
+    /// A member has taken a step, or its process has ended: C6 and C8.
     pub fn stepped(&mut self, host: &Host, place: HostIndex) {
         let verdict = self.one_master.look(host, place);
         self.judge("C6", verdict);
+        let verdict = self.one_owner.look(host, place);
+        self.judge("C8", verdict);
     }
 
     /// How often a recipient has crossed a connector, and how often one that it had crossed before.

@@ -1,7 +1,8 @@
-//! What scenarios expect of the list of members.
+//! What scenarios expect of the list of members, and of who has an account.
 
 use super::Stage;
 use crate::sim::network::HostIndex;
+use crate::wire::message::Address;
 
 impl Stage<'_> {
     /// What the list that a member has says of the whole group: `1`, or `2 loads`.
@@ -27,5 +28,18 @@ impl Stage<'_> {
         let version = listed.spoken.as_ref().map_or_else(|| "-".into(), |s| s.version.to_string());
         let words = [listed.presence.as_str(), &version];
         if words == wanted { Ok(()) } else { Err(format!("it is {}", words.join(" "))) }
+    }
+
+    /// Who has an account that is leased, as far as a member that runs knows.
+    pub(super) fn expect_owner(
+        &self,
+        host: HostIndex,
+        address: &str,
+        wanted: &str,
+    ) -> Result<(), String> {
+        let node = self.world.hosts[host].node.as_ref().ok_or("it does not run")?;
+        let report = node.machine().member().owner_report(&Address::from(address));
+        let owner = report.owner.as_ref().map_or("-", |owner| owner.as_str());
+        if owner == wanted { Ok(()) } else { Err(format!("it is {owner}")) }
     }
 }
