@@ -155,6 +155,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("store-compares-numbers", "compares the epochs of leases without their terms"),
     ("new-master-grants-at-once", "leases accounts before what another master leased is over"),
     ("numbers-begin-anew", "counts its grants anew when its lease under a term begins again"),
+    ("answers-any-lease", "leases accounts to members that count by another lease than it does"),
     ("grants-what-it-keeps", "leases an account that it keeps for another member"),
     ("account-lease-from-the-answer", "counts its lease of an account from the answer"),
     ("late-lease-counts", "takes the answer to any request for a lease of an account"),

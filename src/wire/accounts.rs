@@ -26,6 +26,8 @@ use crate::wire::record::Term;
 
 /// The most accounts that one frame names.
 pub const ACCOUNTS_LIMIT: usize = 1_000;
+/// For how long an account can be leased, in seconds.
+pub const ACCOUNT_LEASE_RANGE_S: core::ops::RangeInclusive<u32> = 1..=300;
 
 /// Under what a member has an account: compared by the term first, then by the number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +51,8 @@ pub enum AccountsPdu {
         request: u64,
         /// The term of the master that is asked.
         term: Term,
+        /// The lease by which the member counts, in seconds.
+        account_lease_s: u32,
         /// Which accounts.
         accounts: Vec<Address>,
     },
@@ -58,6 +62,8 @@ pub enum AccountsPdu {
         request: u64,
         /// The term of the master that is asked.
         term: Term,
+        /// The lease by which the member counts, in seconds.
+        account_lease_s: u32,
         /// What it has.
         holdings: Vec<Holding>,
     },
@@ -97,12 +103,13 @@ impl AccountsPdu {
 /// The content of a frame, without the end of the line.
 pub(super) fn encode(pdu: &AccountsPdu) -> String {
     match pdu {
-        AccountsPdu::Claim { request, term, accounts } => {
+        AccountsPdu::Claim { request, term, account_lease_s, accounts } => {
             let accounts = list(accounts.iter().map(|account| name(&account.0)));
-            format!(" CLAIM {request:x} {} {accounts}", encode_term(term))
+            format!(" CLAIM {request:x} {} {account_lease_s:x} {accounts}", encode_term(term))
         }
-        AccountsPdu::Renew { request, term, holdings } => {
-            format!(" RENEW {request:x} {} {}", encode_term(term), encode_holdings(holdings))
+        AccountsPdu::Renew { request, term, account_lease_s, holdings } => {
+            let (term, holdings) = (encode_term(term), encode_holdings(holdings));
+            format!(" RENEW {request:x} {term} {account_lease_s:x} {holdings}")
         }
         AccountsPdu::Return { term, holdings } => {
             format!(" RETURN {} {}", encode_term(term), encode_holdings(holdings))
@@ -142,20 +149,16 @@ pub(super) fn decode(input: &str) -> Parsed<'_, AccountsPdu> {
 
 fn claim(input: &str) -> Parsed<'_, AccountsPdu> {
     let accounts = some(token(address), |account| account);
-    map((round, elected, accounts), |(request, term, accounts)| AccountsPdu::Claim {
-        request,
-        term,
-        accounts,
+    map((round, elected, lease, accounts), |(request, term, account_lease_s, accounts)| {
+        AccountsPdu::Claim { request, term, account_lease_s, accounts }
     })
     .parse(input)
 }
 
 fn renew(input: &str) -> Parsed<'_, AccountsPdu> {
     let holdings = some(holding, |(account, _)| account);
-    map((round, elected, holdings), |(request, term, holdings)| AccountsPdu::Renew {
-        request,
-        term,
-        holdings,
+    map((round, elected, lease, holdings), |(request, term, account_lease_s, holdings)| {
+        AccountsPdu::Renew { request, term, account_lease_s, holdings }
     })
     .parse(input)
 }
@@ -177,6 +180,13 @@ fn leased(input: &str) -> Parsed<'_, AccountsPdu> {
         return refuse(left - 1, "a list that is not empty");
     }
     Ok((rest, AccountsPdu::Leased { request, granted, refused }))
+}
+
+/// SP and the lease by which a member counts, in seconds.
+fn lease(input: &str) -> Parsed<'_, u32> {
+    clause!(WI_145);
+    let lease = verify(hex, |lease| ACCOUNT_LEASE_RANGE_S.contains(lease));
+    token(expect("a lease from 1 to 12c (hexadecimal)", lease))(input)
 }
 
 /// SP, an account and its epoch.

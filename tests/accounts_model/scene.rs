@@ -5,7 +5,7 @@
 use core::num::NonZeroU32;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bridgehead::kernel::{Act, Choose, Input, LinkChange, Node, Span, Time};
+use bridgehead::kernel::{Act, Choose, Input, LinkChange, Node, Time};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::master::accounts::{
     AccountsConfig, Fence, Granter, GranterCommand, GranterEvent, GranterTimer, Holder,
@@ -69,7 +69,7 @@ impl Scene {
             accounts: BTreeSet::from([account()]),
             members: (0..MEMBERS).map(member).collect(),
             member: member(0),
-            lease: Span::seconds(5),
+            account_lease_s: 5,
             drift_ppm: 50_000,
             faults: Faults::named(planted.iter().copied()).unwrap(),
         };
@@ -178,6 +178,7 @@ impl Scene {
                     state.was_granted_twice |= !state.granted.insert(epoch);
                 }
                 Act::Event(GranterEvent::Misbehaved { .. }) => unreachable!("nobody misbehaves"),
+                Act::Event(GranterEvent::OtherLease { .. }) => unreachable!("all have one file"),
                 Act::Open { .. } | Act::Close { .. } | Act::Ask { .. } | Act::Write(()) => {
                     unreachable!("a master answers")
                 }

@@ -17,9 +17,12 @@ struct Wrong {
     timers_last: bool,
     /// The clocks differ by this, and the configuration says that they do not.
     hidden_drift_ppm: u32,
+    /// One member counts by a longer lease than the others, one of which is the only master.
+    two_files: bool,
 }
 
-const RIGHT: Wrong = Wrong { fault: None, timers_last: false, hidden_drift_ppm: 0 };
+const RIGHT: Wrong =
+    Wrong { fault: None, timers_last: false, hidden_drift_ppm: 0, two_files: false };
 
 /// How long the faults last, in leases.
 const STORM: u64 = 40;
@@ -30,7 +33,8 @@ fn world(seed: u64, wrong: Wrong) -> World {
     let mut dice = Seeded::new(seed);
     let mut pick = |site| dice.below(site, NonZeroU32::new(1 << 16).expect("positive")) as usize;
     let count = [3, 2, 5][pick("shape") % 3];
-    let lease = Span::seconds([5, 1, 20][pick("lease") % 3]);
+    let account_lease_s = [5, 1, 20][pick("lease") % 3];
+    let lease = Span::seconds(u64::from(account_lease_s));
     let late = [(0, 0), (5, lease.0), (20, 2 * lease.0)][pick("late") % 3];
     let slow = [100, 8, 4][pick("delay") % 3];
     let calm_us = [lease.0 / 2, 2 * lease.0][pick("calm") % 2];
@@ -40,9 +44,13 @@ fn world(seed: u64, wrong: Wrong) -> World {
         hidden => (hidden, 0),
     };
     let weather = Weather { delay_us: lease.0 / slow, late, calm_us, drift_ppm };
-    let mut world =
-        World::new(group(count, (lease, stated), wrong.fault.as_slice()), weather, seed);
+    let mut configs = group(count, (account_lease_s, stated), wrong.fault.as_slice());
+    if wrong.two_files {
+        configs[0].account_lease_s *= 3;
+    }
+    let mut world = World::new(configs, weather, seed);
     world.timers_last = wrong.timers_last;
+    world.master = wrong.two_files.then_some(1);
     world
 }
 
@@ -124,6 +132,18 @@ fn planted_bugs_make_two_owners_or_late_writes() {
     ] {
         assert!(finds(Wrong { fault: Some(fault), ..RIGHT }, 64).is_some(), "{fault}");
     }
+}
+
+/// MA-101: who counts by a longer lease has no account at all; if it had, another one had it, too.
+#[test]
+fn ma_101_members_that_count_otherwise_make_no_two_owners() {
+    let wrong = Wrong { two_files: true, ..RIGHT };
+    for seed in 0..8 {
+        if let Err(broken) = run(seed, wrong) {
+            panic!("seed {seed}: {broken}");
+        }
+    }
+    assert!(finds(Wrong { fault: Some("answers-any-lease"), ..wrong }, 64).is_some());
 }
 
 /// MA-043, MA-061: a process that was stopped and takes what has come first has accounts that it has lost.

@@ -10,6 +10,8 @@ use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::message::Address;
 use bridgehead::wire::record::Term;
 
+/// In seconds.
+pub(super) const ACCOUNT_LEASE_S: u32 = 5;
 pub(super) const LEASE: Span = Span::seconds(5);
 
 pub(super) fn ann() -> Address {
@@ -39,7 +41,7 @@ pub(super) fn both() -> BTreeSet<Address> {
 /// The configurations of the members `m1` and so on, in a group that leases two accounts.
 pub(super) fn group(
     count: usize,
-    (lease, drift_ppm): (Span, u32),
+    (account_lease_s, drift_ppm): (u32, u32),
     planted: &[&str],
 ) -> Vec<AccountsConfig> {
     let members: BTreeSet<_> = (1..=count).map(|at| MemberName(format!("m{at}"))).collect();
@@ -47,7 +49,7 @@ pub(super) fn group(
         accounts: both(),
         members: members.clone(),
         member: member.clone(),
-        lease,
+        account_lease_s,
         drift_ppm,
         faults: Faults::named(planted.iter().copied()).unwrap(),
     };
@@ -74,7 +76,7 @@ where
 {
     /// The machine of the member `m1` of three.
     pub(super) fn new(seed: u64) -> Self {
-        let config = group(3, (LEASE, 50_000), &[]).swap_remove(0);
+        let config = group(3, (ACCOUNT_LEASE_S, 50_000), &[]).swap_remove(0);
         let mut dice = Seeded::new(seed);
         let (node, last) = Node::boot(&config, &(), Time(0), &mut dice);
         Self { config, node, dice, last }

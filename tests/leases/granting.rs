@@ -10,7 +10,7 @@ use bridgehead::wire::ids::MemberName;
 use bridgehead::wire::message::Address;
 use bridgehead::wire::record::Term;
 
-use super::desk::{LEASE, Master, ann, bob, epoch, member, term};
+use super::desk::{ACCOUNT_LEASE_S, LEASE, Master, ann, bob, epoch, member, term};
 
 /// The term under which `m1` leads here.
 fn own() -> Term {
@@ -26,11 +26,13 @@ fn master() -> Master {
 }
 
 fn claim(request: u64, accounts: &[Address]) -> AccountsPdu {
-    AccountsPdu::Claim { request, term: own(), accounts: accounts.to_vec() }
+    let (account_lease_s, accounts) = (ACCOUNT_LEASE_S, accounts.to_vec());
+    AccountsPdu::Claim { request, term: own(), account_lease_s, accounts }
 }
 
 fn renew(request: u64, holding: Holding) -> AccountsPdu {
-    AccountsPdu::Renew { request, term: own(), holdings: vec![holding] }
+    let (account_lease_s, holdings) = (ACCOUNT_LEASE_S, vec![holding]);
+    AccountsPdu::Renew { request, term: own(), account_lease_s, holdings }
 }
 
 fn leased(request: u64, granted: &[Holding], refused: &[(Address, Option<&str>)]) -> AccountsPdu {
@@ -157,7 +159,12 @@ fn ma_069_only_the_master_of_that_term_answers() {
     assert_eq!(master.answers("m2", claim(8, &[ann()])), declined(Some(term(3, "m3"))));
     master.order(GranterCommand::Lead(own()));
     master.fire(GranterTimer::Wait);
-    let other = AccountsPdu::Claim { request: 8, term: term(3, "m1"), accounts: vec![ann()] };
+    let other = AccountsPdu::Claim {
+        request: 8,
+        term: term(3, "m1"),
+        account_lease_s: ACCOUNT_LEASE_S,
+        accounts: vec![ann()],
+    };
     assert_eq!(master.answers("m2", other), declined(Some(own())));
     master.hear("m2", claim(9, &[ann()]));
     master.order(GranterCommand::Cease);
@@ -184,6 +191,36 @@ fn ma_069_requests_of_a_member_are_limited() {
     master.fire(GranterTimer::Kept(1));
     let answer = master.answers("m2", renew(6, held.clone()));
     assert_eq!(answer, leased(6, &[held], &[]));
+}
+
+/// MA-101: whoever counts by another lease has no accounts here, and loses those that it had.
+#[test]
+fn ma_101_only_who_counts_by_the_same_lease_is_answered() {
+    let mut master = master();
+    let held = (ann(), epoch(&own(), 1));
+    master.hear("m2", claim(8, &[ann()]));
+    for account_lease_s in [ACCOUNT_LEASE_S - 1, ACCOUNT_LEASE_S + 1, 300] {
+        let (request, term) = (9, own());
+        for pdu in [
+            AccountsPdu::Claim { request, term, account_lease_s, accounts: vec![bob()] },
+            AccountsPdu::Renew {
+                request,
+                term: own(),
+                account_lease_s,
+                holdings: vec![held.clone()],
+            },
+        ] {
+            let declined = AccountsPdu::Declined { request, known: Some(own()) };
+            assert_eq!(master.answers("m2", pdu), declined);
+            let other = GranterEvent::OtherLease { member: member("m2"), account_lease_s };
+            assert_eq!(master.events(), [other]);
+            assert_eq!(master.armed(&GranterTimer::Kept(2)), None);
+        }
+    }
+    // Nothing was prolonged, and no number is used up.
+    master.fire(GranterTimer::Kept(1));
+    let answer = master.answers("m3", claim(10, &[ann()]));
+    assert_eq!(answer, leased(10, &[(ann(), epoch(&own(), 2))], &[]));
 }
 
 /// MA-096.

@@ -6,11 +6,13 @@ use bridgehead::kernel::{Act, Input, LinkChange, Machine as _, Span};
 use bridgehead::protocol::master::accounts::{
     Closing, HolderCommand, HolderEvent, HolderTimer, SILENT_REQUESTS,
 };
-use bridgehead::wire::accounts::{ACCOUNTS_LIMIT, AccountsPdu, Holding, LeaseEpoch};
+use bridgehead::wire::accounts::{
+    ACCOUNT_LEASE_RANGE_S, ACCOUNTS_LIMIT, AccountsPdu, Holding, LeaseEpoch,
+};
 use bridgehead::wire::message::Address;
 use bridgehead::wire::record::Term;
 
-use super::desk::{LEASE, Tenant, ann, bob, both, epoch, member, term};
+use super::desk::{ACCOUNT_LEASE_S, Tenant, ann, bob, both, epoch, member, term};
 
 const SPAN: Span = Span(5_000_000 * 950_000 / 1_050_000);
 
@@ -24,6 +26,10 @@ fn ours(number: u64) -> LeaseEpoch {
 
 fn one(account: Address) -> BTreeSet<Address> {
     BTreeSet::from([account])
+}
+
+fn renew(request: u64, term: Term, holdings: Vec<Holding>) -> AccountsPdu {
+    AccountsPdu::Renew { request, term, account_lease_s: ACCOUNT_LEASE_S, holdings }
 }
 
 impl Tenant {
@@ -111,14 +117,14 @@ fn ma_061_a_lease_is_counted_from_the_request() {
 fn ma_061_no_lease_outlasts_what_is_kept() {
     let mut config = Tenant::new(0).config;
     let million = 1_000_000_u128;
-    for lease in (1..=300).flat_map(|s| [Span::seconds(s), Span(s * 999_983)]) {
+    for lease_s in ACCOUNT_LEASE_RANGE_S {
         for drift in [0, 1, 20, 333, 50_000, 199_999, 200_000] {
-            (config.lease, config.drift_ppm) = (lease, drift);
+            (config.account_lease_s, config.drift_ppm) = (lease_s, drift);
             let drift = u128::from(drift);
             // True spans are these over the rates: multiplied crosswise, nothing is rounded.
             let held = u128::from(config.lease_of_holder().0) * (million + drift);
-            let kept = u128::from(lease.0) * (million - drift);
-            assert!(held <= kept, "{lease} {drift}");
+            let kept = u128::from(config.lease().0) * (million - drift);
+            assert!(held <= kept, "{lease_s} {drift}");
             assert!(kept - held <= million + drift, "no shorter than it must be");
         }
     }
@@ -131,7 +137,7 @@ fn ma_062_only_the_answer_to_the_last_request_counts() {
     let first = tenant.renews();
     assert_eq!(tenant.armed(&HolderTimer::Renew), Some(Span(SPAN.0 / 3)));
     let held = vec![(ann(), ours(1))];
-    let renew = AccountsPdu::Renew { request: first, term: master(), holdings: held.clone() };
+    let renew = renew(first, master(), held.clone());
     assert_eq!(tenant.said(), [renew]);
     let second = tenant.renews();
     assert_eq!(second, first + 1);
@@ -177,7 +183,7 @@ fn ma_065_a_new_master_is_told_at_once_what_is_held() {
     tenant.link("m3", LinkChange::Up);
     let request = tenant.request();
     let holdings = vec![(ann(), ours(1))];
-    assert_eq!(tenant.said(), [AccountsPdu::Renew { request, term: next, holdings }]);
+    assert_eq!(tenant.said(), [renew(request, next, holdings)]);
     // An epoch whose lease is over is not named any more: who wants the account asks anew.
     tenant.fire(HolderTimer::Lease(open - 1));
     assert_eq!(tenant.events(), [closed(Closing::Lapsed)]);
@@ -213,7 +219,8 @@ fn ma_098_what_nobody_has_is_asked_for_again() {
     tenant.refuse(request, bob(), Some("m3"));
     assert_eq!(tenant.events(), [HolderEvent::Refused { account: bob(), owner: member("m3") }]);
     let request = tenant.renews();
-    let claim = AccountsPdu::Claim { request, term: master(), accounts: vec![ann()] };
+    let (account_lease_s, accounts) = (ACCOUNT_LEASE_S, vec![ann()]);
+    let claim = AccountsPdu::Claim { request, term: master(), account_lease_s, accounts };
     assert_eq!(tenant.said(), [claim]);
     // An answer was lost, and the master keeps the account for us.
     tenant.refuse(request, ann(), Some("m1"));
@@ -269,7 +276,7 @@ fn ma_099_a_refused_renewal_closes_the_account() {
 fn ma_100_another_configuration_closes_all() {
     let mut tenant = Tenant::owner();
     let open = tenant.renews();
-    tenant.config.lease = Span(2 * LEASE.0);
+    tenant.config.account_lease_s *= 2;
     tenant.step(Input::Configuration);
     assert_eq!(tenant.events(), [closed(Closing::Configuration)]);
     assert!(tenant.node.armed().iter().all(|timer| *timer == HolderTimer::Renew));

@@ -108,6 +108,8 @@ pub(super) struct World {
     pub(super) lease: u64,
     /// A process that was stopped takes what has come before the timers that were due.
     pub(super) timers_last: bool,
+    /// The only one that becomes the master, where it is not whoever comes first.
+    pub(super) master: Option<usize>,
     /// The last term, and whether its master leads.
     term: Option<Term>,
     leads: bool,
@@ -121,7 +123,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(configs: Vec<AccountsConfig>, weather: Weather, seed: u64) -> Self {
-        let (count, lease) = (configs.len(), configs[0].lease.0);
+        let (count, lease) = (configs.len(), configs[0].lease().0);
         let host = |config| Host {
             config,
             nodes: None,
@@ -142,6 +144,7 @@ impl World {
             weather,
             lease,
             timers_last: false,
+            master: None,
             term: None,
             leads: false,
             fence: Fence::default(),
@@ -308,7 +311,8 @@ impl World {
         if self.leads {
             return;
         }
-        let at = usize::try_from(self.below("lead.who", self.hosts.len() as u64)).expect("few");
+        let drawn = usize::try_from(self.below("lead.who", self.hosts.len() as u64)).expect("few");
+        let at = self.master.unwrap_or(drawn);
         let host = &self.hosts[at];
         if host.nodes.is_none() || host.stopped_until > self.now {
             let delay = self.lease / 10;

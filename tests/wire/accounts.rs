@@ -20,18 +20,28 @@ fn holding(number: u64) -> Holding {
     (ann(), LeaseEpoch { term: term(4), number })
 }
 
-/// WI-140 to WI-144: the frames, both ways.
+/// WI-140 to WI-145: the frames, both ways.
 #[test]
 fn wi_140_each_frame_about_leased_accounts_has_one_form() {
     let (request, bob) = (31, Address::from("bob@a.test"));
     let cases = [
         (
-            " CLAIM 1f 5 {2}m1 9af ( {a}ann@a.test {a}bob@a.test )",
-            AccountsPdu::Claim { request, term: term(5), accounts: vec![ann(), bob.clone()] },
+            " CLAIM 1f 5 {2}m1 9af 12c ( {a}ann@a.test {a}bob@a.test )",
+            AccountsPdu::Claim {
+                request,
+                term: term(5),
+                account_lease_s: 300,
+                accounts: vec![ann(), bob.clone()],
+            },
         ),
         (
-            " RENEW 1f 5 {2}m1 9af ( {a}ann@a.test 4 {2}m1 9af 11 )",
-            AccountsPdu::Renew { request, term: term(5), holdings: vec![holding(17)] },
+            " RENEW 1f 5 {2}m1 9af 1 ( {a}ann@a.test 4 {2}m1 9af 11 )",
+            AccountsPdu::Renew {
+                request,
+                term: term(5),
+                account_lease_s: 1,
+                holdings: vec![holding(17)],
+            },
         ),
         (
             " RETURN 5 {2}m1 9af ( {a}ann@a.test 4 {2}m1 9af ffffffffffffffff )",
@@ -69,21 +79,31 @@ fn wi_140_each_frame_about_leased_accounts_has_one_form() {
     }
 }
 
-/// WI-141 to WI-144: what is wrong is named where it is.
+/// WI-141 to WI-145: what is wrong is named where it is.
 #[test]
 fn wi_142_other_frames_are_refused_where_they_are_wrong() {
     let (once, known) = ("an account that has not been named yet", "a list that is not empty");
+    let lease = "a lease from 1 to 12c (hexadecimal)";
     for (content, offset, expected) in [
         (" TENANT m1\r\n", 8, "a counted string"),
         (" CLAIM 01 5 {2}m1 9af ( {a}ann@a.test )\r\n", 7, "a hexadecimal number"),
         (" CLAIM 1 - ( {a}ann@a.test )\r\n", 9, "a hexadecimal number"),
-        (" CLAIM 1 5 {2}m1 9af ()\r\n", 21, known),
-        (" CLAIM 1 5 {2}m1 9af\r\n", 20, "SP and `(`"),
-        (" CLAIM 1 5 {2}m1 9af ( {3}ann )\r\n", 23, "the address of an account"),
-        (" CLAIM 1 5 {2}m1 9af ( {a}ann@a.test {a}ann@a.test )\r\n", 37, once),
+        (" CLAIM 1 5 {2}m1 9af 1e ()\r\n", 24, known),
+        (" CLAIM 1 5 {2}m1 9af 1e\r\n", 23, "SP and `(`"),
+        (" CLAIM 1 5 {2}m1 9af 1e ( {3}ann )\r\n", 26, "the address of an account"),
+        (" CLAIM 1 5 {2}m1 9af 1e ( {a}ann@a.test {a}ann@a.test )\r\n", 40, once),
+        (" CLAIM 1 5 {2}m1 9af ( {a}ann@a.test )\r\n", 21, "a hexadecimal number"),
+        (" CLAIM 1 5 {2}m1 9af 0 ( {a}ann@a.test )\r\n", 21, lease),
+        (" CLAIM 1 5 {2}m1 9af 12d ( {a}ann@a.test )\r\n", 21, lease),
+        (" RENEW 1 5 {2}m1 9af 01 ( {a}ann@a.test 4 {2}m1 9af 1 )\r\n", 21, "a hexadecimal number"),
+        (" RENEW 1 5 {2}m1 9af ( {a}ann@a.test 4 {2}m1 9af 1 )\r\n", 21, "a hexadecimal number"),
         (" CLAIM 1 fffffffffffffffe {2}m1 0 ()\r\n", 9, "a term that another one can follow"),
-        (" RENEW 1 5 {2}m1 9af ( {a}ann@a.test )\r\n", 37, "a hexadecimal number"),
-        (" RENEW 1 5 {2}m1 9af ( {a}ann@a.test 4 {2}m1 9af 0 )\r\n", 49, "the number of an epoch"),
+        (" RENEW 1 5 {2}m1 9af 1e ( {a}ann@a.test )\r\n", 40, "a hexadecimal number"),
+        (
+            " RENEW 1 5 {2}m1 9af 1e ( {a}ann@a.test 4 {2}m1 9af 0 )\r\n",
+            52,
+            "the number of an epoch",
+        ),
         (" RETURN 1 5 {2}m1 9af ( )\r\n", 10, "a counted string"),
         (" LEASED 1 () ()\r\n", 13, known),
         (" LEASED 1 ( {a}ann@a.test 4 {2}m1 9af 1 ) ( {a}ann@a.test - )\r\n", 44, once),
@@ -103,7 +123,12 @@ fn wi_143_a_frame_names_a_thousand_accounts_at_most() {
         let domain = format!("{label}.{label}.{label}.test");
         let account = |n| Address::from(format!("{local}{n:04}@{domain}").as_str());
         let accounts = (0..count).map(account).collect();
-        Frame::Accounts(AccountsPdu::Claim { request: 1, term: term(5), accounts })
+        Frame::Accounts(AccountsPdu::Claim {
+            request: 1,
+            term: term(5),
+            account_lease_s: 30,
+            accounts,
+        })
     };
     let most = claim(ACCOUNTS_LIMIT).encode().expect("it fits");
     assert_eq!(Frame::decode(&most), Ok(claim(ACCOUNTS_LIMIT)));

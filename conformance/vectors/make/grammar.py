@@ -417,15 +417,22 @@ def accounts(text, *lists):
         raise Refused("no account")
 
 
+def account_lease(text):
+    if not 1 <= number(text, 2**64) <= 300:
+        raise Refused("a lease is 1 to 300 seconds")
+
+
 def claim(text):
     number(text, 2**64)
     elected(text)
+    account_lease(text)
     accounts(text, account)
 
 
 def renew(text):
     number(text, 2**64)
     elected(text)
+    account_lease(text)
     accounts(text, holding)
 
 

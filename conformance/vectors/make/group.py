@@ -34,7 +34,7 @@ TAKEN = {
 # Of accounts that are leased: none of them stands on a connection that began otherwise (WI-140).
 ANN = "{10}ann@example.test"
 LEASES = [
-    ("CLAIM", f" CLAIM 1f 1 {{5}}rg1-a 1 ( {ANN} )"), ("RENEW", f" RENEW 1f 1 {{5}}rg1-a 1 ( {ANN} 1 {{5}}rg1-a 1 9 )"), ("RETURN", f" RETURN 1 {{5}}rg1-a 1 ( {ANN} 1 {{5}}rg1-a 1 9 )"),
+    ("CLAIM", f" CLAIM 1f 1 {{5}}rg1-a 1 1e ( {ANN} )"), ("RENEW", f" RENEW 1f 1 {{5}}rg1-a 1 1e ( {ANN} 1 {{5}}rg1-a 1 9 )"), ("RETURN", f" RETURN 1 {{5}}rg1-a 1 ( {ANN} 1 {{5}}rg1-a 1 9 )"),
     ("LEASED", f" LEASED 1f ( {ANN} 1 {{5}}rg1-a 1 9 ) ()"), ("LEASED to another", f" LEASED 1f () ( {ANN} {{5}}rg1-b )"), ("DECLINED", " DECLINED 1f 1 {5}rg1-a 1"), ("DECLINED without a term", " DECLINED 1f -"),
 ]
 

@@ -109,7 +109,7 @@ impl MemberConfig {
             accounts: leased.map(|account| account.address.clone()).collect(),
             members: group.members.iter().cloned().collect(),
             member: self.member.clone(),
-            lease: settings.lease(),
+            account_lease_s: settings.account_lease_s,
             drift_ppm: election.clock_drift_ppm,
             faults: self.faults.clone(),
         })

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Group, LEASE_LIMIT_S, Organization};
+use super::{Account, Group, Organization};
 use crate::clause;
 use crate::kernel::Span;
+use crate::wire::accounts::ACCOUNT_LEASE_RANGE_S;
 use crate::wire::ids::Epoch;
 
 /// For how long an account is leased.
@@ -39,8 +40,9 @@ impl LeaseSettings {
             let problem = "stands in a group whose master is named: leases need `election`";
             problems.push(("", problem.into()));
         }
-        if !(1..=LEASE_LIMIT_S).contains(&self.account_lease_s) {
-            let problem = format!("is {}, expected 1 to {LEASE_LIMIT_S}", self.account_lease_s);
+        if !ACCOUNT_LEASE_RANGE_S.contains(&self.account_lease_s) {
+            let most = ACCOUNT_LEASE_RANGE_S.end();
+            let problem = format!("is {}, expected 1 to {most}", self.account_lease_s);
             problems.push(("account_lease_s", problem));
         }
         problems

@@ -59,6 +59,7 @@ const ACCOUNT: Field = Field::known("account", "its address, counted");
 const HOLDINGS: Field = Field::known("holdings", "accounts that the member has");
 const TAKEN: Field = Field::known("taken", "accounts that it has not");
 const OWNER: Field = Field::known("owner", "the member that has it, counted; - for nobody");
+const ACCOUNT_LEASE: Field = Field::known("lease", "of accounts, seconds, hexadecimal");
 const GRANT: Field = Field::known("grant", "number of the grant under the term, hexadecimal");
 const LATER: Field = Field::unknown("element", "of a later version than this explanation");
 
@@ -155,10 +156,22 @@ const LOADS: &[Place] = &[
     Items(&MEMBERS, &[One(&MEMBER), One(&LOAD)]),
 ];
 const HOLDING: &[Place] = &[One(&ACCOUNT), One(&COUNTER), One(&MASTER), One(&NONCE), One(&GRANT)];
-const CLAIM: &[Place] =
-    &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE), Items(&ACCOUNTS, &[One(&ACCOUNT)])];
-const RENEW: &[Place] =
-    &[One(&ROUND), One(&COUNTER), One(&MASTER), One(&NONCE), Items(&HOLDINGS, HOLDING)];
+const CLAIM: &[Place] = &[
+    One(&ROUND),
+    One(&COUNTER),
+    One(&MASTER),
+    One(&NONCE),
+    One(&ACCOUNT_LEASE),
+    Items(&ACCOUNTS, &[One(&ACCOUNT)]),
+];
+const RENEW: &[Place] = &[
+    One(&ROUND),
+    One(&COUNTER),
+    One(&MASTER),
+    One(&NONCE),
+    One(&ACCOUNT_LEASE),
+    Items(&HOLDINGS, HOLDING),
+];
 const RETURN: &[Place] = &[One(&COUNTER), One(&MASTER), One(&NONCE), Items(&HOLDINGS, HOLDING)];
 const LEASED: &[Place] =
     &[One(&ROUND), Items(&HOLDINGS, HOLDING), Items(&TAKEN, &[One(&ACCOUNT), One(&OWNER)])];

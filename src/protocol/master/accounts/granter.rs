@@ -77,7 +77,7 @@ impl Granter {
         if config.faults.is_on("new-master-grants-at-once") {
             self.waits = false;
         } else {
-            cx.arm(GranterTimer::Wait, config.lease);
+            cx.arm(GranterTimer::Wait, config.lease());
         }
     }
 
@@ -99,15 +99,17 @@ impl Granter {
             return misbehaved(member, "a member of the group", cx);
         }
         match pdu {
-            AccountsPdu::Claim { request, term, accounts } => {
-                if self.is_in_charge(&member, &term) {
+            AccountsPdu::Claim { request, term, account_lease_s, accounts } => {
+                if self.is_in_charge(&member, &term) && agrees(&member, account_lease_s, config, cx)
+                {
                     self.claimed(member, request, accounts, config, cx);
                 } else {
                     self.decline(member, request, cx);
                 }
             }
-            AccountsPdu::Renew { request, term, holdings } => {
-                if self.is_in_charge(&member, &term) {
+            AccountsPdu::Renew { request, term, account_lease_s, holdings } => {
+                if self.is_in_charge(&member, &term) && agrees(&member, account_lease_s, config, cx)
+                {
                     self.renewed(member, request, holdings, config, cx);
                 } else {
                     self.decline(member, request, cx);
@@ -225,7 +227,7 @@ impl Granter {
             }
             let accounts = granted.iter().map(|(account, _)| account.clone()).collect();
             self.answers.insert(self.answer, (member.clone(), accounts));
-            cx.arm(GranterTimer::Kept(self.answer), config.lease);
+            cx.arm(GranterTimer::Kept(self.answer), config.lease());
         }
         clause!(WI_144);
         cx.send(member, AccountsPdu::Leased { request, granted, refused });
@@ -254,6 +256,22 @@ impl Granter {
             }
         }
     }
+}
+
+/// Whether a member counts its leases as its master does: what was granted to one that counts on for longer
+/// would be another one's before it is over.
+fn agrees(
+    member: &MemberName,
+    account_lease_s: u32,
+    config: &AccountsConfig,
+    cx: &mut Context<'_>,
+) -> bool {
+    clause!(MA_101);
+    if account_lease_s == config.account_lease_s || config.faults.is_on("answers-any-lease") {
+        return true;
+    }
+    cx.event(GranterEvent::OtherLease { member: member.clone(), account_lease_s });
+    false
 }
 
 fn misbehaved(member: MemberName, expected: &str, cx: &mut Context<'_>) {

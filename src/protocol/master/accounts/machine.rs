@@ -24,8 +24,8 @@ pub struct AccountsConfig {
     pub members: BTreeSet<MemberName>,
     /// This member.
     pub member: MemberName,
-    /// How long the master keeps an account for who has it.
-    pub lease: Span,
+    /// How long the master keeps an account for who has it, in seconds.
+    pub account_lease_s: u32,
     /// How far the rate of a clock is from the true one, at most, in parts per million.
     pub drift_ppm: u32,
     /// Planted bugs, in test builds.
@@ -33,12 +33,18 @@ pub struct AccountsConfig {
 }
 
 impl AccountsConfig {
+    /// How long the master keeps an account for who has it.
+    #[must_use]
+    pub fn lease(&self) -> Span {
+        Span::seconds(u64::from(self.account_lease_s))
+    }
+
     /// How long a member has an account: however the clocks differ, no longer than the master keeps it.
     #[must_use]
     pub fn lease_of_holder(&self) -> Span {
         let drift = u64::from(self.drift_ppm);
         assert!(drift < MILLION, "a clock goes forward");
-        Span(self.lease.0 * (MILLION - drift) / (MILLION + drift))
+        Span(self.lease().0 * (MILLION - drift) / (MILLION + drift))
     }
 
     /// A third of that: how often a member asks.
@@ -82,6 +88,13 @@ pub enum GranterEvent {
         member: MemberName,
         /// Under which epoch.
         epoch: LeaseEpoch,
+    },
+    /// A member counts its leases by another file than this one: it gets nothing until they agree.
+    OtherLease {
+        /// Who.
+        member: MemberName,
+        /// The lease by which it counts, in seconds.
+        account_lease_s: u32,
     },
     /// A member broke the protocol: who, and what was expected.
     Misbehaved {

@@ -148,8 +148,11 @@ impl Holder {
             let accounts = holdings.iter().map(|(account, _)| account.clone()).collect();
             let request = self.begin(accounts, config, cx);
             let holdings = holdings.to_vec();
-            let renew = AccountsPdu::Renew { request, term: term.clone(), holdings };
-            cx.send_durable(term.member.clone(), renew);
+            let (to, term, account_lease_s) =
+                (term.member.clone(), term.clone(), config.account_lease_s);
+            clause!(MA_101);
+            let renew = AccountsPdu::Renew { request, term, account_lease_s, holdings };
+            cx.send_durable(to, renew);
         }
         self.ask_for(self.wanted.iter().cloned().collect(), config, cx);
     }
@@ -158,9 +161,11 @@ impl Holder {
         let term = self.follows.clone().expect("who has a connection follows somebody");
         for accounts in accounts.chunks(ACCOUNTS_LIMIT) {
             let request = self.begin(accounts.to_vec(), config, cx);
-            let (term, accounts) = (term.clone(), accounts.to_vec());
+            let (to, term, accounts) = (term.member.clone(), term.clone(), accounts.to_vec());
+            let account_lease_s = config.account_lease_s;
+            let claim = AccountsPdu::Claim { request, term, account_lease_s, accounts };
             // The term that it obeys is on disk before it asks under it.
-            cx.send_durable(term.member.clone(), AccountsPdu::Claim { request, term, accounts });
+            cx.send_durable(to, claim);
         }
     }
 
