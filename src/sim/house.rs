@@ -64,10 +64,7 @@ enum Wish {
     /// A file is moved to its place.
     Publish(String),
     /// The files are counted.
-    Count {
-        without: Vec<String>,
-        unpublished: Vec<String>,
-    },
+    Count { without: Vec<String>, unpublished: Vec<String> },
     /// Nothing: the member cannot even ask.
     Fail(Answer),
 }
@@ -171,7 +168,7 @@ impl World<'_> {
     fn fulfil(&mut self, host: HostIndex, account: &Address, wish: Wish) -> Answer {
         match wish {
             Wish::Fail(answer) => answer,
-            Wish::Ask(query) => Answer::Shared(self.commit(host, account, query)),
+            Wish::Ask(query) => Answer::Shared(Box::new(self.commit(host, account, query))),
             Wish::Write(name, file) => {
                 self.house.maildirs.deposit(account, &name, file);
                 self.checkers.look_at_house(self.now, &self.house);

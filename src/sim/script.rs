@@ -384,7 +384,10 @@ impl Stage<'_> {
             }
             ["expect-files", address, number] => {
                 let address = Address::from(address);
-                same(self.world.all_maildirs().map(|all| all.published(&address).count()).sum(), number)
+                same(
+                    self.world.all_maildirs().map(|all| all.published(&address).count()).sum(),
+                    number,
+                )
             }
             ["expect-queue", member, number] => {
                 let host = self.host(member)?;

@@ -93,7 +93,7 @@ fn answer(mut store: SharedStore, asked: &Receiver<Asked>, network: &Network) {
                     tracing::error!(%error, "the store of leased accounts has not answered");
                     Answer::Failed(error.refusal())
                 },
-                Answer::Shared,
+                |answer| Answer::Shared(Box::new(answer)),
             );
             network.tell(ToHost::Answered { ticket, answer, token: token.into_kind(Kind::Input) });
         }

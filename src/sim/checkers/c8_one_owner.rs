@@ -42,9 +42,10 @@ impl OneOwner {
         self.held.insert(place, held);
         let mut contested = self.owners.iter().filter(|(_, owners)| owners.len() > 1);
         match contested.next() {
-            Some((account, owners)) => {
-                Err(format!("{} members have {account} at one time: hosts {owners:?}", owners.len()))
-            }
+            Some((account, owners)) => Err(format!(
+                "{} members have {account} at one time: hosts {owners:?}",
+                owners.len()
+            )),
             None => Ok(()),
         }
     }
