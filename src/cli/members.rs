@@ -48,8 +48,14 @@ fn shown(answer: &Value) -> String {
     let term = field(list, "term");
     let group = field(list, "group");
     let whose = if field(list, "is_master") == true { "made" } else { "taken" };
+    let stands = match field(list, "is_current") {
+        Value::Bool(false) => {
+            "\nNo master tells this member anything now: the list is the last that there was."
+        }
+        _ => "",
+    };
     let head = format!(
-        "list {} of term {} of {}, {whose} {} ago; the group speaks version {}{}\n",
+        "list {} of term {} of {}, {whose} {} ago; the group speaks version {}{}{stands}\n",
         plain(field(list, "number")),
         plain(field(term, "counter")),
         plain(field(term, "member")),
@@ -138,6 +144,7 @@ mod tests {
         let answer = json!({"member": "rg1-a", "list": {
             "term": {"counter": 3, "member": "rg1-a", "nonce": 9}, "number": 4,
             "group": {"version": 1, "features": []}, "age_us": Span::seconds(61), "is_master": true,
+            "is_current": false,
             "rows": [
                 {"member": "rg1-a", "presence": "active", "standing": standing(Value::Null),
                  "spoken": feature, "heard_ago_us": null},
@@ -147,6 +154,7 @@ mod tests {
         }});
         let expected = "\
 list 4 of term 3 of rg1-a, made 1 min 1 s ago; the group speaks version 1
+No master tells this member anything now: the list is the last that there was.
 MEMBER  ROLE     POLICY  WEIGHT  LOAD  STATE   VERSION  FEATURES  HEARD
 rg1-a   -        local   1       7     active  2        loads     itself
 rg1-b   backend  local   1       7     away    -        -         7 min 0 s ago

@@ -154,8 +154,9 @@ impl Member {
         let name = turn.config.member.as_str();
         let accepts = turn.config.policy_of_submission() == SubmitPolicy::LocalForOthers;
         if self.spool.draining == on {
-            let text = if on { "it drains already" } else { "it does not drain" };
-            answer.refused.push(Item::whole(name, text));
+            // What is wanted is so: a script may say it again.
+            let text = if on { "drains already" } else { "does not drain" };
+            answer.done.push(Item::whole(name, text));
             return answer;
         }
         let stays = turn.config.link().group().election.is_none()

@@ -22,6 +22,13 @@ pub(super) struct Following {
     is_listed: bool,
 }
 
+impl Following {
+    /// Whether a list has come on this connection.
+    pub(super) const fn is_listed(&self) -> bool {
+        self.is_listed
+    }
+}
+
 impl Membership {
     /// The connection to the master is open.
     pub(super) fn attached_to(

@@ -65,6 +65,8 @@ pub struct ListReport {
     pub age: Span,
     /// Whether this member has made it, as the master.
     pub is_master: bool,
+    /// Whether it still stands: this member is the master, or is attached to one that has told it a list.
+    pub is_current: bool,
     /// The members.
     pub rows: Vec<ListedRow>,
 }
@@ -133,6 +135,8 @@ impl Membership {
             group: list.spoken.clone(),
             age: now.since(*at),
             is_master: self.keeper.is_some(),
+            is_current: self.keeper.is_some()
+                || self.following.as_ref().is_some_and(Following::is_listed),
             rows: rows.collect(),
         })
     }
