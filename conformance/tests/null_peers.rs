@@ -8,7 +8,9 @@ use core::time::Duration;
 use std::io::Write as _;
 use std::net::TcpStream;
 
-use common::{count, drain, events, fake_adapter, greet_and, listen, logins, run, summary};
+use common::{
+    NOBODY_LISTENS, count, drain, events, fake_adapter, greet_and, listen, logins, run, summary,
+};
 
 type Serve = fn(TcpStream) -> std::io::Result<()>;
 
@@ -143,17 +145,15 @@ fn a_server_may_take_bare_line_ends_for_content_and_not_for_the_end_of_it() {
 
 #[test]
 fn a_dead_port_of_a_target_keeps_what_needs_it_from_running_and_nothing_else() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let dead = listener.local_addr().expect("a bound listener has an address").to_string();
-    drop(listener);
+    let dead = NOBODY_LISTENS;
     let place = tempfile::tempdir().expect("a temporary directory");
     let output = place.path().to_str().expect("a path of text");
     let alive = listen(modest::serve).to_string();
     for (smtp, submission, lives, needs_dead) in [
-        (&alive, &dead, "smtp.noop.01", "submission.clear.offer.01"),
-        (&dead, &alive, "submission.clear.offer.01", "smtp.noop.01"),
+        (&*alive, dead, "smtp.noop.01", "submission.clear.offer.01"),
+        (dead, &*alive, "submission.clear.offer.01", "smtp.noop.01"),
     ] {
-        let file = logins::describe(place.path(), smtp, [submission, &dead]);
+        let file = logins::describe(place.path(), smtp, [submission, dead]);
         let file = file.to_str().expect("a path of text");
         let words = ["run", "--target", file, "-o", output, "--only", lives, "--only", needs_dead];
         let ran = run(&words);

@@ -4,7 +4,7 @@ mod common;
 #[path = "common/modest.rs"]
 mod modest;
 
-use common::{Ran, count, events, fake_adapter, forge, listen, run, summary};
+use common::{NOBODY_LISTENS, Ran, count, events, fake_adapter, forge, listen, run, summary};
 
 /// Runs against the honest small server.
 fn small(output: &str, more: &[&str]) -> Ran {
@@ -195,12 +195,9 @@ fn a_run_that_cannot_begin_leaves_a_whole_report_all_the_same() {
 
 #[test]
 fn a_dead_target_is_5_with_a_valid_report() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("a bound listener has an address").to_string();
-    drop(listener);
     let place = directory();
     let output = place.path().to_str().expect("a path of text");
-    let ran = run(&["run", "--target", &address, "-o", output]);
+    let ran = run(&["run", "--target", NOBODY_LISTENS, "-o", output]);
     assert_eq!(ran.code, 5, "{}{}", ran.out, ran.err);
     assert!(ran.err.contains("is dead"), "{}", ran.err);
     assert_eq!(summary(place.path())["exit"], 5);

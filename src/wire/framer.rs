@@ -187,15 +187,15 @@ impl Framer {
         matches!(self.state, State::Paused | State::Broken)
     }
 
-    /// Drops what waits and says how much that was. Octets that came in clear behind `STARTTLS` must
+    /// Takes away what waits: no unit is made of it. Octets that came in clear behind `STARTTLS` must
     /// not be read as if TLS had protected them.
-    pub fn discard(&mut self) -> usize {
+    pub fn discard(&mut self) -> Vec<u8> {
         clause!(WI_016);
-        let dropped = self.buffered();
+        let unread = self.buffer.split_off(self.start);
         self.buffer.clear();
         self.start = 0;
         self.skipping = false;
-        dropped
+        unread
     }
 
     /// The next unit, `None` when more octets (or another mode) are needed.

@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use crate::shell_support::letters;
 use crate::shell_support::outside::{Outside, until};
 use crate::support::{Cluster, EXAMPLE, PATIENCE};
+use bridgehead::cli::cluster::hold_free_port;
 use serde_json::Value;
 
 fn address(status: &Value, relay: usize) -> SocketAddr {
@@ -227,9 +228,7 @@ fn a_client_logs_in_and_sends_to_anybody() {
     let home = directory.path().join("cluster");
     let line = with_password(Command::new(env!("CARGO_BIN_EXE_bridgehead")).arg("password"));
     assert!(line.starts_with("password = \"$argon2id$") && !line.contains(PASSWORD), "{line}");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let smart_host = free.local_addr().unwrap();
-    drop(free);
+    let smart_host = hold_free_port().unwrap().local_addr().unwrap();
     let outside = Outside::new(smart_host);
     let example = std::fs::read_to_string("examples/one-group.toml").unwrap();
     let organization = example

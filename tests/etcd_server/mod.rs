@@ -4,11 +4,13 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
+
+use bridgehead::cli::cluster::hold_free_port;
 
 /// How long anything may take that is to happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,8 +30,8 @@ pub(crate) fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) ->
 }
 
 fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
+    let held = hold_free_port().expect("a port is free");
+    held.local_addr().expect("it is bound").port()
 }
 
 /// One server of etcd, which is a cluster alone.

@@ -11,6 +11,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use bridgehead::cli::cluster::hold_free_port;
+
 use crate::support::{Client, Daemon, bridgehead, write_configuration};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,7 +27,7 @@ fn has_dovecot() -> bool {
 }
 
 fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    hold_free_port().unwrap().local_addr().unwrap()
 }
 
 /// Dovecot with LMTP and IMAP on ports of its own. Every account exists, with one password.

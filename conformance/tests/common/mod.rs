@@ -70,6 +70,9 @@ pub(crate) fn forge(path: &Path, change: impl Fn(&str) -> String) {
     std::fs::write(path, forged).expect("the events are writable");
 }
 
+/// A port that was free a moment ago may be anybody's now; on this one no host listens.
+pub(crate) const NOBODY_LISTENS: &str = "127.0.0.1:1";
+
 /// Listens, and serves each connection in its own thread, until the process ends.
 pub(crate) fn listen(serve: fn(TcpStream) -> std::io::Result<()>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

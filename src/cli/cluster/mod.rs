@@ -4,6 +4,7 @@
 mod children;
 mod control;
 mod plan;
+mod ports;
 mod relay;
 mod status;
 mod up;
@@ -15,6 +16,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 pub use plan::{PLAN_FORMAT, Plan, PlannedMember, PlannedRelay};
+pub use ports::hold_free_port;
 
 use super::admin::{ADMIN_FORMAT, request};
 use super::failed;

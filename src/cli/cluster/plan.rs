@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::ports::hold_free_port;
 use crate::protocol::member::{Limits, Policy, Security};
 use crate::protocol::organization::{BackEnd, Organization};
 use crate::server::configuration::{
@@ -117,19 +118,24 @@ impl PlannedMember {
     }
 }
 
-/// Hands out loopback addresses: from a base upwards, or whatever the system has free.
+/// Hands out loopback addresses: from a base upwards, or whatever is free.
 struct Ports {
     next: Option<u16>,
-    /// Held until the plan is made, so that the system gives none twice.
+    /// Held until the plan is made, so that nobody else takes them meanwhile.
     held: Vec<TcpListener>,
 }
 
 impl Ports {
     fn take(&mut self) -> Result<SocketAddr, String> {
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next.unwrap_or(0)));
-        let listener = TcpListener::bind(wanted)
-            .map_err(|error| format!("{wanted}: cannot listen: {error}"))?;
-        let address = listener.local_addr().map_err(|error| format!("{wanted}: {error}"))?;
+        let listener = match self.next {
+            Some(port) => {
+                let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                TcpListener::bind(wanted)
+                    .map_err(|error| format!("{wanted}: cannot listen: {error}"))?
+            }
+            None => hold_free_port()?,
+        };
+        let address = listener.local_addr().map_err(|error| format!("127.0.0.1: {error}"))?;
         self.held.push(listener);
         self.skip(1)?;
         Ok(address)

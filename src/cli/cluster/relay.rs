@@ -191,14 +191,15 @@ fn reset(stream: &TcpStream) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ports::hold_free_port;
     use super::*;
     use crate::wire::ids::{ConnectorName, GroupName, MemberName};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     /// An address where nobody listens now.
-    async fn free() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        listener.local_addr().expect("it is bound")
+    fn free() -> SocketAddr {
+        let held = hold_free_port().expect("a port is free");
+        held.local_addr().expect("it is bound")
     }
 
     async fn relay() -> Relay {
@@ -207,8 +208,8 @@ mod tests {
             from: GroupName::from("A"),
             to: GroupName::from("B"),
             target: MemberName::from("b"),
-            listen: free().await,
-            forward: free().await,
+            listen: free(),
+            forward: free(),
         };
         Relay::start(planned).await.expect("the port is free")
     }

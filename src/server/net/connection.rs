@@ -84,6 +84,8 @@ pub(super) struct Connection {
     tasks: Tasks,
     outgoing: Outgoing,
     unflushed: bool,
+    /// How many octets waited for the session when the last that it had said left.
+    unheard_at_flush: usize,
     /// Held until what waits is written.
     writing: Vec<Token>,
     /// TLS starts when everything is written.
@@ -120,6 +122,7 @@ impl Connection {
             tasks,
             outgoing: Outgoing::default(),
             unflushed: false,
+            unheard_at_flush: usize::MAX,
             writing: Vec::new(),
             tls_wanted: None,
             _registered: registered,
@@ -192,6 +195,7 @@ impl Connection {
             }
             Happened::Flushed => {
                 self.unflushed = false;
+                self.unheard_at_flush = self.framer.buffered();
                 self.writing.clear();
                 None
             }
@@ -353,16 +357,21 @@ impl Connection {
     /// Starts TLS. A session that gives up meanwhile ends the handshake.
     async fn start_tls(&mut self) -> Result<(), Ending> {
         let Some(_held) = self.tls_wanted.take() else { return Ok(()) };
+        let Stream::Plain(mut stream) = core::mem::replace(&mut self.stream, Stream::Gone) else {
+            tracing::error!(connection = self.id.0, "TLS was started twice");
+            return Err(Ending::Broken);
+        };
         // Octets that came in clear must not be read as if TLS had protected them.
         clause!(SM_017);
         clause!(SM_047);
         if !self.network.security().faults().is_on("clear-text-survives-starttls") {
-            self.framer.discard();
+            let mut unheard = self.framer.discard();
+            // A client that has its 220 begins, also while the order to start TLS is still on its way here. A server
+            // does not begin: whatever it says is in clear.
+            if matches!(self.end, End::Server(_)) {
+                stream.put_back(unheard.split_off(self.unheard_at_flush.min(unheard.len())));
+            }
         }
-        let Stream::Plain(stream) = core::mem::replace(&mut self.stream, Stream::Gone) else {
-            tracing::error!(connection = self.id.0, "TLS was started twice");
-            return Err(Ending::Broken);
-        };
         let (security, end) = (self.network.security(), self.end.clone());
         let mut handshake = core::pin::pin!(security.secure(stream, &end));
         let mut meanwhile = Vec::new();

@@ -17,11 +17,19 @@ use crate::clause;
 pub(super) struct Counted {
     socket: TcpStream,
     counters: Arc<Counters>,
+    /// Was read and counted already, and comes before what the socket has.
+    unread: Vec<u8>,
 }
 
 impl Counted {
     pub(super) const fn new(socket: TcpStream, counters: Arc<Counters>) -> Self {
-        Self { socket, counters }
+        Self { socket, counters, unread: Vec::new() }
+    }
+
+    /// Has these octets, which were read from it, read once more.
+    pub(super) fn put_back(&mut self, octets: Vec<u8>) {
+        assert!(self.unread.is_empty(), "what was read is put back once");
+        self.unread = octets;
     }
 
     fn note_error(&self, error: &io::Error) {
@@ -38,6 +46,12 @@ impl AsyncRead for Counted {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let (before, room) = (buffer.filled().len(), buffer.remaining());
+        if !self.unread.is_empty() {
+            let octets = room.min(self.unread.len());
+            buffer.put_slice(&self.unread[..octets]);
+            self.unread.drain(..octets);
+            return Poll::Ready(Ok(()));
+        }
         let result = Pin::new(&mut self.socket).poll_read(cx, buffer);
         match &result {
             Poll::Ready(Ok(())) => {

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
+use bridgehead::cli::cluster::hold_free_port;
+
 use super::{Client, Daemon, ORGANIZATION, bridgehead, write_configuration};
 
 const FOR_TESTS: &str = "members = \"address\"\nallow_development_ca = true";
@@ -76,8 +78,7 @@ fn converse(stream: TcpStream) -> Option<Vec<u8>> {
 
 /// A member with an outside server that does not run yet.
 pub(crate) fn configure(directory: &Path) -> (PathBuf, SocketAddr) {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let smart_host = free.local_addr().unwrap();
+    let smart_host = hold_free_port().unwrap().local_addr().unwrap();
     let file = write_configuration(directory, "127.0.0.1:0", FOR_TESTS);
     let listed = "\n[policy]\nrelay_networks = [\"127.0.0.0/8\"]\n";
     fs::write(&file, fs::read_to_string(&file).unwrap() + listed).unwrap();
