@@ -39,9 +39,12 @@ const RETRY_EVERY: u32 = 4;
 /// How often it is looked for something that somebody else has to do.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A store that is locked for so long is locked by who stands still.
-const LOCKED: Duration = Duration::from_secs(1);
+const LOCKED: Duration = Duration::from_millis(300);
 /// Nothing that is waited for here takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Leases last a second of ours, and a connection to who stands still is given up after five.
+const SCALE: f64 = 4.0;
 
 const ORGANIZATION: &str = r#"
 format = 1
@@ -56,10 +59,10 @@ members = ["quay-a", "quay-b", "quay-c"]
 
 [group.election]
 voters = ["quay-a", "quay-b", "quay-c"]
-lease_s = 1
+lease_s = 4
 
 [group.accounts]
-account_lease_s = 1
+account_lease_s = 4
 "#;
 
 fn scene() -> Scene {
@@ -67,8 +70,7 @@ fn scene() -> Scene {
         |address| format!("\n[[account]]\naddress = \"{address}\"\ngroup = \"HARBOUR\"\n");
     let accounts = ACCOUNTS.map(String::from).to_vec();
     let organization = ORGANIZATION.to_owned() + &ACCOUNTS.map(account).concat();
-    // Leases last as long as they say.
-    Scene { organization, accounts, scale: 1.0, etcd: Vec::new() }
+    Scene { organization, accounts, scale: SCALE, etcd: Vec::new() }
 }
 
 /// One client: attempt after attempt, each with its own tag, until it is told to stop.
