@@ -44,13 +44,13 @@ fn an_operator_has_an_account_released() {
     assert_eq!(release(&mut network, &master, &ann()), refused(&ann(), text));
     let mut clients = vec![network.mail(&master, Some("x@example.org"), &[ann()])];
     network.run(Span::seconds(30));
-    assert_eq!(owners(&network), [master.clone()]);
+    assert_eq!(owners(&network), vec![master.clone()]);
     let text = "is given back as soon as nothing is under way in it";
     assert_eq!(release(&mut network, &master, &Address::from("Ann@example.org")), done(text));
     assert_eq!(owners(&network), []);
     clients.push(network.mail(&other, Some("x@example.org"), &[ann()]));
     network.run(Span::seconds(30));
-    assert_eq!(owners(&network), [other.clone()]);
+    assert_eq!(owners(&network), vec![other.clone()]);
     let text = format!("is free; {other} loses it with its next request");
     assert_eq!(release(&mut network, &master, &ann()), done(&text));
     network.run(Span::seconds(u64::from(LEASE_S) / 2));

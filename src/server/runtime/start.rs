@@ -165,11 +165,11 @@ pub(super) fn start_on(
             tracing::warn!(place = %place.display(), %error, "others may read what is kept here");
         }
     }
+    let shared = start_shared(&configuration, &network).map_err(StartError::Shared)?;
     let filter = configuration.filter.clone();
     let filter =
         filter.map(|filter| Filter::start(filter, &configuration.directory, Arc::clone(&network)));
     let store = Store::start(configuration.etcd.as_ref(), &network);
-    let shared = start_shared(&configuration, &network).map_err(StartError::Shared)?;
     let accounts = Accounts {
         own: maildirs.clone(),
         shared: shared.as_ref().map(|shared| shared.maildirs().clone()),
@@ -180,7 +180,7 @@ pub(super) fn start_on(
         store,
         shared,
         network: Arc::clone(&network),
-        maildirs: maildirs.clone(),
+        maildirs,
         choose,
         node,
         inputs,
