@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 const ACCOUNTS: [&str; 3] = ["ann@example.org", "bob@example.org", "cid@example.org"];
 /// A kill and a stop each.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 1;
 const CLIENTS: u64 = 3;
 /// Between two attempts of one client, in milliseconds.
 const PAUSE_MS: (u32, u32) = (20, 120);
