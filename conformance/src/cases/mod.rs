@@ -1,5 +1,11 @@
 //! All cases, and the clauses that they verify.
 
+mod account_holder;
+mod account_master;
+mod account_member;
+mod account_peers;
+mod account_settings;
+mod account_wire;
 mod custody;
 mod delivering;
 mod doubt;
@@ -140,6 +146,11 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(master_settings::cases());
     all.extend(master_wire::cases());
     all.extend(master_appointed::cases());
+    all.extend(account_master::cases());
+    all.extend(account_holder::cases());
+    all.extend(account_member::cases());
+    all.extend(account_settings::cases());
+    all.extend(account_wire::cases());
     all.extend(transparency::cases());
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
@@ -221,5 +232,7 @@ mod tests {
         assert!(of_links >= 340, "{of_links} cases of links");
         let of_masters = all.iter().filter(|case| case.id.starts_with("master.")).count();
         assert!(of_masters >= 130, "{of_masters} cases of elections");
+        let of_accounts = all.iter().filter(|case| case.id.starts_with("account.")).count();
+        assert!(of_accounts >= 85, "{of_accounts} cases of leased accounts");
     }
 }
