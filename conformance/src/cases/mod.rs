@@ -46,6 +46,7 @@ mod master_candidate;
 mod master_holder;
 mod master_member;
 mod master_peers;
+mod master_seats;
 mod master_settings;
 mod master_voter;
 mod master_wire;
@@ -143,6 +144,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(master_holder::cases());
     all.extend(master_member::cases());
     all.extend(master_witness::cases());
+    all.extend(master_seats::cases());
     all.extend(master_settings::cases());
     all.extend(master_wire::cases());
     all.extend(master_appointed::cases());
