@@ -26,6 +26,7 @@ mod link_exits_told;
 mod link_group;
 mod link_hours;
 mod link_judgement;
+mod link_lists;
 mod link_members;
 mod link_merge;
 mod link_news;
@@ -127,6 +128,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(link_exits_told::cases());
     all.extend(link_group::cases());
     all.extend(link_members::cases());
+    all.extend(link_lists::cases());
     all.extend(link_hours::cases());
     all.extend(link_terms::cases());
     all.extend(link_restart::cases());
