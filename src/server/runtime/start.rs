@@ -182,7 +182,7 @@ pub(super) fn start_on(
         store,
         shared,
         network: Arc::clone(&network),
-        maildirs: maildirs.clone(),
+        maildirs,
         choose,
         node,
         inputs,
