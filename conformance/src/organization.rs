@@ -6,7 +6,8 @@ mod linked;
 
 pub(crate) use electing::{
     electing, electing_by, electing_last, electing_of_five, electing_refreshed, electing_second,
-    electing_with_another, electing_with_witness, electing_without_us, witnessing,
+    electing_with_another, electing_with_witness, electing_without_us, leasing, leasing_by,
+    leasing_without_us, witnessing,
 };
 pub(crate) use leaving::{
     fellow_leaves, leaves, leaves_elsewhere, leaves_hosted, leaves_or_smart_host, led_leaves,

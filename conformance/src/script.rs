@@ -2,10 +2,12 @@
 
 mod frames;
 mod judge;
+mod leads;
 mod said;
 mod terms;
 
 pub(crate) use judge::{Cursor, Replies};
+pub(crate) use leads::THEIR_TERM;
 pub(crate) use said::{Words, departure};
 pub(crate) use terms::{Terms, not_offered};
 
@@ -328,6 +330,7 @@ impl Script {
             let goes_on = match step {
                 Step::Send(octets) => {
                     let octets = with_digest(stage.expand(octets)?, named.as_deref());
+                    let octets = leads::with_term_framed(octets, stage);
                     let said = stage.reveal(&octets)?;
                     let goes_on = said == octets || wire.is_private();
                     if goes_on {
@@ -377,7 +380,7 @@ impl Script {
                 Step::Frame(_, want) => {
                     let content = read_frame(wire).this().unwrap_or_default();
                     named = digest(&String::from_utf8_lossy(&content)).map(str::to_owned).or(named);
-                    content.starts_with(want.begins.as_bytes())
+                    content.starts_with(leads::with_term(&want.begins, stage).as_bytes())
                 }
                 Step::Closed(_, any) => match wire.closed() {
                     Got::Eof => true,

@@ -36,7 +36,7 @@ fn a_member_attaches() {
     ));
 }
 
-/// SM-080, SM-082: everything but ATTACH, CONSULT or CONVENE of the proved member closes.
+/// SM-080, SM-082: everything but ATTACH, CONSULT, CONVENE or TENANT of the proved member closes.
 #[test]
 fn anything_else_closes() {
     for first in [

@@ -15,4 +15,5 @@ mod resume;
 mod smtp;
 mod stage;
 mod submission;
+mod tenant;
 mod unfit;

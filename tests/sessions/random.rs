@@ -175,6 +175,7 @@ fn beginnings() -> impl Strategy<Value = (Security, Order)> {
         Endpoint::Group("rg2-a".into()),
         Endpoint::Consult("rg2-a".into()),
         Endpoint::Convene("rg2-a".into()),
+        Endpoint::Tenant("rg2-a".into()),
         Endpoint::Outside("x:25".into()),
     ];
     let opened = prop::sample::select(opened.to_vec());

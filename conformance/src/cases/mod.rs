@@ -1,5 +1,11 @@
 //! All cases, and the clauses that they verify.
 
+mod account_holder;
+mod account_master;
+mod account_member;
+mod account_peers;
+mod account_settings;
+mod account_wire;
 mod custody;
 mod delivering;
 mod doubt;
@@ -20,6 +26,7 @@ mod link_exits_told;
 mod link_group;
 mod link_hours;
 mod link_judgement;
+mod link_lists;
 mod link_members;
 mod link_merge;
 mod link_news;
@@ -40,6 +47,7 @@ mod master_candidate;
 mod master_holder;
 mod master_member;
 mod master_peers;
+mod master_seats;
 mod master_settings;
 mod master_voter;
 mod master_wire;
@@ -120,6 +128,7 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(link_exits_told::cases());
     all.extend(link_group::cases());
     all.extend(link_members::cases());
+    all.extend(link_lists::cases());
     all.extend(link_hours::cases());
     all.extend(link_terms::cases());
     all.extend(link_restart::cases());
@@ -137,9 +146,15 @@ pub(crate) fn all() -> Result<Vec<Case>, String> {
     all.extend(master_holder::cases());
     all.extend(master_member::cases());
     all.extend(master_witness::cases());
+    all.extend(master_seats::cases());
     all.extend(master_settings::cases());
     all.extend(master_wire::cases());
     all.extend(master_appointed::cases());
+    all.extend(account_master::cases());
+    all.extend(account_holder::cases());
+    all.extend(account_member::cases());
+    all.extend(account_settings::cases());
+    all.extend(account_wire::cases());
     all.extend(transparency::cases());
     all.extend(walk_single::cases());
     all.extend(walk_several::cases());
@@ -208,7 +223,7 @@ mod tests {
         let mut mutants: Vec<&str> = all.iter().flat_map(|c| &c.kills).map(|(m, _)| *m).collect();
         mutants.sort_unstable();
         mutants.dedup();
-        assert!(mutants.len() >= 105, "{mutants:?}");
+        assert!(mutants.len() >= 115, "{mutants:?}");
     }
 
     #[test]
@@ -216,10 +231,12 @@ mod tests {
         let all = all().expect("the cases are sound");
         let vectors = all.iter().filter(|case| case.is_vector).count();
         assert!(vectors >= 2_800, "{vectors} vectors");
-        assert!(all.len() - vectors >= 960, "{} cases", all.len() - vectors);
+        assert!(all.len() - vectors >= 1_060, "{} cases", all.len() - vectors);
         let of_links = all.iter().filter(|case| case.id.starts_with("link.")).count();
         assert!(of_links >= 340, "{of_links} cases of links");
         let of_masters = all.iter().filter(|case| case.id.starts_with("master.")).count();
         assert!(of_masters >= 130, "{of_masters} cases of elections");
+        let of_accounts = all.iter().filter(|case| case.id.starts_with("account.")).count();
+        assert!(of_accounts >= 85, "{of_accounts} cases of leased accounts");
     }
 }

@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Blueprint, aging, group, organization};
+use super::{Blueprint, DOMAIN, aging, group, organization};
 
 /// How long a voter promises in these organizations, in seconds: a tenth and a third of it are whole.
 const LEASE_S: u32 = 30;
+
+/// How long a master keeps an account for who has it in these organizations, in seconds: another span than
+/// that of elections, and of what a member counts of it, by the drift, the third has whole microseconds.
+const ACCOUNT_LEASE_S: u32 = 21;
 
 /// A group that elects; `others` are its members that have no vote.
 fn electing_group(number: usize, voters: &[&str], others: &[&str], witness: Option<&str>) -> Value {
@@ -102,5 +106,42 @@ pub(crate) fn electing_by(election: Value) -> Blueprint {
     blueprint.organization["group"][0]["election"] = election;
     blueprint.members.splice(1..3, members[1..].iter().cloned());
     blueprint.played.splice(0..2, members[1..].iter().cloned());
+    blueprint
+}
+
+/// The group of the node leases accounts: dora and dan. That of bob has no table for it.
+fn leasing_of(mut blueprint: Blueprint) -> Blueprint {
+    let organization = &mut blueprint.organization;
+    organization["group"][0]["accounts"] = json!({"account_lease_s": ACCOUNT_LEASE_S});
+    if let Some(accounts) = organization["account"].as_array_mut() {
+        let leased = ["dora", "dan"].map(|name| format!("{name}@{DOMAIN}"));
+        accounts.extend(leased.map(|address| json!({"address": address, "group": "RG1"})));
+    }
+    blueprint
+}
+
+/// [`electing`], and the master leases accounts.
+pub(crate) fn leasing() -> Blueprint {
+    leasing_of(electing())
+}
+
+/// [`electing_without_us`], and the master leases accounts.
+pub(crate) fn leasing_without_us() -> Blueprint {
+    leasing_of(electing_without_us())
+}
+
+/// [`leasing`] with other fields in the group, and in the account of dora; `null` takes a field out.
+pub(crate) fn leasing_by(fields: &Value) -> Blueprint {
+    let mut blueprint = leasing();
+    for (place, key) in [("/group/0", "group"), ("/account/2", "account")] {
+        let table = blueprint.organization.pointer_mut(place).and_then(Value::as_object_mut);
+        let Some(table) = table else { continue };
+        for (field, value) in fields[key].as_object().into_iter().flatten() {
+            table.remove(field);
+            if !value.is_null() {
+                table.insert(field.clone(), value.clone());
+            }
+        }
+    }
     blueprint
 }

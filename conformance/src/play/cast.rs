@@ -69,6 +69,8 @@ struct Actor {
     accepted: BTreeSet<String>,
     /// The recipients that it has delivered: origin and index.
     delivered: BTreeSet<(String, String)>,
+    /// The accounts that it has leased so far, as a master.
+    grants: u64,
 }
 
 /// What a guest is expected to say.
@@ -179,6 +181,24 @@ impl Actor {
     }
 }
 
+/// What a master answers to CLAIM and RENEW that grants everything: each account that is claimed under a
+/// number of its own, and what somebody has as it is.
+fn leased(verb: &str, words: &[&str], actor: &mut Actor) -> Option<String> {
+    const TERM: core::ops::Range<usize> = 3..6;
+    const LIST: usize = 7;
+    let (term, list) = (words.get(TERM)?.join(" "), words.get(LIST..)?);
+    if verb == "RENEW" {
+        return Some(format!(" LEASED {{id}} {} ()", list.join(" ")));
+    }
+    let accounts = list.get(1..list.len().checked_sub(1)?)?;
+    let granted = accounts.iter().map(|account| {
+        actor.grants += 1;
+        format!("{account} {term} {:x}", actor.grants)
+    });
+    let granted: Vec<String> = granted.collect();
+    Some(format!(" LEASED {{id}} ( {} ) ()", granted.join(" ")))
+}
+
 /// What must follow a 354 to an offer, from this octet of the body on.
 fn octets_of(line: &str, from: Option<&str>) -> Expected {
     let number = |text: Option<&str>| text.and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
@@ -257,7 +277,7 @@ impl Guest {
     }
 
     /// On the group port: a master that has the table that it is told, and to whom every account is right; a
-    /// voter that grants everything, and a member that obeys everybody.
+    /// voter that grants everything, and a member that obeys everybody; as the master it leases everything.
     fn content(&mut self, content: &str, actor: &mut Actor) {
         let words: Vec<&str> = content.split(' ').collect();
         let (verb, id) = (words.get(1).copied().unwrap_or_default(), words.get(2).copied());
@@ -270,6 +290,9 @@ impl Guest {
             (None | Some(Answer::Later), "POLL") => " WILLING {id}".to_owned(),
             (None | Some(Answer::Later), "VOTE") => " GRANTED {id}".to_owned(),
             (None | Some(Answer::Later), "LEAD") => " OBEYED {id}".to_owned(),
+            (None | Some(Answer::Later), "CLAIM" | "RENEW") => {
+                leased(verb, &words, actor).unwrap_or_default()
+            }
             (None, "NEWS") => news(Digest::Same, &[]),
             (None, "REPORT") => format!(" REPORTED 1 {{{:x}}}{} 1", self.name().len(), self.name()),
             (Some(Answer::Merged(digest, records)), _) => news(digest, records),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    FrameWant, LINK, Likeness, QUIET, Script, Step, Terms, not_offered, parse_frame, secures,
-    securing,
+    FrameWant, LINK, Likeness, QUIET, Script, Step, Terms, leads, not_offered, parse_frame,
+    secures, securing,
 };
 use crate::case::Findings;
 use crate::event::{Event, How, Way};
@@ -242,7 +242,8 @@ impl<'a> Cursor<'a> {
                 let evidence = self.evidence(used);
                 self.place += used;
                 let shown = String::from_utf8_lossy(&content).into_owned();
-                let holds = content.starts_with(want.begins.as_bytes());
+                let begins = self.expected(&want.begins, &evidence);
+                let holds = content.starts_with(begins.as_bytes());
                 findings.is(check, holds, &format!("frame `{}`", shown.trim_end()), &evidence);
                 holds
             }
@@ -252,6 +253,16 @@ impl<'a> Cursor<'a> {
                 false
             }
         }
+    }
+
+    /// How a frame must begin: with the term that the node had told by then, where that stands in it.
+    fn expected(&self, begins: &str, evidence: &[u64]) -> String {
+        if !leads::names(begins) {
+            return begins.to_owned();
+        }
+        let until = evidence.last().copied().unwrap_or_default();
+        let term = leads::told(self.transcript, until).unwrap_or_default();
+        begins.replace(leads::THEIR_TERM, &term)
     }
 
     fn closed(&self, check: &str, any: bool, findings: &mut Findings) -> bool {

@@ -36,7 +36,7 @@ use crate::wire::ids::MemberName;
 pub const PROTO: u64 = 1;
 
 /// The profiles that this implementation claims.
-pub const PROFILES: [&str; 13] = [
+pub const PROFILES: [&str; 14] = [
     "smtp/server",
     "smtp/limits",
     "smtp/submission",
@@ -48,6 +48,7 @@ pub const PROFILES: [&str; 13] = [
     "linkstate/core",
     "linkstate/operator",
     "master/election",
+    "account/leases",
     "cluster/full",
     "cluster/tls",
 ];
