@@ -19,12 +19,14 @@ use kill_support::client::{Client, Seen};
 use kill_support::mail::{Attempt, QUESTIONS, judge, wait_until_settled};
 use kill_support::{Cluster, Scene};
 
-/// The messages that get their 250 in the end, each by as many attempts as it takes.
-const MESSAGES: u32 = 2_000;
+/// The messages of each client that get their 250 in the end, each by as many attempts as it takes: so many in a second of
+/// killing, and no more in a long run than in one of a minute.
+const MESSAGES_PER_SECOND: u32 = 4;
+const MOST_MESSAGES: u32 = 250;
 const CLIENTS: u32 = 8;
 /// After so many messages a client connects to another member.
 const PER_CONNECTION: u32 = 12;
-const SECONDS: u64 = 60;
+const SECONDS: u32 = 30;
 
 /// The members live through a minute in a second: retries and doubts wait a minute or more.
 const TIME_SCALE: f64 = 60.0;
@@ -104,11 +106,17 @@ fn kill_members(cluster: &Cluster, span: Duration, seed: u64) -> u32 {
 }
 
 /// One client: its share of the messages, each again and again until a member has said 250.
-fn send_messages(cluster: &Cluster, client: u32, pause: Duration, seed: u64) -> Vec<Attempt> {
+fn send_messages(
+    cluster: &Cluster,
+    client: u32,
+    messages: u32,
+    pause: Duration,
+    seed: u64,
+) -> Vec<Attempt> {
     let mut chance = Seeded::new(seed.wrapping_mul(1_000) + u64::from(client));
     let mut attempts = Vec::new();
     let mut connection: Option<(Client, usize, u32)> = None;
-    for message in 0..MESSAGES / CLIENTS {
+    for message in 0..messages {
         thread::sleep(pause);
         let choice = below(&mut chance, (1 << MEMBERS) - 1) + 1;
         let accounts: Vec<usize> = (0..MEMBERS).filter(|at| choice >> at & 1 == 1).collect();
@@ -147,14 +155,15 @@ fn killed_members_lose_nothing_and_double_nothing() {
     };
     let cluster = Cluster::prepare(directory.path(), scene);
     cluster.members().for_each(|at| cluster.start(at));
-    let span = Duration::from_secs(seconds);
+    let span = Duration::from_secs(seconds.into());
+    let messages = seconds.saturating_mul(MESSAGES_PER_SECOND).min(MOST_MESSAGES);
     // The clients' own work comes on top: they end after the killing, not before it.
-    let pause = span * CLIENTS / MESSAGES;
+    let pause = span / messages;
     let (kills, attempts) = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let cluster = &cluster;
-                scope.spawn(move || send_messages(cluster, client, pause, seed))
+                scope.spawn(move || send_messages(cluster, client, messages, pause, seed))
             })
             .collect();
         let kills = kill_members(&cluster, span, seed);
@@ -170,6 +179,6 @@ fn killed_members_lose_nothing_and_double_nothing() {
          question {question} of {QUESTIONS}",
         attempts.len()
     );
-    assert_eq!(seen[&Seen::Accepted], MESSAGES);
+    assert_eq!(seen[&Seen::Accepted], CLIENTS * messages);
     assert!(kills >= 5, "members were killed: {kills}");
 }

@@ -18,6 +18,13 @@ fn holds(scene: Scene, states: usize) {
 /// C1, C2 and C7 for DELIVER; DE-002, DE-003, DE-007, DE-008, DE-020 to DE-024, DE-028, DE-030, DE-031.
 #[test]
 fn a_delivery_is_made_at_most_once_and_never_lost() {
+    holds(Scene::one(2, 1, &[]), 3_298);
+    holds(Scene::one(1, 2, &[]), 4_085);
+}
+
+#[test]
+#[ignore = "minutes in a debug build; .ci/long runs it"]
+fn long_two_lost_connections_and_two_crashes() {
     holds(Scene::one(2, 2, &[]), 19_319);
 }
 
@@ -39,6 +46,11 @@ fn long_an_account_that_moves_with_a_lost_connection_and_a_crash() {
 #[test]
 fn two_senders_to_one_account() {
     holds(Scene::two([0, 0], 1, 0, &[]), 16_694);
+}
+
+#[test]
+#[ignore = "minutes in a debug build; .ci/long runs it"]
+fn long_two_senders_to_one_account_with_a_crash() {
     holds(Scene::two([0, 0], 0, 1, &[]), 27_420);
 }
 
@@ -51,6 +63,12 @@ fn two_senders_to_two_hosts() {
 /// The account goes from one host to another while two senders deliver into it.
 #[test]
 fn two_senders_to_an_account_that_moves() {
+    holds(Scene::two_moving(0, 0, &[]), 1_067);
+}
+
+#[test]
+#[ignore = "minutes in a debug build; .ci/long runs it"]
+fn long_two_senders_to_an_account_that_moves_with_a_lost_connection() {
     holds(Scene::two_moving(1, 0, &[]), 13_503);
 }
 

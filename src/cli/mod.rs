@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_types, reason = "the commands meet the operating system")]
 
 mod account;
+mod accounts;
 mod admin;
 mod check;
 pub mod cluster;
@@ -124,6 +125,9 @@ enum Command {
     /// Give an account to another member
     #[command(subcommand)]
     Account(account::Account),
+    /// Show what members have and who has an account; have one released that a master leases
+    #[command(subcommand)]
+    Accounts(accounts::Accounts),
     /// Read a password and print the line that an [[account]] keeps of it
     #[command(
         after_help = "Examples:\n  bridgehead password                       # asks twice, and shows nothing\n  pass mail/bob | bridgehead password >> organization.toml"
@@ -217,6 +221,7 @@ fn run(command: Command) -> ExitCode {
         Command::Drain(drain) => members::drain(&drain),
         Command::Master(command) => master::run(command),
         Command::Account(command) => account::run(&command),
+        Command::Accounts(command) => accounts::run(command),
         Command::Password => password::run(),
         Command::Spool(command) => spool::run(&command),
         Command::Completions { shell } => {

@@ -17,6 +17,7 @@ use super::report::What;
 use super::runtime::Observer;
 use crate::clause;
 use crate::protocol::operator::{Order, Selection};
+use crate::wire::message::Address;
 
 /// The only value of `format` that this version speaks.
 pub const ADMIN_FORMAT: u32 = 1;
@@ -27,7 +28,7 @@ pub const REQUEST_LIMIT_OCTETS: usize = 1024 * 1024;
 const REST: Duration = Duration::from_millis(100);
 
 /// One request: `status`, `linkstate`, `members`, `accounts` and `reload` take nothing more, `queue` and `show` what is meant,
-/// `order` the order.
+/// `owner` an account, `order` the order.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
@@ -35,6 +36,7 @@ struct Request {
     op: String,
     which: Option<Selection>,
     order: Option<Order>,
+    account: Option<Address>,
 }
 
 /// What a request asks for.
@@ -49,17 +51,21 @@ impl Request {
         if self.format != ADMIN_FORMAT {
             return Err(format!("format {}, expected {ADMIN_FORMAT}", self.format));
         }
-        match (self.op.as_str(), self.which, self.order) {
-            ("queue", which, None) => Ok(Wish::Look(What::Queue(which.unwrap_or_default()))),
-            ("show", which, None) => Ok(Wish::Look(What::Messages(which.unwrap_or_default()))),
-            ("reload", None, None) => Ok(Wish::Reload),
-            ("order", None, Some(order)) => Ok(Wish::Order(order)),
-            ("order", _, _) => Err("`order` takes `order` and nothing else".into()),
-            (op, None, None) => match What::named(op) {
+        match (self.op.as_str(), self.which, self.order, self.account) {
+            ("queue", which, None, None) => Ok(Wish::Look(What::Queue(which.unwrap_or_default()))),
+            ("show", which, None, None) => {
+                Ok(Wish::Look(What::Messages(which.unwrap_or_default())))
+            }
+            ("reload", None, None, None) => Ok(Wish::Reload),
+            ("order", None, Some(order), None) => Ok(Wish::Order(order)),
+            ("order", ..) => Err("`order` takes `order` and nothing else".into()),
+            ("owner", None, None, Some(account)) => Ok(Wish::Look(What::Owner(account))),
+            ("owner", ..) => Err("`owner` takes `account` and nothing else".into()),
+            (op, None, None, None) => match What::named(op) {
                 Some(what) => Ok(Wish::Look(what)),
                 None => Err(format!("unknown op `{op}`")),
             },
-            (op, _, _) => Err(format!("`{op}` takes no such field")),
+            (op, ..) => Err(format!("`{op}` takes no such field")),
         }
     }
 }

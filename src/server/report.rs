@@ -25,6 +25,8 @@ pub enum What {
     LinkState,
     /// The accounts that it has open.
     Accounts,
+    /// Who has this account, by what it knows.
+    Owner(Address),
     /// Whether it takes mail, for those who watch it.
     Health,
 }
@@ -75,6 +77,11 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
                 "group": group.map(|group| &group.name),
                 "list": member.member_report(now),
             })
+        }
+        What::Owner(account) => {
+            clause!(MA_105);
+            let known = member.owner_report_of(account, configuration);
+            json!({ "member": configuration.member, "master": member.link().master(), "known": known })
         }
         What::Accounts => json!({ "accounts": member.account_report(configuration) }),
     }

@@ -1,5 +1,6 @@
 //! Configuration: every bad input is refused with file, line and what was expected (SV-032, SV-041).
 
+mod accounts;
 mod elections;
 mod etcd;
 mod exits;

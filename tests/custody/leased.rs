@@ -10,14 +10,14 @@ use bridgehead::wire::message::Address;
 
 use super::network::{Network, Trap, member, organization};
 
-const LEASE_S: u32 = 10;
+pub(super) const LEASE_S: u32 = 10;
 
-fn ann() -> Address {
+pub(super) fn ann() -> Address {
     Address::from("ann@example.org")
 }
 
 /// Two groups of two; the first elects its master, with a witness in the second, and leases `ann`.
-fn leasing() -> Organization {
+pub(super) fn leasing() -> Organization {
     let mut organization = organization(2);
     let group = &mut organization.groups[0];
     group.master = None;
@@ -36,7 +36,7 @@ fn leasing() -> Organization {
     organization
 }
 
-fn running(seed: u64, faults: &[&str]) -> Network {
+pub(super) fn running(seed: u64, faults: &[&str]) -> Network {
     let faults = Faults::named(faults.iter().copied()).expect("tests have planted faults");
     let mut network = Network::new(leasing(), Policy::default(), &faults, seed);
     network.run(Span::seconds(60));
@@ -52,7 +52,7 @@ fn owner(network: &Network) -> Option<&MemberName> {
 }
 
 /// Who has the account by what each member of the group itself says.
-fn owners(network: &Network) -> Vec<MemberName> {
+pub(super) fn owners(network: &Network) -> Vec<MemberName> {
     let sites = network.sites.iter().filter_map(|(name, site)| {
         let report = site.node.as_ref()?.machine().owner_report(&ann());
         (report.by == OwnerSource::Lease && report.opening.is_some()).then(|| name.clone())
@@ -60,7 +60,7 @@ fn owners(network: &Network) -> Vec<MemberName> {
     sites.collect()
 }
 
-fn opening(network: &Network, name: &MemberName) -> Option<Epoch> {
+pub(super) fn opening(network: &Network, name: &MemberName) -> Option<Epoch> {
     let node = network.sites[name].node.as_ref()?;
     node.machine().owner_report(&ann()).opening
 }

@@ -22,6 +22,7 @@ mod random;
 mod reasons;
 mod receiver;
 mod release;
+mod released;
 mod rules;
 mod rules_once;
 mod scenarios;

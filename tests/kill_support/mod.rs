@@ -158,7 +158,12 @@ impl Cluster {
         let mut read = self.read.lock().expect("no panic");
         let (seen, copies) = &mut *read;
         for (account, address) in self.accounts.iter().enumerate() {
-            let state = self.plan.members[account].state(&self.directory);
+            let member = &self.plan.members[account];
+            // Where accounts are leased, none is a member's own.
+            let state = match member.shares_accounts {
+                true => Plan::shared(&self.directory, &member.group),
+                false => member.state(&self.directory),
+            };
             let (local, domain) = address.split_once('@').expect("an address");
             let new = state.join("accounts").join(domain).join(local).join("new");
             for entry in fs::read_dir(new).into_iter().flatten().flatten() {

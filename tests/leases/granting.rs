@@ -149,6 +149,30 @@ fn ma_068_only_what_is_kept_is_given_back() {
     assert_eq!(answer, leased(9, &[(ann(), epoch(&own(), 2))], &[]));
 }
 
+/// MA-105: who had it does not get it back, whoever has it now; nothing else is freed, and only by who leads.
+#[test]
+fn ma_105_what_an_operator_frees_is_lost_to_who_had_it() {
+    let mut master = master();
+    master.hear("m2", claim(8, &[ann(), bob()]));
+    master.order(GranterCommand::Free(ann()));
+    assert_eq!(master.owner(&ann()), None);
+    assert!(master.owner(&bob()).is_some());
+    let held = (ann(), epoch(&own(), 1));
+    let refused = leased(9, &[], &[(ann(), None)]);
+    assert_eq!(master.answers("m2", renew(9, held.clone())), refused);
+    let answer = master.answers("m3", claim(10, &[ann()]));
+    assert_eq!(answer, leased(10, &[(ann(), epoch(&own(), 3))], &[]));
+    let refused = leased(11, &[], &[(ann(), Some("m3"))]);
+    assert_eq!(master.answers("m2", renew(11, held)), refused);
+    // The next owner has it as any other.
+    let next = (ann(), epoch(&own(), 3));
+    let answer = master.answers("m3", renew(12, next.clone()));
+    assert_eq!(answer, leased(12, &[next], &[]));
+    master.order(GranterCommand::Cease);
+    master.order(GranterCommand::Free(ann()));
+    assert!(master.owner(&ann()).is_some());
+}
+
 /// MA-069, WI-142.
 #[test]
 fn ma_069_only_the_master_of_that_term_answers() {

@@ -7,6 +7,7 @@ mod filter;
 mod full_disk;
 mod health;
 mod interop_dovecot;
+mod leased;
 mod moves;
 mod quarantine;
 mod real_and_virtual;

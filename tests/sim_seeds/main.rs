@@ -140,9 +140,16 @@ fn seeds_1_to_20_hold() {
     hold(1..=20);
 }
 
+/// What a debug build plays of the campaigns below that a gate has no time for.
 #[test]
-fn seeds_21_to_40_hold() {
+#[ignore = "minutes in a debug build; .ci/long runs it"]
+fn long_more_seeds_hold() {
     hold(21..=40);
+    hold_all(21..=60, |seed| plan_with_roles(seed, Faults::none()));
+    hold_all(21..=60, |_| plan_with_rules());
+    hold_all(21..=60, |_| plan_with_moves());
+    hold_all(9..=30, |_| filtering(plan()));
+    hold_all(9..=30, |seed| filtering(plan_with_roles(seed, Faults::none())));
 }
 
 /// Seeds of the long campaigns that have found something: mail in doubt that nobody asked about again
@@ -164,7 +171,7 @@ fn seeds_that_have_found_something_hold() {
 /// SU-050 to SU-056 under faults: frontends queue for backends, and the rest stays as it was.
 #[test]
 fn seeds_with_roles_hold() {
-    hold_all(1..=60, |seed| plan_with_roles(seed, Faults::none()));
+    hold_all(1..=20, |seed| plan_with_roles(seed, Faults::none()));
 }
 
 /// The planted bug of submission: a message in doubt goes to another frontend all the same.
@@ -214,21 +221,22 @@ fn is_found_in(
         .clone()
         .find(|seed| verdict(*seed, &plan_of(&plan(*seed), faults.clone())).kind() == kind);
     let seed = found.unwrap_or_else(|| panic!("none of {seeds:?} finds {fault} by {kind}"));
+    println!("seed {seed} finds {fault} by {kind}");
     assert_eq!(verdict(seed, &plan(seed)), Verdict::Held, "it is {fault} that seed {seed} finds");
 }
 
 /// CU-032: mail that is over is not returned while it is in doubt.
 #[test]
 fn a_bounce_while_in_doubt_is_found() {
-    is_found_in("bounce-while-in-doubt", "C7", 170..=220, |_| plan_with_moves());
+    is_found_in("bounce-while-in-doubt", "C7", 200..=300, |_| plan_with_moves());
 }
 
 /// CU-030 and CU-060: the notice and the removal are one change. Where they are two, a boot in between
 /// tells the sender again.
 #[test]
 fn a_second_notice_after_a_boot_is_found() {
-    is_found_in("returned-before-removal", "C7", 20..=70, |_| plan());
-    is_found_in("confirmed-before-removal", "C7", 1..=50, |_| plan());
+    is_found_in("returned-before-removal", "C7", 46..=146, |_| plan());
+    is_found_in("confirmed-before-removal", "C7", 26..=126, |_| plan());
 }
 
 /// CU-060: a success is told of what is stored.
@@ -261,7 +269,7 @@ fn orders_that_are_wrongly_obeyed_are_found() {
 /// DE-044: a host that has lost the account records nothing in it.
 #[test]
 fn an_epoch_that_is_not_checked_is_found() {
-    is_found_in("epoch-not-checked", "C1", 220..=270, |_| plan_with_moves());
+    is_found_in("epoch-not-checked", "C1", 242..=342, |_| plan_with_moves());
 }
 
 /// SU-052: who accepts a submission queues it.
@@ -305,7 +313,7 @@ fn fallback_while_in_doubt_is_found() {
 /// It takes a connector that goes down while a reply is missing: few seeds do that.
 #[test]
 fn reroute_while_in_doubt_is_found() {
-    is_found_in("reroute-while-in-doubt", "C3", 150..=400, |_| plan());
+    is_found_in("reroute-while-in-doubt", "C3", 185..=400, |_| plan());
 }
 
 /// A shortened tape fails in the same way and is not longer.
@@ -326,9 +334,9 @@ fn a_failing_tape_shrinks() {
 #[test]
 fn bodies_go_on_where_they_broke_off() {
     let plan = plan();
-    let played = (1..=30).map(|seed| run_seed(&plan, seed, Watch::default()));
+    let played = (1..=15).map(|seed| run_seed(&plan, seed, Watch::default()));
     let resumed: usize = played.map(|played| played.resumed).sum();
-    assert!(resumed >= 5, "{resumed} bodies were gone on with");
+    assert!(resumed >= 3, "{resumed} bodies were gone on with");
 }
 
 /// SU-064: the digest finds a body that goes on at a wrong place; no such body is stored, and the mail
@@ -337,13 +345,13 @@ fn bodies_go_on_where_they_broke_off() {
 fn a_body_that_goes_on_at_a_wrong_place_is_never_stored() {
     let plan = with_fault("resumes-one-octet-early");
     let (mut resumed, mut refused) = (0, 0);
-    for seed in 1..=30 {
+    for seed in 1..=15 {
         let played = run_seed(&plan, seed, Watch { rows: false, trace: true });
         assert_eq!(played.verdict, Verdict::Held, "seed {seed}");
         resumed += played.resumed;
         refused += played.trace.matches("The digest differs from the announced one").count();
     }
-    assert!(resumed >= 5, "{resumed} bodies were gone on with");
+    assert!(resumed >= 3, "{resumed} bodies were gone on with");
     assert!(refused >= resumed / 2, "{refused} of {resumed} were refused for their digest");
 }
 
@@ -356,10 +364,7 @@ fn plan_with_rules() -> Plan {
 /// DE-043, RU-021: what is redirected is neither lost nor doubled.
 #[test]
 fn seeds_with_rules_hold() {
-    for seed in 1..=60 {
-        let played = run_seed(&plan_with_rules(), seed, Watch::default());
-        assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
-    }
+    hold_all(1..=20, |_| plan_with_rules());
 }
 
 #[test]
@@ -375,12 +380,13 @@ fn rules_outside_the_commit_are_found() {
 /// doubled, where it is filtered at once and where it is submitted first.
 #[test]
 fn seeds_with_filters_hold() {
-    let filtering = |mut plan: Plan| {
-        plan.policy.filter = true;
-        plan
-    };
-    hold_all(1..=30, |_| filtering(plan()));
-    hold_all(1..=30, |seed| filtering(plan_with_roles(seed, Faults::none())));
+    hold_all(1..=8, |_| filtering(plan()));
+    hold_all(1..=8, |seed| filtering(plan_with_roles(seed, Faults::none())));
+}
+
+fn filtering(mut plan: Plan) -> Plan {
+    plan.policy.filter = true;
+    plan
 }
 
 /// DE-080 to DE-090, DE-098, SV-062: accounts with quotas, accounts that are suspended while mail is under way,
@@ -401,7 +407,7 @@ fn seeds_with_limits_hold() {
 fn accounts_over_their_quota_are_found() {
     let plan = |_| limited(plan_with_moves());
     is_found_in("quota-not-checked", "DE-098", 1..=30, plan);
-    is_found_in("room-is-not-reserved", "DE-098", 1..=300, plan);
+    is_found_in("room-is-not-reserved", "DE-098", 28..=300, plan);
 }
 
 /// Three members of one group: the accounts move from one to the other.
@@ -413,10 +419,7 @@ fn plan_with_moves() -> Plan {
 /// DE-040 to DE-050: mail is neither lost nor doubled while accounts move.
 #[test]
 fn seeds_with_moves_hold() {
-    for seed in 1..=60 {
-        let played = run_seed(&plan_with_moves(), seed, Watch::default());
-        assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
-    }
+    hold_all(1..=20, |_| plan_with_moves());
 }
 
 #[test]

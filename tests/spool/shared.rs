@@ -315,9 +315,14 @@ fn sv_126_what_is_not_our_store_is_left_alone() {
     // Mail is there, and no database.
     fs::remove_file(&database).expect("it is there");
     fs::create_dir_all(group.shared().join("accounts/example.org/ann")).expect("writable");
+    let clue = |state: &str| format!("{state}, although there are accounts with mail beside it");
     let error = problem(&mut group.store("east"));
-    assert!(error.to_string().contains("is missing, although there is mail in"), "{error}");
+    assert!(error.to_string().ends_with(&clue("is missing")), "{error}");
     assert!(!database.exists(), "nothing takes the place of what is lost");
+    fs::write(&database, "").expect("writable");
+    let error = problem(&mut group.store("east"));
+    assert!(error.to_string().ends_with(&clue("is empty")), "{error}");
+    assert_eq!(fs::read(&database).expect("it is there"), b"");
 }
 
 /// SV-126: a database of something else is none of ours.

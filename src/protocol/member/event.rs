@@ -320,3 +320,46 @@ pub enum Event {
         queue: QueueId,
     },
 }
+
+impl Event {
+    /// Whether this is an alarm: an operator has to look at it, for somebody may have acted on what is not true, or a
+    /// member breaks the protocol of its group.
+    #[must_use]
+    pub const fn is_alarm(&self) -> bool {
+        match self {
+            Self::Conflict { .. } | Self::DiskBehind { .. } | Self::RolledBack { .. } => true,
+            Self::Link(event) => matches!(
+                event,
+                LinkEvent::Superseded { .. }
+                    | LinkEvent::Conflict { .. }
+                    | LinkEvent::Misbehaved { .. }
+                    | LinkEvent::Buried { is_own: true, .. }
+            ),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+    use crate::protocol::linkstate::Neighbour;
+
+    /// MA-014: what a member reports of a connector that it does not carry; LS-134: a member of a buried group runs.
+    #[test]
+    fn what_the_specification_calls_an_alarm_is_one() {
+        let neighbour = Neighbour::Member("rg1-b".into());
+        let problem = "reports RG1-RG2, which it does not carry".to_string();
+        let misbehaved = LinkEvent::Misbehaved { neighbour, problem };
+        assert!(Event::Link(misbehaved).is_alarm());
+        for is_own in [true, false] {
+            let (group, reason) = ("RG1".into(), "closed".to_string());
+            let buried = LinkEvent::Buried { group, reason, is_own };
+            assert_eq!(Event::Link(buried).is_alarm(), is_own);
+        }
+        assert!(Event::DiskBehind { peer: "rg1-b".into() }.is_alarm());
+        assert!(!Event::Unverified { host: "rg1-b".into() }.is_alarm());
+    }
+}

@@ -1,11 +1,13 @@
 //! How leases of accounts live inside a member: what it has of its master, and what it leases to others
 //! while it is the master itself.
 
+mod owners;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
-use serde::Serialize;
+pub use owners::{OwnerReport, OwnerSource};
 
 use super::{Answer, Endpoint, Errand, Event, Line, Member, MemberConfig, Pdu, Query, Timer, Turn};
 use crate::clause;
@@ -36,6 +38,8 @@ pub(crate) struct Tenancies {
     asked: BTreeMap<Address, Vec<Inquiry>>,
     /// The openings under which this member had accounts last: who has one now has a greater one.
     spent: BTreeMap<Address, Epoch>,
+    /// What an operator wants given back.
+    leaving: BTreeSet<Address>,
     /// The term of the master that is obeyed, and whether this member is that one now.
     mastership: Option<(Term, bool)>,
 }
@@ -67,35 +71,6 @@ pub(crate) struct Inquiry {
     pub(crate) address: Address,
     pub(crate) epoch: Epoch,
     pub(crate) arrived: Option<crate::kernel::Time>,
-}
-
-/// What a member knows of who has an account that is leased.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OwnerReport {
-    /// The account.
-    pub account: Address,
-    /// The member that has it, if any is known.
-    pub owner: Option<MemberName>,
-    /// How this member knows.
-    pub by: OwnerSource,
-    /// The epoch of the lease, where it is known.
-    pub epoch: Option<LeaseEpoch>,
-    /// The number of the opening, where it is known.
-    pub opening: Option<Epoch>,
-}
-
-/// How a member knows who has an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OwnerSource {
-    /// It has it itself, by lease.
-    Lease,
-    /// It is the master, and keeps it for its owner.
-    Master,
-    /// The master or another member has said so some time ago.
-    Heard,
-    /// It does not know.
-    Unknown,
 }
 
 impl MemberConfig {
@@ -179,36 +154,6 @@ impl Tenancies {
 }
 
 impl Member {
-    /// What is known here of who has an account that is leased.
-    #[must_use]
-    pub fn owner_report(&self, account: &Address) -> OwnerReport {
-        let report = |owner, by, epoch, opening| OwnerReport {
-            account: account.clone(),
-            owner,
-            by,
-            epoch,
-            opening,
-        };
-        let running = self.tenancies.running.as_ref();
-        if let Some(tenancy) = self.tenancies.held.get(account) {
-            let own = running.map(|leasing| leasing.config.member.clone());
-            let opening = self.tenancies.opening(account);
-            return report(own, OwnerSource::Lease, Some(tenancy.epoch.clone()), opening);
-        }
-        let is_master = self.tenancies.mastership.as_ref().is_some_and(|(_, leads)| *leads);
-        if let Some(leasing) = running.filter(|_| is_master) {
-            let kept = leasing.granter.owner(account);
-            let (owner, epoch) = kept.map(|(o, e)| (o.clone(), e.clone())).unzip();
-            return report(owner, OwnerSource::Master, epoch, None);
-        }
-        match self.beliefs.get(account) {
-            Some(told) => {
-                report(Some(told.member.clone()), OwnerSource::Heard, None, Some(told.epoch))
-            }
-            None => report(None, OwnerSource::Unknown, None, None),
-        }
-    }
-
     /// The accounts that this member has by lease.
     pub fn tenancies(&self) -> impl Iterator<Item = (&Address, &LeaseEpoch)> {
         self.tenancies.held.iter().map(|(account, tenancy)| (account, &tenancy.epoch))
@@ -446,6 +391,7 @@ impl Member {
                 self.show_the_store(&account, turn);
             }
             HolderEvent::Closed { account, .. } => {
+                self.tenancies.leaving.remove(&account);
                 if let Some(Tenancy { opened: Some((opening, _)), .. }) =
                     self.tenancies.held.remove(&account)
                 {
@@ -622,19 +568,23 @@ impl Member {
         its.map(|(.., epoch)| epoch).max()
     }
 
-    /// Who drains gives back what nothing is under way for.
+    /// Who drains, or is ordered to, gives back what nothing is under way for.
     pub(crate) fn vacate(&mut self, turn: &mut Turn<'_, '_>) {
-        if !self.spool.draining || self.tenancies.held.is_empty() || turn.fault("drains-and-keeps")
-        {
+        let drains = self.spool.draining && !turn.fault("drains-and-keeps");
+        let Tenancies { held, leaving, .. } = &self.tenancies;
+        if held.is_empty() || (!drains && leaving.is_empty()) {
             return;
         }
         clause!(MA_103);
-        let mut idle: BTreeSet<_> = self.tenancies.held.keys().cloned().collect();
+        clause!(MA_105);
+        let goes = |account: &&Address| drains || leaving.contains(*account);
+        let mut idle: BTreeSet<_> = held.keys().filter(goes).cloned().collect();
         for deposit in self.deposits.values() {
             idle.remove(&deposit.account);
         }
         // What was claimed for the sake of a doubt is opened first.
-        idle.retain(|account| self.tenancies.is_open(account));
+        let leaving = &self.tenancies.leaving;
+        idle.retain(|account| self.tenancies.is_open(account) || leaving.contains(account));
         if !idle.is_empty() {
             self.give_back(idle, turn);
         }

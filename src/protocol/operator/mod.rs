@@ -6,6 +6,7 @@
 //! variant of [`Order`] and an arm of `Member::ordered`.
 
 mod burial;
+mod leases;
 mod queue;
 mod selection;
 
@@ -59,6 +60,11 @@ pub enum Order {
     Transfer {
         /// Who is to follow; whoever is elected, where nobody is named.
         to: Option<MemberName>,
+    },
+    /// Whoever has this leased account is to have it no more.
+    ReleaseAccount {
+        /// The account.
+        account: Address,
     },
 }
 
@@ -144,6 +150,7 @@ impl Member {
             Order::Bury(burial) => self.order_burial(burial, turn),
             Order::Appoint { member } => self.order_appointment(&member, turn),
             Order::Transfer { to } => self.order_transfer(to, turn),
+            Order::ReleaseAccount { account } => self.order_release_of_account(&account, turn),
         };
         clause!(CU_050);
         turn.promise(from, Pdu::Ordered(answer));

@@ -1,8 +1,14 @@
 //! `[accounts]`: what must hold where the master of the group leases accounts.
 
+use std::path::{Component, Path};
+
 use super::sections::MemberFile;
 use crate::clause;
 use crate::protocol::organization::Organization;
+
+fn names(path: &Path) -> impl Iterator<Item = Component<'_>> {
+    path.components().filter(|part| *part != Component::CurDir)
+}
 
 /// The member knows where the accounts are that its group leases. Where none is leased yet the section may stand
 /// already: it takes a restart, and leasing does not.
@@ -23,7 +29,7 @@ pub(super) fn check_accounts(
             );
             wrong("accounts".into(), problem);
         }
-        (Some(section), _) if section.shared.components().eq(member.directory.components()) => {
+        (Some(section), _) if names(&section.shared).eq(names(&member.directory)) => {
             let problem = format!(
                 "is `{}`, which is the `directory` of this member alone; expected one that all members of the \
                  group reach",

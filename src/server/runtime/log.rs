@@ -1,7 +1,6 @@
 //! The events of the machine in the log.
 
 use crate::clause;
-use crate::protocol::linkstate::LinkEvent;
 use crate::protocol::member::Event;
 use crate::protocol::session::Tag;
 use crate::wire::ids::MemberName;
@@ -12,7 +11,7 @@ pub(super) fn log_event(member: &MemberName, event: &Event) {
     if let Event::Quarantined { queue, problem, .. } = event {
         tracing::error!(member, %queue, problem, "in quarantine: a stored body is damaged");
     }
-    let (of_submission, is_alarm) = (of_submission(event), is_alarm(event));
+    let (of_submission, is_alarm) = (of_submission(event), event.is_alarm());
     let event = serde_json::to_string(event).unwrap_or_default();
     match of_submission {
         Some(true) => tracing::warn!(target: "SUBMIT", member, event),
@@ -20,17 +19,6 @@ pub(super) fn log_event(member: &MemberName, event: &Event) {
         None if is_alarm => tracing::warn!(target: "bridgehead::event", member, event, "alarm"),
         None => tracing::info!(target: "bridgehead::event", member, event),
     }
-}
-
-/// Whether an operator has to look at it: somebody may have acted on what is not true.
-const fn is_alarm(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Link(LinkEvent::Superseded { .. } | LinkEvent::Conflict { .. })
-            | Event::Conflict { .. }
-            | Event::DiskBehind { .. }
-            | Event::RolledBack { .. }
-    )
 }
 
 /// Whether an event is about submissions, whose log level is their own; and then, whether it is trouble.

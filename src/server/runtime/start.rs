@@ -129,7 +129,6 @@ pub(super) fn start_on(
     listeners: Listeners,
 ) -> Result<Member, StartError> {
     let identity = identity_of(&configuration).map_err(StartError::Identity)?;
-    let store_of_accounts = open_shared(&configuration).map_err(StartError::Shared)?;
     let addresses = listeners.addresses();
     // Bounded by what it carries: one unit for each connection, one answer for each ticket.
     let (host, inputs) = unbounded_channel();
@@ -166,12 +165,11 @@ pub(super) fn start_on(
             tracing::warn!(place = %place.display(), %error, "others may read what is kept here");
         }
     }
+    let shared = start_shared(&configuration, &network).map_err(StartError::Shared)?;
     let filter = configuration.filter.clone();
     let filter =
         filter.map(|filter| Filter::start(filter, &configuration.directory, Arc::clone(&network)));
     let store = Store::start(configuration.etcd.as_ref(), &network);
-    let shared = configuration.shared.as_deref().zip(store_of_accounts);
-    let shared = shared.map(|(directory, store)| Shared::start(store, directory, &network));
     let accounts = Accounts {
         own: maildirs.clone(),
         shared: shared.as_ref().map(|shared| shared.maildirs().clone()),
@@ -182,7 +180,7 @@ pub(super) fn start_on(
         store,
         shared,
         network: Arc::clone(&network),
-        maildirs: maildirs.clone(),
+        maildirs,
         choose,
         node,
         inputs,
@@ -193,27 +191,16 @@ pub(super) fn start_on(
     Ok(Member { addresses, network, spool, accounts, host, running })
 }
 
-/// The store that the members of the group share, where they do. One that cannot be reached keeps nobody from
-/// starting: mail for its accounts waits.
-fn open_shared(configuration: &Configuration) -> Result<Option<SharedStore>, SharedError> {
+/// The way to the store that the members of the group share, where they do.
+fn start_shared(
+    configuration: &Configuration,
+    network: &Arc<Network>,
+) -> Result<Option<Shared>, SharedError> {
     let Some(directory) = &configuration.shared else { return Ok(None) };
     let faults = configuration.member.faults.clone();
-    let mut store = SharedStore::new(directory, &configuration.directory, faults);
-    if !configuration.leases_accounts() {
-        return Ok(Some(store));
-    }
-    for place in [directory.as_path(), Maildirs::new(directory).root()] {
-        if let Err(error) = take_from_others(place) {
-            tracing::warn!(place = %place.display(), %error, "others may read what is kept here");
-        }
-    }
-    clause!(SV_126);
-    match store.open() {
-        Err(error) if error.is_lasting() => return Err(error),
-        Err(error) => tracing::error!(%error, "mail for leased accounts waits for their store"),
-        Ok(()) => {}
-    }
-    Ok(Some(store))
+    let store = SharedStore::new(directory, &configuration.directory, faults);
+    let is_needed = configuration.leases_accounts();
+    Shared::start(store, directory, is_needed, network).map(Some)
 }
 
 /// With what the member proves its name: to members, and to the clients of the submission ports.

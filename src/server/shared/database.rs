@@ -133,7 +133,11 @@ impl SharedStore {
 
     fn connect(&self) -> Result<Connection, SharedError> {
         let database = self.directory.join(DATABASE);
-        self.refuse_lost_database(&database)?;
+        let has_mail = self.has_mail()?;
+        let is_there = database.try_exists().map_err(SharedError::io(&database, "look for"))?;
+        if has_mail && !is_there {
+            return Err(lost(&database, "is missing"));
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -146,31 +150,21 @@ impl SharedStore {
             connection.pragma_update(None, "synchronous", "EXTRA")
         };
         configure().map_err(SharedError::database(&database, "open"))?;
-        let identity = create(&database, &mut connection)?;
+        let identity = create(&database, &mut connection, has_mail)?;
         sync_directory(&self.directory).map_err(SharedError::io(&self.directory, "sync"))?;
         self.recognize(&database, &identity)?;
         Ok(connection)
     }
 
-    /// Maildirs without a database have lost it: what was delivered there would be delivered again. (The Maildirs are
-    /// looked at first: where there are some, another member has made the database before.)
-    fn refuse_lost_database(&self, database: &Path) -> Result<(), SharedError> {
-        clause!(SV_126);
+    /// Whether there are Maildirs. Looked at before the database: where there are some, another member has made it
+    /// before.
+    fn has_mail(&self) -> Result<bool, SharedError> {
         let maildirs = Maildirs::new(&self.directory).root().to_owned();
-        let has_mail = match fs::read_dir(&maildirs) {
-            Ok(mut entries) => entries.next().is_some(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(SharedError::io(&maildirs, "list")(error)),
-        };
-        let is_there = database.try_exists().map_err(SharedError::io(database, "look for"))?;
-        if has_mail && !is_there {
-            return Err(SharedError::Corrupt {
-                path: database.to_owned(),
-                place: "file".into(),
-                problem: format!("is missing, although there is mail in {}", maildirs.display()),
-            });
+        match fs::read_dir(&maildirs) {
+            Ok(mut entries) => Ok(entries.next().is_some()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(SharedError::io(&maildirs, "list")(error)),
         }
-        Ok(())
     }
 
     /// Refuses a store that is not the one that was used before: a directory that is not mounted is empty, and whoever
@@ -201,9 +195,23 @@ fn wait_for_others(looks: i32) -> bool {
     looks < BUSY_LOOKS
 }
 
+/// Maildirs without a database have lost it: what was delivered there would be delivered again.
+fn lost(database: &Path, problem: &str) -> SharedError {
+    clause!(SV_126);
+    SharedError::Corrupt {
+        path: database.to_owned(),
+        place: "file".into(),
+        problem: format!("{problem}, although there are accounts with mail beside it"),
+    }
+}
+
 /// Makes the tables where there are none; gives the identity of the store. Of several members that come first at a
 /// time, one makes them.
-fn create(database: &Path, connection: &mut Connection) -> Result<String, SharedError> {
+fn create(
+    database: &Path,
+    connection: &mut Connection,
+    has_mail: bool,
+) -> Result<String, SharedError> {
     let failed = |doing| SharedError::database(database, doing);
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -211,6 +219,9 @@ fn create(database: &Path, connection: &mut Connection) -> Result<String, Shared
     let tables: i64 = transaction
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed("read"))?;
+    if tables == 0 && has_mail {
+        return Err(lost(database, "is empty"));
+    }
     if tables == 0 {
         let insert = "INSERT INTO meta VALUES ('format', ?1)";
         let fill = || {

@@ -7,10 +7,12 @@
 mod database;
 mod error;
 
-use std::path::Path;
+use core::convert::Infallible;
+use core::time::Duration;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 pub use database::{DATABASE, MEMORY, SharedStore};
 pub use error::SharedError;
@@ -21,12 +23,16 @@ use crate::protocol::deliver::shared::{SharedAnswer, SharedQuery};
 use crate::protocol::member::Answer;
 use crate::server::maildir::Maildirs;
 use crate::server::net::Network;
+use crate::server::private::take_from_others;
 use crate::server::runtime::ToHost;
 use crate::server::tokens::{Kind, Token};
 use crate::wire::message::Address;
 
 /// The only format of a store that this version reads and writes.
 pub const SHARED_FORMAT: u32 = 1;
+/// How long a member that starts waits for what the store is, and one that ends for what it still writes.
+const PATIENCE: Duration = Duration::from_secs(2);
+const WAITS: &str = "mail for leased accounts waits for their store";
 /// The most questions that are answered by one commit.
 const QUESTIONS_AT_ONCE: usize = 64;
 
@@ -45,21 +51,50 @@ pub(crate) struct Shared {
     maildirs: Maildirs,
     /// None when it is dropped.
     questions: Option<Sender<Asked>>,
-    thread: Option<JoinHandle<()>>,
+    /// Says nothing, and ends with the thread.
+    ended: Receiver<Infallible>,
 }
 
 impl Shared {
-    /// The way to `store`, whose Maildirs are in the same directory.
-    pub(crate) fn start(store: SharedStore, directory: &Path, network: &Arc<Network>) -> Self {
+    /// The way to `store`, whose Maildirs are in the same directory. Where it is needed already, it is opened.
+    ///
+    /// # Errors
+    /// It is of another format. One that cannot be used now, or hangs, keeps nobody from starting.
+    pub(crate) fn start(
+        mut store: SharedStore,
+        directory: &Path,
+        is_needed: bool,
+        network: &Arc<Network>,
+    ) -> Result<Self, SharedError> {
         let (questions, asked) = channel();
-        let network = Arc::clone(network);
-        let answering = move || answer(store, &asked, &network);
+        let (tell, told) = channel();
+        let (ends, ended) = channel();
+        let (network, maildirs) = (Arc::clone(network), Maildirs::new(directory));
+        let places = [directory.to_owned(), maildirs.root().to_owned()];
+        let answering = move || {
+            let _ends: Sender<Infallible> = ends;
+            if is_needed {
+                keep_private(&places);
+                // Whoever has not waited so long learns it from the answer to a question.
+                let _ = tell.send(store.open());
+            }
+            answer(store, &asked, &network);
+        };
         let thread = thread::Builder::new().name("accounts".into()).spawn(answering);
-        Self {
-            maildirs: Maildirs::new(directory),
-            questions: Some(questions),
-            thread: Some(thread.expect("a process has room for one thread more")),
+        // It is not joined: a file system that hangs would keep the process from ending.
+        drop(thread.expect("a process has room for one thread more"));
+        let shared = Self { maildirs, questions: Some(questions), ended };
+        if !is_needed {
+            return Ok(shared);
         }
+        clause!(SV_126);
+        match told.recv_timeout(PATIENCE) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if error.is_lasting() => return Err(error),
+            Ok(Err(error)) => tracing::error!(%error, "{WAITS}"),
+            Err(_) => tracing::error!("{WAITS}: no word from it yet"),
+        }
+        Ok(shared)
     }
 
     /// The Maildirs of the accounts in it.
@@ -75,11 +110,18 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// What was asked is answered; nobody hears it, and it stands.
+    /// What was asked is answered, if the store has not stopped answering; nobody hears it, and it stands.
     fn drop(&mut self) {
         self.questions = None;
-        // A panic there was told when it happened.
-        let _ = self.thread.take().map(JoinHandle::join);
+        let _ = self.ended.recv_timeout(PATIENCE);
+    }
+}
+
+fn keep_private(places: &[PathBuf]) {
+    for place in places {
+        if let Err(error) = take_from_others(place) {
+            tracing::warn!(place = %place.display(), %error, "others may read what is kept here");
+        }
     }
 }
 

@@ -45,6 +45,8 @@ struct Kept {
     epoch: LeaseEpoch,
     /// Who has it, and since which answer; nobody can have it any more where there is none.
     owner: Option<(MemberName, u64)>,
+    /// An operator has freed it: who had it under this epoch does not get it back.
+    is_freed: bool,
 }
 
 impl Granter {
@@ -205,7 +207,9 @@ impl Granter {
             .is_some_and(|(owner, _)| is_same && owner != member);
         // What was granted under the own term stands in the table; nobody leads under a greater one.
         let exists = epoch.term < *term || is_same;
-        exists && !is_smaller && !is_another_s
+        clause!(MA_105);
+        let is_freed = known.is_some_and(|kept| is_same && kept.is_freed);
+        exists && !is_smaller && !is_another_s && !is_freed
     }
 
     /// Answers a request, and keeps what it gives from now on.
@@ -222,7 +226,7 @@ impl Granter {
             self.answer += 1;
             for (account, epoch) in &granted {
                 let owner = Some((member.clone(), self.answer));
-                let kept = Kept { epoch: epoch.clone(), owner };
+                let kept = Kept { epoch: epoch.clone(), owner, is_freed: false };
                 self.table.insert(account.clone(), kept);
             }
             let accounts = granted.iter().map(|(account, _)| account.clone()).collect();
@@ -242,6 +246,14 @@ impl Granter {
             if is_owner && kept.epoch == *epoch {
                 kept.owner = None;
             }
+        }
+    }
+
+    /// What is kept of an account is free, whoever has it.
+    fn free(&mut self, account: &Address) {
+        clause!(MA_105);
+        if let Some(kept) = self.table.get_mut(account).filter(|_| self.leads) {
+            (kept.owner, kept.is_freed) = (None, true);
         }
     }
 
@@ -321,6 +333,7 @@ impl Machine for Granter {
                 self.leads = false;
                 self.learn(&term);
             }
+            Input::Command(GranterCommand::Free(account)) => self.free(&account),
             Input::StoreFailed { .. } => self.leads = false,
             // Members ask again, and what is kept is kept as it was promised.
             Input::Link { .. } | Input::Answer { .. } | Input::Configuration => {}

@@ -74,6 +74,8 @@ pub enum GranterCommand {
     Cease,
     /// Another one is.
     Follow(Term),
+    /// An operator takes the account from whoever it is kept for.
+    Free(Address),
 }
 
 /// What the [`Granter`](super::Granter) tells the host and the log.

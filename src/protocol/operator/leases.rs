@@ -1,0 +1,56 @@
+//! The operator has a leased account released.
+
+use alloc::format;
+
+use super::{Item, Ordered};
+use crate::clause;
+use crate::protocol::member::{Member, OwnerSource, Turn};
+use crate::wire::message::Address;
+
+impl Member {
+    /// Gives the account back, frees it as the master, or says who can.
+    pub(super) fn order_release_of_account(
+        &mut self,
+        account: &Address,
+        turn: &mut Turn<'_, '_>,
+    ) -> Ordered {
+        clause!(MA_105);
+        let mut answer = Ordered::default();
+        let filed = turn.config.organization.account(account);
+        let Some(account) = filed.map(|filed| filed.address.clone()) else {
+            answer.refused.push(Item::whole(&account.0, "no such account"));
+            return answer;
+        };
+        if !turn.config.is_leased_here(&account) {
+            let text = "no account that the master of this group leases";
+            answer.refused.push(Item::whole(&account.0, text));
+            return answer;
+        }
+        let report = self.owner_report(&account);
+        let done = match (report.by, report.owner) {
+            (OwnerSource::Lease, _) => {
+                self.leave_account(account.clone());
+                Ok("is given back as soon as nothing is under way in it".into())
+            }
+            (OwnerSource::Master, Some(owner)) => {
+                self.free_account(account.clone(), turn);
+                Ok(format!("is free; {owner} loses it with its next request"))
+            }
+            (OwnerSource::Master, None) => {
+                Err("is kept for nobody; who has it from an earlier master asks for it still"
+                    .into())
+            }
+            (OwnerSource::Heard, Some(owner)) => Err(format!("{owner} has it: ask that one")),
+            _ => Err(match self.landlord() {
+                Some(master) => format!("this member has it not: ask the master, {master}"),
+                None => "this member has it not, and knows no master that it could name".into(),
+            }),
+        };
+        let (into, text) = match done {
+            Ok(text) => (&mut answer.done, text),
+            Err(text) => (&mut answer.refused, text),
+        };
+        into.push(Item::whole(&account.0, &text));
+        answer
+    }
+}

@@ -1,0 +1,285 @@
+//! Members that have leased accounts are killed, and stopped for longer than their leases, while mail comes in through all
+//! of them: the accounts go to others, and every message is in the store that they share exactly once.
+//!
+//! `KILL_LEASED_ROUNDS` says how often, `KILL_LEASED_SEED` what the clients do.
+
+#![cfg(not(loom))]
+#![allow(clippy::disallowed_types, reason = "real processes are waited for")]
+
+mod kill_support;
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+use std::path::Path;
+use std::thread;
+use std::time::Instant;
+
+use bridgehead::cli::cluster::Plan;
+use bridgehead::kernel::Seeded;
+use bridgehead::protocol::operator::{Action, Order, Selection};
+use bridgehead::server::shared::DATABASE;
+use kill_support::chance::{below, from_environment, milliseconds};
+use kill_support::client::{Client, Seen};
+use kill_support::mail::{Attempt, judge, wait_until_settled};
+use kill_support::{Cluster, Scene};
+use rusqlite::Connection;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+const ACCOUNTS: [&str; 3] = ["ann@example.org", "bob@example.org", "cid@example.org"];
+/// A kill and a stop each.
+const ROUNDS: usize = 1;
+const CLIENTS: u64 = 3;
+/// Between two attempts of one client, in milliseconds.
+const PAUSE_MS: (u32, u32) = (20, 120);
+/// After so many messages a client connects to another member.
+const PER_CONNECTION: u32 = 8;
+/// A retry is ordered before every so many looks at what is missing: nobody waits for the minute of a schedule.
+const RETRY_EVERY: u32 = 4;
+/// How often it is looked for something that somebody else has to do.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// A store that is locked for so long is locked by who stands still.
+const LOCKED: Duration = Duration::from_millis(300);
+/// So long a member stands still, if nobody has its account before.
+const STANDS_STILL: Duration = Duration::from_secs(8);
+/// Nothing that is waited for here takes this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Leases last a second of ours, and a connection to who stands still is given up after five.
+const SCALE: f64 = 4.0;
+
+const ORGANIZATION: &str = r#"
+format = 1
+revision = 1
+name = "harbour"
+domains = ["example.org"]
+
+[[group]]
+name = "HARBOUR"
+uuid = "0123456789abcdef0123456789abcdef"
+members = ["quay-a", "quay-b", "quay-c"]
+
+[group.election]
+voters = ["quay-a", "quay-b", "quay-c"]
+lease_s = 4
+
+[group.accounts]
+account_lease_s = 4
+"#;
+
+fn scene() -> Scene {
+    let account =
+        |address| format!("\n[[account]]\naddress = \"{address}\"\ngroup = \"HARBOUR\"\n");
+    let accounts = ACCOUNTS.map(String::from).to_vec();
+    let organization = ORGANIZATION.to_owned() + &ACCOUNTS.map(account).concat();
+    Scene { organization, accounts, scale: SCALE, etcd: Vec::new() }
+}
+
+/// One client: attempt after attempt, each with its own tag, until it is told to stop.
+fn send_messages(
+    cluster: &Cluster,
+    client: u64,
+    seed: u64,
+    (is_over, accepted): (&AtomicBool, &AtomicU64),
+) -> Vec<Attempt> {
+    let mut chance = Seeded::new(seed.wrapping_mul(1_000) + client);
+    let members = u32::try_from(cluster.members().len()).expect("a few");
+    let mut attempts = Vec::new();
+    let mut connection: Option<(Client, usize, u32)> = None;
+    while !is_over.load(Ordering::Relaxed) {
+        thread::sleep(milliseconds(&mut chance, PAUSE_MS.0, PAUSE_MS.1));
+        let Some((mut open, at, used)) = connection.take().or_else(|| {
+            let at = below(&mut chance, members) as usize;
+            Some((Client::connect(cluster.smtp(at))?, at, 0))
+        }) else {
+            continue;
+        };
+        let choice = below(&mut chance, (1 << ACCOUNTS.len()) - 1) + 1;
+        let accounts: Vec<usize> = (0..ACCOUNTS.len()).filter(|at| choice >> at & 1 == 1).collect();
+        let to: Vec<_> = accounts.iter().map(|account| cluster.account(*account)).collect();
+        let tag = format!("{client}-{}", attempts.len());
+        let seen = open.send(&tag, &to, &cluster.waiting[at]);
+        attempts.push(Attempt { tag, accounts, seen });
+        if seen == Seen::Accepted {
+            accepted.fetch_add(1, Ordering::Relaxed);
+            connection = (used + 1 < PER_CONNECTION).then_some((open, at, used + 1));
+        }
+    }
+    attempts
+}
+
+/// Has the members, but for one that cannot answer, try now what waits for its next attempt.
+fn order_retries(cluster: &Cluster, without: Option<usize>) {
+    let which = Selection { all: true, ..Selection::default() };
+    let order = Order::Queue { action: Action::Retry, which };
+    let request = json!({"format": 1, "op": "order", "order": order});
+    // A queue with nothing in it refuses: there is nothing to try.
+    let asked = cluster.members().filter(|at| Some(*at) != without);
+    asked.for_each(|at| drop(cluster.ask(at, &request)));
+}
+
+/// Who has an account open, by what those say who run, but for one.
+fn owner(cluster: &Cluster, account: &str, without: Option<usize>) -> Option<usize> {
+    let question = json!({"format": 1, "op": "owner", "account": account});
+    let has = |at: &usize| {
+        let known = cluster.ask(*at, &question).map(|answer| answer["known"].clone());
+        known.is_some_and(|known| known["by"] == "lease" && known["opening"] != Value::Null)
+    };
+    cluster.members().filter(|at| Some(*at) != without).find(has)
+}
+
+/// Looks until there is something, for so long.
+fn look_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let begun = Instant::now();
+    loop {
+        let found = look();
+        if found.is_some() || begun.elapsed() > patience {
+            return found;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Looks until there is something.
+fn wait<T>(what: &str, cluster: &Cluster, look: impl FnMut() -> Option<T>) -> T {
+    look_for(PATIENCE, look).unwrap_or_else(|| {
+        let logs: Vec<_> = cluster.members().map(|at| cluster.log(at)).collect();
+        panic!("{what}: not within {PATIENCE:?}\n{}", logs.join("\n--\n"))
+    })
+}
+
+/// An account goes to another member, and mail with it. Whether it does: from one that stands still it need not, as long
+/// as the others wait for answers on connections that are open.
+fn bereave(cluster: &Cluster, account: usize, victim: usize, stands_still: bool) -> bool {
+    let address = ACCOUNTS[account];
+    let copies = |cluster: &Cluster| {
+        let all = cluster.copies();
+        all.iter().filter(|((_, at), _)| *at == account).map(|(_, count)| count).sum::<u32>()
+    };
+    let look = || {
+        order_retries(cluster, Some(victim));
+        owner(cluster, address, Some(victim))
+    };
+    if stands_still && look_for(STANDS_STILL, look).is_none() {
+        return false;
+    }
+    wait("another owner", cluster, look);
+    let before = copies(cluster);
+    wait("mail at the other owner", cluster, || (copies(cluster) > before).then_some(()));
+    true
+}
+
+fn signal(cluster: &Cluster, at: usize, signal: Signal) {
+    let running = cluster.running[at].lock().expect("no panic");
+    let process = Pid::from_child(running.as_ref().expect("it runs"));
+    kill_process(process, signal).expect("it is our child");
+}
+
+fn store(cluster: &Cluster, directory: &Path) -> Connection {
+    let shared = Plan::shared(directory, &cluster.plan.members[0].group);
+    Connection::open(shared.join(DATABASE)).expect("it is there")
+}
+
+/// Stops a member somewhere, but for the middle of a commit: there it keeps the store locked, and nobody could do anything.
+fn stop(cluster: &Cluster, victim: usize, directory: &Path) {
+    wait("a moment outside of a commit", cluster, || {
+        signal(cluster, victim, Signal::STOP);
+        // Others are through with theirs within that.
+        let store = store(cluster, directory);
+        store.busy_timeout(LOCKED).expect("it takes a limit");
+        let is_free = store.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok();
+        if !is_free {
+            signal(cluster, victim, Signal::CONT);
+        }
+        is_free.then_some(())
+    });
+}
+
+/// How many deliveries the store has recorded for each account, and how many members have opened one.
+fn recorded(cluster: &Cluster, directory: &Path) -> (Vec<u32>, u64) {
+    let database = store(cluster, directory);
+    let count = |account: &&str| -> u32 {
+        let select = "SELECT count(*) FROM journal WHERE account = ?1";
+        database.query_row(select, [account], |row| row.get(0)).expect("a number")
+    };
+    let openings = |account: &&str| -> u64 {
+        let select = "SELECT fence ->> '$.openings' FROM accounts WHERE account = ?1";
+        let openings: i64 =
+            database.query_row(select, [account], |row| row.get(0)).expect("a number");
+        openings.unsigned_abs()
+    };
+    (ACCOUNTS.iter().map(count).collect(), ACCOUNTS.iter().map(openings).sum())
+}
+
+/// Ends the clients, also when the test fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// DE-100 to DE-107, MA-060 to MA-064, SV-125: on real disks and sockets.
+#[test]
+fn owners_die_and_stand_still_and_no_mail_is_lost_or_doubled() {
+    let rounds = from_environment("KILL_LEASED_ROUNDS", ROUNDS);
+    let seed = from_environment("KILL_LEASED_SEED", 1);
+    let directory = tempfile::tempdir().expect("a directory");
+    let cluster = Cluster::prepare(directory.path(), scene());
+    cluster.members().for_each(|at| cluster.start(at));
+    let (is_over, accepted) = (AtomicBool::new(false), AtomicU64::new(0));
+    let mut moves = 0;
+    let attempts: Vec<Attempt> = thread::scope(|scope| {
+        let (cluster, state) = (&cluster, (&is_over, &accepted));
+        let _end = End(&is_over);
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| scope.spawn(move || send_messages(cluster, client, seed, state)))
+            .collect();
+        for round in 0..rounds {
+            for (stops, account) in [(false, round), (true, round + 1)] {
+                let account = account % ACCOUNTS.len();
+                let victim = wait("an owner", cluster, || owner(cluster, ACCOUNTS[account], None));
+                cluster.wait_for_a_client(victim);
+                if stops {
+                    stop(cluster, victim, directory.path());
+                } else {
+                    cluster.kill(victim);
+                }
+                moves += u64::from(bereave(cluster, account, victim, stops));
+                if stops {
+                    // It goes on with what it was about to write, under a lease that is over.
+                    signal(cluster, victim, Signal::CONT);
+                } else {
+                    cluster.start(victim);
+                }
+            }
+        }
+        let enough = accepted.load(Ordering::Relaxed) + CLIENTS;
+        wait("mail when all are well", cluster, || {
+            (accepted.load(Ordering::Relaxed) >= enough).then_some(())
+        });
+        is_over.store(true, Ordering::Relaxed);
+        clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()
+    });
+    wait_until_settled(&cluster, &attempts, |question| {
+        if question.is_multiple_of(RETRY_EVERY) {
+            order_retries(&cluster, None);
+        }
+    });
+    let seen = judge(&cluster, &attempts);
+    let mut copies = vec![0; ACCOUNTS.len()];
+    for ((_, account), count) in cluster.copies() {
+        copies[account] += count;
+    }
+    let (lines, openings) = recorded(&cluster, directory.path());
+    println!(
+        "seed {seed}: {rounds} kills and as many stops of owners, {} attempts {seen:?}, {copies:?} copies, \
+         {openings} openings, {moves} of them of an account whose owner was hit",
+        attempts.len()
+    );
+    assert_eq!(lines, copies, "what is recorded is what is there");
+    assert!(moves >= rounds as u64, "who was killed has lost its account");
+    assert!(openings >= ACCOUNTS.len() as u64 + moves, "accounts have moved: {openings}");
+    assert!(seen[&Seen::Accepted] > 0, "mail has flowed");
+}
