@@ -109,6 +109,25 @@ fn bugs_of_detection_are_found_by_the_walk_throughs() {
     }
 }
 
+/// MA-103, DE-100, DE-107: the scenarios of leased accounts fail under the planted bugs of which they tell.
+#[test]
+fn bugs_of_leased_accounts_are_found_by_their_scenarios() {
+    for (scenario, fault, said) in [
+        ("71_fenced_write", "store-takes-any-epoch", "C8: ann@example.com took a write under"),
+        (
+            "72_drained_owner",
+            "drains-and-keeps",
+            "`expect-owner harbour-1 ann@example.com -`: it is harbour-2",
+        ),
+    ] {
+        let text = fs::read_to_string(format!("tests/golden/{scenario}.txt")).expect("a scenario");
+        let organization = organization_of(&text);
+        let text = format!("fault {fault}\n----\n\n{text}");
+        let problem = script::run(&text, organization).expect_err("the bug shows");
+        assert!(problem.contains(said), "{fault}: {problem}");
+    }
+}
+
 /// Words that are no command are refused.
 #[test]
 fn an_unknown_command_is_refused() {

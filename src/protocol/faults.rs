@@ -164,6 +164,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("asks-any-master", "asks a master for accounts that has not said that it leases any"),
     ("unknown-of-any-account", "says that nothing is recorded of an account that it has not"),
     ("files-without-opening", "writes a delivery under the same name whoever has the account"),
+    ("no-record-is-a-refusal", "takes a lost answer of the shared store for a refusal"),
     (
         "shared-journal-overwritten",
         "records a delivery in the shared store that is recorded already",

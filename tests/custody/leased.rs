@@ -3,7 +3,7 @@
 use bridgehead::kernel::{Input, Span};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{Command, OwnerSource, Pdu, Policy, Port};
-use bridgehead::protocol::operator::Order;
+use bridgehead::protocol::operator::{Action, Order, Selection};
 use bridgehead::protocol::organization::{BackEnd, ElectionSettings, LeaseSettings, Organization};
 use bridgehead::wire::ids::{ConnectionId, Epoch, GroupName, Incarnation, MemberName, OriginId};
 use bridgehead::wire::message::Address;
@@ -246,4 +246,33 @@ fn planted_bugs_of_tenants_are_noticed() {
     assert!(asked(&["unknown-of-any-account"]));
     assert_eq!(drained(&[]), []);
     assert_eq!(drained(&["drains-and-keeps"]), [member(1, 'b')]);
+}
+
+/// DE-108: a store that does not answer may have recorded the delivery. An operator returns nothing of that, and the
+/// mail is there once when its custodian has died and another member has the account.
+#[test]
+fn what_the_store_has_not_answered_is_not_returned() {
+    for (faults, returned) in [(&[][..], 0), (&["no-record-is-a-refusal"], 1)] {
+        let mut network = running(5, faults);
+        let (a, b) = (member(1, 'a'), member(1, 'b'));
+        network.mail(&b, Some("x@example.org"), &[ann()]);
+        network.run(Span::seconds(30));
+        network.shared_is_unheard = true;
+        let mail = network.mail(&b, Some("x@example.org"), &[ann()]);
+        network.run(Span::seconds(5));
+        let queue = &network.sites[&b].node.as_ref().unwrap().machine().spool().queue;
+        let ids: Vec<String> = queue.keys().map(ToString::to_string).collect();
+        assert_eq!(ids.len(), 1, "{faults:?}");
+        let which = Selection { ids, ..Selection::default() };
+        network.order(&b, Order::Queue { action: Action::Bounce { text: None }, which });
+        network.run(Span::seconds(5));
+        network.crash(&b);
+        network.shared_is_unheard = false;
+        network.run(Span::minutes(3));
+        network.mail(&a, Some("x@example.org"), &[ann()]);
+        network.run(Span::minutes(20));
+        assert_eq!(owner(&network), Some(&a), "{faults:?}");
+        assert_eq!(network.copies(mail, &ann()), 1, "{faults:?}");
+        assert_eq!(network.notices.len(), returned, "{faults:?}");
+    }
 }

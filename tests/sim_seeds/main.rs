@@ -3,6 +3,7 @@
 //! ends, in one way, when the faults end. C7 is what CU-030 to CU-033 and CU-060 to CU-062 are for. C4 is what CU-020 and CU-023 are for.
 
 mod elections;
+mod leases;
 mod links;
 mod waits;
 

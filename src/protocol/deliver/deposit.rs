@@ -93,6 +93,7 @@ impl Member {
                 self.succeed(queue, index, Ending::Delivered, turn);
             }
             Outcome::Refused(refusal) if is_conflict(&refusal) => {
+                self.unmark_own(queue, index, turn);
                 self.put(queue, index, Place::Retry { failed: None, why: refusal.text });
                 self.hold(queue, "its id was delivered with another content", turn);
             }
@@ -101,6 +102,7 @@ impl Member {
             }
             Outcome::Refused(refusal) => {
                 clause!(CU_091);
+                self.unmark_own(queue, index, turn);
                 let why = alloc::format!("{refusal}");
                 self.retry_later(queue, &[index], Some(&Route::Local), &why, turn);
             }
@@ -198,6 +200,8 @@ impl Member {
             held_back,
             arrived: envelope.arrived,
             octets: 0,
+            asked: None,
+            may_stand: false,
         };
         self.deposits.insert(key.clone(), deposit);
         let is_begun = if stage == Stage::Reading {
@@ -291,6 +295,7 @@ impl Member {
         clause!(DE_029);
         match deposit.queue {
             Some(queue) => {
+                self.unmark_own(queue, key.1, turn);
                 let why = alloc::format!("{refusal}");
                 self.retry_later(queue, &[key.1], Some(&Route::Local), &why, turn);
             }
@@ -345,6 +350,7 @@ impl Member {
         for key in keys {
             self.publish(&key, turn);
         }
+        self.ask_the_store_again(turn);
     }
 
     /// At a boot: what the journal has and the account may not show yet.
@@ -423,6 +429,8 @@ impl Deposit {
             held_back: None,
             arrived: Time(0),
             octets: 0,
+            asked: None,
+            may_stand: false,
         }
     }
 }

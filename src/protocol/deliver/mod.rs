@@ -18,6 +18,7 @@ use alloc::vec::Vec;
 use crate::kernel::Time;
 use crate::protocol::member::pdu::Pdu;
 use crate::protocol::member::query::Query;
+use crate::protocol::queue::Recorded;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId};
 use crate::wire::message::{Address, Body, BodyKey, Digest, Outcome};
@@ -124,6 +125,10 @@ pub(crate) struct Deposit {
     pub(crate) arrived: Time,
     /// How many octets its file has; 0 as long as that is not known.
     pub(crate) octets: u64,
+    /// What the store that members share is asked to record.
+    pub(crate) asked: Option<Recorded>,
+    /// It may have recorded that: an answer was lost.
+    pub(crate) may_stand: bool,
 }
 
 /// How far a delivery is.
@@ -141,6 +146,8 @@ pub(crate) enum Stage {
     Depositing,
     /// The store that members share is asked to record it.
     Recording,
+    /// The store has not said whether it has recorded it, and is asked again.
+    Unheard,
     /// It is in the journal, and the file is being moved to its place.
     Publishing,
     /// The move failed and will be tried again.

@@ -126,7 +126,10 @@ impl Member {
             Err(said) => said,
         };
         match deposit.queue {
-            Some(queue) => self.route(queue, &[key.1], turn),
+            Some(queue) => {
+                self.unmark_own(queue, key.1, turn);
+                self.route(queue, &[key.1], turn);
+            }
             None => self.release_body(deposit.body, turn),
         }
         for asker in deposit.askers {

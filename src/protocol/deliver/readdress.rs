@@ -212,8 +212,11 @@ impl Member {
         if self.admit(&account, epoch, turn.config).is_err() {
             return;
         }
-        let origin = self.spool.queue[&queue].envelope.origin.clone();
-        let outcome = match self.recorded_of(&account, &(origin, index), turn) {
+        let key = (self.spool.queue[&queue].envelope.origin.clone(), index);
+        if self.waits_for_its_place(&key, queue, turn) {
+            return;
+        }
+        let outcome = match self.recorded_of(&account, &key, turn) {
             Some(Recorded::Refused { refusal, .. }) => Outcome::Refused(refusal.clone()),
             Some(_) => Outcome::Delivered,
             None => {

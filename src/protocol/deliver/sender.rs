@@ -14,6 +14,9 @@ use crate::wire::message::Outcome;
 impl Member {
     /// There is something for this host: uses the connection to it, or opens the only one.
     pub(crate) fn reach_host(&mut self, host: &MemberName, turn: &mut Turn<'_, '_>) {
+        if *host == turn.config.member {
+            return self.settle_own_doubts(turn);
+        }
         let open = self.lines.iter().find_map(|(connection, line)| match line {
             Line::Sending(sending) if sending.host == *host => Some(*connection),
             _ => None,
@@ -222,7 +225,7 @@ impl Member {
     }
 
     /// These recipients are in doubt with the host: it may have stored them.
-    fn doubt_delivery(
+    pub(super) fn doubt_delivery(
         &mut self,
         queue: QueueId,
         recipients: &[u32],

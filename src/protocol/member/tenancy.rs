@@ -18,7 +18,7 @@ use crate::protocol::master::accounts::{
 };
 use crate::protocol::master::election::ElectionEvent;
 use crate::protocol::master::members::ACCOUNT_LEASES;
-use crate::protocol::queue::Place;
+use crate::protocol::queue::{Decision, Place};
 use crate::wire::accounts::{AccountsPdu, LeaseEpoch};
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName, OriginId, QueueId};
@@ -403,7 +403,8 @@ impl Member {
                 let is_known = self.beliefs.get(&account).is_some_and(|b| b.member == owner);
                 if !is_known {
                     let before = self.beliefs.get(&account).map(|belief| belief.epoch);
-                    let own = self.tenancies.spent.get(&account).copied();
+                    let spent = self.tenancies.spent.get(&account).copied();
+                    let own = spent.max(self.greatest_marked(&account, turn.config));
                     let epoch = before.max(own).map_or(Epoch::FIRST, |last| Epoch(last.0 + 1));
                     self.beliefs.insert(account.clone(), Ownership { member: owner, epoch });
                 }
@@ -469,7 +470,10 @@ impl Member {
         for (queue, index) in waiting {
             let work = self.work.get(&queue);
             let place = work.and_then(|work| work.places.get(&index));
-            if matches!(place, Some(Place::Retry { .. })) {
+            let Some(Place::Retry { failed, .. }) = place else { continue };
+            let again = |decision| matches!(decision, Decision::Go(route) if Some(&route) == failed.as_ref());
+            // Where it has just failed it is not tried again before its time.
+            if !again(self.decide(queue, index, turn.config)) {
                 self.route(queue, &[index], turn);
             }
         }
@@ -529,9 +533,16 @@ impl Member {
         if self.tenancies.running.is_none() {
             return;
         }
-        let account = |index: &u32| self.account_of(queue, *index, turn.config);
-        let accounts = indexes.iter().filter_map(account);
-        let leased = accounts.filter(|account| turn.config.is_leased_here(account)).collect();
+        let mut leased = BTreeSet::new();
+        for index in indexes {
+            let account = self.account_of(queue, *index, turn.config);
+            let Some(account) = account.filter(|account| turn.config.is_leased_here(account))
+            else {
+                continue;
+            };
+            self.wait_for_owner(&account, queue, *index);
+            leased.insert(account);
+        }
         self.claim(leased, is_in_doubt, turn);
     }
 
@@ -543,6 +554,18 @@ impl Member {
             let doubtful = self.standing(queue, is_it);
             self.ask_for_owner(queue, &doubtful, true, turn);
         }
+    }
+
+    /// The greatest opening under which mail of the queue may have been delivered into an account.
+    fn greatest_marked(&self, account: &Address, config: &MemberConfig) -> Option<Epoch> {
+        let marked = self.spool.queue.iter().flat_map(|(queue, message)| {
+            let indexes = message.deliveries.values().flatten();
+            indexes.filter_map(|index| Some((*queue, *index, message.meant_for(*index)?.epoch)))
+        });
+        let its = marked.filter(|(queue, index, _)| {
+            self.account_of(*queue, *index, config).as_ref() == Some(account)
+        });
+        its.map(|(.., epoch)| epoch).max()
     }
 
     /// Who drains, or is ordered to, gives back what nothing is under way for.

@@ -12,7 +12,7 @@ use wire::{Connection, Side};
 use bridgehead::kernel::{
     Act, Choose as _, Input, LinkChange, Machine as _, Node, Seeded, Span, Ticket, Time,
 };
-use bridgehead::protocol::deliver::shared::SharedAccount;
+use bridgehead::protocol::deliver::shared::{SharedAccount, SharedQuery};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::member::{
     Answer, AutoReply, Change, Command, Durable, Endpoint, Event, Filtered, Member, MemberConfig,
@@ -168,6 +168,8 @@ pub(crate) struct Network {
     shared_tmp: BTreeMap<(Address, String), Digest>,
     /// How often each file was moved to its place there.
     pub(crate) shared_new: BTreeMap<(Address, String), (Digest, u32)>,
+    /// It records what it is asked to, and its answers are lost.
+    pub(crate) shared_is_unheard: bool,
     /// The pairs that cannot connect.
     pub(crate) cuts: Vec<(MemberName, MemberName)>,
     /// What the outside server says; `None` refuses connections.
@@ -211,6 +213,7 @@ impl Network {
             shared: BTreeMap::new(),
             shared_tmp: BTreeMap::new(),
             shared_new: BTreeMap::new(),
+            shared_is_unheard: false,
             cuts: Vec::new(),
             outside: None,
             outside_tells: true,
@@ -470,8 +473,14 @@ impl Network {
                 Answer::Done
             }
             Query::Shared { account, query } => {
+                let is_unheard =
+                    self.shared_is_unheard && matches!(query, SharedQuery::Record { .. });
                 let kept = self.shared.entry(account).or_default();
-                Answer::Shared(Box::new(kept.answer(query, &site.config.faults)))
+                let answer = kept.answer(query, &site.config.faults);
+                match is_unheard {
+                    true => Answer::Failed(Refusal::new(451, "4.3.0", "no answer")),
+                    false => Answer::Shared(Box::new(answer)),
+                }
             }
             Query::Discard(key) => {
                 let named = site.durable.spool.bodies().any(|body| body.key == key);
