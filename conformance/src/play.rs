@@ -62,6 +62,8 @@ pub(crate) enum Act {
     Bury(&'static str, bool),
     /// The operator of the node has the mastership move: to this member, or to whoever is elected.
     Transfer(Option<&'static str>),
+    /// The operator of the node has it drain, or drain no more.
+    Drain(bool),
     /// The node is killed and started again with the same files.
     Restart,
     /// The node is killed and started again with the same files when so much virtual time has passed.
@@ -286,6 +288,7 @@ impl Running {
             Act::Inspect(what) => drop(self.cluster.inspect(NODE, what)?),
             Act::Bury(group, force) => self.cluster.bury(NODE, group, *force)?,
             Act::Transfer(to) => self.cluster.transfer(NODE, *to)?,
+            Act::Drain(on) => self.cluster.drain(NODE, *on)?,
             Act::Restart => self.away(0)?,
             Act::Away(span_us) => self.away(*span_us)?,
             Act::LoseDisk => {

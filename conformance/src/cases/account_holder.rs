@@ -1,6 +1,8 @@
 //! A member that has an account by lease: the suite is the master that leases it, and the member that asks
 //! what became of deliveries.
 
+use serde_json::Value;
+
 use super::account_peers::{
     CLAIM, DORA, HELD, LISTED, RENEW, RETURN, THIRD, account, led, mail, member,
 };
@@ -30,6 +32,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = tenures();
     cases.extend(ends());
     cases.extend(stores());
+    cases.extend(drains());
     cases
 }
 
@@ -325,5 +328,41 @@ fn stores() -> Vec<Case> {
             OLDER,
             "store-compares-numbers",
         ),
+    ]
+}
+
+fn drains() -> Vec<Case> {
+    let drained =
+        |on: bool| claimed(&[]).wait(SECOND).mark("drained").act(Act::Drain(on)).wait(SECOND);
+    vec![
+        account(
+            "account.drain.01",
+            "Who drains gives back what it has, under its epoch, and asks for it no more",
+            &["MA-103", "MA-067", "MA-059", "CO-017"],
+            drained(true)
+                .wait(2 * THIRD)
+                .look(Look::Shown("drains", 0, "/ok", Value::Object(serde_json::Map::new())))
+                .look(Look::Some("says-so", On::said(TO_C, "").with(" HEARTBEAT ").and(" DRAINS ")))
+                .look(Look::Within(
+                    "gives-it-back",
+                    RETURN.and(" 5 {5}rg1-c 7 ( {11}dora@example.test 5 {5}rg1-c 7 1 )"),
+                    "drained",
+                    (0, SECOND),
+                ))
+                .look(Look::Never("has-it-no-more", RENEW, Some("drained"))),
+        )
+        .twin("account.have.02")
+        .kills(&[("drains-and-keeps", "gives-it-back")]),
+        account(
+            "account.drain.02",
+            "Who drains no more, or never did, keeps what it has",
+            &["MA-103", "CO-017"],
+            drained(false)
+                .wait(2 * THIRD)
+                .look(Look::Shown("goes-on", 0, "/ok", Value::Object(serde_json::Map::new())))
+                .look(Look::Count("asks-on", RENEW, 2))
+                .look(Look::Never("gives-nothing-back", RETURN, None)),
+        )
+        .twin("account.have.02"),
     ]
 }

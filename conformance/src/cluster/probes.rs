@@ -54,6 +54,11 @@ impl Cluster {
         self.order(member, "transfer", &fields, json!({"op": "transfer", "to": to}))
     }
 
+    /// The operator of a node has it drain, or drain no more; the answer stands in the record.
+    pub(crate) fn drain(&mut self, member: &str, on: bool) -> Result<(), Stop> {
+        self.order(member, "drain", &json!({"on": on}), json!({"op": "drain", "on": on}))
+    }
+
     /// The operator of a node orders something, which the record shows as `request`.
     fn order(
         &mut self,

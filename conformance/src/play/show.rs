@@ -43,6 +43,8 @@ pub(crate) fn show_act(act: &Act) -> Vec<String> {
             let forced = if *force { ", and means it" } else { "" };
             format!("the operator of the node buries the group {group}{forced}")
         }
+        Act::Drain(true) => "the operator of the node has it drain".into(),
+        Act::Drain(false) => "the operator of the node has it drain no more".into(),
         Act::Transfer(None) => "the operator of the node has the mastership move".into(),
         Act::Transfer(Some(to)) => {
             format!("the operator of the node has the mastership move to {to}")

@@ -167,6 +167,7 @@ impl Adapter {
             "inspect" => self.inspect(&request.body),
             "bury" => self.bury(&request.body),
             "transfer" => self.transfer(&request.body),
+            "drain" => self.drain(&request.body),
             other => {
                 clause!(CO_002);
                 Err(Refused::new("unknown-op", format!("there is no operation `{other}`")))
@@ -321,6 +322,12 @@ impl Adapter {
             None => None,
         };
         self.order(Order::Transfer { to })
+    }
+
+    fn drain(&self, body: &Map<String, Value>) -> Result<Value, Refused> {
+        clause!(CO_017);
+        let on = body.get("on").is_none_or(|on| *on != Value::Bool(false));
+        self.order(Order::Drain { on })
     }
 
     fn order(&self, order: Order) -> Result<Value, Refused> {
