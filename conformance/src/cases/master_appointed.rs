@@ -88,7 +88,8 @@ pub(crate) fn cases() -> Vec<Case> {
             "master.appointed.05",
             "Nobody tells of one to a member of another group",
             &["WI-125", "MA-049"],
-            convened("rg2-a").send(framed(" APPOINTED 1 5 {5}rg2-a 7 1").as_bytes()),
+            // It is closed as soon as it has convened: what it would say behind that may come too late.
+            convened("rg2-a"),
         ),
     ]
 }
