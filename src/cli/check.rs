@@ -31,7 +31,7 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             let organization = configuration::load_organization(file)?;
             let members: usize = organization.groups.iter().map(|group| group.members.len()).sum();
             Ok(format!(
-                "organization `{}`, {}, {}, {}, {}{}{}{}",
+                "organization `{}`, {}, {}, {}, {}{}{}{}{}",
                 organization.name,
                 count(organization.groups.len(), "group"),
                 count(members, "member"),
@@ -40,6 +40,7 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
                 leased(&organization),
                 stored(&organization),
                 submission(&organization),
+                voters(&organization),
             ))
         }
         Kind::Member => {
@@ -96,6 +97,23 @@ fn stored(organization: &Organization) -> String {
              offers X-DELIVER)"
         ),
     }
+}
+
+/// Where one voter more bears no failure more: a majority of four are three.
+fn voters(organization: &Organization) -> String {
+    let mut lines = String::new();
+    for group in &organization.groups {
+        let Some(election) = &group.election else { continue };
+        let count = election.electors().count();
+        if election.back_end.is_embedded() && count.is_multiple_of(2) {
+            lines.push_str(&format!(
+                "\n  `{}`: {count} vote, and no more of them may fail than of {}",
+                group.name,
+                count - 1
+            ));
+        }
+    }
+    lines
 }
 
 /// Who queues what is born at each member of which something is said, one line each.

@@ -145,6 +145,21 @@ fn a_good_file_is_good() {
 }
 
 /// SU-050: who queues what is born at each member.
+/// Four voters need three of them, as three need two: one failure each.
+#[test]
+fn the_check_tells_of_a_voter_that_bears_no_failure() {
+    let elected = fs::read_to_string("examples/elected.toml").expect("the example");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("organization.toml");
+    let three = "\"harbour-1\", \"harbour-2\", \"harbour-3\"]";
+    assert_eq!(elected.matches(three).count(), 2, "members and voters");
+    fs::write(&file, elected.replace(three, &three.replace(']', ", \"harbour-4\"]"))).unwrap();
+    let told = "  `Harbour`: 4 vote, and no more of them may fail than of 3";
+    assert_ends(&["check", file.to_str().unwrap()], 0, told);
+    let three = text(&bridgehead(&["check", "examples/elected.toml"]).stdout);
+    assert!(!three.contains("may fail"), "{three}");
+}
+
 #[test]
 fn the_check_shows_who_queues() {
     for line in [

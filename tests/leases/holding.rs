@@ -210,6 +210,17 @@ fn ma_067_an_account_is_closed_before_it_is_given_back() {
     assert!(!tenant.node.armed().contains(&HolderTimer::Renew));
 }
 
+/// MA-067: what is under way is not on disk, so the master is not told.
+#[test]
+fn ma_067_an_account_that_is_left_is_not_given_back() {
+    let mut tenant = Tenant::owner();
+    tenant.order(HolderCommand::Leave(both()));
+    assert_eq!(tenant.events(), [closed(Closing::Left)]);
+    assert!(tenant.said().is_empty() && !tenant.has(&ann()));
+    tenant.fire(HolderTimer::Renew);
+    assert!(tenant.said().is_empty(), "and nothing is asked for again");
+}
+
 /// MA-098.
 #[test]
 fn ma_098_what_nobody_has_is_asked_for_again() {

@@ -208,6 +208,7 @@ impl Machine for Holder {
             Input::Timer(HolderTimer::Lease(request)) => self.lapse(request, cx),
             Input::Command(HolderCommand::Follow(term)) => self.follow(term, config, cx),
             Input::Command(HolderCommand::Claim(accounts)) => self.claim(accounts, config, cx),
+            Input::Command(HolderCommand::Leave(accounts)) => self.leave(accounts, cx),
             Input::Command(HolderCommand::GiveBack(accounts)) => {
                 self.give_back(&accounts, Closing::Returned, config, cx);
             }

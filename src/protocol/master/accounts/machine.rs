@@ -140,6 +140,9 @@ pub enum HolderCommand {
     Claim(BTreeSet<Address>),
     /// These are not wanted any more: those that are open are closed and given back.
     GiveBack(BTreeSet<Address>),
+    /// Neither are these, but something that was begun in them is under way: they are closed, and the master keeps them
+    /// until it would have asked again.
+    Leave(BTreeSet<Address>),
 }
 
 /// Why an account is not open any more.
@@ -152,6 +155,8 @@ pub enum Closing {
     Refused,
     /// It was to be given back.
     Returned,
+    /// It was not wanted any more while something that was begun in it was under way: it was not given back.
+    Left,
     /// The configuration does not lease it any more, or leases are different ones.
     Configuration,
 }

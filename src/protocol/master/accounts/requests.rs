@@ -107,6 +107,18 @@ impl Holder {
         }
     }
 
+    /// Wants these no more, and does not say so: what was begun in them is not on disk.
+    pub(super) fn leave(&mut self, accounts: BTreeSet<Address>, cx: &mut Context<'_>) {
+        clause!(MA_067);
+        for account in accounts {
+            self.asked.remove(&account);
+            self.wanted.remove(&account);
+            if self.held.contains_key(&account) {
+                self.close(account, Closing::Left, cx);
+            }
+        }
+    }
+
     /// It is time to ask again: on the connection that there is, or on a new one.
     pub(super) fn renew(&mut self, config: &AccountsConfig, cx: &mut Context<'_>) {
         if self.is_idle() {

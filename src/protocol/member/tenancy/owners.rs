@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{GranterCommand, Input, Member, MemberConfig, Turn};
+use crate::kernel::Input;
+use crate::protocol::master::accounts::GranterCommand;
+use crate::protocol::member::{Member, MemberConfig, Turn};
 use crate::wire::accounts::LeaseEpoch;
 use crate::wire::ids::{Epoch, MemberName};
 use crate::wire::message::Address;

@@ -1,0 +1,238 @@
+//! What a member does about the accounts that it has, wants, or knows another one to have.
+
+use alloc::collections::BTreeSet;
+
+use super::{Inquiry, Tenancies, Tenancy};
+use crate::clause;
+use crate::kernel::{Gate, Input};
+use crate::protocol::deliver::shared::{SharedAnswer, SharedJournal, SharedQuery};
+use crate::protocol::master::accounts::{HolderCommand, HolderEvent};
+use crate::protocol::member::{Answer, Errand, Event, Member, MemberConfig, Query, Turn};
+use crate::protocol::queue::{Decision, Place};
+use crate::wire::accounts::LeaseEpoch;
+use crate::wire::deliver::Ownership;
+use crate::wire::ids::{ConnectionId, Epoch, MemberName, QueueId};
+use crate::wire::message::Address;
+
+impl Member {
+    /// What the holder tells: this member has an account, or has it no more, or another one has it.
+    pub(super) fn tenancy_told(&mut self, event: HolderEvent, turn: &mut Turn<'_, '_>) {
+        turn.tell(Event::Tenancy(event.clone()));
+        match event {
+            HolderEvent::Opened { account, epoch } => {
+                let tenancy = Tenancy { epoch, opened: None, published: Vec::new() };
+                self.tenancies.held.insert(account.clone(), tenancy);
+                self.beliefs.remove(&account);
+                self.show_the_store(&account, turn);
+            }
+            HolderEvent::Closed { account, .. } => {
+                self.tenancies.leaving.remove(&account);
+                if let Some(Tenancy { opened: Some((opening, _)), .. }) =
+                    self.tenancies.held.remove(&account)
+                {
+                    self.tenancies.spent.insert(account, opening);
+                }
+            }
+            HolderEvent::Refused { account, owner } => {
+                clause!(DE_105);
+                let is_known = self.beliefs.get(&account).is_some_and(|b| b.member == owner);
+                if !is_known {
+                    let before = self.beliefs.get(&account).map(|belief| belief.epoch);
+                    let spent = self.tenancies.spent.get(&account).copied();
+                    let own = spent.max(self.greatest_marked(&account, turn.config));
+                    let epoch = before.max(own).map_or(Epoch::FIRST, |last| Epoch(last.0 + 1));
+                    self.beliefs.insert(account.clone(), Ownership { member: owner, epoch });
+                }
+                self.owner_is_known(&account, turn);
+            }
+            HolderEvent::Misbehaved { .. } => {}
+        }
+    }
+
+    /// Has the store see the epoch under which this member has an account.
+    pub(crate) fn show_the_store(&mut self, account: &Address, turn: &mut Turn<'_, '_>) {
+        let Some(epoch) = self.tenancies.epoch(account).cloned() else { return };
+        clause!(DE_100);
+        let member = turn.config.member.clone();
+        let until = self.journal_is_kept_from(turn);
+        let query = SharedQuery::Open { epoch: epoch.clone(), member, until };
+        let query = Query::Shared { account: account.clone(), query };
+        if !self.ask(Errand::Tenancy(account.clone(), epoch), (query, Gate::Now), turn) {
+            self.give_back(BTreeSet::from([account.clone()]), turn);
+        }
+    }
+
+    /// The store has seen the epoch, or has not.
+    pub(crate) fn store_was_shown(
+        &mut self,
+        (account, epoch): (Address, LeaseEpoch),
+        answer: Answer,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(tenancy) = self.tenancies.held.get_mut(&account) else { return };
+        if tenancy.epoch != epoch {
+            return;
+        }
+        let answer = if let Answer::Shared(answer) = answer { Some(*answer) } else { None };
+        match answer {
+            Some(SharedAnswer::Opened { opening, journal }) => {
+                if tenancy.opened.is_some() {
+                    // It was asked again to drop what is old.
+                    return;
+                }
+                tenancy.opened = Some((opening, SharedJournal::of(journal)));
+                turn.tell(Event::AccountOpened { account: account.clone(), epoch: opening });
+                self.redo_leased(&account, turn);
+                for host in self.readdress_all(turn) {
+                    self.reach_host(&host, turn);
+                }
+                self.owner_is_known(&account, turn);
+            }
+            // It was asked again to drop what is old, and will be with the next day.
+            None if tenancy.opened.is_some() => {}
+            // Another one has it by now, or the store cannot be used here: others may fare better.
+            _ => self.give_back(BTreeSet::from([account]), turn),
+        }
+    }
+
+    /// Somebody has the account: its mail goes there, and who has asked is answered.
+    fn owner_is_known(&mut self, account: &Address, turn: &mut Turn<'_, '_>) {
+        for host in self.readdress_all(turn) {
+            self.reach_host(&host, turn);
+        }
+        for inquiry in self.tenancies.asked.remove(account).unwrap_or_default() {
+            self.answer_inquiry(inquiry, turn);
+        }
+        let waiting = self.tenancies.waiting.remove(account).unwrap_or_default();
+        for (queue, index) in waiting {
+            let work = self.work.get(&queue);
+            let place = work.and_then(|work| work.places.get(&index));
+            let Some(Place::Retry { failed, .. }) = place else { continue };
+            let again = |decision| matches!(decision, Decision::Go(route) if Some(&route) == failed.as_ref());
+            // Where it has just failed it is not tried again before its time.
+            if !again(self.decide(queue, index, turn.config)) {
+                self.route(queue, &[index], turn);
+            }
+        }
+    }
+
+    /// Mail in the queue waits until somebody has its account.
+    pub(crate) fn wait_for_owner(&mut self, account: &Address, queue: QueueId, index: u32) {
+        self.tenancies.waiting.entry(account.clone()).or_default().insert((queue, index));
+    }
+
+    /// Somebody asks about an account of which nobody knows who has it.
+    pub(crate) fn owe_inquiry(
+        &mut self,
+        account: Address,
+        inquiry: Inquiry,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        self.tenancies.asked.entry(account.clone()).or_default().push(inquiry);
+        self.claim(BTreeSet::from([account]), true, turn);
+    }
+
+    /// A connection is gone: nobody waits there for answers any more.
+    pub(crate) fn forget_inquiries(&mut self, connection: ConnectionId) {
+        self.tenancies.asked.retain(|_, inquiries| {
+            inquiries.retain(|inquiry| inquiry.connection != connection);
+            !inquiries.is_empty()
+        });
+    }
+
+    /// Asks the master for accounts. Who drains wants only those about which somebody is in doubt.
+    pub(crate) fn claim(
+        &mut self,
+        accounts: BTreeSet<Address>,
+        is_in_doubt: bool,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        clause!(MA_103);
+        if accounts.is_empty() || (self.spool.draining && !is_in_doubt) {
+            return;
+        }
+        self.step_holder(Input::Command(HolderCommand::Claim(accounts)), turn);
+    }
+
+    /// Wants accounts no more. What nothing is under way for is given back.
+    pub(crate) fn give_back(&mut self, accounts: BTreeSet<Address>, turn: &mut Turn<'_, '_>) {
+        clause!(MA_067);
+        let busy = self.busy_accounts();
+        let (left, idle) = accounts.into_iter().partition(|account| busy.contains(account));
+        self.step_holder(Input::Command(HolderCommand::Leave(left)), turn);
+        self.step_holder(Input::Command(HolderCommand::GiveBack(idle)), turn);
+    }
+
+    /// The accounts into which deliveries are under way.
+    pub(super) fn busy_accounts(&self) -> BTreeSet<Address> {
+        let leased = self.deposits.values().filter(|deposit| deposit.leased);
+        leased.map(|deposit| deposit.account.clone()).collect()
+    }
+
+    /// A delivery to the host of these has failed, or is in doubt: somebody else may have them by now.
+    pub(crate) fn ask_for_owner(
+        &mut self,
+        queue: QueueId,
+        indexes: &[u32],
+        is_in_doubt: bool,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if self.tenancies.running.is_none() {
+            return;
+        }
+        let mut leased = BTreeSet::new();
+        for index in indexes {
+            let account = self.account_of(queue, *index, turn.config);
+            let Some(account) = account.filter(|account| turn.config.is_leased_here(account))
+            else {
+                continue;
+            };
+            self.wait_for_owner(&account, queue, *index);
+            leased.insert(account);
+        }
+        self.claim(leased, is_in_doubt, turn);
+    }
+
+    /// What is in doubt with this host may be another one's to tell by now.
+    pub(crate) fn ask_for_owners(&mut self, host: &MemberName, turn: &mut Turn<'_, '_>) {
+        let queues = self.inquiries.get(host).cloned().unwrap_or_default();
+        for queue in queues {
+            let is_it = |place: &Place| matches!(place, Place::Doubt(with) if with == host);
+            let doubtful = self.standing(queue, is_it);
+            self.ask_for_owner(queue, &doubtful, true, turn);
+        }
+    }
+
+    /// The greatest opening under which mail of the queue may have been delivered into an account.
+    fn greatest_marked(&self, account: &Address, config: &MemberConfig) -> Option<Epoch> {
+        let marked = self.spool.queue.iter().flat_map(|(queue, message)| {
+            let indexes = message.deliveries.values().flatten();
+            indexes.filter_map(|index| Some((*queue, *index, message.meant_for(*index)?.epoch)))
+        });
+        let its = marked.filter(|(queue, index, _)| {
+            self.account_of(*queue, *index, config).as_ref() == Some(account)
+        });
+        its.map(|(.., epoch)| epoch).max()
+    }
+
+    /// Who drains, or is ordered to, gives back what nothing is under way for.
+    pub(crate) fn vacate(&mut self, turn: &mut Turn<'_, '_>) {
+        let drains = self.spool.draining && !turn.fault("drains-and-keeps");
+        let Tenancies { held, leaving, .. } = &self.tenancies;
+        if held.is_empty() || (!drains && leaving.is_empty()) {
+            return;
+        }
+        clause!(MA_103);
+        clause!(MA_105);
+        let goes = |account: &&Address| drains || leaving.contains(*account);
+        let mut idle: BTreeSet<_> = held.keys().filter(goes).cloned().collect();
+        let busy = self.busy_accounts();
+        idle.retain(|account| !busy.contains(account));
+        // What was claimed for the sake of a doubt is opened first.
+        let leaving = &self.tenancies.leaving;
+        idle.retain(|account| self.tenancies.is_open(account) || leaving.contains(account));
+        if !idle.is_empty() {
+            self.give_back(idle, turn);
+        }
+    }
+}
