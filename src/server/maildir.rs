@@ -156,6 +156,40 @@ impl Maildirs {
         Ok(())
     }
 
+    /// The same, where a message that is neither in `tmp/` nor where readers have it is none that was published: the
+    /// directory may be another one than that into which it was written.
+    ///
+    /// # Errors
+    /// A step fails, or there is no such message; publishing again is safe.
+    pub fn publish_what_is_there(
+        &self,
+        to: (&Address, Option<&str>),
+        name: &str,
+    ) -> Result<(), MaildirError> {
+        let maildir = self.folder(to.0, to.1);
+        let from = message_path(&maildir, "tmp", name)?;
+        let is_there = || -> io::Result<bool> {
+            if from.try_exists()? || maildir.join("new").join(name).try_exists()? {
+                return Ok(true);
+            }
+            // A mail reader has added its flags.
+            let mut read = fs::read_dir(maildir.join("cur"))?;
+            let is_it = |entry: io::Result<fs::DirEntry>| {
+                entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with(name))
+            };
+            Ok(read.any(is_it))
+        };
+        match is_there() {
+            Ok(true) => self.publish(to, name),
+            Ok(false) => {
+                let gone =
+                    io::Error::new(io::ErrorKind::NotFound, "it is neither here nor in its place");
+                Err(failed(&from, "publish")(gone))
+            }
+            Err(error) => Err(failed(&from, "publish")(error)),
+        }
+    }
+
     /// The octets of the files of an account, in all its folders: those that its owner sees, and those in
     /// `tmp/` that are named in `unpublished`; but none that is named in `without`.
     ///

@@ -432,3 +432,20 @@ fn bad_parts_are_named() {
         assert_eq!(bad.identity().map(|_| ()).map_err(|error| error.part), Err(part));
     }
 }
+
+/// SV-126: what was written into another directory, which was mounted there for a while, is not in its place.
+#[test]
+fn a_file_that_is_nowhere_was_not_published() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let maildirs = Maildirs::new(directory.path());
+    let ann = Address::from("ann@example.com");
+    let publish = |name: &str| maildirs.publish_what_is_there((&ann, None), name);
+    assert!(publish("1").is_err(), "there is no such account");
+    deposit(&maildirs, "ann@example.com", "1");
+    assert!(publish("2").is_err(), "there is no such file");
+    publish("1").expect("it is in `tmp/`");
+    publish("1").expect("it is in `new/`");
+    let inbox = maildirs.directory(&ann);
+    std::fs::rename(inbox.join("new/1"), inbox.join("cur/1:2,S")).expect("it is read");
+    publish("1").expect("it is in `cur/`");
+}

@@ -50,6 +50,8 @@ pub(crate) struct Sending {
     pub(crate) up: bool,
     /// What we wait for.
     pub(crate) talk: Talk,
+    /// The messages about which it was asked: on one connection it is asked once.
+    pub(crate) asked: BTreeSet<QueueId>,
 }
 
 /// What the sender waits for.

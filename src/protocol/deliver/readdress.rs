@@ -65,12 +65,30 @@ impl Member {
         let Some(meant) = self.spool.queue.get(&queue).and_then(|m| m.meant_for(index)) else {
             return;
         };
+        let is_corrected = to.member == meant.member;
         if self.follow(queue, index, &meant, to, turn) {
+            if is_corrected {
+                clause!(DE_105);
+                return self.ask_again(queue, &meant.member);
+            }
             return self.ask_where_it_is(queue, None, turn);
         }
         self.end_following(queue, &[index]);
+        self.ask_for_owner(queue, &[index], true, turn);
         self.inquiries.entry(meant.member.clone()).or_default().insert(queue);
         turn.arm(Timer::Doubt(meant.member), DOUBT_INTERVAL);
+    }
+
+    /// The host has named another opening of its own: it is asked for that one, on the same connection.
+    fn ask_again(&mut self, queue: QueueId, host: &MemberName) {
+        for line in self.lines.values_mut() {
+            if let Line::Sending(sending) = line
+                && sending.host == *host
+            {
+                sending.asked.remove(&queue);
+            }
+        }
+        self.inquiries.entry(host.clone()).or_default().insert(queue);
     }
 
     /// Notes a new ownership; whether it is to be followed in this attempt.
@@ -84,7 +102,7 @@ impl Member {
     ) -> bool {
         let Some(account) = self.account_of(queue, index, turn.config) else { return false };
         turn.tell(Event::AccountMoved { queue, index, to: to.clone() });
-        if !self.believe(account, &to, turn) {
+        if !self.believe(account, &to, &meant.member, turn) {
             return false;
         }
         clause!(DE_046);
@@ -96,11 +114,21 @@ impl Member {
     }
 
     /// Takes an ownership for true that is newer than what is known, and within reach: DELIVER goes to
-    /// members of the own group.
-    fn believe(&mut self, account: Address, to: &Ownership, turn: &Turn<'_, '_>) -> bool {
+    /// members of the own group. Of a leased account the number that is known may be a guess, which its owner corrects.
+    fn believe(
+        &mut self,
+        account: Address,
+        to: &Ownership,
+        by: &MemberName,
+        turn: &Turn<'_, '_>,
+    ) -> bool {
         let known = self.ownership(&account, turn.config);
-        let is_newer = known.is_none_or(|known| to.epoch > known.epoch);
-        if !is_newer || !is_in_reach(turn, &to.member) {
+        let is_leased = turn.config.is_leased_here(&account);
+        let is_own_word = is_leased && to.member == *by;
+        let is_newer = known.is_none_or(|known| to.epoch > known.epoch) || is_own_word;
+        // Who has given an account back is told so by others for a while.
+        let is_stale = is_leased && to.member == turn.config.member;
+        if !is_newer || is_stale || !is_in_reach(turn, &to.member) {
             return false;
         }
         self.beliefs.insert(account, to.clone());
@@ -149,9 +177,11 @@ impl Member {
                 continue;
             };
             let account = self.account_of(queue, index, turn.config);
+            let is_leased = account.as_ref().is_some_and(|a| turn.config.is_leased_here(a));
             let known = account.and_then(|account| self.ownership(&account, turn.config));
+            let is_another = |known: &Ownership| is_leased && known.member != meant.member;
             match known {
-                Some(known) if is_newer(&known, &meant, turn) => {
+                Some(known) if is_another(&known) || is_newer(&known, &meant, turn) => {
                     clause!(DE_040);
                     hosts.extend(self.readdress_to((queue, index), &meant, known, turn));
                 }

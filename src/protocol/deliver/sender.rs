@@ -27,7 +27,8 @@ impl Member {
             return self.pump_delivery(connection, turn);
         }
         let connection = self.allot();
-        let sending = Sending { host: host.clone(), up: false, talk: Talk::Idle };
+        let sending =
+            Sending { host: host.clone(), up: false, talk: Talk::Idle, asked: BTreeSet::new() };
         self.lines.insert(connection, Line::Sending(sending));
         turn.cx.open(connection, Endpoint::Deliver(host.clone()));
     }
@@ -39,10 +40,9 @@ impl Member {
             return;
         }
         let host = sending.host.clone();
-        if let Some(queue) = self.inquiries.get_mut(&host).and_then(BTreeSet::pop_first) {
+        if let Some(queue) = self.next_inquiry(connection, &host) {
             return self.inquire(connection, queue, &host, turn);
         }
-        self.inquiries.remove(&host);
         let route = Route::Deliver(host.clone());
         while let Some(queue) = self.first_in_line(&route) {
             let recipients = self.still_meant(queue, &route, turn);
@@ -58,6 +58,20 @@ impl Member {
             return self.deliver(connection, queue, recipients, turn);
         }
         self.hang_up(connection, turn);
+    }
+
+    /// The next message about which the host is to be asked on this connection. What it has not answered there is asked
+    /// for on a later one.
+    fn next_inquiry(&mut self, connection: ConnectionId, host: &MemberName) -> Option<QueueId> {
+        let Some(Line::Sending(sending)) = self.lines.get_mut(&connection) else { return None };
+        let queues = self.inquiries.get_mut(host)?;
+        let queue = queues.iter().find(|queue| !sending.asked.contains(queue)).copied()?;
+        sending.asked.insert(queue);
+        queues.remove(&queue);
+        if queues.is_empty() {
+            self.inquiries.remove(host);
+        }
+        Some(queue)
     }
 
     fn deliver(
@@ -207,7 +221,7 @@ impl Member {
 
     /// The connection is gone: whoever is without an answer is in doubt, the others go on.
     pub(crate) fn sending_lost(&mut self, sending: Sending, turn: &mut Turn<'_, '_>) {
-        let Sending { host, up, talk } = sending;
+        let Sending { host, up, talk, .. } = sending;
         if let Some((queue, open)) = talk.unanswered() {
             self.doubt_delivery(queue, &open, &host, turn);
         }

@@ -270,6 +270,7 @@ impl Member {
                 self.step_election(&group, Input::Timer(timer), None, turn);
             }
             timer @ (Timer::Granter(_) | Timer::Holder(_)) => self.lease_due(timer, turn),
+            Timer::Tenant => self.seek_owners(turn),
             Timer::Herald => self.herald_again(turn),
             Timer::Members(timer) => self.step_members(Input::Timer(timer), turn),
             Timer::Verify(client) => self.verified_too_late(client, turn),

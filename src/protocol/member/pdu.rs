@@ -329,6 +329,8 @@ pub enum Timer {
     Granter(GranterTimer),
     /// Of the accounts that it has by lease.
     Holder(HolderTimer),
+    /// Mail waits for accounts that are leased.
+    Tenant,
     /// The members that are not attached are told again who the master is.
     Herald,
     /// Of the list of members.

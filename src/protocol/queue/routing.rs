@@ -132,7 +132,7 @@ impl Member {
                 }
                 Decision::Wait(reason) => {
                     if let Reason::NoOwner(account) = &reason {
-                        self.wait_for_owner(account, queue, *index);
+                        self.wait_for_owner(account, (queue, *index), turn);
                         unowned.insert(account.clone());
                     }
                     let why = self.in_words(queue, reason);

@@ -4,6 +4,7 @@ use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use super::ToHost;
+use crate::clause;
 use crate::kernel::{Ticket, Time};
 use crate::protocol::master::election::{StoreAnswer, StoreWord};
 use crate::protocol::member::{Answer, Notice, Query};
@@ -13,7 +14,7 @@ use crate::server::bodies::{DamagedBody, IntakeError, take};
 use crate::server::maildir::Maildirs;
 use crate::server::net::Network;
 use crate::server::notices::{compose, compose_reply};
-use crate::server::shared::Shared;
+use crate::server::shared::{DATABASE, Shared};
 use crate::server::spool::{Operation, Spool, SpoolError};
 use crate::server::tokens::{Kind, Token};
 use crate::wire::header::HEADER_LIMIT_OCTETS;
@@ -107,7 +108,12 @@ impl World<'_> {
             }
             Query::Publish { account, shared, name, folder } => {
                 let Some(maildirs) = self.maildirs(shared) else { return Ok(no_store()) };
-                let published = maildirs.publish((&account, folder.as_deref()), &name);
+                let to = (&account, folder.as_deref());
+                let published = if shared {
+                    maildirs.publish_what_is_there(to, &name)
+                } else {
+                    maildirs.publish(to, &name)
+                };
                 Ok(match published {
                     Ok(()) => Answer::Done.into(),
                     Err(error) => failed(&error, None, error.refusal()),
@@ -137,9 +143,14 @@ impl World<'_> {
         }
     }
 
-    /// Where the accounts are that are meant: here, or in the store that members share, if there is one.
-    const fn maildirs(&self, is_shared: bool) -> Option<&Maildirs> {
-        if is_shared { self.shared } else { Some(self.maildirs) }
+    /// Where the accounts are that are meant: here, or in the store that members share, if it is there. What is written
+    /// into a directory that is not mounted is lost when it is.
+    fn maildirs(&self, is_shared: bool) -> Option<&Maildirs> {
+        if !is_shared {
+            return Some(self.maildirs);
+        }
+        clause!(SV_126);
+        self.shared.filter(|maildirs| maildirs.root().with_file_name(DATABASE).is_file())
     }
 
     fn compose(&self, notice: &Notice) -> Result<Answered, String> {

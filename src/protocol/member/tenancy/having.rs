@@ -1,18 +1,24 @@
 //! What a member does about the accounts that it has, wants, or knows another one to have.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 use super::{Inquiry, Tenancies, Tenancy};
 use crate::clause;
-use crate::kernel::{Gate, Input};
+use crate::kernel::{Gate, Input, Span};
 use crate::protocol::deliver::shared::{SharedAnswer, SharedJournal, SharedQuery};
 use crate::protocol::master::accounts::{HolderCommand, HolderEvent};
-use crate::protocol::member::{Answer, Errand, Event, Member, MemberConfig, Query, Turn};
+use crate::protocol::member::{Answer, Errand, Event, Member, MemberConfig, Query, Timer, Turn};
 use crate::protocol::queue::{Decision, Place};
 use crate::wire::accounts::LeaseEpoch;
 use crate::wire::deliver::Ownership;
 use crate::wire::ids::{ConnectionId, Epoch, MemberName, QueueId};
 use crate::wire::message::Address;
+
+/// How long mail waits before it is looked again who has its account by now.
+const SEEK_SOON: Span = Span::seconds(2);
+/// The same, as long as nobody has it.
+const SEEK_INTERVAL: Span = Span::seconds(10);
 
 impl Member {
     /// What the holder tells: this member has an account, or has it no more, or another one has it.
@@ -43,7 +49,11 @@ impl Member {
                     let epoch = before.max(own).map_or(Epoch::FIRST, |last| Epoch(last.0 + 1));
                     self.beliefs.insert(account.clone(), Ownership { member: owner, epoch });
                 }
-                self.owner_is_known(&account, turn);
+                // The store of the other one sees its epoch meanwhile: then mail finds the account open.
+                self.seek_soon(turn);
+                if self.tenancies.asked.contains_key(&account) {
+                    self.owner_is_known(&account, turn);
+                }
             }
             HolderEvent::Misbehaved { .. } => {}
         }
@@ -117,8 +127,36 @@ impl Member {
     }
 
     /// Mail in the queue waits until somebody has its account.
-    pub(crate) fn wait_for_owner(&mut self, account: &Address, queue: QueueId, index: u32) {
+    pub(crate) fn wait_for_owner(
+        &mut self,
+        account: &Address,
+        (queue, index): (QueueId, u32),
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if self.tenancies.waiting.is_empty() {
+            self.seek_soon(turn);
+        }
         self.tenancies.waiting.entry(account.clone()).or_default().insert((queue, index));
+    }
+
+    fn seek_soon(&self, turn: &mut Turn<'_, '_>) {
+        turn.arm(Timer::Tenant, SEEK_SOON);
+    }
+
+    /// Mail still waits for accounts: for those that somebody has by now it goes on, and for the others the master is
+    /// asked, whatever became of what was asked before.
+    pub(crate) fn seek_owners(&mut self, turn: &mut Turn<'_, '_>) {
+        clause!(MA_103);
+        let waiting: Vec<Address> = self.tenancies.waiting.keys().cloned().collect();
+        let (known, unknown): (Vec<Address>, Vec<Address>) =
+            waiting.into_iter().partition(|account| self.ownership(account, turn.config).is_some());
+        for account in known {
+            self.owner_is_known(&account, turn);
+        }
+        self.claim(unknown.into_iter().collect(), false, turn);
+        if !self.tenancies.waiting.is_empty() {
+            turn.arm(Timer::Tenant, SEEK_INTERVAL);
+        }
     }
 
     /// Somebody asks about an account of which nobody knows who has it.
@@ -187,7 +225,7 @@ impl Member {
             else {
                 continue;
             };
-            self.wait_for_owner(&account, queue, *index);
+            self.wait_for_owner(&account, (queue, *index), turn);
             leased.insert(account);
         }
         self.claim(leased, is_in_doubt, turn);
