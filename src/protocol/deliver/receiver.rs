@@ -57,6 +57,7 @@ impl Member {
         parcel: Parcel,
         turn: &mut Turn<'_, '_>,
     ) {
+        let Some(parcel) = self.postpone(connection, parcel, turn.config) else { return };
         let Some(Line::Receiving(receiving)) = self.lines.get(&connection) else { return };
         let member = receiving.member.0.clone();
         let Parcel { mut envelope, body, epochs } = parcel;

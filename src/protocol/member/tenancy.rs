@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 pub use owners::{OwnerReport, OwnerSource};
 
-use super::{Member, MemberConfig};
+use super::{Member, MemberConfig, Parcel};
 use crate::protocol::deliver::shared::SharedJournal;
 use crate::protocol::master::accounts::{AccountsConfig, Granter, Holder};
 use crate::wire::accounts::LeaseEpoch;
@@ -30,6 +30,8 @@ pub(crate) struct Tenancies {
     held: BTreeMap<Address, Tenancy>,
     /// Mail in the queue that waits until somebody has its account.
     waiting: BTreeMap<Address, BTreeSet<(QueueId, u32)>>,
+    /// Deliveries of others into accounts that this member is just opening.
+    postponed: BTreeMap<Address, Vec<(ConnectionId, Parcel)>>,
     /// What others have asked about accounts before it was known who has them.
     asked: BTreeMap<Address, Vec<Inquiry>>,
     /// The openings under which this member had accounts last: who has one now has a greater one.

@@ -8,7 +8,9 @@ use crate::clause;
 use crate::kernel::{Gate, Input, Span};
 use crate::protocol::deliver::shared::{SharedAnswer, SharedJournal, SharedQuery};
 use crate::protocol::master::accounts::{HolderCommand, HolderEvent};
-use crate::protocol::member::{Answer, Errand, Event, Member, MemberConfig, Query, Timer, Turn};
+use crate::protocol::member::{
+    Answer, Errand, Event, Member, MemberConfig, Parcel, Query, Timer, Turn,
+};
 use crate::protocol::queue::{Decision, Place};
 use crate::wire::accounts::LeaseEpoch;
 use crate::wire::deliver::Ownership;
@@ -36,8 +38,9 @@ impl Member {
                 if let Some(Tenancy { opened: Some((opening, _)), .. }) =
                     self.tenancies.held.remove(&account)
                 {
-                    self.tenancies.spent.insert(account, opening);
+                    self.tenancies.spent.insert(account.clone(), opening);
                 }
+                self.take_postponed(&account, turn);
             }
             HolderEvent::Refused { account, owner } => {
                 clause!(DE_105);
@@ -49,11 +52,7 @@ impl Member {
                     let epoch = before.max(own).map_or(Epoch::FIRST, |last| Epoch(last.0 + 1));
                     self.beliefs.insert(account.clone(), Ownership { member: owner, epoch });
                 }
-                // The store of the other one sees its epoch meanwhile: then mail finds the account open.
-                self.seek_soon(turn);
-                if self.tenancies.asked.contains_key(&account) {
-                    self.owner_is_known(&account, turn);
-                }
+                self.owner_is_known(&account, turn);
             }
             HolderEvent::Misbehaved { .. } => {}
         }
@@ -92,6 +91,7 @@ impl Member {
                 }
                 tenancy.opened = Some((opening, SharedJournal::of(journal)));
                 turn.tell(Event::AccountOpened { account: account.clone(), epoch: opening });
+                self.take_postponed(&account, turn);
                 self.redo_leased(&account, turn);
                 for host in self.readdress_all(turn) {
                     self.reach_host(&host, turn);
@@ -102,6 +102,33 @@ impl Member {
             None if tenancy.opened.is_some() => {}
             // Another one has it by now, or the store cannot be used here: others may fare better.
             _ => self.give_back(BTreeSet::from([account]), turn),
+        }
+    }
+
+    /// A delivery has come for an account that this member has and whose store has not yet seen it: it waits for that.
+    pub(crate) fn postpone(
+        &mut self,
+        connection: ConnectionId,
+        parcel: Parcel,
+        config: &MemberConfig,
+    ) -> Option<Parcel> {
+        let opening = parcel.envelope.recipients.iter().find_map(|recipient| {
+            let account = &config.organization.account(&recipient.address)?.address;
+            let is_held = self.tenancies.epoch(account).is_some();
+            (is_held && !self.tenancies.is_open(account)).then(|| account.clone())
+        });
+        let Some(account) = opening else { return Some(parcel) };
+        self.tenancies.postponed.entry(account).or_default().push((connection, parcel));
+        None
+    }
+
+    fn take_postponed(&mut self, account: &Address, turn: &mut Turn<'_, '_>) {
+        for (connection, parcel) in self.tenancies.postponed.remove(account).unwrap_or_default() {
+            if self.lines.contains_key(&connection) {
+                self.take_delivery(connection, parcel, turn);
+            } else {
+                self.release_body(parcel.body, turn);
+            }
         }
     }
 
