@@ -80,7 +80,7 @@ impl Member {
     }
 
     /// The host has named another opening of its own: it is asked for that one, on the same connection.
-    fn ask_again(&mut self, queue: QueueId, host: &MemberName) {
+    pub(super) fn ask_again(&mut self, queue: QueueId, host: &MemberName) {
         for line in self.lines.values_mut() {
             if let Line::Sending(sending) = line
                 && sending.host == *host

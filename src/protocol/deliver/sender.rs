@@ -46,6 +46,10 @@ impl Member {
         let route = Route::Deliver(host.clone());
         while let Some(queue) = self.first_in_line(&route) {
             let recipients = self.still_meant(queue, &route, turn);
+            // Who is routed anew may find the account here at once, and take the connection.
+            if !self.is_idle(connection) {
+                return;
+            }
             if recipients.is_empty() {
                 continue;
             }
@@ -58,6 +62,12 @@ impl Member {
             return self.deliver(connection, queue, recipients, turn);
         }
         self.hang_up(connection, turn);
+    }
+
+    /// Whether nothing is waited for on a connection.
+    fn is_idle(&self, connection: ConnectionId) -> bool {
+        let line = self.lines.get(&connection);
+        matches!(line, Some(Line::Sending(sending)) if sending.talk == Talk::Idle)
     }
 
     /// The next message about which the host is to be asked on this connection. What it has not answered there is asked
@@ -99,6 +109,9 @@ impl Member {
     ) {
         clause!(DE_003);
         self.ask_where_it_is(queue, Some(host), turn);
+        if !self.is_idle(connection) {
+            return self.ask_again(queue, host);
+        }
         let doubtful =
             self.standing(queue, |place| matches!(place, Place::Doubt(with) if with == host));
         let Some(message) = self.spool.queue.get(&queue) else {
