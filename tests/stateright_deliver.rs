@@ -31,8 +31,8 @@ fn long_two_lost_connections_and_two_crashes() {
 /// DE-040, DE-041, DE-044 to DE-046: the same while the account and its journal move.
 #[test]
 fn an_account_that_moves_gets_the_delivery_at_most_once() {
-    holds(Scene::moving(1, 0, &[]), 8_251);
-    holds(Scene::moving(0, 1, &[]), 18_540);
+    holds(Scene::moving(1, 0, &[]), 8_065);
+    holds(Scene::moving(0, 1, &[]), 18_294);
 }
 
 /// The same with a lost connection and a crash.
