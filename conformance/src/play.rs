@@ -64,6 +64,8 @@ pub(crate) enum Act {
     Transfer(Option<&'static str>),
     /// The operator of the node has it drain, or drain no more.
     Drain(bool),
+    /// The operator of the node has this leased account released.
+    Release(&'static str),
     /// The node is killed and started again with the same files.
     Restart,
     /// The node is killed and started again with the same files when so much virtual time has passed.
@@ -289,6 +291,7 @@ impl Running {
             Act::Bury(group, force) => self.cluster.bury(NODE, group, *force)?,
             Act::Transfer(to) => self.cluster.transfer(NODE, *to)?,
             Act::Drain(on) => self.cluster.drain(NODE, *on)?,
+            Act::Release(account) => self.cluster.release(NODE, account)?,
             Act::Restart => self.away(0)?,
             Act::Away(span_us) => self.away(*span_us)?,
             Act::LoseDisk => {

@@ -161,6 +161,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("late-lease-counts", "takes the answer to any request for a lease of an account"),
     ("returns-before-it-closes", "gives an account back and has it until its lease ends"),
     ("drains-and-keeps", "keeps its leased accounts when it is ordered to drain"),
+    ("keeps-what-is-released", "keeps a leased account that it is ordered to give back"),
+    ("believes-what-was-freed", "believes a member that names an epoch that an operator has freed"),
     ("asks-any-master", "asks a master for accounts that has not said that it leases any"),
     ("unknown-of-any-account", "says that nothing is recorded of an account that it has not"),
     ("files-without-opening", "writes a delivery under the same name whoever has the account"),

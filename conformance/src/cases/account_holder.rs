@@ -33,6 +33,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(ends());
     cases.extend(stores());
     cases.extend(drains());
+    cases.extend(releases());
     cases
 }
 
@@ -364,5 +365,54 @@ fn drains() -> Vec<Case> {
                 .look(Look::Never("gives-nothing-back", RETURN, None)),
         )
         .twin("account.have.02"),
+    ]
+}
+
+fn releases() -> Vec<Case> {
+    let released = |play: Play| play.wait(SECOND).mark("released").act(Act::Release(DORAS));
+    let done = || Look::Shown("takes-the-order", 0, "/ok", Value::Object(serde_json::Map::new()));
+    vec![
+        account(
+            "account.release.01",
+            "A member that is ordered to release an account gives it back, under its epoch, and asks for it no more",
+            &["MA-105", "MA-067", "CO-018"],
+            released(claimed(&[]))
+                .wait(2 * THIRD)
+                .look(done())
+                .look(Look::Within(
+                    "gives-it-back",
+                    RETURN.and(" 5 {5}rg1-c 7 ( {11}dora@example.test 5 {5}rg1-c 7 1 )"),
+                    "released",
+                    (0, SECOND),
+                ))
+                .look(Look::Never("has-it-no-more", RENEW, Some("released"))),
+        )
+        .twin("account.have.02")
+        .kills(&[("keeps-what-is-released", "gives-it-back")]),
+        account(
+            "account.release.02",
+            "It claims the account again when it has mail for it",
+            &["MA-105", "MA-103"],
+            released(claimed(&[]))
+                .wait(SECOND)
+                .talk("again", mail())
+                .awaits(CLAIM, 2, SECOND)
+                .wait(SECOND)
+                .look(done())
+                .look(Look::Some("gave-it-back", RETURN)),
+        )
+        .twin("account.have.01"),
+        account(
+            "account.release.03",
+            "A member that neither has the account nor is the master refuses the order, and goes on",
+            &["MA-105", "CO-018"],
+            released(member(LISTED, &[]))
+                .wait(SECOND)
+                .look(Look::Shown("refused", 0, "/err", Value::from("refused")))
+                .look(Look::Never("gives-nothing-back", RETURN, None))
+                .talk("client", mail())
+                .awaits(CLAIM, 1, SECOND),
+        )
+        .twin("account.have.01"),
     ]
 }

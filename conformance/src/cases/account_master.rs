@@ -1,5 +1,7 @@
 //! A master that leases accounts: the suite plays the members that ask for them.
 
+use serde_json::json;
+
 use super::account_peers::{
     DAN, DORA, KEPT, account, claim, claim_of, claims_as_b, claims_on, declined, epoch,
     free_master, give_back, granted_to_c, leased, new_master, renew, taken, tenant,
@@ -13,7 +15,7 @@ use crate::case::Case;
 use crate::cluster::SECOND;
 use crate::net::Port;
 use crate::organization::{electing, leasing, leasing_without_us};
-use crate::play::{Act, Answer, Play};
+use crate::play::{Act, Answer, Look, Play};
 use crate::script::{Script, THEIR_TERM};
 
 /// Epochs of rg1-c, the master before the node.
@@ -29,6 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(renewals());
     cases.extend(registrations());
     cases.extend(returns());
+    cases.extend(releases());
     cases.extend(declines());
     cases.extend(strangers());
     cases
@@ -347,6 +350,60 @@ fn returns() -> Vec<Case> {
                 }),
         )
         .twin("account.return.01"),
+    ]
+}
+
+fn releases() -> Vec<Case> {
+    const DORAS: &str = "dora@example.test";
+    let released = |play: Play| play.act(Act::Release(DORAS));
+    let done = || Look::Shown("takes-the-order", 0, "/ok", json!({}));
+    vec![
+        account(
+            "account.release.11",
+            "A master that is ordered to release an account frees it at once, for whoever asks next",
+            &["MA-105", "MA-060", "CO-018"],
+            released(leased_to_c())
+                .look(done())
+                .talk("b", claims_as_b("granted", &leased(1, DORA, &epoch(2)))),
+        )
+        .twin("account.return.01"),
+        account(
+            "account.release.12",
+            "It does not believe the freed epoch any more, and refuses the member that names it",
+            &["MA-105", "MA-066"],
+            released(leased_to_c()).look(done()).talk("c", {
+                says(on("rg1-c"), &renew(3, DORA, &epoch(1)), "refused", &taken(3, DORA, "-"))
+            }),
+        )
+        .twin("account.release.11")
+        .kills(&[("believes-what-was-freed", "c-refused")]),
+        account(
+            "account.release.13",
+            "That member can have it again, under another epoch",
+            &["MA-105", "MA-060"],
+            released(leased_to_c()).look(done()).talk("c", {
+                says(on("rg1-c"), &claim(3, &[DORA]), "anew", &leased(3, DORA, &epoch(2)))
+            }),
+        )
+        .twin("account.release.11"),
+        account(
+            "account.release.14",
+            "Where it keeps the account for nobody there is nothing to do",
+            &["MA-105", "CO-018"],
+            released(free_master())
+                .look(done())
+                .talk("b", claims_as_b("granted", &leased(1, DORA, &epoch(1)))),
+        ),
+        account(
+            "account.release.15",
+            "An account with a host is not released: no master leases it",
+            &["MA-105", "CO-018"],
+            free_master()
+                .act(Act::Release("ann@example.test"))
+                .look(Look::Shown("refused", 0, "/err", json!("refused")))
+                .talk("b", claims_as_b("granted", &leased(1, DORA, &epoch(1)))),
+        )
+        .twin("account.release.11"),
     ]
 }
 

@@ -59,6 +59,12 @@ impl Cluster {
         self.order(member, "drain", &json!({"on": on}), json!({"op": "drain", "on": on}))
     }
 
+    /// The operator of a node has a leased account released; the answer stands in the record.
+    pub(crate) fn release(&mut self, member: &str, account: &str) -> Result<(), Stop> {
+        let request = json!({"op": "release", "account": account});
+        self.order(member, "release", &json!({"account": account}), request)
+    }
+
     /// The operator of a node orders something, which the record shows as `request`.
     fn order(
         &mut self,

@@ -45,6 +45,9 @@ pub(crate) fn show_act(act: &Act) -> Vec<String> {
         }
         Act::Drain(true) => "the operator of the node has it drain".into(),
         Act::Drain(false) => "the operator of the node has it drain no more".into(),
+        Act::Release(account) => {
+            format!("the operator of the node has the account {account} released")
+        }
         Act::Transfer(None) => "the operator of the node has the mastership move".into(),
         Act::Transfer(Some(to)) => {
             format!("the operator of the node has the mastership move to {to}")

@@ -31,6 +31,7 @@ use crate::protocol::operator::{Burial, Order};
 use crate::server::net::name_of;
 use crate::server::private;
 use crate::wire::ids::MemberName;
+use crate::wire::message::Address;
 
 /// The only value of `proto` that this version speaks.
 pub const PROTO: u64 = 1;
@@ -168,6 +169,7 @@ impl Adapter {
             "bury" => self.bury(&request.body),
             "transfer" => self.transfer(&request.body),
             "drain" => self.drain(&request.body),
+            "release" => self.release(&request.body),
             other => {
                 clause!(CO_002);
                 Err(Refused::new("unknown-op", format!("there is no operation `{other}`")))
@@ -328,6 +330,16 @@ impl Adapter {
         clause!(CO_017);
         let on = body.get("on").is_none_or(|on| *on != Value::Bool(false));
         self.order(Order::Drain { on })
+    }
+
+    fn release(&self, body: &Map<String, Value>) -> Result<Value, Refused> {
+        clause!(CO_018);
+        let account = body.get("account").map(Address::deserialize);
+        match account {
+            Some(Ok(account)) => self.order(Order::ReleaseAccount { account }),
+            Some(Err(error)) => Err(Refused::new("bad-request", error)),
+            None => Err(Refused::new("bad-request", "`account` is missing")),
+        }
     }
 
     fn order(&self, order: Order) -> Result<Value, Refused> {

@@ -250,10 +250,11 @@ impl Granter {
     }
 
     /// What is kept of an account is free, whoever has it.
-    fn free(&mut self, account: &Address) {
+    fn free(&mut self, account: &Address, config: &AccountsConfig) {
+        let is_believed = config.faults.is_on("believes-what-was-freed");
         clause!(MA_105);
         if let Some(kept) = self.table.get_mut(account).filter(|_| self.leads) {
-            (kept.owner, kept.is_freed) = (None, true);
+            (kept.owner, kept.is_freed) = (None, !is_believed);
         }
     }
 
@@ -333,7 +334,7 @@ impl Machine for Granter {
                 self.leads = false;
                 self.learn(&term);
             }
-            Input::Command(GranterCommand::Free(account)) => self.free(&account),
+            Input::Command(GranterCommand::Free(account)) => self.free(&account, config),
             Input::StoreFailed { .. } => self.leads = false,
             // Members ask again, and what is kept is kept as it was promised.
             Input::Link { .. } | Input::Answer { .. } | Input::Configuration => {}
