@@ -11,6 +11,7 @@ use super::table::{field, items, plain, row, table};
 use super::whom::{Answers, Whom};
 use crate::protocol::operator::Order;
 use crate::wire::message::Address;
+use crate::wire::smtp::decode_address;
 
 /// The commands below `accounts`.
 #[derive(Debug, Subcommand)]
@@ -22,7 +23,7 @@ pub(super) enum Accounts {
     List(Whom),
     /// Tell who has an account, by what each member knows
     #[command(
-        after_help = "Examples:\n  bridgehead accounts owner ann@example.test\n  bridgehead accounts owner ann@example.test --member rg1-a --json\n\nBY is how the member knows: lease (it has the account itself), master (it is the master, and keeps the\naccount for OWNER), heard (it was told, some time ago), file (the account has a host by the file, or has moved\nfrom there), unknown. Exit codes: 0 it is told, 1 there is no such account or a member does not answer, 2 the\narguments are wrong."
+        after_help = "Examples:\n  bridgehead accounts owner ann@example.test\n  bridgehead accounts owner ann@example.test --member rg1-a --json\n\nBY is how the member knows: lease (it has the account itself), master (it is the master, and keeps the\naccount for OWNER), heard (it was told, some time ago), file (the account has a host by the file, or has moved\nfrom there), unknown. Who has a leased account is known in the group LEASED IN alone; MASTER is that of the\nmember that answers. Exit codes: 0 it is told, 1 there is no such account or a member does not answer, 2 the\narguments are wrong."
     )]
     Owner(Meant),
     /// Have a leased account given back, or freed by the master where its owner cannot be asked
@@ -36,10 +37,14 @@ pub(super) enum Accounts {
 #[derive(Debug, Args)]
 pub(super) struct Meant {
     /// The account
-    #[arg(value_name = "ADDRESS")]
-    account: String,
+    #[arg(value_name = "ADDRESS", value_parser = address)]
+    account: Address,
     #[command(flatten)]
     whom: Whom,
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    decode_address(text).map_err(|error| format!("it is no address: {error}"))
 }
 
 /// Runs a command below `accounts`.
@@ -52,13 +57,13 @@ pub(super) fn run(command: Accounts) -> ExitCode {
         }
         Accounts::Owner(Meant { account, whom }) => {
             let question = |_: &str| Some(json!({"op": "owner", "account": account}));
-            whom.print(whom.ask(question), known, |answers| nobody_s(&account, answers))
+            whom.print(whom.ask(question), known, |answers| nobody_s(&account.0, answers))
         }
         Accounts::Release(Meant { account, whom }) => {
             if !whom.is_one() {
                 return refused("name one member: --member NAME or --socket PATH");
             }
-            let order = Order::ReleaseAccount { account: Address::from(account.as_str()) };
+            let order = Order::ReleaseAccount { account };
             whom.print(whom.ask(|_| Some(json!({"op": "order", "order": order}))), answered, judged)
         }
     }
@@ -95,12 +100,13 @@ fn known(answer: &Value) -> String {
         return "no such account\n".into();
     }
     table(&[
-        row([&"OWNER", &"BY", &"EPOCH", &"OPENING", &"MASTER"]),
+        row([&"OWNER", &"BY", &"EPOCH", &"OPENING", &"LEASED IN", &"MASTER"]),
         row([
             &plain(field(known, "owner")),
             &plain(field(known, "by")),
             &epoch(field(known, "epoch")),
             &plain(field(known, "opening")),
+            &plain(field(answer, "group")),
             &plain(field(answer, "master")),
         ]),
     ])
@@ -130,13 +136,13 @@ mod tests {
     /// MA-105
     #[test]
     fn an_owner_is_a_row() {
-        let answer = json!({"member": "rg1-b", "master": "rg1-a", "known": {
+        let answer = json!({"member": "rg1-b", "master": "rg1-a", "group": "RG1", "known": {
             "account": "ann@example.test", "owner": "rg1-c", "by": "master", "opening": null,
             "epoch": {"term": {"counter": 3, "member": "rg1-a", "nonce": 9}, "number": 12},
         }});
         let expected = "\
-OWNER  BY      EPOCH                  OPENING  MASTER
-rg1-c  master  12 of term 3 of rg1-a  -        rg1-a
+OWNER  BY      EPOCH                  OPENING  LEASED IN  MASTER
+rg1-c  master  12 of term 3 of rg1-a  -        RG1        rg1-a
 ";
         assert_eq!(known(&answer), expected);
         assert_eq!(known(&json!({"known": null})), "no such account\n");

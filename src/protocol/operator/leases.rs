@@ -22,14 +22,20 @@ impl Member {
             return answer;
         };
         if !turn.config.is_leased_here(&account) {
-            let text = "no account that the master of this group leases";
-            answer.refused.push(Item::whole(&account.0, text));
+            let leased_in = filed.and_then(|filed| filed.group.as_ref());
+            let text = leased_in.map_or_else(
+                || "no master leases it: it has its host by the file".into(),
+                |group| format!("the master of `{group}` leases it: ask a member of that group"),
+            );
+            answer.refused.push(Item::whole(&account.0, &text));
             return answer;
         }
         let report = self.owner_report(&account);
         let done = match (report.by, report.owner) {
             (OwnerSource::Lease, _) => {
-                self.leave_account(account.clone());
+                if !turn.fault("keeps-what-is-released") {
+                    self.leave_account(account.clone());
+                }
                 Ok("is given back as soon as nothing is under way in it".into())
             }
             (OwnerSource::Master, Some(owner)) => {
@@ -37,7 +43,7 @@ impl Member {
                 Ok(format!("is free; {owner} loses it with its next request"))
             }
             (OwnerSource::Master, None) => {
-                Err("is kept for nobody; who has it from an earlier master asks for it still"
+                Ok("is kept for nobody; who has it from an earlier master may ask for it still"
                     .into())
             }
             (OwnerSource::Heard, Some(owner)) => Err(format!("{owner} has it: ask that one")),
