@@ -1,5 +1,6 @@
-//! Members that have leased accounts are killed, and stopped for longer than their leases, while mail comes in through all
-//! of them: the accounts go to others, and every message is in the store that they share exactly once.
+//! Members that have leased accounts are killed, and stopped for longer than their leases, and their store goes away for
+//! a while, while mail comes in through all of them: the accounts go to others, and every message is in the store that
+//! they share exactly once.
 //!
 //! `KILL_LEASED_ROUNDS` says how often, `KILL_LEASED_SEED` what the clients do.
 
@@ -7,29 +8,34 @@
 #![allow(clippy::disallowed_types, reason = "real processes are waited for")]
 
 mod kill_support;
+mod kill_traffic;
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
+use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
 use bridgehead::cli::cluster::Plan;
-use bridgehead::kernel::Seeded;
-use bridgehead::protocol::operator::{Action, Order, Selection};
 use bridgehead::server::shared::DATABASE;
-use kill_support::chance::{below, from_environment, milliseconds};
-use kill_support::client::{Client, Seen};
+use kill_support::chance::from_environment;
+use kill_support::client::Seen;
 use kill_support::mail::{Attempt, judge, wait_until_settled};
 use kill_support::{Cluster, Scene};
+use kill_traffic::{Traffic, order_retries};
 use rusqlite::Connection;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const ACCOUNTS: [&str; 3] = ["ann@example.org", "bob@example.org", "cid@example.org"];
-/// A kill and a stop each.
+/// A kill, a stop and a store that goes away each.
 const ROUNDS: usize = 1;
 const CLIENTS: u64 = 3;
+/// So many messages are accepted while the store is away.
+const WHILE_AWAY: u64 = 10;
+/// What a member logs then.
+const SILENT: &str = "the store of leased accounts has not answered";
 /// Between two attempts of one client, in milliseconds.
 const PAUSE_MS: (u32, u32) = (20, 120);
 /// After so many messages a client connects to another member.
@@ -73,49 +79,6 @@ fn scene() -> Scene {
     let accounts = ACCOUNTS.map(String::from).to_vec();
     let organization = ORGANIZATION.to_owned() + &ACCOUNTS.map(account).concat();
     Scene { organization, accounts, scale: SCALE, etcd: Vec::new() }
-}
-
-/// One client: attempt after attempt, each with its own tag, until it is told to stop.
-fn send_messages(
-    cluster: &Cluster,
-    client: u64,
-    seed: u64,
-    (is_over, accepted): (&AtomicBool, &AtomicU64),
-) -> Vec<Attempt> {
-    let mut chance = Seeded::new(seed.wrapping_mul(1_000) + client);
-    let members = u32::try_from(cluster.members().len()).expect("a few");
-    let mut attempts = Vec::new();
-    let mut connection: Option<(Client, usize, u32)> = None;
-    while !is_over.load(Ordering::Relaxed) {
-        thread::sleep(milliseconds(&mut chance, PAUSE_MS.0, PAUSE_MS.1));
-        let Some((mut open, at, used)) = connection.take().or_else(|| {
-            let at = below(&mut chance, members) as usize;
-            Some((Client::connect(cluster.smtp(at))?, at, 0))
-        }) else {
-            continue;
-        };
-        let choice = below(&mut chance, (1 << ACCOUNTS.len()) - 1) + 1;
-        let accounts: Vec<usize> = (0..ACCOUNTS.len()).filter(|at| choice >> at & 1 == 1).collect();
-        let to: Vec<_> = accounts.iter().map(|account| cluster.account(*account)).collect();
-        let tag = format!("{client}-{}", attempts.len());
-        let seen = open.send(&tag, &to, &cluster.waiting[at]);
-        attempts.push(Attempt { tag, accounts, seen });
-        if seen == Seen::Accepted {
-            accepted.fetch_add(1, Ordering::Relaxed);
-            connection = (used + 1 < PER_CONNECTION).then_some((open, at, used + 1));
-        }
-    }
-    attempts
-}
-
-/// Has the members, but for one that cannot answer, try now what waits for its next attempt.
-fn order_retries(cluster: &Cluster, without: Option<usize>) {
-    let which = Selection { all: true, ..Selection::default() };
-    let order = Order::Queue { action: Action::Retry, which };
-    let request = json!({"format": 1, "op": "order", "order": order});
-    // A queue with nothing in it refuses: there is nothing to try.
-    let asked = cluster.members().filter(|at| Some(*at) != without);
-    asked.for_each(|at| drop(cluster.ask(at, &request)));
 }
 
 /// Who has an account open, by what those say who run, but for one.
@@ -169,12 +132,6 @@ fn bereave(cluster: &Cluster, account: usize, victim: usize, stands_still: bool)
     true
 }
 
-fn signal(cluster: &Cluster, at: usize, signal: Signal) {
-    let running = cluster.running[at].lock().expect("no panic");
-    let process = Pid::from_child(running.as_ref().expect("it runs"));
-    kill_process(process, signal).expect("it is our child");
-}
-
 fn store(cluster: &Cluster, directory: &Path) -> Connection {
     let shared = Plan::shared(directory, &cluster.plan.members[0].group);
     Connection::open(shared.join(DATABASE)).expect("it is there")
@@ -183,13 +140,13 @@ fn store(cluster: &Cluster, directory: &Path) -> Connection {
 /// Stops a member somewhere, but for the middle of a commit: there it keeps the store locked, and nobody could do anything.
 fn stop(cluster: &Cluster, victim: usize, directory: &Path) {
     wait("a moment outside of a commit", cluster, || {
-        signal(cluster, victim, Signal::STOP);
+        cluster.signal(victim, Signal::STOP);
         // Others are through with theirs within that.
         let store = store(cluster, directory);
         store.busy_timeout(LOCKED).expect("it takes a limit");
         let is_free = store.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok();
         if !is_free {
-            signal(cluster, victim, Signal::CONT);
+            cluster.signal(victim, Signal::CONT);
         }
         is_free.then_some(())
     });
@@ -212,12 +169,36 @@ fn recorded(cluster: &Cluster, directory: &Path) -> (Vec<u32>, u64) {
 }
 
 /// Ends the clients, also when the test fails.
-struct End<'a>(&'a AtomicBool);
+struct End<'a>(&'a Traffic);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.end();
     }
+}
+
+/// An empty directory is in the place of the store for a while, as where a file system is not mounted: members take mail,
+/// and write nothing there.
+fn unmount(cluster: &Cluster, traffic: &Traffic, directory: &Path) {
+    let shared = Plan::shared(directory, &cluster.plan.members[0].group);
+    let away = directory.join("away");
+    fs::rename(&shared, &away).expect("it is there");
+    fs::create_dir(&shared).expect("writable");
+    wait("a member that misses the store", cluster, || {
+        order_retries(cluster, None);
+        cluster.members().find(|at| cluster.log(*at).contains(SILENT))
+    });
+    more_mail(cluster, traffic, WHILE_AWAY);
+    assert!(!shared.join(DATABASE).exists(), "nobody makes another store");
+    // A delivery that was just under way may be there, and counts for nothing.
+    fs::remove_dir_all(&shared).expect("it is there");
+    fs::rename(&away, &shared).expect("it is there");
+}
+
+fn more_mail(cluster: &Cluster, traffic: &Traffic, messages: u64) {
+    let accepted = || traffic.accepted.load(Ordering::Relaxed);
+    let enough = accepted() + messages;
+    wait("mail that is accepted", cluster, || (accepted() >= enough).then_some(()));
 }
 
 /// DE-100 to DE-107, MA-060 to MA-064, SV-125: on real disks and sockets.
@@ -228,14 +209,13 @@ fn owners_die_and_stand_still_and_no_mail_is_lost_or_doubled() {
     let directory = tempfile::tempdir().expect("a directory");
     let cluster = Cluster::prepare(directory.path(), scene());
     cluster.members().for_each(|at| cluster.start(at));
-    let (is_over, accepted) = (AtomicBool::new(false), AtomicU64::new(0));
+    let traffic = Traffic::new(seed, PAUSE_MS, PER_CONNECTION);
     let mut moves = 0;
     let attempts: Vec<Attempt> = thread::scope(|scope| {
-        let (cluster, state) = (&cluster, (&is_over, &accepted));
-        let _end = End(&is_over);
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| scope.spawn(move || send_messages(cluster, client, seed, state)))
-            .collect();
+        let (cluster, traffic) = (&cluster, &traffic);
+        let _end = End(traffic);
+        let clients: Vec<_> =
+            (0..CLIENTS).map(|client| scope.spawn(move || traffic.send(cluster, client))).collect();
         for round in 0..rounds {
             for (stops, account) in [(false, round), (true, round + 1)] {
                 let account = account % ACCOUNTS.len();
@@ -249,17 +229,15 @@ fn owners_die_and_stand_still_and_no_mail_is_lost_or_doubled() {
                 moves += u64::from(bereave(cluster, account, victim, stops));
                 if stops {
                     // It goes on with what it was about to write, under a lease that is over.
-                    signal(cluster, victim, Signal::CONT);
+                    cluster.signal(victim, Signal::CONT);
                 } else {
                     cluster.start(victim);
                 }
             }
+            unmount(cluster, traffic, directory.path());
         }
-        let enough = accepted.load(Ordering::Relaxed) + CLIENTS;
-        wait("mail when all are well", cluster, || {
-            (accepted.load(Ordering::Relaxed) >= enough).then_some(())
-        });
-        is_over.store(true, Ordering::Relaxed);
+        more_mail(cluster, traffic, CLIENTS);
+        traffic.end();
         clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()
     });
     wait_until_settled(&cluster, &attempts, |question| {
@@ -274,7 +252,7 @@ fn owners_die_and_stand_still_and_no_mail_is_lost_or_doubled() {
     }
     let (lines, openings) = recorded(&cluster, directory.path());
     println!(
-        "seed {seed}: {rounds} kills and as many stops of owners, {} attempts {seen:?}, {copies:?} copies, \
+        "seed {seed}: {rounds} kills and as many stops of owners and a store away as often, {} attempts {seen:?}, {copies:?} copies, \
          {openings} openings, {moves} of them of an account whose owner was hit",
         attempts.len()
     );

@@ -12,8 +12,8 @@
 mod etcd_server;
 mod kill_election;
 mod kill_support;
+mod kill_traffic;
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs::File;
 use std::io::Write as _;
@@ -22,19 +22,17 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use bridgehead::kernel::Seeded;
 use bridgehead::protocol::linkstate::SourceState;
-use bridgehead::protocol::operator::{Action, Order, Selection};
 use kill_election::guest::Guest;
 use kill_election::reign::{Failover, depose, record_of, wait, whole};
 use kill_election::watch::{Watch, judge as judge_masters, version};
 use kill_election::{BackEnd, Bounds, EMBEDDED, GUEST, GUEST_AT, VOTERS, scene};
 use kill_support::Cluster;
-use kill_support::chance::{below, from_environment, milliseconds};
-use kill_support::client::{Client, Seen};
+use kill_support::chance::from_environment;
+use kill_support::client::Seen;
 use kill_support::mail::{Attempt, judge, wait_until_settled};
+use kill_traffic::{Traffic, order_retries};
 use rustix::process::Signal;
-use serde_json::json;
 
 const KILLS: usize = 20;
 /// Of so many killed masters one stays away until its successor has published.
@@ -43,50 +41,13 @@ const STAYS_AWAY: usize = 5;
 const STOPS: usize = 5;
 /// A scene has the machine for itself: spans are measured.
 static ALONE: Mutex<()> = Mutex::new(());
-const CLIENTS: u32 = 4;
+const CLIENTS: u64 = 4;
 /// Between two attempts of one client, in milliseconds.
 const PAUSE_MS: (u32, u32) = (40, 160);
 /// After so many messages a client connects to another member.
 const PER_CONNECTION: u32 = 12;
 /// A retry is ordered before every so many looks at what is missing: nobody waits for the minute of a schedule.
 const RETRY_EVERY: u32 = 8;
-
-/// One client: attempt after attempt, each with its own tag, until it is told to stop.
-fn send_messages(cluster: &Cluster, client: u32, seed: u64, is_over: &AtomicBool) -> Vec<Attempt> {
-    let mut chance = Seeded::new(seed.wrapping_mul(1_000) + u64::from(client));
-    let members = u32::try_from(cluster.members().len()).expect("a few");
-    let mut attempts = Vec::new();
-    let mut connection: Option<(Client, usize, u32)> = None;
-    while !is_over.load(Ordering::Relaxed) {
-        thread::sleep(milliseconds(&mut chance, PAUSE_MS.0, PAUSE_MS.1));
-        let Some((mut open, at, used)) = connection.take().or_else(|| {
-            let at = below(&mut chance, members) as usize;
-            Some((Client::connect(cluster.smtp(at))?, at, 0))
-        }) else {
-            continue;
-        };
-        let choice = below(&mut chance, (1 << members) - 1) + 1;
-        let accounts: Vec<usize> =
-            cluster.members().filter(|account| choice >> account & 1 == 1).collect();
-        let to: Vec<_> = accounts.iter().map(|account| cluster.account(*account)).collect();
-        let tag = format!("{client}-{}", attempts.len());
-        let seen = open.send(&tag, &to, &cluster.waiting[at]);
-        attempts.push(Attempt { tag, accounts, seen });
-        if seen == Seen::Accepted && used + 1 < PER_CONNECTION {
-            connection = Some((open, at, used + 1));
-        }
-    }
-    attempts
-}
-
-/// Has every member try now what waits for its next attempt.
-fn order_retries(cluster: &Cluster) {
-    let which = Selection { all: true, ..Selection::default() };
-    let order = Order::Queue { action: Action::Retry, which };
-    let request = json!({"format": 1, "op": "order", "order": order});
-    // A queue with nothing in it refuses: there is nothing to try.
-    cluster.members().for_each(|at| drop(cluster.ask(at, &request)));
-}
 
 fn median_and_maximum(mut spans: Vec<Duration>) -> (u128, u128) {
     spans.sort_unstable();
@@ -111,32 +72,32 @@ fn kill_masters(back_end: &BackEnd) {
     let begun = (back_end.begin)(directory.path(), lease_s);
     let cluster = Cluster::prepare(directory.path(), scene(&begun, &[]));
     cluster.members().for_each(|at| cluster.start(at));
-    let (watch, is_over) = (Watch::over(back_end), AtomicBool::new(false));
+    let watch = Watch::over(back_end);
+    let traffic = Traffic::new(seed, PAUSE_MS, PER_CONNECTION);
     let (failovers, attempts) = thread::scope(|scope| {
-        let (cluster, watch, is_over) = (&cluster, &watch, &is_over);
+        let (cluster, watch, traffic) = (&cluster, &watch, &traffic);
         // Whatever fails here, the threads end, and the test with them.
-        let _end = End { watch, is_over };
+        let _end = End { watch, traffic: Some(traffic) };
         for at in 0..VOTERS.len() {
             scope.spawn(move || watch.look_at(cluster, at));
         }
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| scope.spawn(move || send_messages(cluster, client, seed, is_over)))
-            .collect();
+        let clients: Vec<_> =
+            (0..CLIENTS).map(|client| scope.spawn(move || traffic.send(cluster, client))).collect();
         let depose = |kill: usize| {
             let master = whole(cluster, watch);
-            order_retries(cluster);
+            order_retries(cluster, None);
             depose(cluster, watch, master, kill.is_multiple_of(STAYS_AWAY))
         };
         let failovers: Vec<Failover> = (0..kills).map(depose).collect();
         whole(cluster, watch);
-        is_over.store(true, Ordering::Relaxed);
+        traffic.end();
         let attempts: Vec<Attempt> =
             clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect();
         (failovers, attempts)
     });
     wait_until_settled(&cluster, &attempts, |question| {
         if question.is_multiple_of(RETRY_EVERY) {
-            order_retries(&cluster);
+            order_retries(&cluster, None);
         }
     });
     let seen = judge(&cluster, &attempts);
@@ -162,12 +123,12 @@ fn kill_masters(back_end: &BackEnd) {
 /// Ends what asks and sends, also when the test fails.
 struct End<'a> {
     watch: &'a Watch,
-    is_over: &'a AtomicBool,
+    traffic: Option<&'a Traffic>,
 }
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.traffic.into_iter().for_each(Traffic::end);
         self.watch.end();
     }
 }
@@ -207,7 +168,7 @@ fn a_master_that_was_stopped_acts_no_more() {
     let watch = Watch::over(&EMBEDDED);
     thread::scope(|scope| {
         let (cluster, watch) = (&cluster, &watch);
-        let _end = End { watch, is_over: &AtomicBool::new(false) };
+        let _end = End { watch, traffic: None };
         for at in 0..VOTERS.len() {
             scope.spawn(move || watch.look_at(cluster, at));
         }

@@ -5,18 +5,10 @@ use std::fs;
 
 use bridgehead::server::identity::{Credentials, Identity};
 use bridgehead::wire::ids::MemberName;
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::kill_support::Cluster;
 
 impl Cluster {
-    /// Sends a signal to a member that runs.
-    pub(crate) fn signal(&self, at: usize, signal: Signal) {
-        let running = self.running[at].lock().expect("no panic");
-        let process = Pid::from_child(running.as_ref().expect("it runs"));
-        kill_process(process, signal).expect("it is our child");
-    }
-
     /// Whether the process of a member stands still, as the system tells.
     pub(crate) fn is_stopped(&self, at: usize) -> bool {
         let running = self.running[at].lock().expect("no panic");
