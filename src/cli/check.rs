@@ -8,7 +8,8 @@ use super::table::count;
 use crate::clause;
 use crate::protocol::organization::{MemberSettings, Organization, SubmitPolicy};
 use crate::server::configuration::{
-    self, Configuration, ConfigurationError, Kind, complaint, complaint_of_organization, report,
+    self, Configuration, ConfigurationError, Kind, complaint, complaint_of_organization,
+    place_in_group, report,
 };
 use crate::server::privileges::check_user;
 use crate::server::seen::compare;
@@ -53,11 +54,12 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
             check_shared(file, &configuration).map_err(|error| vec![error])?;
             let policy = configuration.member.policy_of_submission();
             Ok(format!(
-                "member `{}` of organization `{}`, {}, submit {}",
+                "member `{}` of organization `{}`, {}, submit {}{}",
                 configuration.member.member,
                 organization.name,
                 count(configuration.peers.len(), "peer"),
                 policy.as_str(),
+                store(&configuration),
             ))
         }
     }
@@ -67,15 +69,39 @@ fn summary(file: &Path) -> Result<String, Vec<ConfigurationError>> {
 /// mail waits until it is.
 fn check_shared(file: &Path, configuration: &Configuration) -> Result<(), ConfigurationError> {
     let Some(shared) = configuration.shared.as_deref() else { return Ok(()) };
-    if !configuration.leases_accounts() || shared.is_dir() {
+    if !configuration.leases_accounts() {
         return Ok(());
     }
     clause!(SV_124);
-    let problem = format!(
-        "{}: is no directory, expected one that all members of the group reach",
-        shared.display()
-    );
-    Err(complaint(file, "accounts.shared", &problem))
+    if !shared.is_dir() {
+        let problem = format!(
+            "{}: is no directory, expected one that all members of the group reach",
+            shared.display()
+        );
+        return Err(complaint(file, "accounts.shared", &problem));
+    }
+    clause!(SV_128);
+    match (configuration.named_store(), configuration.used_store()) {
+        (Some(named), Some(used)) if named != used => {
+            let problem = format!("is `{named}`, and this member has used `{used}`");
+            let place = place_in_group(configuration, "accounts.store");
+            Err(complaint_of_organization(file, &place, &problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Which store the member has used, and that nothing says so to the others; nothing where it leases nothing.
+fn store(configuration: &Configuration) -> String {
+    let used = configuration.used_store().filter(|_| configuration.leases_accounts());
+    let Some(used) = used else { return String::new() };
+    match configuration.named_store() {
+        Some(_) => format!("\n  leased accounts are in the store {used}"),
+        None => format!(
+            "\n  leased accounts are in the store {used}; with `store = \"{used}\"` in `[group.accounts]` no \
+             member takes another one for it"
+        ),
+    }
 }
 
 /// How many accounts belong to no member for good; nothing where there are none.

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::maildir::{Letter, Maildirs};
+use super::maildir::{AccountListing, Letter, Maildirs};
+use super::shared::SharedMaildirs;
 use crate::clause;
 use crate::kernel::Time;
 use crate::protocol::member::{Member, MemberConfig};
@@ -81,7 +82,13 @@ pub fn of(server: &Server, configuration: &MemberConfig, now: Time, what: &What)
         What::Owner(account) => {
             clause!(MA_105);
             let known = member.owner_report_of(account, configuration);
-            json!({ "member": configuration.member, "master": member.link().master(), "known": known })
+            let filed = configuration.organization.account(account);
+            json!({
+                "member": configuration.member,
+                "master": member.link().master(),
+                "group": filed.and_then(|filed| filed.group.as_ref()),
+                "known": known,
+            })
         }
         What::Accounts => json!({ "accounts": member.account_report(configuration) }),
     }
@@ -178,22 +185,29 @@ pub fn add_reason(report: &mut Value, reason: &str) {
 }
 
 /// Adds what lies on the disk to the accounts that the machine has shown. Blocks.
-pub fn add_letters(report: &mut Value, own: &Maildirs, shared: Option<&Maildirs>) {
-    let list = |maildirs: Option<&Maildirs>| maildirs.map_or(Ok(Vec::new()), Maildirs::list);
-    let (here, together) = match list(Some(own)).and_then(|here| Ok((here, list(shared)?))) {
-        Ok(listed) => listed,
-        Err(error) => {
-            report["error"] = json!(error.to_string());
-            return;
-        }
+pub(crate) fn add_letters(report: &mut Value, own: &Maildirs, shared: Option<&SharedMaildirs>) {
+    let leased = |account: &Value| account["leased"].as_bool() == Some(true);
+    let has_leased = report["accounts"].as_array().is_some_and(|all| all.iter().any(leased));
+    let mut read = |listed: Result<Vec<AccountListing>, String>| {
+        listed.unwrap_or_else(|error| {
+            report["error"] = json!(error);
+            Vec::new()
+        })
     };
+    let list = |maildirs: &Maildirs| maildirs.list().map_err(|error| error.to_string());
+    let here = read(list(own));
+    let together = shared.filter(|_| has_leased).map_or(Ok(Vec::new()), |shared| {
+        shared.located().map_err(|error| error.to_string()).and_then(list)
+    });
+    let together = read(together);
     let accounts = report["accounts"].as_array_mut();
     for account in accounts.into_iter().flatten() {
         let address = account["address"].as_str().unwrap_or_default().to_ascii_lowercase();
         let is_leased = account["leased"].as_bool() == Some(true);
-        let (listed, maildirs) = match shared.filter(|_| is_leased) {
-            Some(shared) => (&together, shared),
-            None => (&here, own),
+        let meant = Address::from(address.as_str());
+        let (listed, directory) = match shared.filter(|_| is_leased) {
+            Some(shared) => (&together, shared.directory(&meant)),
+            None => (&here, own.directory(&meant)),
         };
         let found = listed.iter().find(|listing| listing.address.0 == address);
         let letter = |letter: &Letter| json!({ "name": letter.name, "path": letter.path, "octets": letter.octets });
@@ -201,6 +215,6 @@ pub fn add_letters(report: &mut Value, own: &Maildirs, shared: Option<&Maildirs>
             found.iter().flat_map(|listing| &listing.letters).map(letter).collect();
         account["letters"] = json!(letters);
         account["unpublished"] = json!(found.map_or(0, |listing| listing.unpublished));
-        account["directory"] = json!(maildirs.directory(&Address::from(address.as_str())));
+        account["directory"] = json!(directory);
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bridgehead::server::configuration::{self, Kind};
+use bridgehead::server::shared::MEMORY;
 
 use super::{MEMBER, assert_refused, directory_with, line_of};
 
@@ -32,6 +33,7 @@ fn sv_124_a_member_says_where_leased_accounts_are() {
     assert_refused(&errors, &path, None, expected);
     for (section, key, expected) in [
         ("\n[accounts]\nshared = \"./state/\"\n", "shared", "the `directory` of this member alone"),
+        ("\n[accounts]\nshared = \"\"\n", "shared", "is empty, expected a directory that all"),
         ("\n[accounts]\nshared = \"../s\"\nlease_s = 3\n", "lease_s", "unknown field `lease_s`"),
         ("\n[accounts]\n", "[accounts]", "missing field `shared`"),
     ] {
@@ -70,6 +72,36 @@ fn sv_127_another_directory_takes_a_restart() {
     fs::write(&path, MEMBER).expect("a file");
     let errors = configuration::reload(&path, &old).expect_err("it is gone");
     assert!(errors[0].problem.starts_with("accounts.shared: is none and was `"), "{errors:?}");
+}
+
+/// SV-128: the name of a store is what `check` says of it, and another one takes a restart.
+#[test]
+fn sv_128_another_store_takes_a_restart() {
+    let (_directory, path) = directory_with(&format!("{MEMBER}{SECTION}"));
+    let named = |store: &str| format!("{ELECTS}{LEASES}store = \"{store}\"\n");
+    let (used, other) = ("0a".repeat(16), "f".repeat(32));
+    for wrong in ["0a", &used.to_uppercase(), &format!("{used}0")] {
+        let (organization, text) = organize(&path, &named(wrong), 1);
+        let errors = configuration::load(&path).expect_err(wrong);
+        let problem = format!("store: is `{wrong}`, expected the 32 digits, 0 to 9 and a to f");
+        assert_refused(&errors, &organization, Some(line_of(&text, "store")), &problem);
+    }
+    organize(&path, &format!("{ELECTS}{LEASES}"), 1);
+    let unnamed = configuration::load(&path).expect("it is right");
+    let (organization, text) = organize(&path, &named(&used), 2);
+    let errors = configuration::reload(&path, &unnamed).expect_err("it may use any");
+    let problem = format!("is `{used}`, and this member has used none yet; that takes a restart");
+    assert_refused(&errors, &organization, Some(line_of(&text, "store")), &problem);
+    fs::create_dir_all(&unnamed.directory).expect("writable");
+    fs::write(unnamed.directory.join(MEMORY), format!("{used}\n")).expect("a file");
+    let named_now = configuration::reload(&path, &unnamed).expect("it is the one that it uses");
+    assert_eq!(named_now.named_store(), Some(&*used));
+    let (organization, text) = organize(&path, &named(&other), 3);
+    let errors = configuration::reload(&path, &named_now).expect_err("it is another one");
+    let problem = format!("is `{other}`, and this member has used `{used}`; that takes a restart");
+    assert_refused(&errors, &organization, Some(line_of(&text, "store")), &problem);
+    organize(&path, &format!("{ELECTS}{LEASES}"), 4);
+    assert_eq!(configuration::reload(&path, &named_now).expect("as it may").named_store(), None);
 }
 
 /// MA-102, SV-102: a lease that no number could say, or that is out of its range.

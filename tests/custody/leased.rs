@@ -28,7 +28,7 @@ pub(super) fn leasing() -> Organization {
         lease_s: 5,
         clock_drift_ppm: 50_000,
     });
-    group.accounts = Some(LeaseSettings { account_lease_s: LEASE_S });
+    group.accounts = Some(LeaseSettings { account_lease_s: LEASE_S, store: None });
     let mut account = organization.accounts[0].clone();
     (account.address, account.host, account.group) = (ann(), None, Some(GroupName::from("g1")));
     organization.accounts.push(account);
@@ -173,13 +173,14 @@ fn settings_that_lease_nothing_are_refused() {
     let account = last(&leasing());
     let lease = |seconds| {
         move |organization: &mut Organization| {
-            organization.groups[0].accounts = Some(LeaseSettings { account_lease_s: seconds });
+            organization.groups[0].accounts =
+                Some(LeaseSettings { account_lease_s: seconds, store: None });
         }
     };
     wrong(&lease(0), "group[0].accounts.account_lease_s");
     wrong(&lease(301), "group[0].accounts.account_lease_s");
     let named = |o: &mut Organization| {
-        o.groups[1].accounts = Some(LeaseSettings { account_lease_s: 30 });
+        o.groups[1].accounts = Some(LeaseSettings { account_lease_s: 30, store: None });
     };
     wrong(&named, "group[1].accounts");
     let field = |name: &str| format!("account[{account}].{name}");

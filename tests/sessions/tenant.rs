@@ -21,7 +21,8 @@ fn called_by(member: &str, leases: bool) -> Stage {
     if leases {
         stage.reload(|organization| {
             let group = organization.groups.iter_mut().find(|group| group.name.as_str() == "RG2");
-            group.expect("a group").accounts = Some(LeaseSettings { account_lease_s: 30 });
+            group.expect("a group").accounts =
+                Some(LeaseSettings { account_lease_s: 30, store: None });
         });
     }
     stage.play(GREETING);

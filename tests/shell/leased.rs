@@ -85,7 +85,47 @@ fn sv_126_a_store_that_cannot_be_used_keeps_nobody_from_starting() {
     fs::rename(&shared, directory.path().join("away")).unwrap();
     fs::create_dir(&shared).unwrap();
     let said = log_of_a_run(&file);
-    assert!(said.contains("is not the store that this member has used before"), "{said}");
+    assert!(said.contains("is missing, although this member has used one there before"), "{said}");
+    assert_eq!(fs::read_dir(&shared).unwrap().count(), 0, "nothing is made there");
+}
+
+/// SV-128: `check` tells which store a member has used, and refuses another one that the organization names.
+#[test]
+fn sv_128_check_knows_which_store_was_used() {
+    let (directory, file) = files();
+    fs::create_dir(directory.path().join("shared")).unwrap();
+    let check = || {
+        let checked = bridgehead().arg("check").arg(&file).output().unwrap();
+        let said = [checked.stdout, checked.stderr].map(|text| String::from_utf8(text).unwrap());
+        (checked.status.code(), said.concat())
+    };
+    let (code, said) = check();
+    assert!(code == Some(0) && !said.contains("store"), "none was used yet: {said}");
+    log_of_a_run(&file);
+    let used = fs::read_to_string(directory.path().join("state").join(MEMORY)).unwrap();
+    let used = used.trim_end();
+    let (code, said) = check();
+    let advice = format!("in the store {used}; with `store = \"{used}\"` in `[group.accounts]`");
+    assert!(code == Some(0) && said.contains(&advice), "{said}");
+    let organization = directory.path().join("organization.toml");
+    let text = fs::read_to_string(&organization).unwrap();
+    let name = |store: &str| {
+        let table = format!("[group.accounts]\nstore = \"{store}\"\n");
+        let text = text.replace("[group.accounts]\n", &table);
+        let text = text.replacen("revision = 1", "revision = 2", 1);
+        fs::write(&organization, text).unwrap();
+    };
+    name(used);
+    let (code, said) = check();
+    assert!(code == Some(0) && said.ends_with(&format!("in the store {used}\n")), "{said}");
+    assert!(!log_of_a_run(&file).contains(WAITS));
+    let other = "0".repeat(32);
+    name(&other);
+    let (code, said) = check();
+    let problem = format!("accounts.store: is `{other}`, and this member has used `{used}`");
+    assert!(code == Some(2) && said.contains(&problem), "{said}");
+    let said = log_of_a_run(&file);
+    assert!(said.contains(WAITS) && said.contains("and the organization names 0000"), "{said}");
 }
 
 /// SV-126: what a later version has written is for later versions.

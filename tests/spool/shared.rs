@@ -10,7 +10,7 @@ use bridgehead::kernel::Time;
 use bridgehead::protocol::deliver::shared::{JournalKey, SharedAnswer, SharedQuery};
 use bridgehead::protocol::faults::Faults;
 use bridgehead::protocol::queue::{AccountJournal, Recorded};
-use bridgehead::server::shared::{DATABASE, MEMORY, SharedError, SharedStore};
+use bridgehead::server::shared::{DATABASE, MEMORY, SharedError, SharedStore, remembered};
 use bridgehead::wire::accounts::LeaseEpoch;
 use bridgehead::wire::envelope::sha256;
 use bridgehead::wire::ids::{Epoch, MemberName, OriginId};
@@ -307,12 +307,20 @@ fn sv_126_what_is_not_our_store_is_left_alone() {
     // Nothing is there: a directory that is not mounted, for instance.
     fs::rename(&database, group.0.path().join("away")).expect("it is there");
     let error = problem(&mut group.store("east"));
-    assert!(matches!(error, SharedError::Another { .. }), "{error}");
     let memory = group.own("east").join(MEMORY);
-    assert!(error.to_string().ends_with(&format!("remove {}", memory.display())), "{error}");
+    let advice = format!("remove {}", memory.display());
+    assert!(error.to_string().contains("is missing, although this member has used"), "{error}");
+    assert!(error.to_string().ends_with(&advice), "{error}");
+    assert!(!is_there(&database), "nobody comes first here");
+    // Another member has, into another directory.
+    assert_eq!(group.store("west").journal(&epoch(4, 1), "west").0, Epoch(1));
+    let error = problem(&mut group.store("east"));
+    assert!(matches!(error, SharedError::Another { .. }), "{error}");
+    assert!(error.to_string().ends_with(&advice), "{error}");
     fs::remove_file(&memory).expect("it is there");
     assert_eq!(group.store("east").journal(&epoch(4, 1), "east").0, Epoch(1), "as the line says");
     // Mail is there, and no database.
+    fs::remove_file(&memory).expect("it is there");
     fs::remove_file(&database).expect("it is there");
     fs::create_dir_all(group.shared().join("accounts/example.org/ann")).expect("writable");
     let clue = |state: &str| format!("{state}, although there are accounts with mail beside it");
@@ -360,4 +368,28 @@ fn sv_125_a_store_that_comes_back_answers() {
 
 fn is_there(path: &Path) -> bool {
     path.try_exists().expect("it can be looked at")
+}
+
+/// SV-128: which store it is may be said before anybody has used it.
+#[test]
+fn sv_128_a_store_that_is_named_is_the_only_one() {
+    let group = Group::new();
+    group.store("east").journal(&epoch(4, 1), "east");
+    let named = remembered(&group.own("east")).expect("it can be read").expect("it was used");
+    let as_named = |name: &str| group.store("west").with_identity(Some(name.into()));
+    let error = problem(&mut as_named(&"0".repeat(32)));
+    let expected = format!("is the store {named}, and the organization names 0000");
+    assert!(error.to_string().contains(&expected), "{error}");
+    assert_eq!(remembered(&group.own("west")).expect("it can be read"), None, "it was not used");
+    assert_eq!(as_named(&named).journal(&epoch(4, 2), "west").0, Epoch(2));
+    // A member that starts for the first time where nothing is mounted.
+    let database = group.shared().join(DATABASE);
+    fs::rename(&database, group.0.path().join("away")).expect("it is there");
+    let mut north = group.store("north").with_identity(Some(named.clone()));
+    let error = problem(&mut north);
+    let expected = format!("is missing, although the organization names the store {named}");
+    assert!(error.to_string().ends_with(&expected), "{error}");
+    assert!(!is_there(&database), "it makes none");
+    fs::rename(group.0.path().join("away"), &database).expect("it is there");
+    assert_eq!(north.journal(&epoch(4, 3), "north").0, Epoch(3));
 }

@@ -12,14 +12,21 @@ use crate::kernel::Span;
 use crate::wire::accounts::ACCOUNT_LEASE_RANGE_S;
 use crate::wire::ids::Epoch;
 
-/// For how long an account is leased.
+/// For how long an account is leased, and in which store all of them are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeaseSettings {
     /// How long the master keeps an account for the member that has it and does not ask again, in seconds.
     #[serde(default = "account_lease")]
     pub account_lease_s: u32,
+    /// The identity of the store in which the accounts are, 32 hexadecimal digits: no member uses another one, nor makes
+    /// one. Without it each takes what it finds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
 }
+
+/// How many digits the identity of a store has.
+const IDENTITY_DIGITS: usize = 32;
 
 const fn account_lease() -> u32 {
     30
@@ -44,6 +51,16 @@ impl LeaseSettings {
             let most = ACCOUNT_LEASE_RANGE_S.end();
             let problem = format!("is {}, expected 1 to {most}", self.account_lease_s);
             problems.push(("account_lease_s", problem));
+        }
+        let is_digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        let is_identity = |of: &&String| of.len() == IDENTITY_DIGITS && of.bytes().all(is_digit);
+        clause!(SV_128);
+        if let Some(store) = self.store.as_ref().filter(|store| !is_identity(store)) {
+            let problem = format!(
+                "is `{store}`, expected the {IDENTITY_DIGITS} digits, 0 to 9 and a to f, that `bridgehead check` \
+                 says of a member that has used its store"
+            );
+            problems.push(("store", problem));
         }
         problems
     }

@@ -29,6 +29,10 @@ pub(super) fn check_accounts(
             );
             wrong("accounts".into(), problem);
         }
+        (Some(section), _) if section.shared.as_os_str().is_empty() => {
+            let problem = "is empty, expected a directory that all members of the group reach";
+            wrong("accounts.shared".into(), problem.into());
+        }
         (Some(section), _) if names(&section.shared).eq(names(&member.directory)) => {
             let problem = format!(
                 "is `{}`, which is the `directory` of this member alone; expected one that all members of the \

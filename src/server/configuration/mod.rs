@@ -27,7 +27,7 @@ pub use file::{Kind, kind_of};
 pub use member::load;
 pub use organization::load_organization;
 pub use outside::{OutsideSection, OutsideTrust};
-pub use reload::{complaint, complaint_of_organization, reload};
+pub use reload::{complaint, complaint_of_organization, place_in_group, reload};
 pub use sections::{
     AccountsSection, ClockSection, EtcdSection, FilterConfiguration, FilterSection, ListenSection,
     MEMBER_FORMAT, MemberFile, PeerSection, ProcessSection, SecuritySection, ViaSection,
@@ -35,6 +35,7 @@ pub use sections::{
 
 use crate::protocol::member::{Endpoint, MemberConfig};
 use crate::server::identity::{ClientCredentials, Credentials};
+use crate::server::shared::remembered;
 use crate::wire::ids::{ConnectorName, MemberName};
 
 /// Everything that the runtime of one member is told.
@@ -116,6 +117,20 @@ impl Configuration {
     pub fn leases_accounts(&self) -> bool {
         let group = self.member.organization.group_of(&self.member.member);
         group.is_some_and(|group| group.accounts.is_some())
+    }
+
+    /// The identity of the store of leased accounts, where the organization names it.
+    #[must_use]
+    pub fn named_store(&self) -> Option<&str> {
+        let group = self.member.organization.group_of(&self.member.member)?;
+        group.accounts.as_ref()?.store.as_deref()
+    }
+
+    /// What the store of leased accounts is, as far as this member has used one.
+    #[must_use]
+    pub fn used_store(&self) -> Option<String> {
+        // What cannot be read is said by the store itself when it is used.
+        self.shared.as_ref().and_then(|_| remembered(&self.directory).ok().flatten())
     }
 
     /// The socket address behind an endpoint. `None` when none is configured, and for an outside

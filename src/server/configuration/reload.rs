@@ -22,6 +22,7 @@ pub fn reload(path: &Path, old: &Configuration) -> Result<Configuration, Vec<Con
         (fixed(old, &new).into_iter()).map(|(place, problem)| file.at(&place, &problem)).collect();
     errors.extend(revision(&file, old, &new).map_err(|error| vec![error])?);
     errors.extend(back_end(&file, old, &new).map_err(|error| vec![error])?);
+    errors.extend(store(&file, old, &new).map_err(|error| vec![error])?);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -133,15 +134,40 @@ fn back_end(
         return Ok(None);
     }
     clause!(MA_089);
-    let organization = &new.member.organization;
-    let is_own = |group: &Group| group.members.contains(&new.member.member);
-    let place = organization.groups.iter().position(is_own).expect("the group was just found");
     let problem = format!(
         "is {} and was {}; that takes a restart, with every voter of the group stopped meanwhile",
         after.name(),
         before.name()
     );
-    Ok(Some(in_organization(file, &format!("group[{place}].election.back_end"), &problem)?))
+    Ok(Some(in_organization(file, &place_in_group(new, "election.back_end"), &problem)?))
+}
+
+/// A place in the table of the member's group.
+#[must_use]
+pub fn place_in_group(of: &Configuration, place: &str) -> String {
+    let is_own = |group: &Group| group.members.contains(&of.member.member);
+    let groups = &of.member.organization.groups;
+    let own = groups.iter().position(is_own).expect("each member has a group");
+    format!("group[{own}].{place}")
+}
+
+/// Who uses a store goes on with it: another one takes a restart, and the name of this one does not.
+fn store(
+    file: &TomlFile,
+    old: &Configuration,
+    new: &Configuration,
+) -> Result<Option<ConfigurationError>, ConfigurationError> {
+    let Some(named) = new.named_store().filter(|named| old.named_store() != Some(*named)) else {
+        return Ok(None);
+    };
+    let used = new.used_store();
+    if used.as_deref() == Some(named) {
+        return Ok(None);
+    }
+    clause!(SV_128);
+    let used = used.map_or_else(|| "none yet".into(), |used| format!("`{used}`"));
+    let problem = format!("is `{named}`, and this member has used {used}; that takes a restart");
+    Ok(Some(in_organization(file, &place_in_group(new, "accounts.store"), &problem)?))
 }
 
 /// Another organization has to say that it is a later one: members compare what they know by it.

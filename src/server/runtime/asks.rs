@@ -4,7 +4,6 @@ use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use super::ToHost;
-use crate::clause;
 use crate::kernel::{Ticket, Time};
 use crate::protocol::master::election::{StoreAnswer, StoreWord};
 use crate::protocol::member::{Answer, Notice, Query};
@@ -14,7 +13,7 @@ use crate::server::bodies::{DamagedBody, IntakeError, take};
 use crate::server::maildir::Maildirs;
 use crate::server::net::Network;
 use crate::server::notices::{compose, compose_reply};
-use crate::server::shared::{DATABASE, Shared};
+use crate::server::shared::{Shared, SharedMaildirs};
 use crate::server::spool::{Operation, Spool, SpoolError};
 use crate::server::tokens::{Kind, Token};
 use crate::wire::header::HEADER_LIMIT_OCTETS;
@@ -55,7 +54,7 @@ struct World<'a> {
     spool: &'a dyn Spool<Server>,
     maildirs: &'a Maildirs,
     /// Those that the members of the group share.
-    shared: Option<&'a Maildirs>,
+    shared: Option<&'a SharedMaildirs>,
     now: Time,
 }
 
@@ -93,7 +92,10 @@ impl World<'_> {
                 suspect,
                 body,
             } => {
-                let Some(maildirs) = self.maildirs(shared) else { return Ok(no_store()) };
+                let maildirs = match self.maildirs(shared) {
+                    Ok(maildirs) => maildirs,
+                    Err(refusal) => return Ok(Answer::Failed(refusal).into()),
+                };
                 let mut reader = match self.spool.read(&body) {
                     Ok(reader) => reader,
                     Err(error) => return Ok(unreadable(&error)),
@@ -102,12 +104,18 @@ impl World<'_> {
                 let to = (&account, folder.as_deref());
                 let deposited = maildirs.deposit(to, &name, &above, &mut reader);
                 Ok(match deposited {
-                    Ok(()) => Answer::Done.into(),
+                    Ok(()) => match self.shared.filter(|_| shared).map(|s| s.confirm(to, &name)) {
+                        Some(Err(refusal)) => Answer::Failed(refusal).into(),
+                        _ => Answer::Done.into(),
+                    },
                     Err(error) => failed(&error, DamagedBody::of(&error.source), error.refusal()),
                 })
             }
             Query::Publish { account, shared, name, folder } => {
-                let Some(maildirs) = self.maildirs(shared) else { return Ok(no_store()) };
+                let maildirs = match self.maildirs(shared) {
+                    Ok(maildirs) => maildirs,
+                    Err(refusal) => return Ok(Answer::Failed(refusal).into()),
+                };
                 let to = (&account, folder.as_deref());
                 let published = if shared {
                     maildirs.publish_what_is_there(to, &name)
@@ -120,7 +128,10 @@ impl World<'_> {
                 })
             }
             Query::Usage { account, shared, without, unpublished } => {
-                let Some(maildirs) = self.maildirs(shared) else { return Ok(no_store()) };
+                let maildirs = match self.maildirs(shared) {
+                    Ok(maildirs) => maildirs,
+                    Err(refusal) => return Ok(Answer::Failed(refusal).into()),
+                };
                 Ok(match maildirs.usage(&account, &without, &unpublished) {
                     Ok(octets) => Answer::Octets(octets).into(),
                     Err(error) => failed(&error, None, error.refusal()),
@@ -129,7 +140,7 @@ impl World<'_> {
             // Where the machine asks for a filter there is one, and it is asked in another way.
             Query::Filter { .. } => Ok(failed(&NoFilter, None, not_read())),
             // So is the shared store, where the member has one.
-            Query::Shared { .. } => Ok(no_store()),
+            Query::Shared { .. } => Ok(Answer::Failed(no_store()).into()),
             // Where a store decides it is asked in another way, and no member runs without it.
             Query::Store { query, .. } => {
                 let word = StoreWord::Silent;
@@ -143,14 +154,14 @@ impl World<'_> {
         }
     }
 
-    /// Where the accounts are that are meant: here, or in the store that members share, if it is there. What is written
-    /// into a directory that is not mounted is lost when it is.
-    fn maildirs(&self, is_shared: bool) -> Option<&Maildirs> {
+    /// Where the accounts are that are meant: here, or in the store that members share, if it is there.
+    fn maildirs(&self, is_shared: bool) -> Result<&Maildirs, Refusal> {
         if !is_shared {
-            return Some(self.maildirs);
+            return Ok(self.maildirs);
         }
-        clause!(SV_126);
-        self.shared.filter(|maildirs| maildirs.root().with_file_name(DATABASE).is_file())
+        let shared = self.shared.ok_or_else(no_store)?;
+        // The log has it once, however much mail there is.
+        shared.reach()
     }
 
     fn compose(&self, notice: &Notice) -> Result<Answered, String> {
@@ -212,20 +223,9 @@ impl core::fmt::Display for NoFilter {
 impl core::error::Error for NoFilter {}
 
 /// An account is leased, and the member was not told where the store is. No configuration that was checked lets that be.
-#[derive(Debug)]
-struct NoStore;
-
-impl core::fmt::Display for NoStore {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("there is no store of leased accounts")
-    }
-}
-
-impl core::error::Error for NoStore {}
-
-fn no_store() -> Answered {
-    let refusal = Refusal::new(451, "4.3.5", "the store of the account is not configured");
-    failed(&NoStore, None, refusal)
+fn no_store() -> Refusal {
+    tracing::error!("there is no store of leased accounts");
+    Refusal::new(451, "4.3.5", "the store of the account is not configured")
 }
 
 fn not_read() -> Refusal {

@@ -31,7 +31,7 @@ use crate::server::maildir::Maildirs;
 use crate::server::net::{ListenError, Listeners, Network, Registry, Security};
 use crate::server::private::take_from_others;
 use crate::server::report::{self, What};
-use crate::server::shared::{Shared, SharedError, SharedStore};
+use crate::server::shared::{Shared, SharedError, SharedMaildirs, SharedStore};
 use crate::server::spool::{Opened, Spool as _, SpoolError, SqliteSpool};
 use crate::server::store::Store;
 use crate::server::tokens::{Kind, Tokens};
@@ -198,7 +198,8 @@ fn start_shared(
 ) -> Result<Option<Shared>, SharedError> {
     let Some(directory) = &configuration.shared else { return Ok(None) };
     let faults = configuration.member.faults.clone();
-    let store = SharedStore::new(directory, &configuration.directory, faults);
+    let store = SharedStore::new(directory, &configuration.directory, faults)
+        .with_identity(configuration.named_store().map(String::from));
     let is_needed = configuration.leases_accounts();
     Shared::start(store, directory, is_needed, network).map(Some)
 }
@@ -341,7 +342,7 @@ impl Member {
 #[derive(Clone)]
 struct Accounts {
     own: Maildirs,
-    shared: Option<Maildirs>,
+    shared: Option<SharedMaildirs>,
 }
 
 /// Looks at a member that runs, and gives it orders.

@@ -60,6 +60,8 @@ const SCHEMA: &str = "
 pub struct SharedStore {
     directory: PathBuf,
     memory: PathBuf,
+    /// The identity that it must have, where one is known beforehand.
+    named: Option<String>,
     faults: Faults,
     /// None before the first question, and after one that has failed.
     connection: Option<Connection>,
@@ -69,7 +71,14 @@ impl SharedStore {
     /// The store in the directory `shared`, for a member that keeps its own state in `own`. Nothing is opened yet.
     #[must_use]
     pub fn new(shared: &Path, own: &Path, faults: Faults) -> Self {
-        Self { directory: shared.to_owned(), memory: own.join(MEMORY), faults, connection: None }
+        let (directory, memory) = (shared.to_owned(), own.join(MEMORY));
+        Self { directory, memory, named: None, faults, connection: None }
+    }
+
+    /// The same, which must have this identity: another store is refused, and none is made.
+    #[must_use]
+    pub fn with_identity(self, named: Option<String>) -> Self {
+        Self { named, ..self }
     }
 
     /// Opens it, and creates what is not there; the directory itself must be.
@@ -133,10 +142,10 @@ impl SharedStore {
 
     fn connect(&self) -> Result<Connection, SharedError> {
         let database = self.directory.join(DATABASE);
-        let has_mail = self.has_mail()?;
+        let why_not = self.why_none_is_made()?;
         let is_there = database.try_exists().map_err(SharedError::io(&database, "look for"))?;
-        if has_mail && !is_there {
-            return Err(lost(&database, "is missing"));
+        if let (Some(why), false) = (&why_not, is_there) {
+            return Err(SharedError::missing(&database, "is missing", why));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -150,10 +159,26 @@ impl SharedStore {
             connection.pragma_update(None, "synchronous", "EXTRA")
         };
         configure().map_err(SharedError::database(&database, "open"))?;
-        let identity = create(&database, &mut connection, has_mail)?;
+        let identity = create(&database, &mut connection, why_not.as_deref())?;
         sync_directory(&self.directory).map_err(SharedError::io(&self.directory, "sync"))?;
         self.recognize(&database, &identity)?;
         Ok(connection)
+    }
+
+    /// Why there must be a store already, where that is so: a directory that is not mounted is empty, too.
+    fn why_none_is_made(&self) -> Result<Option<String>, SharedError> {
+        if let Some(named) = &self.named {
+            clause!(SV_128);
+            return Ok(Some(format!("although the organization names the store {named}")));
+        }
+        clause!(SV_126);
+        if self.remembered()?.is_some() {
+            let why = "although this member has used one there before (is another directory mounted here, or \
+                       none?); to begin with a new one, remove";
+            return Ok(Some(format!("{why} {}", self.memory.display())));
+        }
+        let has_mail = self.has_mail()?;
+        Ok(has_mail.then(|| "although there are accounts with mail beside it".into()))
     }
 
     /// Whether there are Maildirs. Looked at before the database: where there are some, another member has made it
@@ -167,25 +192,49 @@ impl SharedStore {
         }
     }
 
+    fn remembered(&self) -> Result<Option<String>, SharedError> {
+        remembered_in(&self.memory).map_err(SharedError::io(&self.memory, "read"))
+    }
+
     /// Refuses a store that is not the one that was used before: a directory that is not mounted is empty, and whoever
     /// made a new store there would be alone with it.
     fn recognize(&self, database: &Path, identity: &str) -> Result<(), SharedError> {
-        clause!(SV_126);
-        let remembered = match fs::read_to_string(&self.memory) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let keep = || {
-                    fs::write(&self.memory, format!("{identity}\n"))?;
-                    fs::File::open(&self.memory)?.sync_all()
-                };
-                return keep().map_err(SharedError::io(&self.memory, "write"));
-            }
-            Err(error) => return Err(SharedError::io(&self.memory, "read")(error)),
-        };
-        if remembered.trim_end() == identity {
-            return Ok(());
+        clause!(SV_128);
+        if let Some(named) = self.named.as_ref().filter(|named| *named != identity) {
+            let (found, named) = (identity.to_owned(), named.clone());
+            return Err(SharedError::NotNamed { path: database.to_owned(), found, named });
         }
-        Err(SharedError::Another { path: database.to_owned(), memory: self.memory.clone() })
+        clause!(SV_126);
+        let memory = &self.memory;
+        match self.remembered()? {
+            Some(remembered) if remembered == identity => Ok(()),
+            Some(_) => {
+                Err(SharedError::Another { path: database.to_owned(), memory: memory.clone() })
+            }
+            None => {
+                let keep = || {
+                    fs::write(memory, format!("{identity}\n"))?;
+                    fs::File::open(memory)?.sync_all()
+                };
+                keep().map_err(SharedError::io(memory, "write"))
+            }
+        }
+    }
+}
+
+/// The identity of the store that the member with the directory `own` has used; none where it has used none.
+///
+/// # Errors
+/// What it remembers cannot be read.
+pub fn remembered(own: &Path) -> io::Result<Option<String>> {
+    remembered_in(&own.join(MEMORY))
+}
+
+fn remembered_in(memory: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(memory) {
+        Ok(text) => Ok(Some(text.trim_end().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -195,22 +244,12 @@ fn wait_for_others(looks: i32) -> bool {
     looks < BUSY_LOOKS
 }
 
-/// Maildirs without a database have lost it: what was delivered there would be delivered again.
-fn lost(database: &Path, problem: &str) -> SharedError {
-    clause!(SV_126);
-    SharedError::Corrupt {
-        path: database.to_owned(),
-        place: "file".into(),
-        problem: format!("{problem}, although there are accounts with mail beside it"),
-    }
-}
-
 /// Makes the tables where there are none; gives the identity of the store. Of several members that come first at a
 /// time, one makes them.
 fn create(
     database: &Path,
     connection: &mut Connection,
-    has_mail: bool,
+    why_not: Option<&str>,
 ) -> Result<String, SharedError> {
     let failed = |doing| SharedError::database(database, doing);
     let transaction = connection
@@ -219,8 +258,8 @@ fn create(
     let tables: i64 = transaction
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed("read"))?;
-    if tables == 0 && has_mail {
-        return Err(lost(database, "is empty"));
+    if let (0, Some(why)) = (tables, why_not) {
+        return Err(SharedError::missing(database, "is empty", why));
     }
     if tables == 0 {
         let insert = "INSERT INTO meta VALUES ('format', ?1)";

@@ -47,6 +47,24 @@ pub enum SharedError {
         /// What is wrong.
         problem: String,
     },
+    /// It is not there, and must be: what was delivered into it would be delivered again.
+    Missing {
+        /// Its file.
+        path: PathBuf,
+        /// What is there in its place.
+        state: &'static str,
+        /// Why there must be one.
+        why: String,
+    },
+    /// It is not the one that the organization names.
+    NotNamed {
+        /// Its file.
+        path: PathBuf,
+        /// The identity that it has.
+        found: String,
+        /// The identity that is named.
+        named: String,
+    },
     /// It is not the one that this member has used before.
     Another {
         /// Its file.
@@ -73,6 +91,10 @@ impl SharedError {
             }
             _ => Self::Database { path, doing, source },
         }
+    }
+
+    pub(super) fn missing(path: &Path, state: &'static str, why: &str) -> Self {
+        Self::Missing { path: path.to_owned(), state, why: why.to_owned() }
     }
 
     /// Whether no waiting helps: whoever runs the member has to do something.
@@ -121,6 +143,11 @@ impl fmt::Display for SharedError {
             }
             Self::Corrupt { path, place, problem } => {
                 write!(f, "{}: {place}: {problem}", path.display())
+            }
+            Self::Missing { path, state, why } => write!(f, "{}: {state}, {why}", path.display()),
+            Self::NotNamed { path, found, named } => {
+                let path = path.display();
+                write!(f, "{path}: is the store {found}, and the organization names {named}")
             }
             Self::Another { path, memory } => write!(
                 f,

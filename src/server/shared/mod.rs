@@ -8,14 +8,18 @@ mod database;
 mod error;
 
 use core::convert::Infallible;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-pub use database::{DATABASE, MEMORY, SharedStore};
+pub use database::{DATABASE, MEMORY, SharedStore, remembered};
 pub use error::SharedError;
+use rustix::fs::{Access, AtFlags, accessat};
 
 use crate::clause;
 use crate::kernel::Ticket;
@@ -26,7 +30,7 @@ use crate::server::net::Network;
 use crate::server::private::take_from_others;
 use crate::server::runtime::ToHost;
 use crate::server::tokens::{Kind, Token};
-use crate::wire::message::Address;
+use crate::wire::message::{Address, Refusal};
 
 /// The only format of a store that this version reads and writes.
 pub const SHARED_FORMAT: u32 = 1;
@@ -45,10 +49,84 @@ pub(crate) struct Asked {
     pub(crate) token: Token,
 }
 
+/// Whether the store has not answered last: each change of that stands in the log once.
+#[derive(Clone, Debug, Default)]
+struct Silence(Arc<AtomicBool>);
+
+impl Silence {
+    fn begins(&self, error: &SharedError) {
+        clause!(SV_125);
+        if !self.0.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "the store of leased accounts has not answered");
+        }
+    }
+
+    fn ends(&self) {
+        if self.0.swap(false, Ordering::Relaxed) {
+            tracing::warn!("the store of leased accounts answers again");
+        }
+    }
+}
+
+/// The Maildirs of the store, for whoever writes there.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedMaildirs {
+    maildirs: Maildirs,
+    silence: Silence,
+}
+
+impl SharedMaildirs {
+    /// They are there. What is written into a directory that is not mounted is lost when it is.
+    pub(crate) fn located(&self) -> Result<&Maildirs, SharedError> {
+        clause!(SV_126);
+        let database = self.maildirs.root().with_file_name(DATABASE);
+        if database.is_file() {
+            return Ok(&self.maildirs);
+        }
+        Err(SharedError::missing(&database, "is missing", "and nothing is written beside it"))
+    }
+
+    /// Where the Maildir of an account is, whether they are there or not.
+    pub(crate) fn directory(&self, account: &Address) -> PathBuf {
+        self.maildirs.directory(account)
+    }
+
+    /// What was just written to `tmp/` is where the database is: both are looked for below one open directory, since
+    /// another one may have come to its place between the look at the database and the writing.
+    pub(crate) fn confirm(
+        &self,
+        (account, folder): (&Address, Option<&str>),
+        name: &str,
+    ) -> Result<(), Refusal> {
+        clause!(SV_126);
+        let written = self.maildirs.folder(account, folder).join("tmp").join(name);
+        let store = self.maildirs.root().parent().expect("it is in a directory");
+        let relative = written.strip_prefix(store).expect("it is below");
+        let are_there = || -> io::Result<()> {
+            let store = fs::File::open(store)?;
+            accessat(&store, DATABASE, Access::EXISTS, AtFlags::empty())?;
+            Ok(accessat(&store, relative, Access::EXISTS, AtFlags::empty())?)
+        };
+        are_there().map_err(|error| {
+            let error = SharedError::io(&written, "find what was just written")(error);
+            self.silence.begins(&error);
+            error.refusal()
+        })
+    }
+
+    /// They are there, for whoever delivers: what is in the way stands in the log, once.
+    pub(crate) fn reach(&self) -> Result<&Maildirs, Refusal> {
+        self.located().map_err(|error| {
+            self.silence.begins(&error);
+            error.refusal()
+        })
+    }
+}
+
 /// The way to the store.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    maildirs: Maildirs,
+    maildirs: SharedMaildirs,
     /// None when it is dropped.
     questions: Option<Sender<Asked>>,
     /// Says nothing, and ends with the thread.
@@ -69,8 +147,10 @@ impl Shared {
         let (questions, asked) = channel();
         let (tell, told) = channel();
         let (ends, ended) = channel();
-        let (network, maildirs) = (Arc::clone(network), Maildirs::new(directory));
+        let (network, silence) = (Arc::clone(network), Silence::default());
+        let maildirs = Maildirs::new(directory);
         let places = [directory.to_owned(), maildirs.root().to_owned()];
+        let maildirs = SharedMaildirs { maildirs, silence: silence.clone() };
         let answering = move || {
             let _ends: Sender<Infallible> = ends;
             if is_needed {
@@ -78,7 +158,7 @@ impl Shared {
                 // Whoever has not waited so long learns it from the answer to a question.
                 let _ = tell.send(store.open());
             }
-            answer(store, &asked, &network);
+            answer(store, &asked, &network, &silence);
         };
         let thread = thread::Builder::new().name("accounts".into()).spawn(answering);
         // It is not joined: a file system that hangs would keep the process from ending.
@@ -98,7 +178,7 @@ impl Shared {
     }
 
     /// The Maildirs of the accounts in it.
-    pub(crate) const fn maildirs(&self) -> &Maildirs {
+    pub(crate) const fn maildirs(&self) -> &SharedMaildirs {
         &self.maildirs
     }
 
@@ -125,18 +205,25 @@ fn keep_private(places: &[PathBuf]) {
     }
 }
 
-fn answer(mut store: SharedStore, asked: &Receiver<Asked>, network: &Network) {
+fn answer(mut store: SharedStore, asked: &Receiver<Asked>, network: &Network, silence: &Silence) {
     while let Ok(first) = asked.recv() {
         let mut waiting = vec![first];
         waiting.extend(asked.try_iter().take(QUESTIONS_AT_ONCE - 1));
         for (Asked { ticket, token, .. }, answer) in answers(&mut store, waiting) {
-            let answer = answer.map_or_else(
-                |error| {
-                    tracing::error!(%error, "the store of leased accounts has not answered");
+            let answer = match answer {
+                Ok(answer) => {
+                    silence.ends();
+                    Answer::Shared(Box::new(answer))
+                }
+                Err(error) => {
+                    if error.is_of_an_account() {
+                        tracing::error!(%error, "an account in the store cannot be used");
+                    } else {
+                        silence.begins(&error);
+                    }
                     Answer::Failed(error.refusal())
-                },
-                |answer| Answer::Shared(Box::new(answer)),
-            );
+                }
+            };
             network.tell(ToHost::Answered { ticket, answer, token: token.into_kind(Kind::Input) });
         }
     }
