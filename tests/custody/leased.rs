@@ -131,7 +131,7 @@ fn who_drains_gives_back() {
     assert_eq!(opening(&network, &a), Some(Epoch(2)));
     // Its own mail goes to whoever has the account.
     let third = network.mail(&b, Some("x@example.org"), &[ann()]);
-    network.run(Span::minutes(40));
+    network.run(Span::seconds(40));
     assert_eq!(owner(&network), Some(&a));
     for client in [first, second, third] {
         assert_eq!(network.copies(client, &ann()), 1, "{client}");

@@ -9,6 +9,7 @@ mod forget;
 mod host;
 mod hours;
 mod leased;
+mod leased_waits;
 mod list_machine;
 mod member_list;
 mod network;

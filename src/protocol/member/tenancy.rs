@@ -2,11 +2,13 @@
 //! while it is the master itself.
 //!
 //! Here is what is known; `machines` has the two machines of MASTER and their connections, `having` what a member does
-//! about accounts that it has, wants, or knows another one to have, and `owners` what people are told.
+//! about accounts that it has, wants, or knows another one to have, `waiting` what becomes of mail meanwhile, and `owners` what people are
+//! told.
 
 mod having;
 mod machines;
 mod owners;
+mod waiting;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -28,7 +30,7 @@ pub(crate) struct Tenancies {
     running: Option<Leasing>,
     /// The accounts that this member has by lease.
     held: BTreeMap<Address, Tenancy>,
-    /// Mail in the queue that waits until somebody has its account.
+    /// Mail in the queue that waits until somebody has its account, or takes it again.
     waiting: BTreeMap<Address, BTreeSet<(QueueId, u32)>>,
     /// Deliveries of others into accounts that this member is just opening.
     postponed: BTreeMap<Address, Vec<(ConnectionId, Parcel)>>,
@@ -36,6 +38,8 @@ pub(crate) struct Tenancies {
     asked: BTreeMap<Address, Vec<Inquiry>>,
     /// The openings under which this member had accounts last: who has one now has a greater one.
     spent: BTreeMap<Address, Epoch>,
+    /// Accounts that this member could not open a moment ago, so that others have them first.
+    left_to_others: BTreeSet<Address>,
     /// What an operator wants given back.
     leaving: BTreeSet<Address>,
     /// The term of the master that is obeyed, and whether this member is that one now.

@@ -51,7 +51,9 @@ impl Member {
         self.put_all(queue, indexes, &place);
         match failed {
             Some(Route::Way(Way::Member(peer))) => self.end_turn(queue, indexes, peer, turn),
-            Some(Route::Deliver(_)) => self.ask_for_owner(queue, indexes, false, turn),
+            Some(Route::Deliver(_) | Route::Local) => {
+                self.ask_for_owner(queue, indexes, false, turn);
+            }
             _ => {}
         }
         self.end_following(queue, indexes);
@@ -124,13 +126,18 @@ impl Member {
         ending: Ending,
         turn: &mut Turn<'_, '_>,
     ) {
-        if !self.is_to_confirm(queue, index) {
+        let taken = self.is_waited_for((queue, index), turn.config);
+        if self.is_to_confirm(queue, index) {
+            clause!(CU_062);
+            self.end(queue, &[index], ending, turn);
+        } else {
             let recipients = alloc::vec![index];
             let change = Change::Removed { queue, recipients, notice: None };
-            return self.finish(queue, &[index], change, turn);
+            self.finish(queue, &[index], change, turn);
         }
-        clause!(CU_062);
-        self.end(queue, &[index], ending, turn);
+        if let Some(account) = taken {
+            self.owner_takes_mail(&account, turn);
+        }
     }
 
     /// How recipients ended is durable from now on: nothing is tried for them any more, whatever happens

@@ -5,22 +5,14 @@ use alloc::vec::Vec;
 
 use super::{Inquiry, Tenancies, Tenancy};
 use crate::clause;
-use crate::kernel::{Gate, Input, Span};
+use crate::kernel::{Gate, Input};
 use crate::protocol::deliver::shared::{SharedAnswer, SharedJournal, SharedQuery};
 use crate::protocol::master::accounts::{HolderCommand, HolderEvent};
-use crate::protocol::member::{
-    Answer, Errand, Event, Member, MemberConfig, Parcel, Query, Timer, Turn,
-};
-use crate::protocol::queue::{Decision, Place};
+use crate::protocol::member::{Answer, Errand, Event, Member, MemberConfig, Parcel, Query, Turn};
 use crate::wire::accounts::LeaseEpoch;
 use crate::wire::deliver::Ownership;
-use crate::wire::ids::{ConnectionId, Epoch, MemberName, QueueId};
+use crate::wire::ids::{ConnectionId, Epoch};
 use crate::wire::message::Address;
-
-/// How long mail waits before it is looked again who has its account by now.
-const SEEK_SOON: Span = Span::seconds(2);
-/// The same, as long as nobody has it.
-const SEEK_INTERVAL: Span = Span::seconds(10);
 
 impl Member {
     /// What the holder tells: this member has an account, or has it no more, or another one has it.
@@ -101,7 +93,10 @@ impl Member {
             // It was asked again to drop what is old, and will be with the next day.
             None if tenancy.opened.is_some() => {}
             // Another one has it by now, or the store cannot be used here: others may fare better.
-            _ => self.give_back(BTreeSet::from([account]), turn),
+            _ => {
+                self.leave_to_others(&account, turn);
+                self.give_back(BTreeSet::from([account]), turn);
+            }
         }
     }
 
@@ -132,60 +127,6 @@ impl Member {
         }
     }
 
-    /// Somebody has the account: its mail goes there, and who has asked is answered.
-    fn owner_is_known(&mut self, account: &Address, turn: &mut Turn<'_, '_>) {
-        for host in self.readdress_all(turn) {
-            self.reach_host(&host, turn);
-        }
-        for inquiry in self.tenancies.asked.remove(account).unwrap_or_default() {
-            self.answer_inquiry(inquiry, turn);
-        }
-        let waiting = self.tenancies.waiting.remove(account).unwrap_or_default();
-        for (queue, index) in waiting {
-            let work = self.work.get(&queue);
-            let place = work.and_then(|work| work.places.get(&index));
-            let Some(Place::Retry { failed, .. }) = place else { continue };
-            let again = |decision| matches!(decision, Decision::Go(route) if Some(&route) == failed.as_ref());
-            // Where it has just failed it is not tried again before its time.
-            if !again(self.decide(queue, index, turn.config)) {
-                self.route(queue, &[index], turn);
-            }
-        }
-    }
-
-    /// Mail in the queue waits until somebody has its account.
-    pub(crate) fn wait_for_owner(
-        &mut self,
-        account: &Address,
-        (queue, index): (QueueId, u32),
-        turn: &mut Turn<'_, '_>,
-    ) {
-        if self.tenancies.waiting.is_empty() {
-            self.seek_soon(turn);
-        }
-        self.tenancies.waiting.entry(account.clone()).or_default().insert((queue, index));
-    }
-
-    fn seek_soon(&self, turn: &mut Turn<'_, '_>) {
-        turn.arm(Timer::Tenant, SEEK_SOON);
-    }
-
-    /// Mail still waits for accounts: for those that somebody has by now it goes on, and for the others the master is
-    /// asked, whatever became of what was asked before.
-    pub(crate) fn seek_owners(&mut self, turn: &mut Turn<'_, '_>) {
-        clause!(MA_103);
-        let waiting: Vec<Address> = self.tenancies.waiting.keys().cloned().collect();
-        let (known, unknown): (Vec<Address>, Vec<Address>) =
-            waiting.into_iter().partition(|account| self.ownership(account, turn.config).is_some());
-        for account in known {
-            self.owner_is_known(&account, turn);
-        }
-        self.claim(unknown.into_iter().collect(), false, turn);
-        if !self.tenancies.waiting.is_empty() {
-            turn.arm(Timer::Tenant, SEEK_INTERVAL);
-        }
-    }
-
     /// Somebody asks about an account of which nobody knows who has it.
     pub(crate) fn owe_inquiry(
         &mut self,
@@ -213,6 +154,8 @@ impl Member {
         turn: &mut Turn<'_, '_>,
     ) {
         clause!(MA_103);
+        let mut accounts = accounts;
+        accounts.retain(|account| !self.tenancies.left_to_others.contains(account));
         if accounts.is_empty() || (self.spool.draining && !is_in_doubt) {
             return;
         }
@@ -232,40 +175,6 @@ impl Member {
     pub(super) fn busy_accounts(&self) -> BTreeSet<Address> {
         let leased = self.deposits.values().filter(|deposit| deposit.leased);
         leased.map(|deposit| deposit.account.clone()).collect()
-    }
-
-    /// A delivery to the host of these has failed, or is in doubt: somebody else may have them by now.
-    pub(crate) fn ask_for_owner(
-        &mut self,
-        queue: QueueId,
-        indexes: &[u32],
-        is_in_doubt: bool,
-        turn: &mut Turn<'_, '_>,
-    ) {
-        if self.tenancies.running.is_none() {
-            return;
-        }
-        let mut leased = BTreeSet::new();
-        for index in indexes {
-            let account = self.account_of(queue, *index, turn.config);
-            let Some(account) = account.filter(|account| turn.config.is_leased_here(account))
-            else {
-                continue;
-            };
-            self.wait_for_owner(&account, (queue, *index), turn);
-            leased.insert(account);
-        }
-        self.claim(leased, is_in_doubt, turn);
-    }
-
-    /// What is in doubt with this host may be another one's to tell by now.
-    pub(crate) fn ask_for_owners(&mut self, host: &MemberName, turn: &mut Turn<'_, '_>) {
-        let queues = self.inquiries.get(host).cloned().unwrap_or_default();
-        for queue in queues {
-            let is_it = |place: &Place| matches!(place, Place::Doubt(with) if with == host);
-            let doubtful = self.standing(queue, is_it);
-            self.ask_for_owner(queue, &doubtful, true, turn);
-        }
     }
 
     /// The greatest opening under which mail of the queue may have been delivered into an account.
