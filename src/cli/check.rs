@@ -13,6 +13,7 @@ use crate::server::configuration::{
 };
 use crate::server::privileges::check_user;
 use crate::server::seen::compare;
+use crate::server::shared::{MEMORY, identity_in};
 use crate::wire::ids::MemberName;
 
 /// Checks a file of either kind; prints what it holds, or all that is wrong with it.
@@ -81,24 +82,45 @@ fn check_shared(file: &Path, configuration: &Configuration) -> Result<(), Config
         return Err(complaint(file, "accounts.shared", &problem));
     }
     clause!(SV_128);
-    match (configuration.named_store(), configuration.used_store()) {
-        (Some(named), Some(used)) if named != used => {
-            let problem = format!("is `{named}`, and this member has used `{used}`");
-            let place = place_in_group(configuration, "accounts.store");
-            Err(complaint_of_organization(file, &place, &problem))
+    let wrong = |problem: String| complaint(file, "accounts.shared", &problem);
+    let used = configuration.used_store().map_err(|error| {
+        let memory = configuration.directory.join(MEMORY);
+        wrong(format!("{}: cannot be read: {error}", memory.display()))
+    })?;
+    let found = identity_in(shared).map_err(|error| wrong(error.to_string()))?;
+    let named = configuration.named_store();
+    if let (Some(named), Some(used)) = (named, &used)
+        && named != used
+    {
+        let problem = format!("is `{named}`, and this member has used `{used}`");
+        let place = place_in_group(configuration, "accounts.store");
+        return Err(complaint_of_organization(file, &place, &problem));
+    }
+    let expected = named.or(used.as_deref());
+    match (expected, &found) {
+        (Some(expected), Some(found)) if expected != found => {
+            let shared = shared.display();
+            Err(wrong(format!("{shared}: is the store `{found}`, expected `{expected}`")))
+        }
+        (Some(expected), None) => {
+            let shared = shared.display();
+            Err(wrong(format!("{shared}: there is no store, expected `{expected}`")))
         }
         _ => Ok(()),
     }
 }
 
-/// Which store the member has used, and that nothing says so to the others; nothing where it leases nothing.
+/// Which store the accounts are in, and that nothing says so to the other members; nothing where there is none yet.
 fn store(configuration: &Configuration) -> String {
-    let used = configuration.used_store().filter(|_| configuration.leases_accounts());
-    let Some(used) = used else { return String::new() };
+    let shared = configuration.shared.as_deref().filter(|_| configuration.leases_accounts());
+    // That it could be read was just seen.
+    let Some(found) = shared.and_then(|shared| identity_in(shared).ok().flatten()) else {
+        return String::new();
+    };
     match configuration.named_store() {
-        Some(_) => format!("\n  leased accounts are in the store {used}"),
+        Some(_) => format!("\n  leased accounts are in the store {found}"),
         None => format!(
-            "\n  leased accounts are in the store {used}; with `store = \"{used}\"` in `[group.accounts]` no \
+            "\n  leased accounts are in the store {found}; with `store = \"{found}\"` in `[group.accounts]` no \
              member takes another one for it"
         ),
     }

@@ -142,11 +142,13 @@ fn attached(member: &Member, configuration: &MemberConfig) -> Value {
 
 /// How old what this member knows of its own group is.
 fn own_record(member: &Member, configuration: &MemberConfig, now: Time) -> Value {
-    let group = &configuration.link().group().name.clone();
+    let link = configuration.link();
+    let (group, uuid) = (&link.group().name, &link.group().uuid);
     let row = member.link().rows(now).into_iter().find(|row| row.group == *group);
+    let term = member.link().table().of(uuid).map(|record| &record.version.term);
     row.map_or(
         Value::Null,
-        |row| json!({ "version": row.version, "age_s": row.age_s, "stale": row.stale }),
+        |row| json!({ "version": row.version, "term": term, "age_s": row.age_s, "stale": row.stale }),
     )
 }
 

@@ -98,7 +98,7 @@ fn sv_128_another_store_takes_a_restart() {
     assert_eq!(named_now.named_store(), Some(&*used));
     let (organization, text) = organize(&path, &named(&other), 3);
     let errors = configuration::reload(&path, &named_now).expect_err("it is another one");
-    let problem = format!("is `{other}`, and this member has used `{used}`; that takes a restart");
+    let problem = format!("is `{other}`, and this member has used `{used}`");
     assert_refused(&errors, &organization, Some(line_of(&text, "store")), &problem);
     organize(&path, &format!("{ELECTS}{LEASES}"), 4);
     assert_eq!(configuration::reload(&path, &named_now).expect("as it may").named_store(), None);

@@ -33,7 +33,7 @@ fn bad_elections_are_refused_with_their_line() {
         (&ELECTION.replace("\"rg1-b\"", "\"rg1-a\""), "voters", "stands twice"),
         (&ELECTION.replace("rg2-a", "rg1-a"), "witness", "of another group"),
         (&format!("{ELECTION}lease_s = 0\n"), "lease_s", "expected 1 to 300"),
-        (&format!("{ELECTION}clock_drift_ppm = 200001\n"), "clock_drift_ppm", "at most 200000"),
+        (&format!("{ELECTION}clock_drift_ppm = 200001\n"), "clock_drift_ppm", "0 to 200000"),
     ] {
         let text = with(file);
         fs::write(&organization, &text).expect("a file");

@@ -21,7 +21,7 @@ fn owned_by_b(seed: u64) -> (Network, MemberName, MemberName, Vec<u64>) {
     network.run(Span::seconds(30));
     let learns = network.mail(&a, Some("x@example.org"), &[ann()]);
     network.run(Span::seconds(30));
-    assert_eq!(owners(&network), [b.clone()]);
+    assert_eq!(owners(&network), vec![b.clone()]);
     (network, a, b, vec![first, learns])
 }
 

@@ -53,6 +53,7 @@ fn an_operator_has_an_account_released() {
     assert_eq!(owners(&network), vec![other.clone()]);
     let text = format!("is free; {other} loses it with its next request");
     assert_eq!(release(&mut network, &master, &ann()), done(&text));
+    assert_eq!(release(&mut network, &master, &ann()), done("is free"));
     network.run(Span::seconds(u64::from(LEASE_S) / 2));
     assert_eq!(owners(&network), []);
     clients.push(network.mail(&master, Some("x@example.org"), &[ann()]));
@@ -63,7 +64,7 @@ fn an_operator_has_an_account_released() {
     );
     clients.push(network.mail(&other, Some("x@example.org"), &[ann()]));
     network.run(Span::seconds(30));
-    let ask = format!("{master} has it: ask that one");
+    let ask = format!("{master} has it, as far as is known: ask that one");
     assert_eq!(release(&mut network, &other, &ann()), refused(&ann(), &ask));
     for client in clients {
         assert_eq!(network.copies(client, &ann()), 1, "{client}");
@@ -77,7 +78,14 @@ fn an_operator_has_an_account_released() {
     }
     let ask = "the master of `g1` leases it: ask a member of that group";
     assert_eq!(release(&mut network, &member(2, 'a'), &ann()), refused(&ann(), ask));
-    assert_eq!(owners(&network), [master]);
+    assert_eq!(owners(&network), vec![master.clone()]);
+    // Without a master nobody is sent to who was it.
+    network.crash(&other);
+    network.crash(&member(2, 'a'));
+    network.run(Span::minutes(2));
+    assert!(!is_master(&network, &master) && owners(&network).is_empty());
+    let nobody = "this member has it not, and knows no master that it could name";
+    assert_eq!(release(&mut network, &master, &ann()), refused(&ann(), nobody));
 }
 
 fn is_master(network: &Network, name: &MemberName) -> bool {

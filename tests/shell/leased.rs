@@ -115,6 +115,21 @@ fn sv_128_check_knows_which_store_was_used() {
         let text = text.replacen("revision = 1", "revision = 2", 1);
         fs::write(&organization, text).unwrap();
     };
+    // What is there in its place.
+    let (shared, away) = (directory.path().join("shared"), directory.path().join("away"));
+    fs::rename(&shared, &away).unwrap();
+    fs::create_dir(&shared).unwrap();
+    let (code, said) = check();
+    assert!(
+        code == Some(2) && said.contains(&format!("there is no store, expected `{used}`")),
+        "{said}"
+    );
+    let mut other = SharedStore::new(&shared, &shared, Faults::none());
+    other.open().unwrap();
+    let (code, said) = check();
+    assert!(code == Some(2) && said.contains(&format!("`, expected `{used}`")), "{said}");
+    fs::remove_dir_all(&shared).unwrap();
+    fs::rename(&away, &shared).unwrap();
     name(used);
     let (code, said) = check();
     assert!(code == Some(0) && said.ends_with(&format!("in the store {used}\n")), "{said}");
@@ -126,6 +141,17 @@ fn sv_128_check_knows_which_store_was_used() {
     assert!(code == Some(2) && said.contains(&problem), "{said}");
     let said = log_of_a_run(&file);
     assert!(said.contains(WAITS) && said.contains("and the organization names 0000"), "{said}");
+}
+
+/// SV-124: the directory of the member itself is not one that members share, whatever leads to it.
+#[test]
+fn sv_124_a_link_to_the_own_directory_shares_nothing() {
+    let (directory, file) = files();
+    let state = directory.path().join("state");
+    fs::create_dir(&state).unwrap();
+    std::os::unix::fs::symlink(&state, directory.path().join("shared")).unwrap();
+    let (code, said) = refused(&file);
+    assert!(code == Some(2) && said.contains("`directory` of this member alone"), "{said}");
 }
 
 /// SV-126: what a later version has written is for later versions.

@@ -162,6 +162,9 @@ fn mail_is_taken_delivered_and_shown_and_the_daemon_stops_in_order() {
     client.send("hello");
     let socket = directory.path().join("state/admin.sock");
     let status = ask(&socket, &json!({"format": 1, "op": "status"}));
+    // MA-075
+    let term = &status["ok"]["record"]["term"];
+    assert_eq!((&term["counter"], &term["member"]), (&json!(1), &json!("rg1-a")), "{status}");
     assert_eq!(status["ok"]["member"], "rg1-a", "{status}");
     for op in ["queue", "linkstate", "accounts"] {
         assert!(ask(&socket, &json!({"format": 1, "op": op}))["ok"].is_object(), "{op}");

@@ -335,6 +335,7 @@ impl Event {
                     | LinkEvent::Misbehaved { .. }
                     | LinkEvent::Buried { is_own: true, .. }
             ),
+            Self::Granter(GranterEvent::OtherLease { .. }) => true,
             _ => false,
         }
     }
@@ -347,7 +348,8 @@ mod tests {
     use super::*;
     use crate::protocol::linkstate::Neighbour;
 
-    /// MA-014: what a member reports of a connector that it does not carry; LS-134: a member of a buried group runs.
+    /// MA-014: what a member reports of a connector that it does not carry; LS-134: a member of a buried group runs;
+    /// MA-101: a member counts its leases otherwise.
     #[test]
     fn what_the_specification_calls_an_alarm_is_one() {
         let neighbour = Neighbour::Member("rg1-b".into());
@@ -360,6 +362,8 @@ mod tests {
             assert_eq!(Event::Link(buried).is_alarm(), is_own);
         }
         assert!(Event::DiskBehind { peer: "rg1-b".into() }.is_alarm());
+        let other = GranterEvent::OtherLease { member: "rg1-b".into(), account_lease_s: 20 };
+        assert!(Event::Granter(other).is_alarm());
         assert!(!Event::Unverified { host: "rg1-b".into() }.is_alarm());
     }
 }

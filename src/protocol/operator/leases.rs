@@ -5,6 +5,7 @@ use alloc::format;
 use super::{Item, Ordered};
 use crate::clause;
 use crate::protocol::member::{Member, OwnerSource, Turn};
+use crate::wire::ids::MemberName;
 use crate::wire::message::Address;
 
 impl Member {
@@ -42,15 +43,12 @@ impl Member {
                 self.free_account(account.clone(), turn);
                 Ok(format!("is free; {owner} loses it with its next request"))
             }
+            (OwnerSource::Master, None) if self.has_freed(&account) => Ok("is free".into()),
             (OwnerSource::Master, None) => {
                 Ok("is kept for nobody; who has it from an earlier master may ask for it still"
                     .into())
             }
-            (OwnerSource::Heard, Some(owner)) => Err(format!("{owner} has it: ask that one")),
-            _ => Err(match self.landlord() {
-                Some(master) => format!("this member has it not: ask the master, {master}"),
-                None => "this member has it not, and knows no master that it could name".into(),
-            }),
+            (_, owner) => Err(self.whom_to_ask(owner, turn)),
         };
         let (into, text) = match done {
             Ok(text) => (&mut answer.done, text),
@@ -58,5 +56,20 @@ impl Member {
         };
         into.push(Item::whole(&account.0, &text));
         answer
+    }
+
+    /// This member can release nothing: who can.
+    fn whom_to_ask(&self, owner: Option<MemberName>, turn: &Turn<'_, '_>) -> String {
+        let another = |member: &&MemberName| **member != turn.config.member;
+        match (owner.as_ref().filter(another), self.landlord().filter(another)) {
+            (Some(owner), Some(master)) if owner != master => {
+                format!("{owner} has it, as far as is known: ask that one, or the master, {master}")
+            }
+            (Some(owner), _) => format!("{owner} has it, as far as is known: ask that one"),
+            (None, Some(master)) => {
+                format!("this member has it not: ask the master, {master}")
+            }
+            (None, None) => "this member has it not, and knows no master that it could name".into(),
+        }
     }
 }

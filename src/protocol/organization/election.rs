@@ -137,7 +137,7 @@ impl ElectionSettings {
         }
         if self.clock_drift_ppm > CLOCK_DRIFT_LIMIT_PPM {
             let problem =
-                format!("is {}, expected at most {CLOCK_DRIFT_LIMIT_PPM}", self.clock_drift_ppm);
+                format!("is {}, expected 0 to {CLOCK_DRIFT_LIMIT_PPM}", self.clock_drift_ppm);
             problems.push(("clock_drift_ppm", problem));
         }
         problems

@@ -58,7 +58,7 @@ impl LeaseSettings {
         if let Some(store) = self.store.as_ref().filter(|store| !is_identity(store)) {
             let problem = format!(
                 "is `{store}`, expected the {IDENTITY_DIGITS} digits, 0 to 9 and a to f, that `bridgehead check` \
-                 says of a member that has used its store"
+                 tells of a store that is there"
             );
             problems.push(("store", problem));
         }

@@ -1,13 +1,20 @@
 //! `[accounts]`: what must hold where the master of the group leases accounts.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::sections::MemberFile;
 use crate::clause;
 use crate::protocol::organization::Organization;
 
-fn names(path: &Path) -> impl Iterator<Item = Component<'_>> {
-    path.components().filter(|part| *part != Component::CurDir)
+/// Whether both lead to the same directory, also by a link; where one is not there yet, whether they say the same.
+fn is_same(one: &Path, other: &Path) -> bool {
+    fn names(path: &Path) -> impl Iterator<Item = Component<'_>> {
+        path.components().filter(|part| *part != Component::CurDir)
+    }
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => names(one).eq(names(other)),
+    }
 }
 
 /// The member knows where the accounts are that its group leases. Where none is leased yet the section may stand
@@ -15,6 +22,7 @@ fn names(path: &Path) -> impl Iterator<Item = Component<'_>> {
 pub(super) fn check_accounts(
     member: &MemberFile,
     organization: &Organization,
+    relative: &dyn Fn(&Path) -> PathBuf,
     wrong: &mut impl FnMut(String, String),
 ) {
     clause!(SV_124);
@@ -33,7 +41,7 @@ pub(super) fn check_accounts(
             let problem = "is empty, expected a directory that all members of the group reach";
             wrong("accounts.shared".into(), problem.into());
         }
-        (Some(section), _) if names(&section.shared).eq(names(&member.directory)) => {
+        (Some(section), _) if is_same(&relative(&section.shared), &relative(&member.directory)) => {
             let problem = format!(
                 "is `{}`, which is the `directory` of this member alone; expected one that all members of the \
                  group reach",

@@ -43,7 +43,7 @@ pub fn load(path: &Path) -> Result<Configuration, Vec<ConfigurationError>> {
     check_permission(&member.security, &mut wrong);
     check_filter(member.filter.as_ref(), &mut wrong);
     check_etcd(&member, &organization, &mut wrong);
-    check_accounts(&member, &organization, &mut wrong);
+    check_accounts(&member, &organization, &|path| file.relative(path), &mut wrong);
     check_smart_host(&file, &member, &organization, &mut errors);
     let credentials = credentials(&file, &member.security, &mut errors);
     let client_credentials = client_credentials(&file, &member.security, &mut errors);

@@ -16,6 +16,7 @@ mod submission;
 
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, SocketAddr};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -126,11 +127,12 @@ impl Configuration {
         group.accounts.as_ref()?.store.as_deref()
     }
 
-    /// What the store of leased accounts is, as far as this member has used one.
-    #[must_use]
-    pub fn used_store(&self) -> Option<String> {
-        // What cannot be read is said by the store itself when it is used.
-        self.shared.as_ref().and_then(|_| remembered(&self.directory).ok().flatten())
+    /// The identity of the store of leased accounts that this member has used; none where it has used none.
+    ///
+    /// # Errors
+    /// What it remembers cannot be read.
+    pub fn used_store(&self) -> io::Result<Option<String>> {
+        self.shared.as_ref().map_or(Ok(None), |_| remembered(&self.directory))
     }
 
     /// The socket address behind an endpoint. `None` when none is configured, and for an outside

@@ -160,13 +160,15 @@ fn store(
     let Some(named) = new.named_store().filter(|named| old.named_store() != Some(*named)) else {
         return Ok(None);
     };
-    let used = new.used_store();
-    if used.as_deref() == Some(named) {
-        return Ok(None);
-    }
     clause!(SV_128);
-    let used = used.map_or_else(|| "none yet".into(), |used| format!("`{used}`"));
-    let problem = format!("is `{named}`, and this member has used {used}; that takes a restart");
+    let problem = match new.used_store() {
+        Ok(Some(used)) if used == named => return Ok(None),
+        Ok(Some(used)) => format!("is `{named}`, and this member has used `{used}`"),
+        Ok(None) => {
+            format!("is `{named}`, and this member has used none yet; that takes a restart")
+        }
+        Err(error) => format!("cannot be compared with what this member has used: {error}"),
+    };
     Ok(Some(in_organization(file, &place_in_group(new, "accounts.store"), &problem)?))
 }
 

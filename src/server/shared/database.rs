@@ -81,6 +81,11 @@ impl SharedStore {
         Self { named, ..self }
     }
 
+    /// By what the member remembers which store it uses.
+    pub(super) fn memory(&self) -> &Path {
+        &self.memory
+    }
+
     /// Opens it, and creates what is not there; the directory itself must be.
     ///
     /// # Errors
@@ -192,6 +197,15 @@ impl SharedStore {
         }
     }
 
+    /// Remembers a store: whole or not at all.
+    fn keep(&self, identity: &str) -> io::Result<()> {
+        let (memory, next) = (&self.memory, self.memory.with_extension("next"));
+        fs::write(&next, format!("{identity}\n"))?;
+        fs::File::open(&next)?.sync_all()?;
+        fs::rename(&next, memory)?;
+        sync_directory(memory.parent().expect("it is in the directory of the member"))
+    }
+
     fn remembered(&self) -> Result<Option<String>, SharedError> {
         remembered_in(&self.memory).map_err(SharedError::io(&self.memory, "read"))
     }
@@ -211,13 +225,7 @@ impl SharedStore {
             Some(_) => {
                 Err(SharedError::Another { path: database.to_owned(), memory: memory.clone() })
             }
-            None => {
-                let keep = || {
-                    fs::write(memory, format!("{identity}\n"))?;
-                    fs::File::open(memory)?.sync_all()
-                };
-                keep().map_err(SharedError::io(memory, "write"))
-            }
+            None => self.keep(identity).map_err(SharedError::io(memory, "write")),
         }
     }
 }
@@ -230,7 +238,25 @@ pub fn remembered(own: &Path) -> io::Result<Option<String>> {
     remembered_in(&own.join(MEMORY))
 }
 
-fn remembered_in(memory: &Path) -> io::Result<Option<String>> {
+/// The identity of the store in the directory `shared`; none where there is no database. Nothing is written.
+///
+/// # Errors
+/// It is no store, or cannot be read.
+pub fn identity_in(shared: &Path) -> Result<Option<String>, SharedError> {
+    let database = shared.join(DATABASE);
+    if !database.try_exists().map_err(SharedError::io(&database, "look for"))? {
+        return Ok(None);
+    }
+    let read = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&database, flags)?;
+        connection.busy_handler(Some(wait_for_others))?;
+        meta(&connection.transaction()?, "identity")
+    };
+    read().map_err(SharedError::database(&database, "read"))
+}
+
+pub(super) fn remembered_in(memory: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(memory) {
         Ok(text) => Ok(Some(text.trim_end().to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -12,14 +12,16 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-pub use database::{DATABASE, MEMORY, SharedStore, remembered};
+use database::remembered_in;
+pub use database::{DATABASE, MEMORY, SharedStore, identity_in, remembered};
 pub use error::SharedError;
-use rustix::fs::{Access, AtFlags, accessat};
+use rustix::fs::{Access, AtFlags, accessat, statat};
 
 use crate::clause;
 use crate::kernel::Ticket;
@@ -72,23 +74,44 @@ impl Silence {
 #[derive(Clone, Debug)]
 pub(crate) struct SharedMaildirs {
     maildirs: Maildirs,
+    store: PathBuf,
+    /// What the member remembers its store by.
+    memory: PathBuf,
+    /// The device and the number of the file that was found to be its database.
+    known: Arc<Mutex<Option<(u64, u64)>>>,
     silence: Silence,
 }
 
 impl SharedMaildirs {
-    /// They are there. What is written into a directory that is not mounted is lost when it is.
-    pub(crate) fn located(&self) -> Result<&Maildirs, SharedError> {
-        clause!(SV_126);
-        let database = self.maildirs.root().with_file_name(DATABASE);
-        if database.is_file() {
-            return Ok(&self.maildirs);
-        }
-        Err(SharedError::missing(&database, "is missing", "and nothing is written beside it"))
+    fn new(store: &Path, memory: PathBuf) -> Self {
+        let (maildirs, known) = (Maildirs::new(store), Arc::default());
+        Self { maildirs, store: store.to_owned(), memory, known, silence: Silence::default() }
     }
 
-    /// Where the Maildir of an account is, whether they are there or not.
-    pub(crate) fn directory(&self, account: &Address) -> PathBuf {
-        self.maildirs.directory(account)
+    /// They are there, beside the database of the store that this member uses: what is written into a directory that is
+    /// not mounted, or into another store, is lost when the right one is back.
+    pub(crate) fn located(&self) -> Result<&Maildirs, SharedError> {
+        clause!(SV_126);
+        let database = self.store.join(DATABASE);
+        let Some(found) = fs::metadata(&database).ok().filter(fs::Metadata::is_file) else {
+            let why = "and nothing is written beside it";
+            return Err(SharedError::missing(&database, "is missing", why));
+        };
+        let found = Some((found.dev(), found.ino()));
+        if *self.known() == found {
+            return Ok(&self.maildirs);
+        }
+        let remembered = remembered_in(&self.memory);
+        let remembered = remembered.map_err(SharedError::io(&self.memory, "read"))?;
+        if remembered.is_none() || identity_in(&self.store)? != remembered {
+            return Err(SharedError::Another { path: database, memory: self.memory.clone() });
+        }
+        *self.known() = found;
+        Ok(&self.maildirs)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<(u64, u64)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was just written to `tmp/` is where the database is: both are looked for below one open directory, since
@@ -100,11 +123,13 @@ impl SharedMaildirs {
     ) -> Result<(), Refusal> {
         clause!(SV_126);
         let written = self.maildirs.folder(account, folder).join("tmp").join(name);
-        let store = self.maildirs.root().parent().expect("it is in a directory");
-        let relative = written.strip_prefix(store).expect("it is below");
+        let relative = written.strip_prefix(&self.store).expect("it is below");
         let are_there = || -> io::Result<()> {
-            let store = fs::File::open(store)?;
-            accessat(&store, DATABASE, Access::EXISTS, AtFlags::empty())?;
+            let store = fs::File::open(&self.store)?;
+            let database = statat(&store, DATABASE, AtFlags::empty())?;
+            if *self.known() != Some((database.st_dev, database.st_ino)) {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "another store came between"));
+            }
             Ok(accessat(&store, relative, Access::EXISTS, AtFlags::empty())?)
         };
         are_there().map_err(|error| {
@@ -112,6 +137,11 @@ impl SharedMaildirs {
             self.silence.begins(&error);
             error.refusal()
         })
+    }
+
+    /// Where the Maildir of an account is, whether they are there or not.
+    pub(crate) fn directory(&self, account: &Address) -> PathBuf {
+        self.maildirs.directory(account)
     }
 
     /// They are there, for whoever delivers: what is in the way stands in the log, once.
@@ -147,10 +177,10 @@ impl Shared {
         let (questions, asked) = channel();
         let (tell, told) = channel();
         let (ends, ended) = channel();
-        let (network, silence) = (Arc::clone(network), Silence::default());
-        let maildirs = Maildirs::new(directory);
-        let places = [directory.to_owned(), maildirs.root().to_owned()];
-        let maildirs = SharedMaildirs { maildirs, silence: silence.clone() };
+        let network = Arc::clone(network);
+        let maildirs = SharedMaildirs::new(directory, store.memory().to_owned());
+        let silence = maildirs.silence.clone();
+        let places = [directory.to_owned(), maildirs.maildirs.root().to_owned()];
         let answering = move || {
             let _ends: Sender<Infallible> = ends;
             if is_needed {
@@ -249,5 +279,47 @@ fn answers(store: &mut SharedStore, waiting: Vec<Asked>) -> Vec<Answered> {
             let error = Arc::new(error);
             waiting.into_iter().map(|asked| (asked, Err(Arc::clone(&error)))).collect()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::faults::Faults;
+
+    /// SV-126: another store that is mounted in place of ours is none to write to, and what was written there does not
+    /// count.
+    #[test]
+    fn another_store_in_its_place_is_not_written_to() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        for name in ["shared", "other", "member", "stranger"] {
+            fs::create_dir(path(name)).expect("writable");
+        }
+        let store = |shared: &str, member: &str| {
+            let mut store = SharedStore::new(&path(shared), &path(member), Faults::none());
+            store.open().expect("it can be made");
+        };
+        store("shared", "member");
+        store("other", "stranger");
+        let ours = SharedMaildirs::new(&path("shared"), path("member").join(MEMORY));
+        let ann = Address::from("ann@example.org");
+        let deposit = |maildirs: &Maildirs| {
+            maildirs.deposit((&ann, None), "1.a", "", &mut &b"a letter"[..]).expect("writable");
+        };
+        deposit(ours.reach().expect("it is there"));
+        ours.confirm((&ann, None), "1.a").expect("it was written there");
+        ours.confirm((&ann, None), "2.a").expect_err("that was not written");
+        let maildirs = ours.reach().expect("it is there").clone();
+        fs::rename(path("shared"), path("away")).expect("it is there");
+        fs::rename(path("other"), path("shared")).expect("it is there");
+        deposit(&maildirs);
+        ours.confirm((&ann, None), "1.a").expect_err("it was written into the other one");
+        let error = ours.located().expect_err("it is another one");
+        assert!(matches!(error, SharedError::Another { .. }), "{error}");
+        fs::rename(path("shared"), path("other")).expect("it is there");
+        fs::rename(path("away"), path("shared")).expect("it is there");
+        ours.reach().expect("it is back");
+        ours.confirm((&ann, None), "1.a").expect("it was written there");
     }
 }

@@ -57,6 +57,12 @@ impl Granter {
         kept.owner.as_ref().map(|(member, _)| (member, &kept.epoch))
     }
 
+    /// Whether an account was freed by order, and nobody has it since.
+    #[must_use]
+    pub fn has_freed(&self, account: &Address) -> bool {
+        self.table.get(account).is_some_and(|kept| kept.owner.is_none() && kept.is_freed)
+    }
+
     /// Begins a term, or goes on with the one that it had.
     fn lead(&mut self, term: Term, config: &AccountsConfig, cx: &mut Context<'_>) {
         self.learn(&term);

@@ -89,6 +89,12 @@ impl Member {
         self.tenancies.mastership.as_ref().map(|(term, _)| &term.member)
     }
 
+    /// Whether this member, as the master, has freed an account by order, and nobody has it since.
+    pub(crate) fn has_freed(&self, account: &Address) -> bool {
+        let running = self.tenancies.running.as_ref();
+        running.is_some_and(|leasing| leasing.granter.has_freed(account))
+    }
+
     /// This account is given back, by order.
     pub(crate) fn leave_account(&mut self, account: Address) {
         self.tenancies.leaving.insert(account);
