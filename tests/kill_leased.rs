@@ -23,7 +23,7 @@ use kill_support::chance::from_environment;
 use kill_support::client::Seen;
 use kill_support::mail::{Attempt, judge, wait_until_settled};
 use kill_support::{Cluster, Scene};
-use kill_traffic::{Traffic, order_retries};
+use kill_traffic::Traffic;
 use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -40,8 +40,6 @@ const SILENT: &str = "the store of leased accounts has not answered";
 const PAUSE_MS: (u32, u32) = (20, 120);
 /// After so many messages a client connects to another member.
 const PER_CONNECTION: u32 = 8;
-/// A retry is ordered before every so many looks at what is missing: nobody waits for the minute of a schedule.
-const RETRY_EVERY: u32 = 4;
 /// How often it is looked for something that somebody else has to do.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A store that is locked for so long is locked by who stands still.
@@ -119,10 +117,7 @@ fn bereave(cluster: &Cluster, account: usize, victim: usize, stands_still: bool)
         let all = cluster.copies();
         all.iter().filter(|((_, at), _)| *at == account).map(|(_, count)| count).sum::<u32>()
     };
-    let look = || {
-        order_retries(cluster, Some(victim));
-        owner(cluster, address, Some(victim))
-    };
+    let look = || owner(cluster, address, Some(victim));
     if stands_still && look_for(STANDS_STILL, look).is_none() {
         return false;
     }
@@ -185,7 +180,6 @@ fn unmount(cluster: &Cluster, traffic: &Traffic, directory: &Path) {
     fs::rename(&shared, &away).expect("it is there");
     fs::create_dir(&shared).expect("writable");
     wait("a member that misses the store", cluster, || {
-        order_retries(cluster, None);
         cluster.members().find(|at| cluster.log(*at).contains(SILENT))
     });
     more_mail(cluster, traffic, WHILE_AWAY);
@@ -240,11 +234,8 @@ fn owners_die_and_stand_still_and_no_mail_is_lost_or_doubled() {
         traffic.end();
         clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()
     });
-    wait_until_settled(&cluster, &attempts, |question| {
-        if question.is_multiple_of(RETRY_EVERY) {
-            order_retries(&cluster, None);
-        }
-    });
+    // No retry is ordered: mail for leased accounts looks for their owners by itself.
+    wait_until_settled(&cluster, &attempts, |_| {});
     let seen = judge(&cluster, &attempts);
     let mut copies = vec![0; ACCOUNTS.len()];
     for ((_, account), count) in cluster.copies() {

@@ -23,6 +23,7 @@ use std::thread;
 use std::time::Instant;
 
 use bridgehead::protocol::linkstate::SourceState;
+use bridgehead::protocol::operator::{Action, Order, Selection};
 use kill_election::guest::Guest;
 use kill_election::reign::{Failover, depose, record_of, wait, whole};
 use kill_election::watch::{Watch, judge as judge_masters, version};
@@ -31,8 +32,9 @@ use kill_support::Cluster;
 use kill_support::chance::from_environment;
 use kill_support::client::Seen;
 use kill_support::mail::{Attempt, judge, wait_until_settled};
-use kill_traffic::{Traffic, order_retries};
+use kill_traffic::Traffic;
 use rustix::process::Signal;
+use serde_json::json;
 
 const KILLS: usize = 20;
 /// Of so many killed masters one stays away until its successor has published.
@@ -48,6 +50,15 @@ const PAUSE_MS: (u32, u32) = (40, 160);
 const PER_CONNECTION: u32 = 12;
 /// A retry is ordered before every so many looks at what is missing: nobody waits for the minute of a schedule.
 const RETRY_EVERY: u32 = 8;
+
+/// Has every member try now what waits for its next attempt.
+fn order_retries(cluster: &Cluster) {
+    let which = Selection { all: true, ..Selection::default() };
+    let order = Order::Queue { action: Action::Retry, which };
+    let request = json!({"format": 1, "op": "order", "order": order});
+    // A queue with nothing in it refuses: there is nothing to try.
+    cluster.members().for_each(|at| drop(cluster.ask(at, &request)));
+}
 
 fn median_and_maximum(mut spans: Vec<Duration>) -> (u128, u128) {
     spans.sort_unstable();
@@ -85,7 +96,7 @@ fn kill_masters(back_end: &BackEnd) {
             (0..CLIENTS).map(|client| scope.spawn(move || traffic.send(cluster, client))).collect();
         let depose = |kill: usize| {
             let master = whole(cluster, watch);
-            order_retries(cluster, None);
+            order_retries(cluster);
             depose(cluster, watch, master, kill.is_multiple_of(STAYS_AWAY))
         };
         let failovers: Vec<Failover> = (0..kills).map(depose).collect();
@@ -97,7 +108,7 @@ fn kill_masters(back_end: &BackEnd) {
     });
     wait_until_settled(&cluster, &attempts, |question| {
         if question.is_multiple_of(RETRY_EVERY) {
-            order_retries(&cluster, None);
+            order_retries(&cluster);
         }
     });
     let seen = judge(&cluster, &attempts);

@@ -4,9 +4,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use bridgehead::kernel::Seeded;
-use bridgehead::protocol::operator::{Action, Order, Selection};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
 
 use crate::kill_support::Cluster;
 use crate::kill_support::chance::{below, milliseconds};
@@ -75,14 +73,4 @@ impl Cluster {
         let process = Pid::from_child(running.as_ref().expect("it runs"));
         kill_process(process, signal).expect("it is our child");
     }
-}
-
-/// Has the members, but for one that cannot answer, try now what waits for its next attempt.
-pub(crate) fn order_retries(cluster: &Cluster, without: Option<usize>) {
-    let which = Selection { all: true, ..Selection::default() };
-    let order = Order::Queue { action: Action::Retry, which };
-    let request = json!({"format": 1, "op": "order", "order": order});
-    // A queue with nothing in it refuses: there is nothing to try.
-    let asked = cluster.members().filter(|at| Some(*at) != without);
-    asked.for_each(|at| drop(cluster.ask(at, &request)));
 }
