@@ -28,10 +28,15 @@ fn plan_of(example: &str) -> Plan {
 /// MA-030 to MA-043 in whole members: one master at a time, and one in the end whom all follow.
 #[test]
 fn seeds_with_elections_hold() {
-    hold_all(1..=6, |_| plan());
+    hold_elections(1..=3);
     let elected: usize =
         (1..=2).map(|seed| run_seed(&plan(), seed, Watch::default()).links.elected).sum();
     assert!(elected > 4, "only {elected} masters were elected");
+}
+
+/// Groups that elect are in each of the 2,000 organizations that the release build plays in the gate.
+pub(crate) fn hold_elections(seeds: core::ops::RangeInclusive<u64>) {
+    hold_all(seeds, |_| plan());
 }
 
 /// MA-033, MA-036, MA-031: what makes two masters is found in whole organizations, too.

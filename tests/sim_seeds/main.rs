@@ -145,6 +145,8 @@ fn seeds_1_to_20_hold() {
 #[ignore = "minutes in a debug build; .ci/long runs it"]
 fn long_more_seeds_hold() {
     hold(21..=40);
+    hold_with_limits(4..=8);
+    elections::hold_elections(4..=12);
     hold_all(21..=60, |seed| plan_with_roles(seed, Faults::none()));
     hold_all(21..=60, |_| plan_with_rules());
     hold_all(21..=60, |_| plan_with_moves());
@@ -394,7 +396,11 @@ fn filtering(mut plan: Plan) -> Plan {
 /// notices are true. The campaign in release has hundreds of such runs; these are the first ones.
 #[test]
 fn seeds_with_limits_hold() {
-    for seed in 1..=8 {
+    hold_with_limits(1..=3);
+}
+
+fn hold_with_limits(seeds: core::ops::RangeInclusive<u64>) {
+    for seed in seeds {
         for plan in [limited(plan()), limited(plan_with_moves())] {
             let played = run_seed(&plan, seed, Watch::default());
             assert_eq!(played.verdict, Verdict::Held, "seed {seed}, step {}", played.step);
