@@ -1,6 +1,7 @@
 //! The operator has a leased account released.
 
 use alloc::format;
+use alloc::string::String;
 
 use super::{Item, Ordered};
 use crate::clause;
