@@ -39,7 +39,7 @@ fn an_account_that_moves_gets_the_delivery_at_most_once() {
 #[test]
 #[ignore = "minutes in a debug build; .ci/long runs it"]
 fn long_an_account_that_moves_with_a_lost_connection_and_a_crash() {
-    holds(Scene::moving(1, 1, &[]), 108_857);
+    holds(Scene::moving(1, 1, &[]), 108_427);
 }
 
 /// Two senders to one account: the journal tells apart what they send alike.
@@ -69,7 +69,7 @@ fn two_senders_to_an_account_that_moves() {
 #[test]
 #[ignore = "minutes in a debug build; .ci/long runs it"]
 fn long_two_senders_to_an_account_that_moves_with_a_lost_connection() {
-    holds(Scene::two_moving(1, 0, &[]), 13_503);
+    holds(Scene::two_moving(1, 0, &[]), 11_741);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn long_two_senders_to_two_hosts_with_a_lost_connection_and_a_crash() {
 #[test]
 #[ignore = "minutes in a debug build; .ci/long runs it"]
 fn long_two_senders_to_an_account_that_moves_with_a_crash() {
-    holds(Scene::two_moving(0, 1, &[]), 66_506);
+    holds(Scene::two_moving(0, 1, &[]), 48_279);
 }
 
 const LOST: &str = "never lost";
