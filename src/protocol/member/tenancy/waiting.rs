@@ -62,8 +62,11 @@ impl Member {
     /// This member could not open an account that it had: it does not ask for it again at once.
     pub(super) fn leave_to_others(&mut self, account: &Address, turn: &mut Turn<'_, '_>) {
         clause!(MA_103);
+        // A look that is due already is not put off.
+        if self.tenancies.waiting.is_empty() && self.tenancies.left_to_others.is_empty() {
+            turn.arm(Timer::Tenant, SEEK_INTERVAL);
+        }
         self.tenancies.left_to_others.insert(account.clone());
-        turn.arm(Timer::Tenant, SEEK_INTERVAL);
     }
 
     /// Somebody has the account: its mail goes there, and who has asked is answered.
